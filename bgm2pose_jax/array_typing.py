@@ -1,0 +1,27 @@
+"""Axis letters and array aliases used in signatures and docstrings.
+
+Shapes are written `[b, t, f, c]` in docstrings with these letters:
+
+  n  examples (0.6 s windows) of a data set     b  examples of a batch
+  t  frames of a window (12, at 20 per second)  d  embedding size
+  f  mel bands (128)                            c  feature channels
+  joint  21 skeleton joints, then x, y, z       s  audio samples
+
+Leading axes that a function only carries along are written `...`.
+"""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+# Anything a public function accepts as an array.
+ArrayLike = jax.typing.ArrayLike
+# A JAX array, concrete or traced.
+Array = jax.Array
+# A NumPy array of float32 or float64, of int32 or int64, of bool.
+FloatNp = np.ndarray
+IntNp = np.ndarray
+BoolNp = np.ndarray
+# A string-keyed pytree of arrays, e.g. fitted statistics.
+Stats = dict[str, jax.Array]

@@ -1,0 +1,239 @@
+"""Checkpoints of a run: atomic, the newest and the best kept.
+
+Orbax writes into a temporary folder and renames it; a step counts only with
+its commit file, so a run killed while saving resumes from the step before.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import jax
+
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.train_state import TrainState
+
+_COMMITTED = "commit_success.txt"
+_ITEM = "state"
+
+
+def committed_steps(folder: str | pathlib.Path) -> list[int]:
+  """Returns the steps whose save was completed, in rising order.
+
+  Args:
+    folder: `<workdir>/checkpoints`; may not exist yet.
+  """
+  folder = pathlib.Path(folder)
+  if not folder.is_dir():
+    return []
+  return sorted(
+    int(child.name)
+    for child in folder.iterdir()
+    if child.name.isdigit() and (child / _COMMITTED).is_file()
+  )
+
+
+class Checkpoints:
+  """Saves and restores the states of one run.
+
+  Attributes:
+    folder: absolute path of the checkpoints.
+  """
+
+  def __init__(self, folder: str | pathlib.Path, *, metric: str):
+    """Opens or makes the folder.
+
+    Args:
+      folder: where the steps lie.
+      metric: name of the figure whose lowest value is "best".
+    """
+    from orbax.checkpoint import v1 as ocp
+
+    policies = ocp.training.preservation_policies
+    self.folder = pathlib.Path(folder).resolve()
+    self.folder.mkdir(parents=True, exist_ok=True)
+    self._metric = metric
+    _remove_uncommitted(self.folder)
+    self._checkpointer = ocp.training.Checkpointer(
+      self.folder,
+      preservation_policy=policies.AnyPreservationPolicy(
+        [
+          policies.LatestN(1),
+          # Orbax keeps the highest value; ours is an error.
+          policies.BestN(get_metric_fn=lambda m: -float(m[metric]), n=1),
+        ]
+      ),
+    )
+
+  def save(self, state: TrainState, metrics: dict[str, float]) -> None:
+    """Writes a state; returns once it is committed.
+
+    Args:
+      state: of the run, at the end of an epoch.
+      metrics: must hold the metric that names the best.
+    """
+    step = int(state.step)
+    self._checkpointer.save_checkpointables(
+      step, {_ITEM: state}, metrics={self._metric: metrics[self._metric]}
+    )
+
+  def latest(self) -> int | None:
+    """Returns the newest committed step, or None."""
+    steps = committed_steps(self.folder)
+    return steps[-1] if steps else None
+
+  def best(self) -> int | None:
+    """Returns the committed step of the lowest metric, or None."""
+    kept = set(committed_steps(self.folder))
+    found = [
+      (float(c.metrics[self._metric]), c.step)
+      for c in self._checkpointer.checkpoints
+      if c.step in kept and c.metrics
+    ]
+    return min(found)[1] if found else None
+
+  def restore(self, step: int, template: TrainState) -> TrainState:
+    """Reads a state.
+
+    Args:
+      step: one of the committed ones.
+      template: a state of the same shapes; its placement is taken over.
+
+    Returns:
+      The state as saved.
+
+    Raises:
+      InputError: when the checkpoint does not fit the template.
+    """
+    return _load(self._checkpointer, self.folder, step, template)
+
+  def close(self) -> None:
+    """Ends background work."""
+    self._checkpointer.close()
+
+
+def load_weights(folder: str, template: TrainState) -> TrainState:
+  """Takes parameters and batch statistics from another run.
+
+  Args:
+    folder: a run's work folder, its `checkpoints` folder, or one step in it.
+    template: freshly made state of this run.
+
+  Returns:
+    The template with the other run's parameters and batch statistics; its
+    optimiser, step and normalisation statistics are this run's own.
+
+  Raises:
+    InputError: when there is no checkpoint, or its shapes differ.
+  """
+  from orbax.checkpoint import v1 as ocp
+
+  path = pathlib.Path(folder).resolve()
+  if (path / "checkpoints").is_dir():
+    path = path / "checkpoints"
+  if path.name.isdigit() and (path / _COMMITTED).is_file():
+    path, step = path.parent, int(path.name)
+  else:
+    steps = committed_steps(path)
+    if not steps:
+      raise InputError(
+        f"--init_from={folder}",
+        "holds no finished checkpoint",
+        "give the work folder of a run that saved at least one epoch",
+      )
+    step = steps[-1]
+  checkpointer = ocp.training.Checkpointer(path)
+  try:
+    found = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
+    shapes = _leaf_shapes(found)
+    wanted = {"params": template.params, "model_state": template.model_state}
+    for name, leaf in _leaf_shapes(wanted).items():
+      if shapes.get(name) != leaf:
+        raise InputError(
+          path / str(step),
+          f"{name} has shape {shapes.get(name)}, this model needs {leaf}",
+          "start from a run with the same --model and network.* fields",
+        )
+    abstract = _abstract_from_metadata(found)
+    loaded = checkpointer.load_checkpointables(step, {_ITEM: abstract})[_ITEM]
+  finally:
+    checkpointer.close()
+  return template.replace(
+    params=_like(template.params, loaded["params"]),
+    model_state=_like(template.model_state, loaded["model_state"]),
+  )
+
+
+def _load(checkpointer, folder, step: int, template: TrainState):
+  abstract = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
+    template,
+  )
+  try:
+    loaded = checkpointer.load_checkpointables(step, {_ITEM: abstract})
+  except (ValueError, KeyError, TypeError) as error:
+    raise InputError(
+      folder / str(step),
+      f"checkpoint does not fit this run ({str(error)[:200]})",
+      "use another --workdir, or the version that wrote it",
+    ) from error
+  state = loaded[_ITEM]
+  # Orbax accepts another dtype without a word.
+  for (path, new), old in zip(
+    jax.tree_util.tree_leaves_with_path(state), jax.tree.leaves(template)
+  ):
+    if new.dtype != old.dtype or new.shape != old.shape:
+      raise InputError(
+        folder / str(step),
+        f"{jax.tree_util.keystr(path)} is {new.dtype}{new.shape}, "
+        f"this run has {old.dtype}{old.shape}",
+        "use another --workdir",
+      )
+  return state
+
+
+def _leaf_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  out = {}
+  for path, leaf in jax.tree_util.tree_leaves_with_path(
+    tree, is_leaf=lambda x: hasattr(x, "shape")
+  ):
+    keys = [str(getattr(k, "key", getattr(k, "name", k))) for k in path]
+    out["/".join(keys)] = tuple(leaf.shape)
+  return out
+
+
+def _abstract_from_metadata(tree: Any) -> Any:
+  device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  return jax.tree.map(
+    lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=device),
+    tree,
+    is_leaf=lambda x: hasattr(x, "shape"),
+  )
+
+
+def _like(template: Any, loaded: Any) -> Any:
+  flat = _flat_arrays(loaded)
+  paths = jax.tree_util.tree_leaves_with_path(template)
+  leaves = []
+  for path, leaf in paths:
+    keys = [str(getattr(k, "key", getattr(k, "name", k))) for k in path]
+    leaves.append(jax.device_put(flat["/".join(keys)], leaf.sharding))
+  return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+
+def _flat_arrays(tree: Any) -> dict[str, jax.Array]:
+  return {
+    "/".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path): leaf
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def _remove_uncommitted(folder: pathlib.Path) -> None:
+  """Deletes what a killed save left behind; orbax would count it as a step."""
+  import shutil
+
+  for child in folder.iterdir():
+    unfinished = child.is_dir() and not (child / _COMMITTED).is_file()
+    if unfinished and (child.name.isdigit() or "tmp" in child.name):
+      shutil.rmtree(child)

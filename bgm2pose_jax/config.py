@@ -1,0 +1,427 @@
+"""The configuration of a run: frozen dataclasses, checked when made.
+
+A run is a pure function of its `Config`, the dataset it names and the device
+type. Everything here ends in `<workdir>/config.json`; the first eight hex
+digits of its hash name the default work folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bgm2pose_jax.errors import InputError
+
+SETTINGS = ("single", "cross_music", "cross_genre", "plain_clothes")
+DATASETS = ("ampl/simulated", "ampl/released", "ampl/raw")
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulateConfig:
+  """What the simulator makes when no recordings are given.
+
+  Attributes:
+    subjects: number of procedural people (with motion files: all of theirs).
+    minutes: length of each recording; one is made per subject and track.
+    seed: of motion, music, body sizes, noise and their order.
+    snr_db: background noise below the recording; null switches it off.
+  """
+
+  subjects: int = 7
+  minutes: float = 5.0
+  seed: int = 0
+  snr_db: float | None = 40.0
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+  """Where windows come from and how they are normalised.
+
+  Attributes:
+    dataset: one of `ampl/simulated`, `ampl/released`, `ampl/raw`.
+    ampl_dir: folder that holds AMPL, for `released` and `raw`.
+    mocap_dir: motion files to simulate from; null for procedural motion.
+    music_dir: music files to simulate from; null for procedural music.
+    feature_set: name of the feature set, see `bgm2pose_jax.features`.
+    feature_norm: `track_channel` (the paper's) or `per_band`.
+    validation_fraction: the last part of every training recording, kept for
+      choosing the best weights; never trained on.
+    simulate: the simulator's plan, used by `ampl/simulated` alone.
+  """
+
+  dataset: str = "ampl/simulated"
+  ampl_dir: str | None = None
+  mocap_dir: str | None = None
+  music_dir: str | None = None
+  feature_set: str = "logmel_intensity"
+  feature_norm: str = "track_channel"
+  validation_fraction: float = 0.1
+  simulate: SimulateConfig = SimulateConfig()
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchConfig:
+  """How windows become batches.
+
+  Attributes:
+    size: windows in a batch, over all devices.
+    grouping: `segment` (windows of the same music segment share a batch, the
+      paper's hard negatives), `track` or `random`.
+    dedup: no window twice in a batch; the official code allows it.
+    workers: processes of the input pipeline; 0 reads in this one.
+    device_cache: `auto` keeps the split on the device when it fits, else
+      `on` or `off`. Both ways give the same batches.
+    cache_budget_gib: the most that `auto` puts on a device.
+  """
+
+  size: int = 64
+  grouping: str = "segment"
+  dedup: bool = True
+  workers: int = 0
+  device_cache: str = "auto"
+  cache_budget_gib: float = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+  """Weights of the training loss (paper, section 3; project page).
+
+  Attributes:
+    smoothness: weight of the squared frame-difference error.
+    contrastive: weight of the pose-audio InfoNCE.
+    contrastive_scale: multiplies the cosines: 1 / 0.07 in the text, ln of it
+      in the official code.
+  """
+
+  smoothness: float = 100.0
+  contrastive: float = 1.0
+  contrastive_scale: float = 1.0 / 0.07
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimConfig:
+  """Optimiser and schedule.
+
+  Attributes:
+    optimizer: `adam` or `sgd`.
+    learning_rate: of the first epoch.
+    learning_rate_min: where the cosine ends.
+    epochs: passes; the learning rate changes between epochs only.
+    steps_per_epoch: null is floor((windows - 1) / batch), the paper's.
+    weight_decay: decoupled, on kernels alone (not biases, norms, embeddings).
+    clip_norm: global gradient norm limit; null is none.
+    snapshot_average: `replace` (official: the mean of the last snapshots
+      becomes the live model), `eval_only` or `off`.
+    snapshots: how many epoch ends are averaged.
+    input_noise: deviation of Gaussian noise added to the normalised inputs
+      in training; 0 is none.
+    max_skipped_steps: updates with a non-finite loss or gradient are left
+      out; more than this many in a run end it.
+  """
+
+  optimizer: str = "adam"
+  learning_rate: float = 3e-3
+  learning_rate_min: float = 1e-3
+  epochs: int = 30
+  steps_per_epoch: int | None = None
+  weight_decay: float = 0.0
+  clip_norm: float | None = None
+  snapshot_average: str = "replace"
+  snapshots: int = 3
+  input_noise: float = 0.0
+  max_skipped_steps: int = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+  """How a run is carried out.
+
+  Attributes:
+    parallel: `jit` over a mesh or `pmap`; the same step under both.
+    compute_dtype: `float32` or `bfloat16`; parameters stay float32.
+    steps_per_dispatch: null picks 1 on CPU, 8 elsewhere.
+    eval_batch: windows per evaluation call.
+    log_every_steps: one metrics line each.
+    validate_every_epochs: how often validation runs and "best" may change.
+    save_every_epochs: how often a checkpoint is written.
+    report_weights: `final` (the paper's) or `best` on validation.
+  """
+
+  parallel: str = "jit"
+  compute_dtype: str = "float32"
+  steps_per_dispatch: int | None = None
+  eval_batch: int = 128
+  log_every_steps: int = 20
+  validate_every_epochs: int = 1
+  save_every_epochs: int = 1
+  report_weights: str = "final"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """One run.
+
+  Attributes:
+    preset: name of the preset this started from.
+    setting: `single`, `cross_music`, `cross_genre` or `plain_clothes`.
+    model: name in `bgm2pose_jax.models.registry`; it implies the task.
+    test_track: track to test on; null is the setting's first.
+    test_subject: subject to test on; null takes `fold`.
+    fold: position in the stated order of test subjects (or clip groups).
+    fold_by: `subject` or `clip`.
+    seed: of initialisation, order, dropout and noise.
+    init_from: checkpoint folder to take parameters from; null is none.
+    network: the model's own fields.
+    data, batch, loss, optim, run: see their classes.
+  """
+
+  preset: str = "demo"
+  setting: str = "single"
+  model: str = "bgm2pose"
+  test_track: str | None = None
+  test_subject: str | None = None
+  fold: int = 0
+  fold_by: str = "subject"
+  seed: int = 0
+  init_from: str | None = None
+  network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  data: DataConfig = DataConfig()
+  batch: BatchConfig = BatchConfig()
+  loss: LossConfig = LossConfig()
+  optim: OptimConfig = OptimConfig()
+  run: RunConfig = RunConfig()
+
+  def __post_init__(self):
+    # A caller's dict must not change under a frozen config.
+    object.__setattr__(
+      self, "network", types.MappingProxyType(dict(self.network))
+    )
+    validate(self)
+
+
+_CHOICES = {
+  "setting": SETTINGS,
+  "fold_by": ("subject", "clip"),
+  "data.dataset": DATASETS,
+  "data.feature_norm": ("track_channel", "per_band"),
+  "batch.grouping": ("segment", "track", "random"),
+  "batch.device_cache": ("auto", "on", "off"),
+  "optim.optimizer": ("adam", "sgd"),
+  "optim.snapshot_average": ("replace", "eval_only", "off"),
+  "run.parallel": ("jit", "pmap"),
+  "run.compute_dtype": ("float32", "bfloat16"),
+  "run.report_weights": ("final", "best"),
+}
+_POSITIVE = (
+  "data.simulate.subjects",
+  "data.simulate.minutes",
+  "batch.size",
+  "optim.epochs",
+  "optim.learning_rate",
+  "optim.snapshots",
+  "run.eval_batch",
+  "run.log_every_steps",
+  "run.validate_every_epochs",
+  "run.save_every_epochs",
+)
+_NOT_NEGATIVE = (
+  "fold",
+  "seed",
+  "batch.workers",
+  "batch.cache_budget_gib",
+  "loss.smoothness",
+  "loss.contrastive",
+  "optim.learning_rate_min",
+  "optim.weight_decay",
+  "optim.input_noise",
+  "optim.max_skipped_steps",
+)
+
+
+def validate(config: Config) -> None:
+  """Checks every field that has a range.
+
+  Args:
+    config: the configuration.
+
+  Raises:
+    InputError: naming the first field that cannot be right.
+  """
+  flat = flatten(config)
+  for key, choices in _CHOICES.items():
+    if flat[key] not in choices:
+      raise InputError(
+        key, f"is {flat[key]!r}", f"choose one of {', '.join(choices)}"
+      )
+  for key in _POSITIVE:
+    if not flat[key] > 0:
+      raise InputError(key, f"is {flat[key]}", "give a number above zero")
+  for key in _NOT_NEGATIVE:
+    if not flat[key] >= 0:
+      raise InputError(key, f"is {flat[key]}", "give zero or more")
+  for key in ("optim.steps_per_epoch", "run.steps_per_dispatch"):
+    if flat[key] is not None and flat[key] < 1:
+      raise InputError(key, f"is {flat[key]}", "give 1 or more, or null")
+  if not 0.0 < flat["data.validation_fraction"] < 0.5:
+    raise InputError(
+      "data.validation_fraction",
+      f"is {flat['data.validation_fraction']}",
+      "give a fraction above 0 and below 0.5",
+    )
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+  """Returns a dataclass tree as plain dicts that JSON can hold."""
+  out = {}
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    if dataclasses.is_dataclass(value):
+      value = to_dict(value)
+    elif isinstance(value, Mapping):
+      value = dict(value)
+    out[field.name] = value
+  return out
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+  """Builds a `Config` from `to_dict`'s output.
+
+  Args:
+    values: nested dicts.
+
+  Returns:
+    The configuration.
+
+  Raises:
+    InputError: for an unknown field or a value of the wrong type.
+  """
+  return _build(Config, values, "")
+
+
+def flatten(config: Config) -> dict[str, Any]:
+  """Returns {dotted key: value}, the names `--set` takes."""
+  out: dict[str, Any] = {}
+
+  def walk(prefix: str, value: Any):
+    if isinstance(value, dict) and (value or not prefix):
+      for key, item in value.items():
+        walk(f"{prefix}.{key}" if prefix else key, item)
+    else:
+      out[prefix] = value
+
+  walk("", to_dict(config))
+  return out
+
+
+def overlay(config: Config, settings: Mapping[str, Any]) -> Config:
+  """Replaces fields by dotted key.
+
+  Args:
+    config: where to start.
+    settings: {dotted key: value}; a string is read as JSON where the field
+      is no string itself, so "3", "true" and "null" work.
+
+  Returns:
+    A new configuration.
+
+  Raises:
+    InputError: for an unknown key (with the nearest known ones) or a value
+      of another type than the field's.
+  """
+  values = to_dict(config)
+  known = flatten(config)
+  for key, value in settings.items():
+    if key not in known:
+      near = [k for k in known if k.split(".")[-1] == key.split(".")[-1]]
+      raise InputError(
+        f"--set {key}",
+        "no such field",
+        f"did you mean {', '.join(near)}?"
+        if near
+        else f"fields are {', '.join(sorted(known))}",
+      )
+    node = values
+    *parents, leaf = key.split(".")
+    for parent in parents:
+      node = node[parent]
+    if parents and parents[0] == "network":
+      value = _parse(value, type(node[leaf]), key)
+    node[leaf] = value
+  return from_dict(values)
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
+  """Splits `key.path=value` strings.
+
+  Args:
+    assignments: as given on the command line.
+
+  Returns:
+    {key: text}.
+
+  Raises:
+    InputError: when one has no "=".
+  """
+  out = {}
+  for text in assignments:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+      raise InputError(
+        f"--set {text}", "no key=value", "write e.g. --set batch.size=32"
+      )
+    out[key.strip()] = value.strip()
+  return out
+
+
+def digest(config: Config) -> str:
+  """Returns the first 8 hex digits of the configuration's SHA-256."""
+  text = json.dumps(to_dict(config), sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
+  hints = typing.get_type_hints(cls)
+  names = {f.name for f in dataclasses.fields(cls)}
+  for key in values:
+    if key not in names:
+      raise InputError(
+        f"{prefix}{key}", "no such field", f"fields are {sorted(names)}"
+      )
+  built = {}
+  for key, value in values.items():
+    hint = hints[key]
+    if dataclasses.is_dataclass(hint):
+      built[key] = _build(typing.cast(type, hint), value, f"{prefix}{key}.")
+    elif key == "network":
+      built[key] = dict(value)
+    else:
+      built[key] = _parse(value, hint, f"{prefix}{key}")
+  return cls(**built)
+
+
+def _parse(value: Any, hint: Any, key: str) -> Any:
+  """Reads a value as the annotated type; strings from the shell as JSON."""
+  options = typing.get_args(hint) or (hint,)
+  is_json = str not in options or (value == "null" and type(None) in options)
+  if isinstance(value, str) and is_json:
+    with contextlib.suppress(json.JSONDecodeError):
+      value = json.loads(value)
+  if isinstance(value, bool) and bool not in options:
+    pass  # a bool is an int to Python, never to a user
+  elif isinstance(value, options):
+    return value
+  elif isinstance(value, int) and float in options:
+    return float(value)
+  elif isinstance(value, list) and tuple in options:
+    return tuple(value)
+  names = " or ".join(
+    "null" if t is type(None) else getattr(t, "__name__", str(t))
+    for t in options
+  )
+  raise InputError(key, f"is {value!r}", f"give a value of type {names}")

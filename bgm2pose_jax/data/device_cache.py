@@ -1,0 +1,103 @@
+"""The whole split on the device; batches are gathered there by index.
+
+It follows the same int32 index table as the grain pipeline and gives the same
+batches, without moving anything but the table each epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+if TYPE_CHECKING:
+  from bgm2pose_jax.data.source import WindowTable
+
+# Bounds of a row's recording, needed where context frames are gathered.
+_BOUNDS = ("first_row", "last_row")
+
+
+def nbytes(table: WindowTable, fields: Sequence[str]) -> int:
+  """Returns the bytes that `put` would place on each device."""
+  return int(sum(np.asarray(table.column(f)).nbytes for f in fields))
+
+
+def fits(
+  table: WindowTable,
+  budget_bytes: float,
+  fields: Sequence[str] = ("features", "pose", "track"),
+) -> bool:
+  """Says whether a table's fields fit in a budget.
+
+  Args:
+    table: the windows.
+    budget_bytes: the most that may be placed on a device.
+    fields: columns that would be placed.
+
+  Returns:
+    True when they fit.
+  """
+  return nbytes(table, fields) <= budget_bytes
+
+
+def put(
+  table: WindowTable,
+  fields: Sequence[str] = ("features", "pose", "track"),
+  sharding: jax.sharding.Sharding | None = None,
+  *,
+  context: bool = False,
+) -> dict[str, jax.Array]:
+  """Places columns of a table on the device.
+
+  Args:
+    table: the windows.
+    fields: columns: `features`, `pose`, `track`, `valid`, ...
+    sharding: replicated over a mesh; None is the default device.
+    context: also place what `take` needs to add neighbouring frames.
+
+  Returns:
+    {field: [n, ...]}, dtypes as in the table.
+  """
+  names = tuple(fields) + (_BOUNDS if context else ())
+  host = {name: np.ascontiguousarray(table.column(name)) for name in names}
+  return jax.device_put(host, sharding)
+
+
+def take(
+  cache: Mapping[str, jax.Array],
+  rows: jax.Array,
+  context: tuple[int, int] = (0, 0),
+) -> dict[str, jax.Array]:
+  """Gathers a batch; to be called inside `jax.jit`.
+
+  Args:
+    cache: from `put`.
+    rows: int32 [batch] rows of the table, all of them inside it.
+    context: frames of the same recording to add before and after; a recording's
+      first and last frame are repeated beyond its ends.
+
+  Returns:
+    {field: [batch, ...]} and `row` int32 [batch]; `features` is [batch,
+    before + t + after, f, c].
+  """
+  before, after = context
+  batch: dict[str, jax.Array] = {}
+  for name, values in cache.items():
+    if name in _BOUNDS:
+      continue
+    if name == "features" and (before or after):
+      frames = values.shape[1]
+      offsets = jnp.arange(-before, frames + after)
+      place = rows[:, None] * frames + offsets
+      low = cache["first_row"][rows][:, None] * frames
+      high = (cache["last_row"][rows][:, None] + 1) * frames - 1
+      place = jnp.clip(place, low, high)
+      # Two indices: one over n * t frames would need a copy of the cache.
+      batch[name] = values[place // frames, place % frames]
+    else:
+      batch[name] = values.at[rows].get(mode="clip")
+  batch["row"] = rows
+  return batch

@@ -1,0 +1,100 @@
+"""Folders that appear complete or not at all.
+
+A folder is made under another name and renamed when it is whole. The name says
+who makes it, so that what a killed process left can be told from what a living
+one still writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from absl import logging
+
+# Of another machine nothing is known but how long it has been quiet.
+MAX_AGE_S = 24 * 3600.0
+
+_NAME = re.compile(r"\..+\.incomplete-(?P<host>.*)-(?P<pid>\d+)-[0-9a-f]+")
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+  """Makes a folder atomically.
+
+  Args:
+    folder: the final name; its parent is made when missing.
+
+  Yields:
+    An empty folder beside it. It becomes `folder` when the block ends, and is
+    removed when the block raises. If another process has finished `folder`
+    meanwhile, that one stays and this one is removed.
+  """
+  folder.parent.mkdir(parents=True, exist_ok=True)
+  owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+  stage = folder.parent / f".{folder.name}.incomplete-{owner}"
+  stage.mkdir()
+  try:
+    yield stage
+    try:
+      os.rename(stage, folder)
+    except OSError:
+      if not folder.is_dir():
+        raise
+      logging.info("%s was made by another process meanwhile", folder)
+  finally:
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def sweep(parent: Path, max_age_s: float = MAX_AGE_S) -> list[Path]:
+  """Removes what killed processes left in a folder.
+
+  Args:
+    parent: where `staged` made its folders; may be missing.
+    max_age_s: folders in which nothing has changed for this long are removed
+      too, whoever made them.
+
+  Returns:
+    The folders removed.
+  """
+  removed = []
+  for path in parent.glob(".*.incomplete-*"):
+    match = _NAME.fullmatch(path.name)
+    if match is None or not path.is_dir():
+      continue
+    dead = match["host"] == _host() and not _alive(int(match["pid"]))
+    # Also on this machine: another process may have got the number.
+    if dead or time.time() - _last_change(path) > max_age_s:
+      shutil.rmtree(path, ignore_errors=True)
+      logging.info("removed %s, left by a process that ended", path)
+      removed.append(path)
+  return removed
+
+
+def _host() -> str:
+  return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
+
+
+def _alive(pid: int) -> bool:
+  try:
+    os.kill(pid, 0)
+  except ProcessLookupError:
+    return False
+  except (PermissionError, OverflowError):
+    pass
+  return True
+
+
+def _last_change(folder: Path) -> float:
+  newest = folder.stat().st_mtime
+  for path in folder.rglob("*"):
+    with contextlib.suppress(FileNotFoundError):
+      newest = max(newest, path.stat().st_mtime)
+  return newest

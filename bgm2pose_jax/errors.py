@@ -1,0 +1,28 @@
+"""The one exception for input that cannot be used."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+  """Input from outside (file, folder, flag) that cannot be used as given.
+
+  The message is one line that names where the problem is, what was found
+  there and what would fix it; the command line prints it without a traceback.
+
+  Attributes:
+    where: the file, folder, flag or field.
+    found: what is wrong with it, with the offending value.
+    fix: what the user can do about it.
+  """
+
+  def __init__(self, where: object, found: str, fix: str):
+    self.where = str(where)
+    self.found = found
+    self.fix = fix
+    text = f"{self.where}: {found}; {fix}"
+    super().__init__(" ".join(text.split()))
+
+  def __reduce__(self):
+    # Worker processes send exceptions back by pickling their arguments; the
+    # default would pass the one joined message to a three-argument __init__.
+    return (type(self), (self.where, self.found, self.fix))

@@ -1,0 +1,113 @@
+"""What a feature array holds: channels with roles, bands, frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from bgm2pose_jax.errors import InputError
+
+# recording: dB of a microphone channel. music: dB of a loudspeaker channel.
+# intensity: unit-less direction of energy flow. response: music-to-microphone
+# response. confidence: how far to trust a response.
+ROLES = ("recording", "music", "intensity", "response", "confidence")
+
+
+@dataclasses.dataclass(frozen=True)
+class Channel:
+  """One feature channel.
+
+  Attributes:
+    name: short name, unique in its set, e.g. `"W"`.
+    role: one of `ROLES`; models choose channels by it, never by number.
+  """
+
+  name: str
+  role: str
+
+  def __post_init__(self):
+    if self.role not in ROLES:
+      raise InputError(
+        f"channel {self.name!r}",
+        f"unknown role {self.role!r}",
+        f"use one of {', '.join(ROLES)}",
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpec:
+  """Layout of a feature array [..., frames, bands, channels].
+
+  Attributes:
+    name: name of the feature set.
+    channels: the channels in stored order.
+    bands: number of frequency bands.
+    sample_rate_hz: sample rate the features were made at.
+    hop_s: seconds per frame.
+    window_frames: frames of one example.
+    context_frames: extra frames before and after that the set asks for.
+  """
+
+  name: str
+  channels: tuple[Channel, ...]
+  bands: int
+  sample_rate_hz: int
+  hop_s: float
+  window_frames: int
+  context_frames: int = 0
+
+  def __post_init__(self):
+    names = [channel.name for channel in self.channels]
+    if len(set(names)) != len(names):
+      raise InputError(
+        f"feature set {self.name!r}",
+        f"repeated channel names in {names}",
+        "give every channel its own name",
+      )
+
+  @property
+  def names(self) -> tuple[str, ...]:
+    """Channel names in stored order."""
+    return tuple(channel.name for channel in self.channels)
+
+  def indices(self, role: str) -> tuple[int, ...]:
+    """Positions on the channel axis of all channels with a role.
+
+    Args:
+      role: one of `ROLES`; a role that no channel has gives ().
+
+    Raises:
+      InputError: the role does not exist.
+    """
+    if role not in ROLES:
+      raise InputError(
+        f"feature set {self.name!r}",
+        f"unknown role {role!r}",
+        f"use one of {', '.join(ROLES)}",
+      )
+    return tuple(i for i, ch in enumerate(self.channels) if ch.role == role)
+
+  def to_dict(self) -> dict[str, Any]:
+    """Plain dict of JSON types; `from_dict` reads it back."""
+    out = dataclasses.asdict(self)
+    out["channels"] = [dataclasses.asdict(ch) for ch in self.channels]
+    return out
+
+  @classmethod
+  def from_dict(cls, values: Mapping[str, Any]) -> FeatureSpec:
+    """Reads what `to_dict` wrote.
+
+    Raises:
+      InputError: a field is missing or unknown.
+    """
+    fields = {field.name for field in dataclasses.fields(cls)}
+    wrong = sorted(fields.symmetric_difference(values))
+    if wrong:
+      raise InputError(
+        "feature spec",
+        f"missing or unknown fields {', '.join(wrong)}",
+        "prepare the data again with this version",
+      )
+    channels = tuple(Channel(**channel) for channel in values["channels"])
+    return cls(**{**values, "channels": channels})

@@ -1,0 +1,206 @@
+"""The command line: `python -m bgm2pose_jax.main --setting=single`."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+from absl import app, flags, logging
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import configs
+from bgm2pose_jax.errors import InputError
+
+_SETTING = flags.DEFINE_enum(
+  "setting",
+  "single",
+  list(config_lib.SETTINGS),
+  "single: same track, unseen subject. cross_music: also an unseen track of a "
+  "known genre. cross_genre: also an unseen genre. plain_clothes: recordings "
+  "without poses, predictions and page only.",
+)
+_PRESET = flags.DEFINE_enum(
+  "preset",
+  "demo",
+  list(configs.PRESETS),
+  "demo: sized for 2 CPU cores, at most 20 minutes. demo_long: the same, at "
+  "most 90 minutes. paper: full width as the text says. official: full width "
+  "as the authors' code does.",
+)
+_MODEL = flags.DEFINE_string(
+  "model", None, "network; it implies the task (default: the preset's)"
+)
+_TEST_TRACK = flags.DEFINE_string(
+  "test_track", None, "track to test on (default: the setting's first)"
+)
+_TEST_SUBJECT = flags.DEFINE_string(
+  "test_subject", None, "subject to test on; overrides --fold"
+)
+_FOLD = flags.DEFINE_integer(
+  "fold",
+  0,
+  "which subject is left out, counted from 0 in natural order of the subjects "
+  "who have the test track (raw ids for AMPL)",
+)
+_FOLD_BY = flags.DEFINE_enum(
+  "fold_by",
+  "subject",
+  ["subject", "clip"],
+  "leave out a subject, or a fifth of everybody's clips (annotation labels)",
+)
+_SEED = flags.DEFINE_integer(
+  "seed", 0, "of initialisation, order, dropout and noise"
+)
+_DATASET = flags.DEFINE_enum(
+  "dataset",
+  None,
+  list(config_lib.DATASETS),
+  "default: ampl/simulated, or what --ampl_dir holds",
+)
+_AMPL_DIR = flags.DEFINE_string(
+  "ampl_dir", None, "folder of AMPL; alone it implies the dataset it holds"
+)
+_MOCAP_DIR = flags.DEFINE_string(
+  "mocap_dir", None, "simulate from these motion files (BVH, OptiTrack CSV)"
+)
+_MUSIC_DIR = flags.DEFINE_string(
+  "music_dir", None, "simulate from these music files"
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir",
+  None,
+  "cache of simulated and prepared data (default: bgm2pose_jax in the user's "
+  "cache folder)",
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir",
+  None,
+  "where the run writes (default: runs/<setting>-<model>-fold<f>-seed<s>-"
+  "<8 hex of the configuration>); the same command resumes",
+)
+_INIT_FROM = flags.DEFINE_string(
+  "init_from",
+  None,
+  "start from the weights of this checkpoint or work folder, e.g. pre-trained "
+  "on simulated data",
+)
+_MODE = flags.DEFINE_enum(
+  "mode",
+  "train_and_evaluate",
+  ["train_and_evaluate", "train", "evaluate"],
+  "what to do",
+)
+_PARALLEL = flags.DEFINE_enum(
+  "parallel",
+  None,
+  ["jit", "pmap"],
+  "wrapper of the per-device train step (default: the preset's, jit)",
+)
+_SET = flags.DEFINE_multi_string(
+  "set",
+  [],
+  "key.path=value, repeatable: replaces one field of the configuration, e.g. "
+  "--set batch.size=32 --set network.width=0.25",
+)
+
+
+def default_data_dir() -> pathlib.Path:
+  """Returns the user's cache folder for this package."""
+  base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+  return pathlib.Path(base) / "bgm2pose_jax"
+
+
+def config_from_flags() -> config_lib.Config:
+  """Returns the preset with every given flag laid over it.
+
+  Raises:
+    InputError: for a value that cannot be right, or flags that exclude each
+      other.
+  """
+  config = configs.get_config(_PRESET.value)
+  changes: dict[str, object] = {
+    "preset": _PRESET.value,
+    "setting": _SETTING.value,
+    "fold": _FOLD.value,
+    "fold_by": _FOLD_BY.value,
+    "seed": _SEED.value,
+    "test_track": _TEST_TRACK.value,
+    "test_subject": _TEST_SUBJECT.value,
+    "data.dataset": _dataset(),
+  }
+  optional = {
+    "model": _MODEL.value,
+    "run.parallel": _PARALLEL.value,
+    "data.ampl_dir": _absolute(_AMPL_DIR.value),
+    "data.mocap_dir": _absolute(_MOCAP_DIR.value),
+    "data.music_dir": _absolute(_MUSIC_DIR.value),
+    "init_from": _absolute(_INIT_FROM.value),
+  }
+  changes |= {k: v for k, v in optional.items() if v is not None}
+  config = config_lib.overlay(config, changes)
+  return config_lib.overlay(config, config_lib.parse_assignments(_SET.value))
+
+
+def _dataset() -> str:
+  simulating = _MOCAP_DIR.value or _MUSIC_DIR.value
+  if _AMPL_DIR.value is None:
+    if _DATASET.value in ("ampl/released", "ampl/raw"):
+      raise InputError(
+        f"--dataset={_DATASET.value}",
+        "needs the folder that holds AMPL",
+        "add --ampl_dir=...",
+      )
+    return "ampl/simulated"
+  if simulating:
+    raise InputError(
+      f"--ampl_dir={_AMPL_DIR.value}",
+      "given together with --mocap_dir or --music_dir",
+      "recordings are either read or simulated: drop one",
+    )
+  from bgm2pose_jax.data import prepare
+
+  found = prepare.find_dataset(pathlib.Path(_AMPL_DIR.value))
+  if _DATASET.value not in (None, found):
+    raise InputError(
+      f"--ampl_dir={_AMPL_DIR.value}",
+      f"holds {found}, not {_DATASET.value}",
+      "drop --dataset or give another folder",
+    )
+  return found
+
+
+def _absolute(path: str | None) -> str | None:
+  return None if path is None else str(pathlib.Path(path).resolve())
+
+
+def main(argv: list[str]) -> None:
+  """Runs what the flags say; input errors end in one line and code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  try:
+    config = config_from_flags()
+    # JAX and the readers load only now: --help and a wrong flag are quick.
+    from bgm2pose_jax import train
+
+    workdir = _WORKDIR.value
+    data_dir = _DATA_DIR.value
+    train.run(
+      config,
+      data_dir=pathlib.Path(data_dir) if data_dir else default_data_dir(),
+      workdir=pathlib.Path(workdir) if workdir else None,
+      mode=_MODE.value,
+    )
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def run() -> None:
+  """Entry point of the `bgm2pose` command."""
+  logging.set_verbosity(logging.INFO)
+  app.run(main)
+
+
+if __name__ == "__main__":
+  run()

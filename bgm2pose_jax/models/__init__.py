@@ -1,0 +1,1 @@
+"""Networks: arrays in, arrays out; see `registry` for their names."""

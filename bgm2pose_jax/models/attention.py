@@ -1,0 +1,135 @@
+"""Multi-head attention, and BGM2Pose's attention over frequency bands."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import DTypeLike
+
+from bgm2pose_jax.array_typing import Array
+from bgm2pose_jax.models.blocks import normal_param, uniform_param
+from bgm2pose_jax.models.dropout import ExampleDropout
+
+
+class Attention(nnx.Module):
+  """Scaled dot-product attention with several heads and weight dropout.
+
+  Initialised as PyTorch's MultiheadAttention: Glorot-uniform over the three
+  stacked input projections, zero biases. The softmax runs in float32.
+
+  The key bias adds the same number to every score of a query, which the
+  softmax removes; it is kept because published weights have it. Its gradient
+  is zero.
+  """
+
+  def __init__(
+    self,
+    channels: int,
+    heads: int,
+    *,
+    dropout: float,
+    stream: int,
+    rngs: nnx.Rngs,
+    dtype: DTypeLike = jnp.float32,
+  ):
+    glorot = math.sqrt(6 / (channels + 3 * channels))
+    square = (channels, channels)
+    self.query_kernel = uniform_param(rngs, square, glorot)
+    self.key_kernel = uniform_param(rngs, square, glorot)
+    self.value_kernel = uniform_param(rngs, square, glorot)
+    self.out_kernel = uniform_param(rngs, square, 1 / math.sqrt(channels))
+    self.query_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
+    self.key_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
+    self.value_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
+    self.out_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
+    self.dropout = ExampleDropout(dropout, stream)
+    self.heads = heads
+    self.dtype = dtype
+
+  def __call__(
+    self, query: Array, key: Array, value: Array, keys: Array | None
+  ) -> Array:
+    """Attends within each group of tokens.
+
+    Args:
+      query: [b, g, q, c]; groups do not see each other.
+      key: [b, g, k, c].
+      value: [b, g, k, c].
+      keys: PRNG keys [b] of the examples, or None.
+
+    Returns:
+      [b, g, q, c].
+    """
+    heads = self.heads
+    size = query.shape[-1] // heads
+    # Scaling the query touches fewer numbers than scaling the scores.
+    q = self._project(query, self.query_kernel, self.query_bias)
+    q = q * jnp.asarray(1 / math.sqrt(size), q.dtype)
+    k = self._project(key, self.key_kernel, self.key_bias)
+    v = self._project(value, self.value_kernel, self.value_bias)
+    q, k, v = (x.reshape(*x.shape[:-1], heads, size) for x in (q, k, v))
+    scores = jnp.einsum("bgqhd,bgkhd->bghqk", q, k)
+    scores = scores.astype(jnp.float32)
+    weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype)
+    weights = self.dropout(weights, keys)
+    mixed = jnp.einsum("bghqk,bgkhd->bgqhd", weights, v)
+    mixed = mixed.reshape(query.shape)
+    return self._project(mixed, self.out_kernel, self.out_bias)
+
+  def _project(self, x: Array, kernel: nnx.Param, bias: nnx.Param) -> Array:
+    x = x.astype(self.dtype) @ kernel[...].astype(self.dtype)
+    return x + bias[...].astype(self.dtype)
+
+
+class FrequencyAttention(nnx.Module):
+  """Attention between the bands of one frame (BGM2Pose, section 2.2).
+
+  Each band is a token; a learnable embedding of the band is added to the
+  recording's and to the music's tokens.
+  """
+
+  def __init__(
+    self,
+    channels: int,
+    bands: int,
+    heads: int,
+    *,
+    query: str,
+    residual: bool,
+    dropout: float,
+    stream: int,
+    rngs: nnx.Rngs,
+    dtype: DTypeLike = jnp.float32,
+  ):
+    self.band_embedding = normal_param(rngs, (bands, channels))
+    self.attention = Attention(
+      channels, heads, dropout=dropout, stream=stream, rngs=rngs, dtype=dtype
+    )
+    self.query = query
+    self.residual = residual
+    self.dtype = dtype
+
+  def __call__(
+    self, audio: Array, music: Array | None, keys: Array | None
+  ) -> Array:
+    """Mixes the recording's bands.
+
+    Args:
+      audio: [b, t, f, c] of the recording.
+      music: [b, t, f, c] of the music; None attends within the recording.
+      keys: PRNG keys [b], or None.
+
+    Returns:
+      [b, t, f, c].
+    """
+    embedding = self.band_embedding[...].astype(self.dtype)
+    audio = audio + embedding
+    music = audio if music is None else music + embedding
+    if self.query == "music":
+      mixed = self.attention(music, audio, audio, keys)
+    else:
+      mixed = self.attention(audio, music, audio, keys)
+    return audio + mixed if self.residual else mixed

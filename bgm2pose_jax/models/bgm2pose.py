@@ -1,0 +1,348 @@
+"""BGM2Pose: frequency-wise attention and contrastive pose extraction.
+
+Shibata et al., "BGM2Pose: Active 3D Human Pose Estimation with Non-Stationary
+Sounds", arXiv 2503.00389, sections 2.2 and 2.3; layer widths and the decoder
+follow the authors' published network, on which the text is silent.
+
+At width 1 the network that predicts has 8,468,863 parameters, the heads used
+in training 579,328.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import DTypeLike
+
+from bgm2pose_jax.array_typing import Array
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.models.attention import FrequencyAttention
+from bgm2pose_jax.models.blocks import (
+  Conv,
+  ConvBlock,
+  ConvStack,
+  DoublingConv,
+)
+from bgm2pose_jax.models.contrastive import ContrastiveHeads
+from bgm2pose_jax.models.dropout import ExampleDropout
+
+# Below this an attention head is all overhead: the weights of 128 x 128 bands
+# cost the same whatever a head's size.
+HEAD_CHANNELS = 16
+# Halvings of the frequency axis after the attention, and of time after that.
+_BODY_POOLS = 3
+_TIME_POOLS = 2
+# Dropout places; the numbers are part of a run's randomness, so they stay.
+_FREQUENCY, _AUDIO_TOKEN, _POSE_TOKEN, _AUDIO, _MUSIC, _BODY, _DOWN = range(7)
+_TAIL = (7, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class BGM2PoseConfig:
+  """Fields of the network; the defaults are the paper's text.
+
+  Attributes:
+    width: multiplies the channel counts 64, 128 and 256; at least 8 each.
+    frequency_attention: False goes from the audio stem to the body ("w/o
+      FA" of the paper's ablation).
+    music_conditioning: False leaves the music stem out, and the attention
+      is self-attention of the recording ("w/o BGM conditioning").
+    contrastive: whether the heads for the contrastive loss exist.
+    fa_query: `audio`: the recording asks, the music is the key (equation 1);
+      `music`: the published code, where the music asks.
+    fa_heads: heads of the frequency attention. Equation 1 has one; the
+      published code 8. Never fewer than 16 channels a head.
+    fa_residual: add the recording's tokens to the result. Not in equation 1;
+      the published code does.
+    tf_merge: `permute` gives each frame its own bands as features, as text
+      and figures have it; `view` is the published code's reshape without a
+      transpose, after which the convolutions over time run over bands.
+    contrastive_heads: heads of the two contrastive attentions (the published
+      code's 8), never fewer than 16 channels a head.
+    dropout: after the stems, the body, the first halving of time and twice
+      in the decoder. The published code has these places, all at 0.
+    attention_dropout: of attention weights, 0.1 in the published code.
+    stem_pool: maximum over this many bands after the first half of each
+      stem. 1 in the paper; more makes everything behind it cheaper.
+  """
+
+  width: float = 1.0
+  frequency_attention: bool = True
+  music_conditioning: bool = True
+  contrastive: bool = True
+  fa_query: str = "audio"
+  fa_heads: int = 1
+  fa_residual: bool = False
+  tf_merge: str = "permute"
+  contrastive_heads: int = 8
+  dropout: float = 0.0
+  attention_dropout: float = 0.1
+  stem_pool: int = 1
+
+  def __post_init__(self):
+    for name, choices in (
+      ("fa_query", ("audio", "music")),
+      ("tf_merge", ("permute", "view")),
+    ):
+      if getattr(self, name) not in choices:
+        raise InputError(
+          f"network.{name}",
+          f"{getattr(self, name)!r} is unknown",
+          f"choose one of {', '.join(choices)}",
+        )
+    if not self.width > 0:
+      raise InputError(
+        "network.width", f"{self.width} is not positive", "take 1, 0.125, ..."
+      )
+    for name in ("dropout", "attention_dropout"):
+      if not 0 <= getattr(self, name) < 1:
+        raise InputError(
+          f"network.{name}",
+          f"{getattr(self, name)} is outside [0, 1)",
+          "take a rate such as 0.1",
+        )
+    for name in ("fa_heads", "contrastive_heads", "stem_pool"):
+      if getattr(self, name) < 1:
+        raise InputError(
+          f"network.{name}",
+          f"{getattr(self, name)} is below 1",
+          "take 1 or more",
+        )
+
+  @classmethod
+  def official(cls, **changes) -> BGM2PoseConfig:
+    """The published code's reading of every flag where it and text differ."""
+    reading = {
+      "fa_query": "music",
+      "fa_heads": 8,
+      "fa_residual": True,
+      "tf_merge": "view",
+    }
+    return cls(**{**reading, **changes})
+
+  def channels(self) -> tuple[int, int, int]:
+    """Channels of the stems' first half, the attention and the rest."""
+    first, second, third = (max(8, int(c * self.width)) for c in (64, 128, 256))
+    return first, second, third
+
+
+class BGM2PoseOutput(NamedTuple):
+  """What the network returns.
+
+  Attributes:
+    pose: float32 [b, t, joint, 3], normalised (hip-spine lengths, y up).
+    audio_embedding: float32 [b, d] of unit length, or None without poses.
+    pose_embedding: float32 [b, d] of unit length, or None without poses.
+  """
+
+  pose: Array
+  audio_embedding: Array | None
+  pose_embedding: Array | None
+
+
+class BGM2Pose(nnx.Module):
+  """Recording and music features to a pose per frame.
+
+  Views: `nnx.view(model, use_running_average=..., deterministic=...)`.
+  """
+
+  def __init__(
+    self,
+    config: BGM2PoseConfig,
+    *,
+    audio_channels: int,
+    music_channels: int,
+    bands: int,
+    frames: int,
+    rngs: nnx.Rngs,
+    joints: int = 21,
+    axis_name: str | None = None,
+    dtype: DTypeLike = jnp.float32,
+  ):
+    """Draws the parameters.
+
+    Args:
+      config: the network's fields.
+      audio_channels: channels of the difference and intensity features.
+      music_channels: channels of the music features.
+      bands: mel bands, a multiple of 8 * stem_pool.
+      frames: frames of a window, a multiple of 4.
+      rngs: random streams, `params` or the default.
+      joints: joints of a pose.
+      axis_name: mesh axis over which batch statistics are shared, or None.
+      dtype: type to compute in, float32 or bfloat16.
+
+    Raises:
+      InputError: if bands or frames cannot be halved as often as needed.
+    """
+    step = 2**_BODY_POOLS * config.stem_pool
+    if bands % step or bands < step:
+      raise InputError(
+        "bands", f"{bands} is no multiple of {step}", "change network.stem_pool"
+      )
+    if frames % 2**_TIME_POOLS or frames < 2**_TIME_POOLS:
+      raise InputError(
+        "frames", f"{frames} is no multiple of 4", "take windows of 12 frames"
+      )
+    c1, c2, c3 = config.channels()
+    shared = {"rngs": rngs, "axis_name": axis_name, "dtype": dtype}
+    tokens = bands // config.stem_pool
+    attends = config.frequency_attention
+    self.config = config
+    self.joints = joints
+    self.dtype = dtype
+
+    self.audio_stem = _stem(audio_channels, c1, c2, config, **shared)
+    self.audio_dropout = ExampleDropout(config.dropout, _AUDIO)
+    self.music_stem = (
+      _stem(music_channels, c1, c2, config, **shared)
+      if attends and config.music_conditioning
+      else None
+    )
+    self.music_dropout = ExampleDropout(config.dropout, _MUSIC)
+    self.frequency_attention = (
+      FrequencyAttention(
+        c2,
+        tokens,
+        _heads(config.fa_heads, c2),
+        query=config.fa_query,
+        residual=config.fa_residual,
+        dropout=config.attention_dropout,
+        stream=_FREQUENCY,
+        rngs=rngs,
+        dtype=dtype,
+      )
+      if attends
+      else None
+    )
+    self.body = nnx.List(
+      [
+        ConvStack(c2 if i == 0 else c3, c3, (3, 3), pool=2, **shared)
+        for i in range(_BODY_POOLS)
+      ]
+    )
+    self.body_dropout = ExampleDropout(config.dropout, _BODY)
+    merged = c3 * tokens // 2**_BODY_POOLS
+    self.merge = ConvBlock(merged, c3, (2,), **shared)
+    self.down1 = ConvStack(c3, c3, (2,), depth=1, pool=2, **shared)
+    self.down_dropout = ExampleDropout(config.dropout, _DOWN)
+    self.down2 = ConvStack(c3, c3, (2,), depth=2, pool=2, **shared)
+    self.up1 = DoublingConv(c3, c3, rngs=rngs, dtype=dtype)
+    self.decode1 = ConvBlock(2 * c3, c3, (3,), **shared)
+    self.up2 = DoublingConv(c3, c3, rngs=rngs, dtype=dtype)
+    self.decode2 = ConvBlock(2 * c3, c3, (3,), **shared)
+    self.tail = nnx.List([ConvBlock(c3, c3, (3,), **shared) for _ in range(4)])
+    self.tail_dropout = nnx.List(
+      [ExampleDropout(config.dropout, stream) for stream in _TAIL]
+    )
+    self.head = Conv(c3, joints * 3, (1,), rngs=rngs, dtype=dtype)
+    self.contrastive = (
+      ContrastiveHeads(
+        c3,
+        _heads(config.contrastive_heads, c3),
+        frames,
+        joints,
+        dropout=config.attention_dropout,
+        streams=(_AUDIO_TOKEN, _POSE_TOKEN),
+        **shared,
+      )
+      if config.contrastive
+      else None
+    )
+
+  def __call__(
+    self,
+    audio: Array,
+    music: Array,
+    pose: Array | None = None,
+    *,
+    keys: Array | None = None,
+  ) -> BGM2PoseOutput:
+    """Predicts poses, and embeds audio and pose where poses are given.
+
+    Args:
+      audio: [b, t, f, ca], differences and intensity, standardised.
+      music: [b, t, f, cm], standardised.
+      pose: true poses [b, t, joint, 3] in training; None in use. They do not
+        touch the prediction.
+      keys: PRNG keys [b] for dropout, one per example.
+
+    Returns:
+      Poses, and embeddings where `pose` is given and the heads exist.
+    """
+    x = self._attend(audio, music, keys)
+    for stack in self.body:
+      x = stack(x)
+    x = merge_bands(self.body_dropout(x, keys), self.config.tf_merge)
+    full = self.merge(x)
+    half = self.down_dropout(self.down1(full), keys)
+    quarter = self.down2(half)
+    x = jnp.concatenate([half, self.up1(quarter)], axis=-1)
+    x = jnp.concatenate([full, self.up2(self.decode1(x))], axis=-1)
+    x = self.decode2(x)
+    for i, block in enumerate(self.tail):
+      x = block(x)
+      if i in (1, 2):
+        x = self.tail_dropout[i - 1](x, keys)
+    x = self.head(x).astype(jnp.float32)
+    x = x.reshape(*x.shape[:2], self.joints, 3)
+    if pose is None or self.contrastive is None:
+      return BGM2PoseOutput(x, None, None)
+    return BGM2PoseOutput(
+      x,
+      self.contrastive.audio(full, keys),
+      self.contrastive.pose(pose, keys),
+    )
+
+  def _attend(self, audio: Array, music: Array, keys: Array | None) -> Array:
+    x = audio.astype(self.dtype)
+    for stack in self.audio_stem:
+      x = stack(x)
+    x = self.audio_dropout(x, keys)
+    if self.frequency_attention is None:
+      return x
+    m = None
+    if self.music_stem is not None:
+      m = music.astype(self.dtype)
+      for stack in self.music_stem:
+        m = stack(m)
+      m = self.music_dropout(m, keys)
+    return self.frequency_attention(x, m, keys)
+
+
+def merge_bands(x: Array, how: str) -> Array:
+  """Turns bands and channels into the features of a frame.
+
+  Args:
+    x: [b, t, f, c].
+    how: `permute` or `view`, see `BGM2PoseConfig.tf_merge`.
+
+  Returns:
+    [b, t, c * f], channel by channel.
+  """
+  b, t, f, c = x.shape
+  if how == "permute":
+    return x.transpose(0, 1, 3, 2).reshape(b, t, c * f)
+  return x.transpose(0, 3, 1, 2).reshape(b, c * f, t).transpose(0, 2, 1)
+
+
+def _stem(
+  inputs: int, c1: int, c2: int, config: BGM2PoseConfig, **shared
+) -> nnx.List:
+  return nnx.List(
+    [
+      ConvStack(inputs, c1, (3, 3), pool=config.stem_pool, **shared),
+      ConvStack(c1, c2, (3, 3), **shared),
+    ]
+  )
+
+
+def _heads(wanted: int, channels: int) -> int:
+  """Heads of at least 16 channels that divide the channels evenly."""
+  heads = max(1, min(wanted, channels // HEAD_CHANNELS))
+  while channels % heads:
+    heads -= 1
+  return heads

@@ -1,0 +1,227 @@
+"""Background music: four procedural tracks, and any file soundfile reads.
+
+Three ambient pieces (slow pads, drones, soft noise) and one jazz piece (swing
+drums, walking bass, piano comping, with silent bars), as in AMPL: stereo,
+distinct per channel, the same samples for the same name and seed. The ambient
+ones carry soft noise up to 12 kHz, because a room can only be heard at
+frequencies that the music excites.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.simulate import instruments as inst
+from bgm2pose_jax.simulate.motion import random_stream
+from bgm2pose_jax.simulate.pieces import PIECES
+
+# Loudness of all music: -22 dB re full scale leaves room for peaks.
+RMS = 0.08
+_PEAK = 0.95
+_SHORTEST_S = 1.0
+_LONGEST_S = 4 * 3600.0
+_SILENCE_RMS = 1e-4
+_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+  """A piece of background music.
+
+  Attributes:
+    genre: `ambient` or `jazz` (or whatever a user's folder says).
+    title: for tables and reports.
+    path: audio file, None for a procedural track.
+  """
+
+  genre: str
+  title: str
+  path: Path | None = None
+
+
+TRACKS: dict[str, Track] = {
+  "haze": Track("ambient", "Haze (slow pads)"),
+  "drift": Track("ambient", "Drift (drones and bells)"),
+  "tide": Track("ambient", "Tide (noise swells)"),
+  "swing": Track("jazz", "Swing (quartet with stops)"),
+}
+
+
+def make_track(
+  name: str,
+  duration_s: float,
+  seed: int = 0,
+  sample_rate_hz: int = 48000,
+  rms: float = RMS,
+) -> np.ndarray:
+  """Composes and plays a procedural track.
+
+  Args:
+    name: key of `TRACKS`.
+    duration_s: length.
+    seed: another seed gives another piece in the same manner.
+    sample_rate_hz: sample rate.
+    rms: loudness over both channels, re full scale.
+
+  Returns:
+    float32 [2, round(duration_s sample_rate_hz)], peak below 1.
+
+  Raises:
+    InputError: unknown name or no samples.
+  """
+  if name not in TRACKS:
+    raise InputError(
+      f"track {name!r}",
+      "no procedural music of this name",
+      f"use one of {', '.join(TRACKS)}",
+    )
+  count = int(round(duration_s * sample_rate_hz))
+  if count < 1:
+    raise InputError(f"track {name!r}", f"{duration_s} s long", "ask for more")
+  rng = random_stream(seed, "music", name)
+  return _level(PIECES[name](count, rng, sample_rate_hz), rms)
+
+
+def _level(sound: np.ndarray, rms: float) -> np.ndarray:
+  """Sets the RMS, but never lets a sample reach full scale."""
+  power = float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
+  peak = float(np.abs(sound).max())
+  gain = min(rms / max(power, 1e-12), _PEAK / max(peak, 1e-12))
+  return (sound * np.float32(gain)).astype(np.float32)
+
+
+def load_music(
+  path: str | Path,
+  duration_s: float | None = None,
+  sample_rate_hz: int = 48000,
+  rms: float = RMS,
+) -> np.ndarray:
+  """Reads any audio file as background music.
+
+  Args:
+    path: file that soundfile reads (WAV, FLAC, Ogg, MP3, ...), mono or stereo.
+    duration_s: cut to this length, or loop up to it; None for the file's own.
+    sample_rate_hz: resampled to this rate (soxr, high quality).
+    rms: loudness over both channels; less if a peak would clip.
+
+  Returns:
+    float32 [2, samples]; a mono file plays from both loudspeakers.
+
+  Raises:
+    InputError: missing or unreadable file, more than two channels, an absurd
+      length or rate, too short, silent, or samples that are not finite.
+  """
+  path = Path(path)
+  if not path.is_file():
+    raise InputError(path, "no such music file", "check the name and folder")
+  try:
+    header = soundfile.info(path)
+    _check_header(path, header)
+    needed = header.frames
+    if duration_s is not None:
+      needed = min(needed, int((duration_s + 1) * header.samplerate))
+    sound, own_rate_hz = soundfile.read(
+      path, frames=needed, dtype="float32", always_2d=True
+    )
+  except (soundfile.LibsndfileError, OSError) as error:
+    raise InputError(
+      path, f"not readable as audio ({error})", "convert it to WAV or FLAC"
+    ) from None
+  if not np.isfinite(sound).all():
+    raise InputError(path, "samples that are not finite", "export it again")
+  if len(sound) < _SHORTEST_S * own_rate_hz:
+    raise InputError(
+      path,
+      f"{len(sound) / own_rate_hz:.2f} s of music",
+      f"use a file of at least {_SHORTEST_S:g} s",
+    )
+  if float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))) < _SILENCE_RMS:
+    raise InputError(path, "digital silence", "use a file with sound in it")
+  if own_rate_hz != sample_rate_hz:
+    sound = soxr.resample(sound, own_rate_hz, sample_rate_hz, quality="HQ")
+  stereo = np.repeat(sound, 2, axis=1) if sound.shape[1] == 1 else sound
+  stereo = np.ascontiguousarray(stereo.T)
+  if duration_s is not None:
+    stereo = inst.tiled(stereo, 0, int(round(duration_s * sample_rate_hz)))
+  return _level(stereo, rms)
+
+
+def _check_header(path: Path, header: object) -> None:
+  frames, rate = int(header.frames), int(header.samplerate)  # type: ignore
+  channels = int(header.channels)  # type: ignore
+  if channels > 2:
+    raise InputError(path, f"{channels} channels", "mix it down to stereo")
+  if not 4000 <= rate <= 768000:
+    raise InputError(path, f"sample rate {rate} Hz", "export it at 48000 Hz")
+  if frames > _LONGEST_S * rate:
+    raise InputError(
+      path,
+      f"header claims {frames / rate / 3600:.1f} hours",
+      f"use at most {_LONGEST_S / 3600:g} hours",
+    )
+
+
+def list_music(music_dir: str | Path) -> dict[str, Track]:
+  """The audio files of a folder as tracks, by name.
+
+  The track name is the file name without its ending. Genre: the folder's
+  `genres.csv` (columns file, genre), else the letters the name begins with
+  (`ambient_1.ogg` is ambient).
+
+  Args:
+    music_dir: folder of audio files.
+
+  Raises:
+    InputError: no such folder, no audio in it, two files of one name, a
+      broken genres.csv.
+  """
+  folder = Path(music_dir)
+  if not folder.is_dir():
+    raise InputError(folder, "no such music folder", "check --music_dir")
+  genres = _read_genres(folder / "genres.csv")
+  tracks: dict[str, Track] = {}
+  for path in sorted(folder.iterdir()):
+    if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+      continue
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)
+    if name in tracks:
+      raise InputError(
+        path, f"two files make a track named {name!r}", "rename one of them"
+      )
+    token = re.split(r"[\d_]", path.stem, maxsplit=1)[0].strip(" -").lower()
+    genre = genres.pop(path.name, token or "unknown")
+    tracks[name] = Track(genre, path.stem, path)
+  if genres:
+    raise InputError(
+      folder / "genres.csv",
+      f"names {sorted(genres)[0]!r}, which is not in the folder",
+      "correct the name or remove the line",
+    )
+  if not tracks:
+    raise InputError(
+      folder, "no audio files", f"add some of {', '.join(_SUFFIXES)}"
+    )
+  return tracks
+
+
+def _read_genres(path: Path) -> dict[str, str]:
+  if not path.is_file():
+    return {}
+  with path.open(encoding="utf-8-sig", newline="") as file:
+    rows = list(csv.DictReader(file))
+  genres: dict[str, str] = {}
+  for number, row in enumerate(rows, start=2):
+    if not row.get("file") or not row.get("genre"):
+      raise InputError(
+        f"{path}:{number}", f"row {row}", "give the columns file,genre"
+      )
+    genres[row["file"].strip()] = row["genre"].strip().lower()
+  return genres

@@ -1,0 +1,199 @@
+"""The four procedural pieces: three ambient, one jazz.
+
+A piece is a function (samples, generator, sample rate) -> float32 [2, samples]
+of any loudness; `music.make_track` sets the level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bgm2pose_jax.simulate import instruments as inst
+
+
+def _chords(
+  track: np.ndarray,
+  chords: list[list[int]],
+  each_s: float,
+  rng: np.random.Generator,
+  rate: int,
+  tilt: float,
+) -> None:
+  """Adds slow chords that overlap by half, each channel with its own phases."""
+  loops: dict[int, np.ndarray] = {}
+  span = int(1.5 * each_s * rate)
+  window = np.sin(np.pi * (np.arange(span) + 0.5) / span) ** 2
+  window = window.astype(np.float32)
+  for number, start in enumerate(
+    range(-span // 3, track.shape[1], int(each_s * rate))
+  ):
+    for note in chords[number % len(chords)]:
+      if note not in loops:
+        loops[note] = inst.pad_loop(inst.note_hz(note), rng, rate, tilt=tilt)
+      gain = np.float32(rng.uniform(0.7, 1.2, (2, 1)) * 2 ** (-note / 48))
+      first, last = max(start, 0), min(start + span, track.shape[1])
+      if last > first:
+        sound = inst.tiled(loops[note], first, last - first)
+        track[:, first:last] += (
+          gain * sound * window[first - start : last - start]
+        )
+
+
+def _haze(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
+  track = np.zeros((2, count), np.float32)
+  chords = [
+    [45, 57, 60, 64, 71],
+    [41, 53, 60, 64, 69],
+    [48, 55, 59, 64, 74],
+    [43, 55, 59, 62, 69],
+  ]
+  _chords(track, chords, 9.0, rng, rate, tilt=0.9)
+  for low, high, gain in (
+    (300, 1500, 0.10),
+    (1500, 5000, 0.16),
+    (4000, 14000, 0.16),
+  ):
+    air = inst.noise_band(count, low, high, rng, rate)
+    track += gain * air * inst.slow_wander(count, 5.0, 0.6, 1.3, rng, rate)
+  return track
+
+
+def _drift(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
+  track = np.zeros((2, count), np.float32)
+  for note, tilt in ((33, 0.8), (40, 0.9), (45, 1.0), (52, 1.0)):
+    loop = inst.pad_loop(inst.note_hz(note), rng, rate, tilt=tilt, width=0.003)
+    track += inst.tiled(loop, 0, count) * inst.slow_wander(
+      count, 7.0, 0.15, 0.7, rng, rate
+    )
+  for low, high, gain in (
+    (250, 1200, 0.10),
+    (900, 4000, 0.15),
+    (3500, 13000, 0.15),
+  ):
+    air = inst.noise_band(count, low, high, rng, rate)
+    track += gain * air * inst.slow_wander(count, 3.0, 0.5, 1.4, rng, rate)
+  time_s = 1.0
+  while time_s < count / rate:
+    note = int(rng.choice([69, 72, 76, 79, 81, 84, 88]))
+    bell = inst.struck(inst.note_hz(note), 4.0, 1.3, 0.9, 2e-3, note, rate)
+    left = rng.uniform(0.1, 0.5)
+    inst.place(track, bell, time_s, (left, 0.6 - left), rate)
+    time_s += rng.uniform(1.2, 4.0)
+  return track
+
+
+def _tide(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
+  track = np.zeros((2, count), np.float32)
+  _chords(track, [[38, 50, 57, 65], [36, 48, 55, 64]], 12.0, rng, rate, 1.2)
+  for low, high, gain, period in (
+    (70, 400, 0.30, 6.0),
+    (300, 1500, 0.30, 5.0),
+    (1200, 5000, 0.30, 4.0),
+    (4000, 14000, 0.25, 4.0),
+  ):
+    surf = inst.noise_band(count, low, high, rng, rate)
+    track += gain * surf * inst.slow_wander(count, period, 0.35, 1.5, rng, rate)
+  return track
+
+
+# Chord roots and comping voicings of an eight-bar form (MIDI notes).
+_CHANGES: tuple[tuple[int, tuple[int, ...]], ...] = (
+  (38, (53, 57, 60, 64)),
+  (43, (53, 57, 59, 64)),
+  (36, (52, 55, 59, 62)),
+  (45, (55, 59, 61, 64)),
+  (38, (53, 57, 60, 64)),
+  (43, (53, 57, 59, 64)),
+  (36, (52, 57, 59, 62)),
+  (36, (52, 55, 59, 62)),
+)
+BEAT_S = 60.0 / 138.0
+# Every eight-bar form ends in a stop: everyone is silent from beat 2 of it on.
+SILENT_BAR = 7
+
+
+def _swing(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
+  track = np.zeros((2, count), np.float32)
+  bars = int(np.ceil(count / rate / (4 * BEAT_S)))
+  for bar in range(bars):
+    start_s = bar * 4 * BEAT_S
+    root, voicing = _CHANGES[bar % len(_CHANGES)]
+    follows = _CHANGES[(bar + 1) % len(_CHANGES)][0]
+    stop = bar % len(_CHANGES) == SILENT_BAR
+    _drums(track, start_s, stop, rng, rate)
+    _bass(track, start_s, root, follows, stop, rng, rate)
+    for beat in (0.0, 1.67, 2.67, 3.67):
+      if not stop and rng.random() < 0.55:
+        level = rng.uniform(0.10, 0.22)
+        for note in voicing:
+          sound = inst.struck(
+            inst.note_hz(note), 0.8, 0.35, 0.8, 4e-4, note, rate
+          )
+          at = start_s + beat * BEAT_S
+          inst.place(track, sound, at, (0.7 * level, level), rate)
+  _stop_time(track, bars, rate)
+  return track
+
+
+def _drums(
+  track: np.ndarray,
+  start_s: float,
+  stop: bool,
+  rng: np.random.Generator,
+  rate: int,
+) -> None:
+  for beat in (0.0, 1.0, 1.67, 2.0, 3.0, 3.67) if not stop else (0.0,):
+    ride = inst.hit(4500.0, 14000.0, 0.5, 0.16, 1 + int(beat), rate)
+    level = rng.uniform(0.10, 0.16)
+    at = start_s + beat * BEAT_S
+    inst.place(track, ride, at, (0.6 * level, level), rate)
+  if stop:
+    return
+  for beat in (1.0, 3.0):
+    chick = inst.hit(6000.0, 13000.0, 0.08, 0.02, 7, rate)
+    inst.place(track, chick, start_s + beat * BEAT_S, (0.2, 0.1), rate)
+  for beat in (0.0, 2.0):
+    drum = inst.struck(55.0, 0.25, 0.07, 1.5, 0.0, 9, rate)
+    inst.place(track, drum, start_s + beat * BEAT_S, (0.25, 0.25), rate)
+  if rng.random() < 0.6:
+    snare = inst.hit(400.0, 7000.0, 0.2, 0.06, 8, rate)
+    beat = float(rng.choice([0.67, 1.67, 2.67, 3.33]))
+    inst.place(track, snare, start_s + beat * BEAT_S, (0.22, 0.14), rate)
+
+
+def _bass(
+  track: np.ndarray,
+  start_s: float,
+  root: int,
+  follows: int,
+  stop: bool,
+  rng: np.random.Generator,
+  rate: int,
+) -> None:
+  approach = follows + int(rng.choice([-1, 1]))
+  walk = (root, root + int(rng.choice([3, 4])), root + 7, approach)
+  for beat, note in enumerate(walk[:1] if stop else walk):
+    sound = inst.struck(inst.note_hz(note), 0.5, 0.4, 1.6, 1e-4, note, rate)
+    inst.place(track, sound, start_s + beat * BEAT_S, (0.40, 0.28), rate)
+
+
+def _stop_time(track: np.ndarray, bars: int, rate: int) -> None:
+  """Silences beats 2-4 of every stop bar, with a 30 ms fade."""
+  fade = np.linspace(1, 0, int(0.03 * rate), dtype=np.float32)
+  for bar in range(SILENT_BAR, bars, len(_CHANGES)):
+    start = int(round((4 * bar + 1) * BEAT_S * rate))
+    end = int(round(4 * (bar + 1) * BEAT_S * rate))
+    first = track[:, start : start + len(fade)]
+    first *= fade[: first.shape[1]]
+    track[:, start + len(fade) : end] = 0.0
+
+
+# Name -> composer.
+PIECES: dict[str, Callable[[int, np.random.Generator, int], np.ndarray]] = {
+  "haze": _haze,
+  "drift": _drift,
+  "tide": _tide,
+  "swing": _swing,
+}

@@ -1,0 +1,205 @@
+"""Static response of the empty room: image sources and a diffuse tail.
+
+Image sources of a shoebox after Allen and Berkley, "Image method for
+efficiently simulating small-room acoustics", JASA 65 (1979); every image is a
+band-limited fractional delay, a gain 1/r and a first-order encoding of its
+direction of arrival.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from bgm2pose_jax.simulate.scene import AXES, FORMATS, OCTAVES_HZ, Scene
+
+# Half length of the fractional-delay kernel. 64 samples with this Kaiser
+# window keep the passband flat to -80 dB up to 0.45 of the sample rate.
+_HALF_TAPS = 64
+_KAISER_BETA = 8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSources:
+  """Image sources of one loudspeaker.
+
+  Attributes:
+    positions_m: float64 [images, 3], the loudspeaker itself first.
+    gains: float64 [images, bands], product of the wall reflections.
+    order: int [images], number of reflections.
+  """
+
+  positions_m: np.ndarray
+  gains: np.ndarray
+  order: np.ndarray
+
+
+def encode_direction(unit_vectors: np.ndarray, scene: Scene) -> np.ndarray:
+  """First-order gains W, X, Y, Z of plane waves.
+
+  Args:
+    unit_vectors: [..., 3], from the microphone towards where the sound comes
+      from, in scene axes.
+    scene: names the format and the map from scene axes to X, Y, Z.
+
+  Returns:
+    [..., 4] gains in the order W, X, Y, Z.
+  """
+  gain_w, matrix = encoding(scene)
+  xyz = unit_vectors @ matrix.T
+  return np.concat([np.full_like(xyz[..., :1], gain_w), xyz], axis=-1)
+
+
+def encoding(scene: Scene) -> tuple[float, np.ndarray]:
+  """Gain of W, and the [3, 3] map from a unit direction to X, Y, Z."""
+  gain_w, gain_xyz = FORMATS[scene.format]
+  return gain_w, gain_xyz * np.asarray(AXES[scene.axes])
+
+
+def image_sources(scene: Scene, speaker: int) -> ImageSources:
+  """Image sources of one loudspeaker up to `scene.max_order` reflections."""
+  low, high = scene.room_corners_m()
+  size = high - low
+  source = np.asarray(scene.speakers_m[speaker]) - low
+  order = scene.max_order
+  # Along one axis the image with index i lies at 2 ceil(i/2) L + (-1)^i x; it
+  # met the far wall ceil(i/2) times and the near one floor(i/2) times.
+  index = np.arange(-order, order + 1)
+  grid = np.stack(np.meshgrid(index, index, index, indexing="ij"), -1)
+  grid = grid.reshape(-1, 3)
+  total = np.abs(grid).sum(1)
+  grid = grid[total <= order]
+  total = total[total <= order]
+  grid = grid[np.argsort(total, kind="stable")]
+  half = (grid + np.where(grid % 2, 1, 0)) // 2
+  position = 2 * half * size + np.where(grid % 2, -source, source)
+  far = np.abs(half)
+  near = np.abs(grid) - far
+  walls = scene.wall_reflection()
+  gains = np.ones((len(grid), walls.shape[1]))
+  for axis in range(3):
+    gains *= walls[2 * axis] ** near[:, axis, None]
+    gains *= walls[2 * axis + 1] ** far[:, axis, None]
+  return ImageSources(position + low, gains, np.sort(total, kind="stable"))
+
+
+def octave_weights(freqs_hz: np.ndarray) -> np.ndarray:
+  """Zero-phase octave weights, [7, frequencies], that sum to one.
+
+  Triangles over log frequency around `OCTAVES_HZ`, flat beyond the outer two.
+  """
+  place = np.log2(np.maximum(freqs_hz, 1e-3) / OCTAVES_HZ[0])
+  place = np.clip(place, 0, len(OCTAVES_HZ) - 1)
+  bands = np.arange(len(OCTAVES_HZ))[:, None]
+  return np.maximum(0.0, 1 - np.abs(place - bands))
+
+
+def _add_delays(
+  out: np.ndarray, delays: np.ndarray, gains: np.ndarray
+) -> None:
+  """Adds band-limited impulses: out [rows, taps], gains [images, rows]."""
+  taps = out.shape[1]
+  centre = np.floor(delays).astype(np.int64)
+  offset = np.arange(-_HALF_TAPS + 1, _HALF_TAPS + 1)
+  t = offset - (delays - centre)[:, None]
+  window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (t / _HALF_TAPS) ** 2, 0, 1)))
+  kernel = np.sinc(t) * window / np.i0(_KAISER_BETA)
+  where = centre[:, None] + offset
+  # A source closer than the half kernel (0.5 m) loses its pre-ringing.
+  keep = (where >= 0) & (where < taps)
+  kernel = np.where(keep, kernel, 0.0)
+  where = np.where(keep, where, 0)
+  for row in range(out.shape[0]):
+    np.add.at(out[row], where, kernel * gains[:, row, None])
+
+
+def direct_delay_s(scene: Scene) -> np.ndarray:
+  """Travel time of the direct sound per loudspeaker, float64 [speaker]."""
+  offset = np.asarray(scene.speakers_m) - np.asarray(scene.mic_m)
+  return np.linalg.norm(offset, axis=-1) / scene.speed_of_sound_m_s
+
+
+def image_response(scene: Scene) -> np.ndarray:
+  """Impulse responses of the image sources alone.
+
+  Returns:
+    float64 [speaker, 4, taps]; a source at distance r arrives r/c after
+    tap 0 with amplitude 1/r (W gain by `scene.format`).
+  """
+  rate = scene.sample_rate_hz
+  mic = np.asarray(scene.mic_m)
+  images = [image_sources(scene, s) for s in range(len(scene.speakers_m))]
+  offsets = [image.positions_m - mic for image in images]
+  radii = [np.linalg.norm(offset, axis=1) for offset in offsets]
+  farthest = max(r.max() for r in radii)
+  taps = math.ceil(farthest / scene.speed_of_sound_m_s * rate) + _HALF_TAPS + 1
+  out = np.zeros((len(images), 4, taps))
+  for s, (image, offset, r) in enumerate(zip(images, offsets, radii)):
+    delays = r / scene.speed_of_sound_m_s * rate
+    encode = encode_direction(offset / r[:, None], scene) / r[:, None]
+    bands = image.gains.shape[1]
+    # Octave weights smear in time: pad, filter, cut.
+    size = taps if bands == 1 else 2 * taps
+    train = np.zeros((bands, 4, size))
+    for band in range(bands):
+      _add_delays(train[band], delays, encode * image.gains[:, band, None])
+    if bands > 1:
+      spectrum = np.fft.rfft(train, axis=-1)
+      weights = octave_weights(np.fft.rfftfreq(size, 1 / rate))
+      mixed = (spectrum * weights[:, None]).sum(0)
+      train[0] = np.fft.irfft(mixed, size, axis=-1)
+    out[s] = train[0, :, :taps]
+  return out
+
+
+def diffuse_tail(scene: Scene, draw: int = 0) -> np.ndarray:
+  """One seeded draw of the diffuse tail, float64 [speaker, 4, taps].
+
+  Gaussian noise under an exponential decay, independent in the four
+  channels; X, Y and Z carry a third of W's energy each, as in a diffuse field
+  (SN3D). `draw` > 0 gives the independent draws that the moving part mixes.
+
+  Raises:
+    ValueError: if the scene has no tail.
+  """
+  tail = scene.tail
+  if tail is None:
+    raise ValueError("the scene has no tail")
+  rate = scene.sample_rate_hz
+  delay = direct_delay_s(scene)
+  taps = math.ceil((delay.max() + tail.start_s + 1.1 * tail.t60_s) * rate)
+  t = np.arange(taps) / rate
+  out = np.zeros((len(delay), 4, taps))
+  w, first = FORMATS[scene.format]
+  gain = np.array([w, *[first / math.sqrt(3.0)] * 3])
+  for s, start in enumerate(delay):
+    key = np.array([tail.seed, 1000 * draw + s], np.uint64)
+    rng = np.random.Generator(np.random.Philox(key=key))
+    noise = rng.standard_normal((4, taps))
+    since = t - start - tail.start_s
+    shape = np.where(since > 0, np.exp(-6.9078 * since / tail.t60_s), 0.0)
+    shape *= np.clip(since / 0.005, 0, 1)
+    direct = 1 / (start * scene.speed_of_sound_m_s)
+    level = direct * 10 ** (tail.level_db / 20)
+    shape *= level / np.sqrt(np.sum(shape**2))
+    out[s] = gain[:, None] * noise * shape
+  return out
+
+
+def static_response(scene: Scene) -> np.ndarray:
+  """Response of the empty room: image sources plus the still part of the tail.
+
+  Returns:
+    float64 [speaker, 4, taps] at `scene.sample_rate_hz`, channels W X Y Z.
+  """
+  images = image_response(scene)
+  if scene.tail is None:
+    return images
+  tail = diffuse_tail(scene) * math.sqrt(1 - scene.tail.moving_fraction)
+  taps = max(images.shape[-1], tail.shape[-1])
+  out = np.zeros((*images.shape[:2], taps))
+  out[..., : images.shape[-1]] += images
+  out[..., : tail.shape[-1]] += tail
+  return out

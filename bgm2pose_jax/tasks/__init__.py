@@ -1,0 +1,1 @@
+"""Systems: what turns a batch into an update, a prediction and metrics."""

@@ -1,0 +1,254 @@
+"""BGM2Pose's task: recording and music to 12 poses of 21 joints.
+
+Where batch fields meet model arguments. The trainer sees only `fields`,
+`fit`, `init_state`, `update`, `predict` and the names below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from bgm2pose_jax import losses, optim, train_state
+from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.features import normalisation
+from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.models import registry
+from bgm2pose_jax.train_state import TrainState
+
+Arrays = Mapping[str, jax.Array]
+
+
+class PoseFromMusic:
+  """Pose regression from windows of features, with InfoNCE in training.
+
+  Attributes:
+    name: of the task.
+    fields: columns of the dataset that a batch needs.
+    best_metric: validation figure whose lowest value is "best".
+    skeleton: name of the skeleton that predictions use.
+  """
+
+  name = "pose_from_music"
+  fields = ("features", "pose", "track")
+  best_metric = "validation_rmse"
+  skeleton = "ampl21"
+
+  def __init__(self, config: Config, spec: FeatureSpec, num_tracks: int):
+    """Builds the network's structure (no parameters yet).
+
+    Args:
+      config: of the run.
+      spec: the feature set of the dataset.
+      num_tracks: rows of the normalisation table, the fallback left out.
+    """
+    self.config = config
+    self.spec = spec
+    self.num_tracks = num_tracks
+    self._transformation = optim.make_transformation(config.optim)
+    model = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
+    train_view = nnx.view(model, use_running_average=False, deterministic=False)
+    eval_view = nnx.view(model, use_running_average=True, deterministic=True)
+    self._train_def = nnx.graphdef(train_view)
+    self._eval_def = nnx.graphdef(eval_view)
+
+  def _build(self, rngs: nnx.Rngs):
+    recording = len(self.spec.indices("recording"))
+    music = len(self.spec.indices("music"))
+    intensity = len(self.spec.indices("intensity"))
+    return registry.build(
+      self.config.model,
+      self.config.network,
+      # Every recording channel minus every music channel, and intensity.
+      audio_channels=recording * music + intensity,
+      music_channels=music,
+      bands=self.spec.bands,
+      frames=self.spec.window_frames,
+      rngs=rngs,
+      axis_name=mesh_lib.DATA_AXIS,
+      dtype=jnp.dtype(self.config.run.compute_dtype),
+    )
+
+  def fit(self, table: Any, rows: np.ndarray) -> dict[str, Any]:
+    """Fits normalisation on training rows.
+
+    Args:
+      table: columns `features` [n, t, f, c] and `track` int [n].
+      rows: which of them train.
+
+    Returns:
+      Pytree of float32 arrays that goes into the state.
+    """
+    return normalisation.fit_stats(
+      table.features[rows],
+      table.track[rows],
+      self.spec,
+      self.config.data.feature_norm,
+      self.num_tracks,
+    )
+
+  def init_state(self, seed: int, statistics: Any) -> TrainState:
+    """Draws parameters and returns the state before the first step.
+
+    Args:
+      seed: of the run.
+      statistics: from `fit`.
+    """
+    optim_config = self.config.optim
+
+    @jax.jit
+    def init(key):
+      model = self._build(nnx.Rngs(key))
+      _, params, rest = nnx.split(model, nnx.Param, ...)
+      return nnx.as_pure(params), nnx.as_pure(rest)
+
+    params, model_state = init(jax.random.key(seed))
+    averaging = optim_config.snapshot_average != "off"
+    return train_state.create(
+      params,
+      model_state,
+      self._transformation.init(params),
+      statistics,
+      snapshots=optim_config.snapshots if averaging else 0,
+    )
+
+  def update(
+    self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
+  ) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One update on this device's rows.
+
+    Args:
+      state: replicated.
+      batch: features [b, t, f, c], pose [b, t, joint, 3], track [b].
+      keys: [b], one per example.
+      control: traced `learning_rate` and others.
+
+    Returns:
+      The new state and the metrics, both equal on every device.
+    """
+    state_in = mesh_lib.to_varying(
+      (state.params, state.model_state, state.statistics)
+    )
+    params, model_state, statistics = state_in
+    audio, music = self._inputs(statistics, batch)
+    noise = self.config.optim.input_noise
+    if noise:
+      audio = _add_noise(audio, keys, 1, noise)
+      music = _add_noise(music, keys, 2, noise)
+
+    def loss(params):
+      model = nnx.merge(self._train_def, params, model_state, copy=True)
+      out = model(audio, music, batch["pose"], keys=keys)
+      terms = self._terms(out, batch["pose"])
+      new_state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.Param)))
+      total = sum(terms[name] for name in sorted(terms))
+      return total, (terms, out, new_state)
+
+    (total, aux), grads = jax.value_and_grad(loss, has_aux=True)(params)
+    terms, out, new_model_state = aux
+    grads = jax.lax.pmean(grads, mesh_lib.DATA_AXIS)
+    new_model_state = _replicated(new_model_state)
+    metrics = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
+    metrics |= self._term_norms(out, batch["pose"])
+    metrics = jax.lax.pmean(metrics, mesh_lib.DATA_AXIS)
+    metrics["gradient_norm"] = optax.tree.norm(grads)
+    finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(
+      metrics["gradient_norm"]
+    )
+    updates, opt_state = self._transformation.update(
+      grads, state.opt_state, state.params
+    )
+    rate = control["learning_rate"]
+    new_params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
+
+    def keep(new, old):
+      return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
+
+    metrics["parameter_norm"] = optax.tree.norm(new_params)
+    state = state.replace(
+      step=state.step + 1,
+      skipped=state.skipped + jnp.where(finite, 0, 1),
+      params=keep(new_params, state.params),
+      model_state=keep(new_model_state, state.model_state),
+      opt_state=keep(opt_state, state.opt_state),
+    )
+    return state, metrics
+
+  def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
+    """Poses [b, t, joint, 3] of this device's rows, float32."""
+    audio, music = self._inputs(state.statistics, batch)
+    model = nnx.merge(self._eval_def, state.params, state.model_state)
+    return model(audio, music).pose.astype(jnp.float32)
+
+  def _inputs(self, statistics, batch):
+    return normalisation.apply_stats(
+      statistics,
+      batch["features"],
+      batch["track"],
+      self.spec,
+      self.config.data.feature_norm,
+    )
+
+  def _terms(self, out, target) -> dict[str, jax.Array]:
+    """Weighted loss terms, each a mean over this device's rows."""
+    weights = self.config.loss
+    terms = {"pose": losses.pose_mse(out.pose, target).mean()}
+    if weights.smoothness:
+      terms["smoothness"] = (
+        weights.smoothness * losses.smoothness(out.pose, target).mean()
+      )
+    if weights.contrastive and out.audio_embedding is not None:
+      terms["contrastive"] = (
+        weights.contrastive
+        * global_info_nce(
+          out.audio_embedding, out.pose_embedding, weights.contrastive_scale
+        ).mean()
+      )
+    return terms
+
+  def _term_norms(self, out, target) -> dict[str, jax.Array]:
+    """Gradient norm of each term at the network's outputs (cheap)."""
+    norms = {}
+    for name in sorted(self._terms(out, target)):
+      grads = jax.grad(lambda o, n=name: self._terms(o, target)[n])(out)
+      norms[f"output_gradient_{name}"] = optax.tree.norm(grads)
+    return norms
+
+
+def global_info_nce(
+  audio: jax.Array, pose: jax.Array, scale: float
+) -> jax.Array:
+  """InfoNCE of this device's rows against all devices' rows, [b]."""
+  axis = mesh_lib.DATA_AXIS
+  gather: Callable = lambda x: jax.lax.all_gather(x, axis, tiled=True)  # noqa: E731
+  return losses.info_nce(
+    audio,
+    pose,
+    scale,
+    all_audio=gather(audio),
+    all_pose=gather(pose),
+    offset=jax.lax.axis_index(axis) * audio.shape[0],
+  )
+
+
+def _replicated(model_state: Any) -> Any:
+  """Statistics synchronised by the model: equal, now also in type."""
+  return jax.tree.map(
+    lambda x: jax.lax.pmean(x, mesh_lib.DATA_AXIS), model_state
+  )
+
+
+def _add_noise(x: jax.Array, keys: jax.Array, stream: int, deviation: float):
+  draw = jax.vmap(
+    lambda key: jax.random.normal(
+      jax.random.fold_in(key, stream), x.shape[1:], x.dtype
+    )
+  )
+  return x + deviation * draw(keys)

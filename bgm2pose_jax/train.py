@@ -1,0 +1,219 @@
+"""A whole run, read from top to bottom: data, model, training, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import platform
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from bgm2pose_jax import baselines, results, settings
+from bgm2pose_jax import checkpoint as checkpoint_lib
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax import workdir as workdir_lib
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.data import prepare, source
+from bgm2pose_jax.data.rows import Rows, split_rows
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.loop import Trainer
+from bgm2pose_jax.report import page
+from bgm2pose_jax.report import table as table_lib
+from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.writer import JsonLines
+
+MODES = ("train_and_evaluate", "train", "evaluate")
+
+
+def run(
+  config: Config,
+  *,
+  data_dir: pathlib.Path,
+  workdir: pathlib.Path | None = None,
+  mode: str = "train_and_evaluate",
+) -> dict[str, Any] | None:
+  """Prepares the data, trains, evaluates and reports.
+
+  The same call again resumes an unfinished run from its last saved epoch and
+  gives back the result of a finished one.
+
+  Args:
+    config: as asked for; test track and fold are resolved here.
+    data_dir: cache of simulated and prepared data.
+    workdir: where the run writes; None is `runs/<name>`.
+    mode: one of `MODES`.
+
+  Returns:
+    The content of results.json, or None for `train`.
+
+  Raises:
+    InputError: for data, settings or a folder that cannot be used.
+  """
+  started = time.perf_counter()
+
+  # Data: what there is, which part this run needs, and only that made.
+  catalogue = prepare.describe(config.data, data_dir=data_dir)
+  split = settings.resolve(
+    config.setting,
+    catalogue.holdings,
+    test_track=config.test_track,
+    test_subject=config.test_subject,
+    fold=config.fold,
+    fold_by=config.fold_by,
+  )
+  config = dataclasses.replace(
+    config,
+    test_track=split.test_tracks[0],
+    test_subject=(
+      split.test_subjects[0] if split.fold_by == "subject" else None
+    ),
+    fold=split.fold,
+  )
+  workdir = workdir or pathlib.Path("runs") / workdir_lib.default_name(config)
+  prepared = prepare.prepare(
+    config.data, data_dir=data_dir, tracks=split.tracks
+  )
+  dataset = {
+    "fingerprint": prepared.fingerprint,
+    "name": config.data.dataset,
+    "simulated": prepared.simulated,
+  }
+  workdir_lib.claim(workdir, config, dataset)
+  logging.info("work folder: %s", workdir)
+  finished = workdir / workdir_lib.RESULTS
+  if mode != "train" and finished.exists():
+    found = json.loads(finished.read_text())
+    print(table_lib.render(found))
+    print(f"\nfinished before: {finished}")
+    return found
+  windows = source.load(prepared, split.tracks)
+  rows = split_rows(windows, split, config.data.validation_fraction)
+  _log_split(split, windows, rows)
+
+  # Model, state and steps.
+  task = make_task(config, windows.spec, len(windows.tracks))
+  mesh = mesh_lib.make_mesh()
+  trainer = Trainer(config, task, windows, rows, mesh)
+  state = task.init_state(config.seed, task.fit(windows, rows.train))
+  logging.info(
+    "%s: %d parameters; %d steps of %d windows; data %s",
+    config.model,
+    sum(x.size for x in jax.tree.leaves(state.params)),
+    trainer.total_steps,
+    config.batch.size,
+    "cached on the device" if trainer.cached else "streamed by grain",
+  )
+  if config.init_from:
+    state = checkpoint_lib.load_weights(config.init_from, state)
+
+  # Restore.
+  checkpoints = checkpoint_lib.Checkpoints(
+    workdir / workdir_lib.CHECKPOINTS, metric=task.best_metric
+  )
+  newest = checkpoints.latest()
+  if newest is not None:
+    state = checkpoints.restore(newest, state)
+    logging.info("resuming after step %d", newest)
+  metrics_log = JsonLines(workdir / workdir_lib.METRICS)
+  metrics_log.truncate_after_step(int(state.step))
+  timing_log = JsonLines(workdir / workdir_lib.TIMING)
+  timing_log.write({"event": "start", **_host(mesh)})
+
+  # Train.
+  template = state
+  if mode == "evaluate":
+    if newest is None:
+      raise InputError(
+        workdir, "holds no checkpoint to evaluate", "train first"
+      )
+  else:
+    state = trainer.run(state, metrics_log, timing_log, checkpoints)
+  if mode == "train":
+    checkpoints.close()
+    return None
+
+  # Evaluate: the test rows are looked at here, once.
+  if config.run.report_weights == "best":
+    best = checkpoints.best()
+    if best is not None:
+      state = checkpoints.restore(best, template)
+  checkpoints.close()
+  predicted = trainer.predict(state, rows.test)
+  evaluated = time.perf_counter()
+  simple = (
+    None
+    if split.setting == "plain_clothes"
+    else baselines.all_baselines(windows, rows.train, rows.test)
+  )
+  timing_log.write(
+    {"event": "baselines", "seconds": time.perf_counter() - evaluated}
+  )
+
+  # Report.
+  found = results.build_results(
+    config=config_lib.to_dict(config),
+    split=split,
+    table=windows,
+    rows=rows.test,
+    predicted=predicted,
+    baselines=simple,
+    parameters=sum(x.size for x in jax.tree.leaves(state.params)),
+    steps=int(state.step),
+  )
+  arrays = results.predictions(windows, rows.test, predicted)
+  results.write_predictions(workdir / workdir_lib.PREDICTIONS, arrays)
+  page.write_page(
+    workdir / workdir_lib.REPORT,
+    results=found,
+    curves=metrics_log.read(),
+    predictions=arrays,
+  )
+  results.write_results(finished, found)
+  timing_log.write(
+    {"event": "finished", "seconds": time.perf_counter() - started}
+  )
+  print(table_lib.render(found))
+  print(f"\nwrote {workdir}: results.json, report.html, predictions.npz")
+  return found
+
+
+def _log_split(split: settings.Split, windows: WindowTable, rows: Rows) -> None:
+  logging.info(
+    "%s data; setting %s; train on tracks %s of subjects %s; test on %s of "
+    "subjects %s (fold %d of %s)",
+    "simulated" if windows.simulated else "recorded",
+    split.setting,
+    ", ".join(split.train_tracks),
+    ", ".join(split.train_subjects),
+    ", ".join(split.test_tracks),
+    ", ".join(split.test_subjects),
+    split.fold,
+    ", ".join(split.fold_order),
+  )
+  logging.info(
+    "windows: %d train, %d validation, %d test",
+    len(rows.train),
+    len(rows.validation),
+    len(rows.test),
+  )
+
+
+def _host(mesh: jax.sharding.Mesh) -> dict[str, Any]:
+  import os
+
+  return {
+    "backend": jax.default_backend(),
+    "cores": os.cpu_count(),
+    "device": mesh.devices.ravel()[0].device_kind,
+    "devices": int(mesh.devices.size),
+    "machine": platform.machine(),
+    "python": platform.python_version(),
+    "numpy": np.__version__,
+  }

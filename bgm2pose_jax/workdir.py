@@ -1,0 +1,135 @@
+"""The folder of a run: its name, and whose it is."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import pathlib
+from typing import Any
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.errors import InputError
+
+CONFIG = "config.json"
+RESULTS = "results.json"
+METRICS = "metrics.jsonl"
+TIMING = "timing.jsonl"
+PREDICTIONS = "predictions.npz"
+REPORT = "report.html"
+CHECKPOINTS = "checkpoints"
+
+_PACKAGES = (
+  "jax",
+  "jaxlib",
+  "flax",
+  "optax",
+  "orbax-checkpoint",
+  "numpy",
+  "scipy",
+  "grain",
+  "tensorflow-datasets",
+  "bgm2pose-jax",
+)
+
+
+def default_name(config: Config) -> str:
+  """Returns `<setting>-<model>-fold<f>-seed<s>-<8 hex of the config>`.
+
+  Args:
+    config: with test track and fold resolved.
+  """
+  return (
+    f"{config.setting}-{config.model}-fold{config.fold}-seed{config.seed}"
+    f"-{config_lib.digest(config)}"
+  )
+
+
+def claim(
+  workdir: pathlib.Path, config: Config, dataset: dict[str, Any]
+) -> None:
+  """Makes the folder this run's own, or checks that it is.
+
+  Args:
+    workdir: where the run writes; made when missing.
+    config: with everything resolved.
+    dataset: fingerprint and kind of the data.
+
+  Raises:
+    InputError: when the folder holds a run of another configuration or other
+      data; the message names the field.
+  """
+  path = workdir / CONFIG
+  if path.exists():
+    _check_same(path, config, dataset)
+    return
+  if workdir.is_dir() and any((workdir / name).exists() for name in
+                              (RESULTS, METRICS, CHECKPOINTS)):  # fmt: skip
+    raise InputError(
+      workdir, "holds a run without config.json", "give another --workdir"
+    )
+  workdir.mkdir(parents=True, exist_ok=True)
+  content = {
+    "config": config_lib.to_dict(config),
+    "dataset": dataset,
+    "digest": config_lib.digest(config),
+    "seed": config.seed,
+    "versions": versions(),
+  }
+  partial = path.with_suffix(".json.part")
+  partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+  os.replace(partial, path)
+
+
+def read_config(workdir: pathlib.Path) -> Config:
+  """Reads the configuration that a run's folder was made with.
+
+  Args:
+    workdir: of a run.
+
+  Raises:
+    InputError: when there is none, or it cannot be read.
+  """
+  path = workdir / CONFIG
+  try:
+    return config_lib.from_dict(json.loads(path.read_text())["config"])
+  except FileNotFoundError as error:
+    raise InputError(
+      path, "no such file", "give the --workdir of a run"
+    ) from error
+  except (json.JSONDecodeError, KeyError, TypeError) as error:
+    raise InputError(
+      path, f"cannot be read ({error})", "restore it or use another --workdir"
+    ) from error
+
+
+def versions() -> dict[str, str]:
+  """Returns the versions of the packages that shape a run's numbers."""
+  found = {}
+  for name in _PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = "not installed"
+  return found
+
+
+def _check_same(
+  path: pathlib.Path, config: Config, dataset: dict[str, Any]
+) -> None:
+  theirs = config_lib.flatten(read_config(path.parent))
+  ours = config_lib.flatten(config)
+  content = json.loads(path.read_text())
+  theirs |= {f"dataset.{k}": v for k, v in content["dataset"].items()}
+  ours |= {f"dataset.{k}": v for k, v in dataset.items()}
+  different = [k for k in ours | theirs if ours.get(k) != theirs.get(k)]
+  if different:
+    key = different[0]
+    more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+    raise InputError(
+      path.parent,
+      f"was made with {key}={theirs.get(key)!r}, this run has "
+      f"{ours.get(key)!r}{more}",
+      "give another --workdir, or the same settings",
+    )

@@ -1,0 +1,1 @@
+"""Dataset builders; installed as `bgm2pose_jax.datasets`."""

@@ -1,0 +1,171 @@
+"""AMPL as TFDS examples: one track's windows, in sequence per recording."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from bgm2pose_jax.data import raw_layout, recordings
+from bgm2pose_jax.data.track_music import TrackMusic
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.skeleton import NUM_JOINTS
+
+FEATURE_SET = "logmel_intensity"
+SPLIT = "all"
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+  """Windows of one track of a raw folder.
+
+  Examples are kept in order (no shuffling) and all of them are kept: `valid`
+  says which ones an annotation covers.
+  """
+
+  VERSION = tfds.core.Version("1.0.0")
+  RELEASE_NOTES = {"1.0.0": "Every window in sequence, float32 as bytes."}
+  BUILDER_CONFIGS = [
+    tfds.core.BuilderConfig(
+      name="simulated", description="Recordings made by the simulator."
+    ),
+    tfds.core.BuilderConfig(
+      name="raw", description="Recordings of a raw AMPL folder."
+    ),
+  ]
+
+  def __init__(
+    self,
+    *,
+    raw_dir: str | None = None,
+    track: str | None = None,
+    feature_set: str = FEATURE_SET,
+    pose_resample: str = "interp",
+    on_windows: Callable[[int], None] | None = None,
+    **kwargs: Any,
+  ):
+    """Names the source; nothing is read before `download_and_prepare`.
+
+    Args:
+      raw_dir: raw folder, see `bgm2pose_jax.data.raw_layout`; not needed to
+        read what was built.
+      track: the track to build.
+      feature_set: name in `bgm2pose_jax.features`.
+      pose_resample: see `skeleton.resample_windows`.
+      on_windows: called with the number of windows after each block.
+      **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
+    """
+    self._raw_dir = raw_dir
+    self._track = track
+    self._feature_set = feature_set
+    self._pose_resample = pose_resample
+    self._on_windows = on_windows or (lambda windows: None)
+    super().__init__(**kwargs)
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    spec = feature_spec(self._feature_set)
+    shape = (spec.window_frames, spec.bands, len(spec.channels))
+    array = functools.partial(
+      tfds.features.Tensor, dtype=np.float32, encoding="bytes"
+    )
+    features = {
+      "features": array(shape=shape),
+      "pose": array(shape=(spec.window_frames, NUM_JOINTS, 3)),
+      "subject": tfds.features.Text(),
+      "track": tfds.features.Text(),
+      "genre": tfds.features.Text(),
+      "recording": tfds.features.Text(),
+      "label": tfds.features.Text(),
+      "window_index": np.int32,
+      "valid": np.bool_,
+      "has_pose": np.bool_,
+    }
+    return self.dataset_info_from_configs(
+      features=tfds.features.FeaturesDict(features),
+      homepage="https://yutoshibata07.github.io/bgm2pose-project-page/",
+      disable_shuffling=True,
+    )
+
+  def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+    del dl_manager  # nothing is downloaded
+    if self._raw_dir is None or self._track is None:
+      raise InputError(
+        "ampl", "no raw_dir and track to build from", "give both to the builder"
+      )
+    return {SPLIT: self._generate_examples(self._raw_dir, self._track)}
+
+  def _generate_examples(
+    self, raw_dir: str, track: str
+  ) -> Iterator[tuple[int, dict[str, Any]]]:
+    index = raw_layout.scan_raw(raw_dir)
+    sources = index.of_track(track)
+    extract = _block_extractor(self._feature_set)
+    key = 0
+    sound = index.root / raw_layout.SOUND
+    with TrackMusic(sources[0].music, track, sound) as music:
+      for source in sources:
+        windows = recordings.read_windows(
+          source, music.frames, music.path, self._pose_resample
+        )
+        common = {
+          "subject": source.subject,
+          "track": track,
+          "genre": source.genre,
+          "recording": source.name,
+        }
+        for block in recordings.audio_blocks(source, music, len(windows)):
+          features = extract(block)
+          for i in range(block.windows):
+            at = block.first_window + i
+            yield (
+              key,
+              {
+                **common,
+                "features": features[i],
+                "pose": windows.pose[at],
+                "label": windows.labels[at],
+                "window_index": at,
+                "valid": bool(windows.labels[at]),
+                "has_pose": bool(windows.has_pose[at]),
+              },
+            )
+            key += 1
+          self._on_windows(block.windows)
+
+
+def feature_spec(feature_set: str) -> FeatureSpec:
+  """Returns the specification of a named feature set."""
+  from bgm2pose_jax import features
+
+  return features.get_feature_set(feature_set).spec
+
+
+def _block_extractor(
+  feature_set: str,
+) -> Callable[[recordings.Block], np.ndarray]:
+  """Returns block -> float32 [windows, t, f, c], compiled for one length."""
+  # Reading a prepared dataset through TFDS needs no JAX.
+  import jax
+
+  from bgm2pose_jax import features
+
+  chosen = features.get_feature_set(feature_set)
+  compiled = jax.jit(
+    functools.partial(
+      chosen.extract, sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ
+    )
+  )
+  full = recordings.BLOCK_WINDOWS * recordings.WINDOW_SAMPLES
+
+  def extract(block: recordings.Block) -> np.ndarray:
+    # Frames do not overlap: silence behind the last window changes nothing.
+    pad = ((0, 0), (0, full - block.audio.shape[1]))
+    out = compiled(np.pad(block.audio, pad), np.pad(block.music, pad))
+    frames = chosen.spec.window_frames
+    windows = np.asarray(out).reshape(-1, frames, *out.shape[1:])
+    return windows[: block.windows]
+
+  return extract

@@ -1,0 +1,19 @@
+"""One device, one process, no network; shared by every test."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Plain helper modules (raw_fixture) lie beside the tests that use them.
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from absl import flags
+
+# grain's worker processes read absl flags, which only app.run would parse.
+if not flags.FLAGS.is_parsed():
+  flags.FLAGS.mark_as_parsed()

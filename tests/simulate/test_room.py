@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from bgm2pose_jax.simulate import room
+from bgm2pose_jax.simulate.scene import OCTAVES_HZ, Scene, Tail
+
+RATE = 48000
+
+
+def _pyroomacoustics(scene: Scene) -> list[list[np.ndarray]]:
+  """Impulse responses [channel][speaker] by the independent library."""
+  pra = pytest.importorskip("pyroomacoustics")
+  from pyroomacoustics import directivities as dv
+
+  low, _ = scene.room_corners_m()
+  walls = scene.wall_reflection()[:, 0]
+  names = ("west", "east", "south", "north", "floor", "ceiling")
+  # pyroomacoustics: x, y horizontal, z up. Ours: x, z horizontal, y up. Its y
+  # is our z and its z our y; image sources do not mind the mirrored frame.
+  order = [0, 1, 4, 5, 2, 3]
+  materials = {
+    name: pra.Material(energy_absorption=float(1 - walls[i] ** 2))
+    for name, i in zip(names, order)
+  }
+  settings = {
+    "rir_hpf_enable": False,
+  }
+  saved = {k: pra.constants.get(k) for k in settings}
+  saved["c"] = pra.constants.get("c")
+  pra.constants.set("c", scene.speed_of_sound_m_s)
+  for key, value in settings.items():
+    pra.constants.set(key, value)
+  try:
+    size = [scene.room_m[i] for i in (0, 2, 1)]
+    shoebox = pra.ShoeBox(
+      size,
+      fs=scene.sample_rate_hz,
+      materials=materials,
+      max_order=scene.max_order,
+      air_absorption=False,
+      use_rand_ism=False,
+    )
+
+    def place(p: tuple[float, ...]) -> np.ndarray:
+      return (np.asarray(p) - low)[[0, 2, 1]]
+
+    def figure_eight(azimuth: float, colatitude: float):
+      return dv.FigureEight(
+        orientation=dv.DirectionVector(azimuth, colatitude, degrees=True)
+      )
+
+    mics = [
+      dv.Omnidirectional(),
+      figure_eight(0, 90),  # our x
+      figure_eight(0, 0),  # our y
+      figure_eight(90, 90),  # our z
+    ]
+    for mic in mics:
+      shoebox.add_microphone(place(scene.mic_m), directivity=mic)
+    for speaker in scene.speakers_m:
+      shoebox.add_source(place(speaker))
+    shoebox.compute_rir()
+    return shoebox.rir
+  finally:
+    for key, value in saved.items():
+      pra.constants.set(key, value)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_equals_pyroomacoustics(order: int) -> None:
+  scene = Scene(
+    max_order=order, reflection=(0.8, 0.7, 0.6, 0.9, 0.75, 0.5), room_m=(7, 3, 6)
+  )
+  ours = room.static_response(scene)
+  theirs = _pyroomacoustics(scene)
+  size = 16384
+  freqs = np.fft.rfftfreq(size, 1 / RATE)
+  band = (freqs >= 100) & (freqs <= 16000)
+  # Its fractional-delay filters (81 taps) put everything 40 samples later.
+  shift = np.exp(2j * np.pi * freqs * 40 / RATE)
+  for channel in range(4):
+    for speaker in range(2):
+      a = np.fft.rfft(ours[speaker, channel], size)[band]
+      b = (np.fft.rfft(theirs[channel][speaker], size) * shift)[band]
+      error = np.linalg.norm(a - b) / np.linalg.norm(b)
+      assert 20 * np.log10(error) < -40, (channel, speaker, error)
+
+
+def test_direct_sound_has_exact_delay_level_and_direction() -> None:
+  scene = Scene(max_order=0, speakers_m=((0.5, 1.3, -1.2),))
+  response = room.static_response(scene)[0]
+  offset = np.array(scene.speakers_m[0]) - np.array(scene.mic_m)
+  r = np.linalg.norm(offset)
+  size = 4096
+  freqs = np.fft.rfftfreq(size, 1 / RATE)
+  spectrum = np.fft.rfft(response, size)
+  want = np.exp(-2j * np.pi * freqs * r / 343.0) / r
+  low = freqs < 20000
+  np.testing.assert_allclose(
+    spectrum[0, low], want[low], atol=2e-4 / r
+  )
+  for i in range(3):
+    got = spectrum[1 + i, low] / spectrum[0, low]
+    np.testing.assert_allclose(got, offset[i] / r, atol=1e-3)
+
+
+def test_level_falls_with_the_square_of_distance() -> None:
+  energies = []
+  for distance in (1.0, 2.0):
+    scene = Scene(max_order=0, speakers_m=((0.0, 1.1, 1.5 - distance),))
+    energies.append((room.static_response(scene)[0, 0] ** 2).sum())
+  assert energies[0] / energies[1] == pytest.approx(4, rel=3e-3)
+
+
+def test_image_count_is_that_of_a_shoebox() -> None:
+  # Points of the integer lattice with |i| + |j| + |k| <= n.
+  for order, count in ((0, 1), (1, 7), (2, 25), (3, 63)):
+    images = room.image_sources(Scene(max_order=order), 0)
+    assert len(images.positions_m) == count
+    assert images.order.max() == order
+
+
+def test_floor_image_lies_below_the_floor_with_its_walls_gain() -> None:
+  scene = Scene(max_order=1, reflection=(0.9, 0.8, 0.3, 0.7, 0.6, 0.5))
+  images = room.image_sources(scene, 1)
+  x, y, z = scene.speakers_m[1]
+  distance = np.linalg.norm(images.positions_m - [x, -y, z], axis=1)
+  assert distance.min() < 1e-12
+  assert images.gains[distance.argmin(), 0] == pytest.approx(0.3)
+
+
+def test_speakers_and_microphone_swap() -> None:
+  here, there = (0.5, 1.6, -1.1), (-0.4, 0.8, 1.4)
+  one = room.static_response(Scene(mic_m=here, speakers_m=(there,)))
+  two = room.static_response(Scene(mic_m=there, speakers_m=(here,)))
+  np.testing.assert_allclose(one[0, 0], two[0, 0], atol=1e-9)
+
+
+def test_octave_reflection_acts_in_its_octave() -> None:
+  bands = (0.9, 0.9, 0.9, 0.9, 0.2, 0.9, 0.9)
+  base = Scene(max_order=1, reflection=0.9)
+  octave = dataclasses.replace(base, reflection=(bands,) * 6)
+  size = 8192
+  freqs = np.fft.rfftfreq(size, 1 / RATE)
+  direct = room.static_response(dataclasses.replace(base, max_order=0))
+  levels = []
+  for scene in (base, octave):
+    response = room.static_response(scene)[0, 0]
+    echo = np.fft.rfft(response, size) - np.fft.rfft(direct[0, 0], size)
+    levels.append(np.abs(echo))
+  ratio = levels[1] / levels[0]
+  for hz, want in zip(OCTAVES_HZ, bands):
+    near = np.argmin(np.abs(freqs - hz))
+    assert ratio[near] == pytest.approx(want / 0.9, rel=0.05)
+
+
+def test_equal_octaves_equal_one_number() -> None:
+  plain = room.static_response(Scene(max_order=2, reflection=0.6))
+  octave = room.static_response(Scene(max_order=2, reflection=((0.6,) * 7,) * 6))
+  np.testing.assert_allclose(plain, octave, atol=1e-9)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("name", ["scene", "facing_speakers"])
+def test_plane_wave_lights_one_channel(axis: int, name: str) -> None:
+  scene = Scene(axes=name)
+  # The named channel for sound from +x, +y, +z, with its sign.
+  want = {"scene": [(1, 1), (2, 1), (3, 1)]}
+  want["facing_speakers"] = [(2, -1), (3, 1), (1, -1)]
+  gains = room.encode_direction(np.eye(3)[axis], scene)
+  channel, sign = want[name][axis]
+  expected = np.zeros(4)
+  expected[0] = 1
+  expected[channel] = sign
+  np.testing.assert_array_equal(gains, expected)
+
+
+@pytest.mark.parametrize(
+  ("name", "w", "xyz"),
+  [("ambix", 1, 1), ("fuma", 0.5**0.5, 1), ("n3d", 1, 3**0.5)],
+)
+def test_format_gains(name: str, w: float, xyz: float) -> None:
+  gains = room.encode_direction(np.array([0, 0, 1.0]), Scene(format=name))
+  np.testing.assert_allclose(gains, [w, 0, 0, xyz])
+
+
+def test_tail_decays_by_its_t60_and_is_seeded() -> None:
+  scene = Scene(tail=Tail(t60_s=0.5, level_db=-3.0))
+  tail = room.diffuse_tail(scene)
+  np.testing.assert_array_equal(tail, room.diffuse_tail(scene))
+  assert not np.array_equal(tail, room.diffuse_tail(scene, draw=1))
+  energy = (tail[0] ** 2).sum(0)
+  left = np.cumsum(energy[::-1])[::-1]
+  t = np.arange(len(left)) / RATE
+  part = (t > 0.05) & (t < 0.35)
+  slope = np.polyfit(t[part], 10 * np.log10(left[part]), 1)[0]
+  assert -60 / slope == pytest.approx(0.5, rel=0.05)
+  distance = room.direct_delay_s(scene)[0] * 343
+  level = 10 * np.log10((tail[0, 0] ** 2).sum() * distance**2)
+  assert level == pytest.approx(-3.0, abs=0.4)
+  # In a diffuse field X, Y and Z together carry W's energy (SN3D).
+  assert (tail[0, 1:] ** 2).sum() == pytest.approx(
+    (tail[0, 0] ** 2).sum(), rel=0.1
+  )
+
+
+def test_moving_share_leaves_the_static_response() -> None:
+  still = room.static_response(Scene(tail=Tail(moving_fraction=0.0)))
+  moved = room.static_response(Scene(tail=Tail(moving_fraction=0.36)))
+  images = room.image_response(Scene())
+  still[..., : images.shape[-1]] -= images
+  moved[..., : images.shape[-1]] -= images
+  np.testing.assert_allclose(moved, 0.8 * still, atol=1e-12)

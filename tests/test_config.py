@@ -1,0 +1,85 @@
+"""The configuration: checks, overlay, round trip."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import configs
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.errors import InputError
+
+
+def test_json_round_trip_keeps_the_digest():
+  config = configs.get_config("demo")
+  text = json.dumps(config_lib.to_dict(config))
+  again = config_lib.from_dict(json.loads(text))
+  assert again == config
+  assert config_lib.digest(again) == config_lib.digest(config)
+
+
+@pytest.mark.parametrize("preset", configs.PRESETS)
+def test_presets_share_keys(preset):
+  keys = set(config_lib.flatten(configs.get_config("demo")))
+  assert set(config_lib.flatten(configs.get_config(preset))) == keys
+  assert configs.get_config(preset).preset == preset
+
+
+def test_overlay_reads_types():
+  config = config_lib.overlay(
+    configs.get_config("demo"),
+    {
+      "batch.size": "32",
+      "optim.clip_norm": "null",
+      "optim.learning_rate": "1",
+      "batch.dedup": "false",
+      "network.width": "0.25",
+      "test_track": "haze",
+    },
+  )
+  assert config.batch.size == 32
+  assert config.optim.clip_norm is None
+  assert config.optim.learning_rate == 1.0
+  assert isinstance(config.optim.learning_rate, float)
+  assert config.batch.dedup is False
+  assert config.network["width"] == 0.25
+  assert config.test_track == "haze"
+
+
+@pytest.mark.parametrize(
+  ("key", "value", "words"),
+  [
+    ("batch.siez", "3", "no such field"),
+    ("size", "3", "did you mean batch.size"),
+    ("batch.size", "many", "type int"),
+    ("batch.size", "true", "type int"),
+    ("batch.size", "0", "above zero"),
+    ("batch.grouping", "bgm", "choose one of segment"),
+    ("data.validation_fraction", "0.7", "below 0.5"),
+    ("network.width", "wide", "type float"),
+    ("optim.steps_per_epoch", "0", "or null"),
+  ],
+)
+def test_wrong_values_name_field_and_fix(key, value, words):
+  with pytest.raises(InputError, match=words):
+    config_lib.overlay(configs.get_config("demo"), {key: value})
+
+
+def test_assignments():
+  assert config_lib.parse_assignments(["a.b=1", "c=x=y"]) == {
+    "a.b": "1",
+    "c": "x=y",
+  }
+  with pytest.raises(InputError, match="key=value"):
+    config_lib.parse_assignments(["batch.size"])
+
+
+def test_config_is_frozen_throughout():
+  config = Config(network={"width": 1.0})
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    config.seed = 1  # type: ignore[misc]
+  with pytest.raises(TypeError):
+    config.network["width"] = 2.0  # type: ignore[index]
