@@ -7,6 +7,7 @@ its commit file, so a run killed while saving resumes from the step before.
 from __future__ import annotations
 
 import pathlib
+import shutil
 from typing import Any
 
 import jax
@@ -146,13 +147,13 @@ def load_weights(folder: str, template: TrainState) -> TrainState:
   checkpointer = ocp.training.Checkpointer(path)
   try:
     found = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
-    shapes = _leaf_shapes(found)
+    kinds = _leaf_kinds(found)
     wanted = {"params": template.params, "model_state": template.model_state}
-    for name, leaf in _leaf_shapes(wanted).items():
-      if shapes.get(name) != leaf:
+    for name, kind in _leaf_kinds(wanted).items():
+      if kinds.get(name) != kind:
         raise InputError(
           path / str(step),
-          f"{name} has shape {shapes.get(name)}, this model needs {leaf}",
+          f"{name} is {kinds.get(name, 'absent')}, this model needs {kind}",
           "start from a run with the same --model and network.* fields",
         )
     abstract = _abstract_from_metadata(found)
@@ -166,41 +167,45 @@ def load_weights(folder: str, template: TrainState) -> TrainState:
 
 
 def _load(checkpointer, folder, step: int, template: TrainState):
+  # Compared before reading: orbax takes another dtype without a word, and
+  # reports another shape from several threads at once.
+  saved = _leaf_kinds(
+    checkpointer.checkpointables_metadata(step).metadata[_ITEM]
+  )
+  ours = _leaf_kinds(template)
+  for name in sorted(saved.keys() | ours.keys()):
+    if saved.get(name) != ours.get(name):
+      raise InputError(
+        folder / str(step),
+        f"{name} is {saved.get(name, 'absent')} in the checkpoint, "
+        f"{ours.get(name, 'absent')} in this run",
+        "use another --workdir, or the version that wrote it",
+      )
   abstract = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
     template,
   )
-  try:
-    loaded = checkpointer.load_checkpointables(step, {_ITEM: abstract})
-  except (ValueError, KeyError, TypeError) as error:
-    raise InputError(
-      folder / str(step),
-      f"checkpoint does not fit this run ({str(error)[:200]})",
-      "use another --workdir, or the version that wrote it",
-    ) from error
-  state = loaded[_ITEM]
-  # Orbax accepts another dtype without a word.
-  for (path, new), old in zip(
-    jax.tree_util.tree_leaves_with_path(state), jax.tree.leaves(template)
-  ):
-    if new.dtype != old.dtype or new.shape != old.shape:
-      raise InputError(
-        folder / str(step),
-        f"{jax.tree_util.keystr(path)} is {new.dtype}{new.shape}, "
-        f"this run has {old.dtype}{old.shape}",
-        "use another --workdir",
-      )
-  return state
+  return checkpointer.load_checkpointables(step, {_ITEM: abstract})[_ITEM]
 
 
-def _leaf_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  out = {}
-  for path, leaf in jax.tree_util.tree_leaves_with_path(
-    tree, is_leaf=lambda x: hasattr(x, "shape")
-  ):
-    keys = [str(getattr(k, "key", getattr(k, "name", k))) for k in path]
-    out["/".join(keys)] = tuple(leaf.shape)
-  return out
+def _leaf_kinds(tree: Any) -> dict[str, str]:
+  return {
+    name: f"{jax.numpy.dtype(leaf.dtype).name}{list(leaf.shape)}"
+    for name, leaf in _flat(tree).items()
+  }
+
+
+def _flat(tree: Any) -> dict[str, Any]:
+  """Returns {path with slashes: leaf}, a leaf being what has a shape."""
+  return {
+    "/".join(
+      str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k))))
+      for k in path
+    ): leaf
+    for path, leaf in jax.tree_util.tree_leaves_with_path(
+      tree, is_leaf=lambda x: hasattr(x, "shape")
+    )
+  }
 
 
 def _abstract_from_metadata(tree: Any) -> Any:
@@ -213,26 +218,16 @@ def _abstract_from_metadata(tree: Any) -> Any:
 
 
 def _like(template: Any, loaded: Any) -> Any:
-  flat = _flat_arrays(loaded)
-  paths = jax.tree_util.tree_leaves_with_path(template)
-  leaves = []
-  for path, leaf in paths:
-    keys = [str(getattr(k, "key", getattr(k, "name", k))) for k in path]
-    leaves.append(jax.device_put(flat["/".join(keys)], leaf.sharding))
+  flat = _flat(loaded)
+  leaves = [
+    jax.device_put(flat[name], leaf.sharding)
+    for name, leaf in _flat(template).items()
+  ]
   return jax.tree.unflatten(jax.tree.structure(template), leaves)
-
-
-def _flat_arrays(tree: Any) -> dict[str, jax.Array]:
-  return {
-    "/".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path): leaf
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-  }
 
 
 def _remove_uncommitted(folder: pathlib.Path) -> None:
   """Deletes what a killed save left behind; orbax would count it as a step."""
-  import shutil
-
   for child in folder.iterdir():
     unfinished = child.is_dir() and not (child / _COMMITTED).is_file()
     if unfinished and (child.name.isdigit() or "tmp" in child.name):

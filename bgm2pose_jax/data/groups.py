@@ -52,7 +52,7 @@ def epoch_table(
     epoch: counts from 0.
     mode: `segment`, `track` or `random`; the first two differ in the key the
       caller gives.
-    dedup: no row twice in a batch.
+    dedup: no row twice in a batch; always so where nothing is grouped.
     steps: batches in the epoch; None is floor(n / batch_size) with `dedup`,
       floor((n - 1) / batch_size) (official) without.
 
@@ -89,9 +89,7 @@ def epoch_table(
     official = max(1, (n - 1) // batch_size)
     steps = n // batch_size if dedup else official
   rng = _generator(seed, _STREAM_ORDER, epoch)
-  if not dedup:
-    if keys is None:
-      keys = np.arange(n)
+  if not dedup and keys is not None:
     return rows[_draw_groups(rng, keys, batch_size, steps)].astype(np.int32)
   if len(np.unique(rows)) != n:
     raise ValueError("`rows` holds a row twice; give each row once")

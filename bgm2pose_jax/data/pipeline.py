@@ -8,6 +8,7 @@ of workers and of hosts.
 from __future__ import annotations
 
 import collections
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import grain
 import numpy as np
 from absl import flags
 
-from bgm2pose_jax.data.source import WindowTable, context
+from bgm2pose_jax.data.table import WindowTable, context
 
 Batch = dict[str, np.ndarray]
 
@@ -63,9 +64,10 @@ class BatchSource:
     )
 
   def __getstate__(self) -> dict[str, Any]:
-    # Only the columns that are read travel to a worker process.
-    names = {*self._fields, "recording"}
-    state = dict(self.__dict__, table=self.table.only(names))
+    # Only the columns that are read travel to a worker process, and not the
+    # feature set's description, whose package imports JAX.
+    table = dataclasses.replace(self.table.only(self._fields), spec=None)
+    state = dict(self.__dict__, table=table)
     state["_epochs"] = collections.OrderedDict()
     return state
 

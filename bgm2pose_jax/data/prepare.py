@@ -10,8 +10,10 @@ whole or not at all; one that was interrupted is made again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -104,9 +106,9 @@ def holdings(source: Source) -> settings.Holdings:
   """
   if source.dataset == RAW:
     return raw_layout.scan_raw(str(source.ampl_dir)).holdings()
-  from bgm2pose_jax.simulate import raw_folder
+  from bgm2pose_jax.simulate import casting
 
-  return raw_folder.holdings(_plan(source, ()))
+  return casting.holdings(_plan(source, ()))
 
 
 def prepare(
@@ -167,74 +169,51 @@ def prepare(
   }
   text = json.dumps(content, sort_keys=True)
   fingerprint = hashlib.sha256(text.encode()).hexdigest()
-  config = dataset.removeprefix("ampl/")
   data_dir = Path(data_dir) if data_dir else default_data_dir()
-  name = f"{config}-{fingerprint[:12]}"
+  name = f"{dataset.removeprefix('ampl/')}-{fingerprint[:12]}"
   home = data_dir / "prepared" / name
   staging.sweep(home)
   dirs = {track: home / track for track in tracks}
   missing = [track for track in tracks if not dirs[track].is_dir()]
-  raw_dirs = {track: str(ampl_dir) for track in missing}
-  if missing and dataset == SIMULATED:
-    raw_home = data_dir / "raw" / name
-    staging.sweep(raw_home)
-    raw_dirs = {track: str(raw_home / track) for track in missing}
-    for track in missing:
-      _simulate(source, raw_home / track, track, progress)
   if missing:
-    _build(
-      missing,
-      raw_dirs,
-      home,
-      config=config,
-      fields={
-        "fingerprint": fingerprint,
-        "simulated": dataset == SIMULATED or _is_simulated(str(ampl_dir)),
-        "source": content,
-      },
-      feature_set=feature_set,
-      pose_resample=pose_resample,
-      progress=progress,
-    )
-  if dataset == SIMULATED:
-    for track in missing:
-      # The seed makes them again; they are eight times the prepared windows.
-      shutil.rmtree(data_dir / "raw" / name / track, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
+    counts = _count_windows(source, held, missing)
+    _check_disk(home, counts, _window_bytes(feature_set), progress)
+  for number, track in enumerate(missing, 1):
+    # A second process waits here, then finds the track made.
+    with staging.locked(home / f".{track}.lock"):
+      if dirs[track].is_dir():
+        continue
+      raw_dir = data_dir / "raw" / name / track
+      if dataset == SIMULATED:
+        _make_raw(source, raw_dir, track, progress)
+      _build(
+        track,
+        raw_dir if dataset == SIMULATED else Path(str(ampl_dir)),
+        dirs[track],
+        config=dataset.removeprefix("ampl/"),
+        fields={"fingerprint": fingerprint, "source": content},
+        feature_set=feature_set,
+        pose_resample=pose_resample,
+        bar=tqdm.tqdm(
+          total=counts[track],
+          unit="window",
+          desc=f"prepare {track} ({number}/{len(missing)})",
+          disable=not progress,
+          mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        ),
+      )
+      if dataset == SIMULATED:
+        # The seed makes it again; it is eight times the prepared windows.
+        shutil.rmtree(raw_dir, ignore_errors=True)
   simulated = bool(manifest_lib.read(dirs[tracks[0]]).fields["simulated"])
   return Prepared(dirs, fingerprint, simulated)
 
 
-def _identity(source: Source) -> dict[str, Any]:
-  """What, if changed, makes other windows."""
-  if source.dataset == RAW:
-    index = raw_layout.scan_raw(str(source.ampl_dir))
-    return {"raw": raw_layout.source_fingerprint(index)}
-  return {
-    "simulate": dataclasses.asdict(source.simulate),
-    "mocap": _listing(source.mocap_dir),
-    "music": _listing(source.music_dir),
-  }
-
-
-def _listing(folder: str | None) -> list[Any] | None:
-  """Names, sizes and times of change of a folder's files."""
-  if folder is None:
-    return None
-  root = Path(folder)
-  if not root.is_dir():
-    raise InputError(root, "is no folder", "give a folder of files")
-  found = []
-  for path in sorted(p for p in root.rglob("*") if p.is_file()):
-    stat = path.stat()
-    name = path.relative_to(root).as_posix()
-    found.append([name, stat.st_size, stat.st_mtime_ns])
-  return found
-
-
 def _plan(source: Source, tracks: Sequence[str]) -> Any:
-  from bgm2pose_jax.simulate import raw_folder
+  from bgm2pose_jax.simulate import casting
 
-  return raw_folder.RawPlan(
+  return casting.RawPlan(
     subjects=source.simulate.subjects,
     minutes=source.simulate.minutes,
     seed=source.simulate.seed,
@@ -245,68 +224,52 @@ def _plan(source: Source, tracks: Sequence[str]) -> Any:
   )
 
 
-def _simulate(source: Source, out: Path, track: str, progress: bool) -> None:
+def _identity(source: Source) -> dict[str, Any]:
+  """What, if changed, makes other windows; tracks may be added."""
+  if source.dataset == RAW:
+    index = raw_layout.scan_raw(str(source.ampl_dir))
+    return {"raw": raw_layout.source_fingerprint(index)}
+  from bgm2pose_jax.simulate import casting
+
+  folders = {"mocap": source.mocap_dir, "music": source.music_dir}
+  digests = {
+    name: None if folder is None else casting.folder_digest(folder)
+    for name, folder in folders.items()
+  }
+  scene = _plan(source, ()).noisy_scene().to_dict()
+  simulate = dataclasses.asdict(source.simulate)
+  if source.mocap_dir is not None:
+    del simulate["subjects"]  # all captured people take part
+  return {"simulate": simulate, "scene": scene, **digests}
+
+
+def _make_raw(source: Source, out: Path, track: str, progress: bool) -> None:
   from bgm2pose_jax.simulate import raw_folder
 
-  if out.is_dir():
-    return
-  with staging.staged(out) as stage:
-    raw_folder.make_raw(stage, _plan(source, (track,)), progress=progress)
+  # It goes on where a killed run was, recording by recording.
+  raw_folder.make_raw(out, _plan(source, (track,)), progress=progress)
 
 
-def _is_simulated(ampl_dir: str) -> bool:
-  return raw_layout.scan_raw(ampl_dir).simulated
+def _count_windows(
+  source: Source, held: settings.Holdings, tracks: Sequence[str]
+) -> dict[str, int]:
+  """Windows of each track; every file of a raw folder is looked at first."""
+  if source.dataset == RAW:
+    index = raw_layout.scan_raw(str(source.ampl_dir))
+    return {
+      track: sum(recordings.check_files(r) for r in index.of_track(track))
+      for track in tracks
+    }
+  each = int(source.simulate.minutes * 60 / recordings.WINDOW_S)
+  return {track: each * len(held.subjects[track]) for track in tracks}
 
 
-def _build(
-  tracks: Sequence[str],
-  raw_dirs: Mapping[str, str],
-  home: Path,
-  *,
-  config: str,
-  fields: Mapping[str, Any],
-  feature_set: str,
-  pose_resample: str,
-  progress: bool,
-) -> None:
-  """Makes prepared tracks from raw folders."""
-  # TFDS takes half a second to import, and training needs none of it.
-  import tensorflow_datasets as tfds
+def _window_bytes(feature_set: str) -> int:
+  from bgm2pose_jax import features
 
-  from bgm2pose_jax.datasets.ampl import ampl_dataset_builder
-
-  spec = ampl_dataset_builder.feature_spec(feature_set)
-  counts = {}
-  for track in tracks:
-    sources = raw_layout.scan_raw(raw_dirs[track]).of_track(track)
-    counts[track] = sum(recordings.check_files(r) for r in sources)
-  total = sum(counts.values())
+  spec = features.get_feature_set(feature_set).spec
   cells = spec.bands * len(spec.channels) + 63
-  window_bytes = 4 * spec.window_frames * cells + _TEXT_BYTES
-  _check_disk(home, counts, window_bytes, progress)
-  tfds.disable_progress_bar()  # ours is for all tracks together
-  with tqdm.tqdm(
-    total=total,
-    unit="window",
-    desc=f"prepare {home.name}",
-    disable=not progress,
-    mininterval=0.5 if sys.stderr.isatty() else 10.0,
-  ) as bar:
-    for track in tracks:
-      with staging.staged(home / track) as stage:
-        builder = ampl_dataset_builder.Builder(
-          config=config,
-          data_dir=str(stage),
-          raw_dir=raw_dirs[track],
-          track=track,
-          feature_set=feature_set,
-          pose_resample=pose_resample,
-          on_windows=bar.update,
-        )
-        builder.download_and_prepare(file_format="array_record")
-        manifest_lib.write(
-          stage, {**fields, "track": track, "spec": spec.to_dict()}
-        )
+  return 4 * spec.window_frames * cells + _TEXT_BYTES
 
 
 def _check_disk(
@@ -315,7 +278,6 @@ def _check_disk(
   total = sum(counts.values()) * window_bytes
   largest = max(counts.values()) * window_bytes
   needed = total + (largest if largest > _BUFFER_BYTES else 0)
-  home.mkdir(parents=True, exist_ok=True)
   free = shutil.disk_usage(home).free
   text = (
     f"{len(counts)} tracks, {sum(counts.values())} windows, "
@@ -326,6 +288,47 @@ def _check_disk(
     raise InputError(home, text, "free some room, or choose another --data_dir")
   if progress:
     print(text, file=sys.stderr)
+
+
+def _build(
+  track: str,
+  raw_dir: Path,
+  folder: Path,
+  *,
+  config: str,
+  fields: Mapping[str, Any],
+  feature_set: str,
+  pose_resample: str,
+  bar: tqdm.tqdm,
+) -> None:
+  """Makes one prepared track from a raw folder, whole or not at all."""
+  # TFDS takes half a second to import, and training needs none of it.
+  import tensorflow_datasets as tfds
+
+  from bgm2pose_jax.datasets.ampl import ampl_dataset_builder
+
+  tfds.disable_progress_bar()  # ours counts windows
+  with bar, staging.staged(folder) as stage:
+    builder = ampl_dataset_builder.Builder(
+      config=config,
+      data_dir=str(stage),
+      raw_dir=str(raw_dir),
+      track=track,
+      feature_set=feature_set,
+      pose_resample=pose_resample,
+      on_windows=bar.update,
+    )
+    # It prints that it downloads, which it does not.
+    with contextlib.redirect_stdout(io.StringIO()):
+      builder.download_and_prepare(file_format="array_record")
+    shutil.rmtree(stage / "downloads", ignore_errors=True)
+    content = {
+      **fields,
+      "track": track,
+      "simulated": raw_layout.scan_raw(raw_dir).simulated,
+      "spec": ampl_dataset_builder.feature_spec(feature_set).to_dict(),
+    }
+    manifest_lib.write(stage, content)
 
 
 def run() -> None:

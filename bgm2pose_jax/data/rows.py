@@ -73,7 +73,9 @@ def split_rows(
     table.subject, table.subjects, split.test_subjects
   )
   if split.setting == "plain_clothes":
-    in_test = of_test & table.valid & ~table.has_pose
+    # Such windows are never valid for training; an annotation must cover them.
+    annotated = np.array([name != "" for name in table.labels])[table.label]
+    in_test = of_test & annotated & ~table.has_pose
   else:
     in_test = of_test & usable
   if split.fold_by == "clip":

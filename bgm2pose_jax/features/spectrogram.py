@@ -53,22 +53,27 @@ def hop_samples(sample_rate_hz: float) -> int:
 
 
 @functools.cache
-def _tables(size: int) -> tuple[np.ndarray, np.ndarray]:
+def _tables(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Window with its two differences, and how the differences scale bins.
 
   Returns:
-    float32 [3, size] window, first and second circular difference;
-    complex64 [3, size // 2 + 1] factors that undo the differences.
+    float32 [3, size]: window, its first and second circular difference;
+    float32 [3, size // 2 + 1]: power gain of no, one and two differences;
+    complex64 [3, size // 2 + 1]: factors that undo the differences.
   """
   window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
   step = window - np.roll(window, 1)
   bend = step - np.roll(step, 1)
-  gain = 1 - np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-  inverse = np.zeros_like(gain)  # no difference says anything about bin 0
+  bins = np.arange(size // 2 + 1)
+  gain = 1 - np.exp(-2j * np.pi * bins / size)
+  inverse = np.zeros_like(gain)  # a difference says nothing about bin 0
   inverse[1:] = 1 / gain[1:]
-  undo = np.stack([np.ones_like(gain), inverse, inverse**2])
-  windows = np.stack([window, step, bend])
-  return windows.astype(np.float32), undo.astype(np.complex64)
+  power_gain = (2 * np.sin(np.pi * bins / size)) ** 2
+  return (
+    np.stack([window, step, bend]).astype(np.float32),
+    np.stack([power_gain**i for i in range(3)]).astype(np.float32),
+    np.stack([inverse**i for i in range(3)]).astype(np.complex64),
+  )
 
 
 def split_frames(signal: jax.Array, size: int) -> jax.Array:
@@ -98,7 +103,7 @@ def spectrum(frames: jax.Array) -> jax.Array:
     complex64 [..., size // 2 + 1], `rfft` sign and scale.
   """
   size = frames.shape[-1]
-  (window, step, bend), undo = _tables(size)
+  (window, step, bend), gains, undo = _tables(size)
   before = jnp.roll(frames, 1, axis=-1)
   change = frames - before
   change_before = jnp.roll(change, 1, axis=-1)
@@ -110,25 +115,19 @@ def spectrum(frames: jax.Array) -> jax.Array:
     + jnp.roll(frames, 2, axis=-1) * bend,
   )
   # Rounding noise is level in frequency and follows a view's energy; undoing
-  # a difference multiplies it by |undo|^2. Ratios to the plain view, since
-  # products of energies would leave float32's range.
+  # a difference divides it by the gain. Trust is the inverse of that noise,
+  # as ratios: products of energies would leave float32's range.
   energies = [jnp.sum(view * view, axis=-1, keepdims=True) for view in views]
-  ratios = [
-    energies[0] / jnp.where(energy > 0, energy, 1) for energy in energies[1:]
-  ]
   trust = [
-    jnp.ones(()),
-    *(
-      # Squared gain; bin 0 has none.
-      ratio * np.where(factor == 0, 0, 1 / np.abs(factor + (factor == 0)) ** 2)
-      for ratio, factor in zip(ratios, undo[1:])
-    ),
+    energies[0] / jnp.where(energy > 0, energy, 1) * gain
+    for energy, gain in zip(energies[1:], gains[1:])
   ]
-  # The views have the same derivative, so their weights need none.
-  scale = jax.lax.stop_gradient(1 / sum(trust))
+  first = 1 / (1 + trust[0] + trust[1])
+  weights = (first, first * trust[0], first * trust[1])
   return sum(
-    jax.lax.stop_gradient(weight) * scale * factor * jnp.fft.rfft(view)
-    for weight, factor, view in zip(trust, undo, views)
+    # The views have the same derivative, so their weights need none.
+    (jax.lax.stop_gradient(weight) * factor) * jnp.fft.rfft(view)
+    for weight, factor, view in zip(weights, undo, views)
   )
 
 

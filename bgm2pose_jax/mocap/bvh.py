@@ -16,6 +16,7 @@ import numpy as np
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.mocap import text_source
 from bgm2pose_jax.mocap.bvh_hierarchy import (
+  LARGEST,
   broken,
   finite_number,
   read_hierarchy,
@@ -117,7 +118,7 @@ def _read_frames(path, rows, frames, num_channels, size) -> np.ndarray:
   if num_channels == 0:
     raise InputError(path, "a hierarchy without CHANNELS", "export it again")
   # A number and its blank take two bytes: a false count claims no memory.
-  if frames * num_channels > size:
+  if 2 * frames * num_channels > size:
     raise InputError(
       path,
       f"{frames} frames of {num_channels} values announced in {size} bytes",
@@ -152,9 +153,7 @@ def _read_frames(path, rows, frames, num_channels, size) -> np.ndarray:
       f"{count} of {frames} frames (truncated motion block)",
       "copy or export the BVH file again",
     )
-  # 1e6 in any unit of length or angle is not a person; it also keeps the
-  # sums below finite.
-  bad = ~(np.abs(channels) < 1e6).all(axis=1)
+  bad = ~(np.abs(channels) < LARGEST).all(axis=1)
   if bad.any():
     raise InputError(
       path,

@@ -12,6 +12,8 @@ from bgm2pose_jax.mocap.text_source import clip_text
 
 MAX_DEPTH = 100
 MAX_NODES = 1000
+# In no unit of length or angle is more a person; it also keeps sums finite.
+LARGEST = 1e6
 _MAX_LINES = 20_000
 _CHANNELS = {
   f"{axis}{kind}": (kind, "xyz".index(axis))
@@ -108,6 +110,8 @@ class _Tree:
       if len(words) != 4:
         raise broken(self.path, line, "an OFFSET without three numbers")
       x, y, z = (finite_number(self.path, line, word) for word in words[1:])
+      if max(abs(x), abs(y), abs(z)) >= LARGEST:
+        raise broken(self.path, line, f"a bone beyond {LARGEST:g} units")
       self._update(offset=(x, y, z))
     elif key == "CHANNELS" and inside:
       self._channels(line, words)

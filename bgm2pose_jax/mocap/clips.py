@@ -28,6 +28,8 @@ from bgm2pose_jax.mocap.position_csv import (
 from bgm2pose_jax.mocap.tracks import PointTracks
 
 _SUFFIXES = (".bvh", ".bvh.gz", ".csv", ".csv.gz")
+# Wider than for a guess: a toddler or a giant may be described by hand.
+_BELIEVABLE_M = (0.5, 3.0)
 _LONE_SUBJECT = "subject_00"
 
 
@@ -198,6 +200,14 @@ def _unit(
 ) -> tuple[float, str]:
   """Returns metres per unit and one sentence on where that comes from."""
   if row.unit_m is not None:
+    height_m = cleaning.stature(tracks.positions) * row.unit_m
+    low, high = _BELIEVABLE_M
+    if not low <= height_m <= high:
+      raise InputError(
+        row.where,
+        f"unit_scale_m {row.unit_m:g} makes a person {height_m:.3g} m tall",
+        "correct it, or leave the cell empty",
+      )
     return row.unit_m, f"1 unit = {row.unit_m:g} m ({TABLE_NAME})"
   if tracks.unit_m is None:
     unit_m, unit = cleaning.unit_from_stature(tracks.positions, path)

@@ -36,6 +36,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import layout
 
 from bgm2pose_jax.simulate import room, scattering, shadow
 from bgm2pose_jax.simulate.scene import Scene
@@ -55,11 +56,14 @@ class Spheres:
     centres_m: float [time, spheres, 3] on the pose clock.
     radius_class: int [spheres], index into `radii_m`.
     radii_m: radius of each class.
+    forward_lobe: per class, False where a rectangle casts the shadow instead
+      (`scattering`); None for True everywhere.
   """
 
   centres_m: np.ndarray
   radius_class: np.ndarray
   radii_m: tuple[float, ...]
+  forward_lobe: tuple[bool, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Plan:
     return 0.5 + 0.5 * np.cos(np.pi * np.clip(place, 0, 1))
 
 
-def make_plan(scene: Scene, spheres: Spheres, chunk_s: float = 0.2) -> Plan:
+def make_plan(scene: Scene, spheres: Spheres, chunk_s: float = 0.1) -> Plan:
   """Chooses the segment length from the longest path over the whole track.
 
   Raises:
@@ -209,18 +213,49 @@ def _at(track: jax.Array, place: jax.Array) -> jax.Array:
   return p1 + u * (c1 + u * (c2 + u * c3))
 
 
+def _pin(x: jax.Array) -> jax.Array:
+  """Keeps XLA:CPU from fusing past this point.
+
+  It would recompute sines inside the loops that use them, and index through
+  the reshape before a matrix product: six times slower.
+  optimization_barrier is dropped before fusion; a layout constraint is not.
+  """
+  return layout.with_layout_constraint(x, layout.Layout(tuple(range(x.ndim))))
+
+
+def _unit_phasor(cycles: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """cos and sin of -2 pi cycles, to 2e-7.
+
+  Taylor polynomials at the half angle (at most pi / 2), which vectorise;
+  XLA:CPU's own sine and cosine take five times as long.
+  """
+  x = np.float32(np.pi) * (cycles - jnp.round(cycles))
+  y = x * x
+  sin, cos = 1 / 6227020800, 1 / 479001600
+  for a, b in (
+    (-1 / 39916800, -1 / 3628800),
+    (1 / 362880, 1 / 40320),
+    (-1 / 5040, -1 / 720),
+    (1 / 120, 1 / 24),
+    (-1 / 6, -1 / 2),
+    (1.0, 1.0),
+  ):
+    sin, cos = a + y * sin, b + y * cos
+  sin = x * sin
+  return 1 - 2 * sin * sin, -2 * sin * cos
+
+
 def _phasors(cycles: jax.Array, coarse: int) -> tuple[jax.Array, ...]:
   """exp(-2 pi i f cycles) as coarse [..., f1, 1] and fine [..., 1, f2].
 
   Outer product of two short series instead of one complex exponential per
-  bin. The barrier keeps XLA from folding the sines into the product's loop.
+  bin: real and imaginary part of the coarse, then of the fine factor.
   """
-  high = cycles[..., None] * (jnp.arange(coarse) * float(_PHASOR_BINS))
-  high = -2 * jnp.pi * (high - jnp.round(high))
-  low = -2 * jnp.pi * cycles[..., None] * jnp.arange(float(_PHASOR_BINS))
-  high, low = high[..., :, None], low[..., None, :]
-  parts = (jnp.cos(high), jnp.sin(high), jnp.cos(low), jnp.sin(low))
-  return jax.lax.optimization_barrier(parts)
+  high = cycles[..., None] * np.arange(coarse, dtype=np.float32) * _PHASOR_BINS
+  low = cycles[..., None] * np.arange(_PHASOR_BINS, dtype=np.float32)
+  p_re, p_im = (_pin(x)[..., :, None] for x in _unit_phasor(high))
+  q_re, q_im = (_pin(x)[..., None, :] for x in _unit_phasor(low))
+  return p_re, p_im, q_re, q_im
 
 
 @functools.partial(jax.jit, static_argnames=("plan",))
@@ -266,20 +301,23 @@ def _chunk(
   spread = 1 / (d1 * d2[:, None])
 
   nodes = slice(None, None, _BLOCK_HOPS)
-  cosine = jnp.sum(inward[nodes] * out[nodes, None], -1) * spread[nodes]
-  inverse = 1 / d1[nodes] + 1 / d2[nodes, None]
+  cosine = jnp.sum(inward * out[:, None], -1) * spread
   radius = jnp.broadcast_to(geometry["class"], cosine.shape)
-  amplitude = scattering.lookup(table, radius, cosine, inverse)
-  amplitude = amplitude * geometry["gain"][:, None]
+  # The table's amplitude goes with the path by way of the specular point,
+  # beside which it changes slowly enough for one lookup a block.
+  amplitude = scattering.lookup_smooth(
+    table, radius[nodes], cosine[nodes], 1 / d1[nodes] + 1 / d2[nodes, None]
+  )
+  path_m = scattering.specular_path_m(table, radius, cosine, d1, d2[:, None])
   shape = (blocks + 1, 1, num_sources, num_spheres, coarse, _PHASOR_BINS)
-  node_re, node_im = jax.lax.optimization_barrier(
-    (amplitude.real.reshape(shape), amplitude.imag.reshape(shape))
+  node_re, node_im = (
+    _pin((a * geometry["gain"][:, None]).reshape(shape)) for a in amplitude
   )
 
   def per_block(x: jax.Array) -> jax.Array:
     return x[:-1].reshape(blocks, _BLOCK_HOPS, *x.shape[1:])
 
-  delay = (d1 + d2[:, None]) * geometry["samples_per_m"] - plan.base_delay
+  delay = path_m * geometry["samples_per_m"] - plan.base_delay
   p_re, p_im, q_re, q_im = _phasors(per_block(delay) / plan.fft_size, coarse)
   weight = (jnp.arange(_BLOCK_HOPS) / _BLOCK_HOPS)[:, None, None, None, None]
   a_re = node_re[:-1] + weight * (node_re[1:] - node_re[:-1])
@@ -287,8 +325,8 @@ def _chunk(
   e_re = p_re * q_re - p_im * q_im
   e_im = p_re * q_im + p_im * q_re
   flat = (blocks, _BLOCK_HOPS, num_sources, num_spheres, bins)
-  path_re = (a_re * e_re - a_im * e_im).reshape(flat)
-  path_im = (a_re * e_im + a_im * e_re).reshape(flat)
+  path_re = _pin(a_re * e_re - a_im * e_im).reshape(flat)
+  path_im = _pin(a_re * e_im + a_im * e_re).reshape(flat)
 
   xyz = jnp.swapaxes(-out / d2[..., None] @ geometry["matrix"].T, 1, 2)
   encode = jnp.concatenate(
@@ -357,7 +395,7 @@ def body_response(
   pose_rate_hz: float,
   *,
   rectangles: Rectangles | None = None,
-  chunk_s: float = 0.2,
+  chunk_s: float = 0.1,
 ) -> np.ndarray:
   """What the body adds to the recording.
 
@@ -386,7 +424,12 @@ def body_response(
   plan = make_plan(scene, spheres, chunk_s)
   samples = music.shape[1]
   chunks = -(-(-(-samples // plan.hop) + 1) // plan.hops)
-  table = scattering.make_table(spheres.radii_m, plan.freqs_hz)
+  table = scattering.make_table(
+    spheres.radii_m,
+    plan.freqs_hz,
+    sound_speed_m_s=scene.speed_of_sound_m_s,
+    forward_lobe=spheres.forward_lobe,
+  )
   sources, order = _sources(scene)
   floor = _floor_gain(scene, plan.freqs_hz)
   gain_w, matrix = room.encoding(scene)

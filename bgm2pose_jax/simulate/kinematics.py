@@ -275,6 +275,10 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
     joints[:, at[f"{side}Leg"]] = knee
     joints[:, at[f"{side}Foot"]] = ankle
     joints[:, at[f"{side}ToeBase"]] = toes[k] + (ankle - ankles[k])
+  # Extreme channels fold a leg so far that its ankle is pushed down, or reach
+  # below the floor; the body is carried by whatever is lowest.
+  below = body.toe_m - joints[:, :, 1].min(axis=1)
+  joints[:, :, 1] += np.maximum(below, 0.0)[:, None]
   return joints
 
 

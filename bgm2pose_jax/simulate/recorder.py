@@ -157,7 +157,7 @@ def render(
   body: bool = True,
   seed: int = 0,
   body_model: BodyModel | None = None,
-  chunk_s: float = 0.2,
+  chunk_s: float = 0.1,
 ) -> np.ndarray:
   """Records a person who moves in a room full of music.
 

@@ -16,7 +16,8 @@ from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.skeleton import NUM_JOINTS
 
 FEATURE_SET = "logmel_intensity"
-SPLIT = "all"
+# TFDS keeps `all` and the usual names of splits for itself or for slicing.
+SPLIT = "windows"
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -26,6 +27,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   says which ones an annotation covers.
   """
 
+  # README, CITATIONS and TAGS: TFDS would look below `bgm2pose_jax/`, where an
+  # editable installation does not have this package.
+  pkg_dir_path = tfds.core.Path(__file__).parent
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "Every window in sequence, float32 as bytes."}
   BUILDER_CONFIGS = [

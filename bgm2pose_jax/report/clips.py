@@ -1,0 +1,121 @@
+"""Which windows of a run the page plays, and how they are packed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax import skeleton
+
+# 12 x 63 int16 numbers, twice, in base64: 4 kB a window, 1.6 MB in all.
+MAX_WINDOWS = 400
+_CLIP_WINDOWS = 25  # 15 s
+
+
+def choose(
+  recording: np.ndarray, window_index: np.ndarray, limit: int = MAX_WINDOWS
+) -> list[np.ndarray]:
+  """Picks clips of consecutive windows, spread evenly when there are many.
+
+  Args:
+    recording: [n] name of each window's recording.
+    window_index: int [n].
+    limit: windows at most.
+
+  Returns:
+    For each clip, the positions of its windows in order of time.
+  """
+  order = np.lexsort((window_index, recording))
+  clips: list[np.ndarray] = []
+  for name in sorted(set(recording.tolist())):
+    rows = order[recording[order] == name]
+    gaps = np.flatnonzero(np.diff(window_index[rows]) != 1) + 1
+    for run in np.split(rows, gaps):
+      pieces = range(_CLIP_WINDOWS, len(run), _CLIP_WINDOWS)
+      clips.extend(np.split(run, list(pieces)))
+  clips = [clip for clip in clips if len(clip)]
+  if sum(map(len, clips)) <= limit:
+    return clips
+  count = len(clips)
+  chosen: list[np.ndarray] = []
+  # From coarse to fine, so that whatever fits is spread over the whole test.
+  wanted = min(count, max(1, limit // _CLIP_WINDOWS))
+  spread = np.unique(np.linspace(0, count - 1, wanted).round().astype(int))
+  left = limit
+  for index in spread:
+    clip = clips[index][:left]
+    left -= len(clip)
+    if len(clip):
+      chosen.append(clip)
+  return chosen
+
+
+def pack(
+  predictions: Mapping[str, np.ndarray],
+  bones: Sequence[tuple[int, int]],
+  *,
+  simulated: bool,
+  limit: int = MAX_WINDOWS,
+) -> dict[str, Any]:
+  """What the page's player needs, JSON-ready.
+
+  Args:
+    predictions: pred [n, 12, 21, 3], window_index [n], track [n], and where
+      there are such, target like pred, recording [n], subject [n].
+    bones: (parent, child) joint pairs.
+    simulated: whether to mark the picture.
+    limit: windows at most.
+
+  Returns:
+    Clips and their poses as base64 of little-endian int16, in multiples of
+    "unit" hip-spine lengths.
+  """
+  pred = np.asarray(predictions["pred"], np.float32)
+  target = predictions.get("target")
+  track = np.asarray(predictions["track"])
+  window_index = np.asarray(predictions["window_index"])
+  recording = np.asarray(predictions.get("recording", track))
+  clips = choose(recording, window_index, limit)
+  rows = np.concatenate(clips) if clips else np.zeros(0, int)
+  shown = [pred[rows]]
+  if target is not None:
+    shown.append(np.asarray(target, np.float32)[rows])
+  largest = max((float(np.abs(x).max(initial=0)) for x in shown), default=0)
+  unit = (largest or 1.0) / 32767
+  packed = [_base64(x, unit) for x in shown]
+  subject = predictions.get("subject")
+  entries = []
+  start = 0
+  for number, clip in enumerate(clips, 1):
+    first, last = int(window_index[clip[0]]), int(window_index[clip[-1]])
+    names = [str(track[clip[0]])]
+    if subject is not None:
+      names.insert(0, str(np.asarray(subject)[clip[0]]))
+    label = f"{number}: {', '.join(names)}, windows {first} to {last}"
+    if target is not None:
+      error = pred[clip].astype(np.float64) - np.asarray(target)[clip]
+      label += f", RMSE {np.sqrt(np.mean(np.square(error))):.3f}"
+    entries.append(
+      {"first": first, "label": label, "start": start, "windows": len(clip)}
+    )
+    start += len(clip)
+  return {
+    "bones": [[int(a), int(b)] for a, b in bones],
+    "clips": entries,
+    "frames": int(pred.shape[1]),
+    "head": skeleton.joint_index("Head"),
+    "joints": list(skeleton.JOINTS),
+    "pred": packed[0],
+    "simulated": bool(simulated),
+    "target": packed[1] if target is not None else "",
+    "unit": unit,
+    "window_s": 0.6,
+  }
+
+
+def _base64(values: np.ndarray, unit: float) -> str:
+  whole = np.clip(np.rint(values / unit), -32767, 32767).astype("<i2")
+  return base64.b64encode(whole.tobytes()).decode("ascii")

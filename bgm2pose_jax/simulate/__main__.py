@@ -1,0 +1,138 @@
+"""Command line of the simulator: any motion, any music -> an AMPL folder.
+
+    python -m bgm2pose_jax.simulate --out=/data/simulated
+    python -m bgm2pose_jax.simulate --out=/data/simulated --minutes=2 \
+      --mocap_dir=/data/mocap --music_dir=/data/music --tracks=ambient_1
+
+Running the same command again goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import app, flags, logging
+
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.simulate import raw_folder
+from bgm2pose_jax.simulate.scene import Scene
+
+
+def _define_flags() -> None:
+  plan = raw_folder.RawPlan()
+  flags.DEFINE_string("out", None, "folder to write (required)")
+  flags.DEFINE_string(
+    "mocap_dir",
+    None,
+    "folder of BVH, OptiTrack or AMPL motion; default: procedural motion",
+  )
+  flags.DEFINE_string(
+    "music_dir", None, "folder of audio files; default: procedural music"
+  )
+  flags.DEFINE_list(
+    "subjects",
+    [],
+    f"number of procedural people (default {plan.subjects}), or names; with"
+    " --mocap_dir names of captured people (default: all)",
+  )
+  flags.DEFINE_list("tracks", [], "tracks to record; default: all")
+  flags.DEFINE_float("minutes", plan.minutes, "length of each recording")
+  flags.DEFINE_integer("seed", plan.seed, "of people, order, music and noise")
+  flags.DEFINE_string(
+    "snr_db", str(plan.snr_db), "recording over noise in dB, or none"
+  )
+  flags.DEFINE_string(
+    "scene",
+    None,
+    "JSON file with fields of the scene (room_m, mic_m, speakers_m, ...)",
+  )
+  flags.DEFINE_enum(
+    "yaw", plan.yaw, ["front", "keep", "random"], "heading of captured people"
+  )
+
+
+def read_scene(path: str | None) -> Scene:
+  """Reads a scene file; fields it leaves out keep their defaults.
+
+  Args:
+    path: JSON file, or None for the default scene. A `simulated.json` of an
+      earlier run is accepted too.
+
+  Raises:
+    InputError: missing or broken file, unknown fields or values.
+  """
+  if path is None:
+    return Scene()
+  fix = 'write an object such as {"room_m": [8, 3, 6]}'
+  try:
+    values = json.loads(Path(path).read_text(encoding="utf-8"))
+  except (OSError, ValueError) as error:
+    raise InputError(path, f"cannot be read ({error})", fix) from None
+  if isinstance(values, dict) and "simulated" in values:
+    values = values.get("scene")
+  if not isinstance(values, dict):
+    raise InputError(path, "holds no JSON object", fix)
+  try:
+    return Scene.from_dict(values)
+  except (TypeError, ValueError) as error:
+    raise InputError(path, str(error), "correct the value") from None
+
+
+def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
+  """The plan that the flags describe.
+
+  Raises:
+    InputError: a value that cannot be used.
+  """
+  people: int | tuple[str, ...] = raw_folder.RawPlan().subjects  # type: ignore
+  if len(values.subjects) == 1 and values.subjects[0].isdecimal():
+    people = int(values.subjects[0])
+    if values.mocap_dir is not None:
+      people = (values.subjects[0],)
+  elif values.subjects:
+    people = tuple(values.subjects)
+  try:
+    snr_db = None if values.snr_db.lower() == "none" else float(values.snr_db)
+  except ValueError:
+    raise InputError(
+      "--snr_db", f"{values.snr_db!r}", "give a number of decibels or none"
+    ) from None
+  return raw_folder.RawPlan(
+    subjects=people,
+    tracks=tuple(values.tracks),
+    minutes=values.minutes,
+    seed=values.seed,
+    snr_db=snr_db,
+    scene=read_scene(values.scene),
+    mocap_dir=values.mocap_dir,
+    music_dir=values.music_dir,
+    yaw=values.yaw,
+  )
+
+
+def main(argv: Sequence[str]) -> None:
+  """Makes the folder; one line and exit status 2 on unusable input."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]}")
+  logging.set_verbosity(logging.INFO)
+  values = flags.FLAGS
+  try:
+    if not values.out:
+      raise InputError("--out", "is missing", "name a folder to write")
+    report = raw_folder.make_raw(values.out, read_plan(values))
+  except InputError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+  print(
+    f"{values.out}: {len(report.made)} recordings made,"
+    f" {len(report.kept)} kept, {report.recorded_s / 60:.1f} min in"
+    f" {report.wall_s:.0f} s"
+  )
+
+
+if __name__ == "__main__":
+  _define_flags()
+  app.run(main)

@@ -1,0 +1,31 @@
+"""One prepared folder for all tests of the data layer."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import raw_fixture
+
+from bgm2pose_jax.data import prepare, source
+from bgm2pose_jax.data.table import WindowTable
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+  raw: Path
+  cache: Path
+  prepared: prepare.Prepared
+  table: WindowTable
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Corpus:
+  root = tmp_path_factory.mktemp("corpus")
+  raw = raw_fixture.make_raw_folder(root / "raw", tracks=("arnor", "jazz"))
+  prepared = prepare.prepare(
+    "ampl/raw", data_dir=root / "cache", ampl_dir=str(raw), progress=False
+  )
+  table = source.load(prepared)
+  return Corpus(raw, root / "cache", prepared, table)
