@@ -13,15 +13,8 @@ Leading axes that a function only carries along are written `...`.
 from __future__ import annotations
 
 import jax
-import numpy as np
 
-# Anything a public function accepts as an array.
-ArrayLike = jax.typing.ArrayLike
 # A JAX array, concrete or traced.
 Array = jax.Array
-# A NumPy array of float32 or float64, of int32 or int64, of bool.
-FloatNp = np.ndarray
-IntNp = np.ndarray
-BoolNp = np.ndarray
-# A string-keyed pytree of arrays, e.g. fitted statistics.
-Stats = dict[str, jax.Array]
+# Anything a public function accepts as an array.
+ArrayLike = jax.typing.ArrayLike

@@ -67,7 +67,7 @@ class Prediction:
 
 
 def all_baselines(
-  table: WindowTable, train: np.ndarray, test: np.ndarray
+  table: WindowTable, train: np.ndarray, test: np.ndarray, *, pool: int = 2
 ) -> dict[str, Prediction]:
   """Fits every baseline on training rows and predicts the test rows.
 
@@ -75,6 +75,7 @@ def all_baselines(
     table: the windows.
     train: int [m] training rows.
     test: int [n] test rows.
+    pool: neighbouring bands averaged into one, see `fit_ridge`.
 
   Returns:
     'mean_pose', 'ridge' (difference channels) and 'music_only' (ridge on the
@@ -84,7 +85,7 @@ def all_baselines(
   frames = table.pose.shape[1]
   out = {"mean_pose": Prediction(repeat_pose(constant, len(test), frames), {})}
   for name, channels in (("ridge", "difference"), ("music_only", "music")):
-    ridge = fit_ridge(table, train, channels=channels)
+    ridge = fit_ridge(table, train, channels=channels, pool=pool)
     facts = {
       "alpha": ridge.alpha,
       "alpha_scores": [list(pair) for pair in ridge.scores],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 
 
@@ -76,11 +77,11 @@ def _unit(embedding: jax.Array) -> jax.Array:
 def info_nce(
   audio_embedding: jax.Array,
   pose_embedding: jax.Array,
-  scale: jax.typing.ArrayLike,
+  scale: ArrayLike,
   *,
   all_audio: jax.Array | None = None,
   all_pose: jax.Array | None = None,
-  offset: jax.typing.ArrayLike = 0,
+  offset: ArrayLike = 0,
 ) -> jax.Array:
   """Symmetric contrastive loss of each example against the whole batch.
 

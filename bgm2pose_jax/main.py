@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 
@@ -10,6 +9,7 @@ from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import configs
+from bgm2pose_jax.data import find
 from bgm2pose_jax.errors import InputError
 
 _SETTING = flags.DEFINE_enum(
@@ -105,12 +105,6 @@ _SET = flags.DEFINE_multi_string(
 )
 
 
-def default_data_dir() -> pathlib.Path:
-  """Returns the user's cache folder for this package."""
-  base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-  return pathlib.Path(base) / "bgm2pose_jax"
-
-
 def config_from_flags() -> config_lib.Config:
   """Returns the preset with every given flag laid over it.
 
@@ -158,9 +152,7 @@ def _dataset() -> str:
       "given together with --mocap_dir or --music_dir",
       "recordings are either read or simulated: drop one",
     )
-  from bgm2pose_jax.data import prepare
-
-  found = prepare.find_dataset(pathlib.Path(_AMPL_DIR.value))
+  found = find.find_dataset(_AMPL_DIR.value)
   if _DATASET.value not in (None, found):
     raise InputError(
       f"--ampl_dir={_AMPL_DIR.value}",
@@ -187,7 +179,7 @@ def main(argv: list[str]) -> None:
     data_dir = _DATA_DIR.value
     train.run(
       config,
-      data_dir=pathlib.Path(data_dir) if data_dir else default_data_dir(),
+      data_dir=pathlib.Path(data_dir) if data_dir else None,
       workdir=pathlib.Path(workdir) if workdir else None,
       mode=_MODE.value,
     )

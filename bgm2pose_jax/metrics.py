@@ -153,9 +153,7 @@ def finish(sums: dict[str, Any]) -> dict[str, Any]:
   out["per_part"] = {
     name: part(joints, PCK_PARTS[name]) for name, joints in PARTS.items()
   }
-  out["per_joint"] = {
-    name: part((i,), (i,)) for i, name in enumerate(JOINTS)
-  }
+  out["per_joint"] = {name: part((i,), (i,)) for i, name in enumerate(JOINTS)}
   return out
 
 

@@ -92,6 +92,7 @@ def build_results(
     "definitions": DEFINITIONS,
   }
   if baselines is None:
+    head["definitions"] = {"unit": DEFINITIONS["unit"]}
     body = _without_ground_truth()
   else:
     target = table.pose[rows]
@@ -138,7 +139,7 @@ def predictions(
     pred and, where every row has one, target (float32 [n, 12, 21, 3]);
     window_index (int32 [n]); track, subject, recording, label (text [n]).
   """
-  arrays = {"pred": np.asarray(predicted, np.float32)}
+  arrays: dict[str, np.ndarray] = {"pred": np.asarray(predicted, np.float32)}
   if table.has_pose[rows].all():
     arrays["target"] = np.asarray(table.pose[rows], np.float32)
   arrays["window_index"] = np.asarray(table.window_index[rows], np.int32)

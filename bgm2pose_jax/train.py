@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import platform
 import time
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 
 from bgm2pose_jax import baselines, results, settings
@@ -27,7 +25,7 @@ from bgm2pose_jax.loop import Trainer
 from bgm2pose_jax.report import page
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.tasks.registry import make_task
-from bgm2pose_jax.writer import JsonLines
+from bgm2pose_jax.writer import JsonLines, host_facts
 
 MODES = ("train_and_evaluate", "train", "evaluate")
 
@@ -35,7 +33,7 @@ MODES = ("train_and_evaluate", "train", "evaluate")
 def run(
   config: Config,
   *,
-  data_dir: pathlib.Path,
+  data_dir: pathlib.Path | None,
   workdir: pathlib.Path | None = None,
   mode: str = "train_and_evaluate",
 ) -> dict[str, Any] | None:
@@ -46,7 +44,7 @@ def run(
 
   Args:
     config: as asked for; test track and fold are resolved here.
-    data_dir: cache of simulated and prepared data.
+    data_dir: cache of simulated and prepared data; None is the user's.
     workdir: where the run writes; None is `runs/<name>`.
     mode: one of `MODES`.
 
@@ -59,10 +57,19 @@ def run(
   started = time.perf_counter()
 
   # Data: what there is, which part this run needs, and only that made.
-  catalogue = prepare.describe(config.data, data_dir=data_dir)
+  data = config.data
+  held = prepare.holdings(
+    prepare.Source(
+      data.dataset,
+      data.ampl_dir,
+      data.simulate,
+      data.mocap_dir,
+      data.music_dir,
+    )
+  )
   split = settings.resolve(
     config.setting,
-    catalogue.holdings,
+    held,
     test_track=config.test_track,
     test_subject=config.test_subject,
     fold=config.fold,
@@ -78,7 +85,14 @@ def run(
   )
   workdir = workdir or pathlib.Path("runs") / workdir_lib.default_name(config)
   prepared = prepare.prepare(
-    config.data, data_dir=data_dir, tracks=split.tracks
+    data.dataset,
+    data_dir=data_dir,
+    ampl_dir=data.ampl_dir,
+    tracks=split.tracks,
+    feature_set=data.feature_set,
+    simulate=data.simulate,
+    mocap_dir=data.mocap_dir,
+    music_dir=data.music_dir,
   )
   dataset = {
     "fingerprint": prepared.fingerprint,
@@ -124,7 +138,7 @@ def run(
   metrics_log = JsonLines(workdir / workdir_lib.METRICS)
   metrics_log.truncate_after_step(int(state.step))
   timing_log = JsonLines(workdir / workdir_lib.TIMING)
-  timing_log.write({"event": "start", **_host(mesh)})
+  timing_log.write({"event": "start", **host_facts()})
 
   # Train.
   template = state
@@ -205,15 +219,3 @@ def _log_split(split: settings.Split, windows: WindowTable, rows: Rows) -> None:
   )
 
 
-def _host(mesh: jax.sharding.Mesh) -> dict[str, Any]:
-  import os
-
-  return {
-    "backend": jax.default_backend(),
-    "cores": os.cpu_count(),
-    "device": mesh.devices.ravel()[0].device_kind,
-    "devices": int(mesh.devices.size),
-    "machine": platform.machine(),
-    "python": platform.python_version(),
-    "numpy": np.__version__,
-  }

@@ -31,7 +31,7 @@ def make_raw_folder(
     root: made when missing; gets `data/...`.
     tracks: each with `<track>_input.WAV`.
     subjects: each has every track.
-    seconds: length of every recording, 8 windows by default.
+    seconds: length of every recording, 8 windows by default; 1.8 or more.
     seed: of everything.
 
   Returns:

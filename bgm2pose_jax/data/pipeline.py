@@ -95,9 +95,9 @@ class BatchSource:
     # A contiguous block: hosts in order then make up the batch in order.
     return np.split(batch, count)[index]
 
-  def __getitem__(self, step: int) -> Batch:
-    """Returns batch `step`: {field: [batch, ...], 'row': int32 [batch]}."""
-    rows = self.rows(step)
+  def __getitem__(self, index: int) -> Batch:
+    """Returns batch `index`: {field: [batch, ...], 'row': int32 [batch]}."""
+    rows = self.rows(index)
     batch = {}
     for name in self._fields:
       if name == "features" and any(self._frames):

@@ -71,7 +71,9 @@ class Source:
 
   dataset: str = SIMULATED
   ampl_dir: str | None = None
-  simulate: config_lib.SimulateConfig = config_lib.SimulateConfig()
+  simulate: config_lib.SimulateConfig = dataclasses.field(
+    default_factory=config_lib.SimulateConfig
+  )
   mocap_dir: str | None = None
   music_dir: str | None = None
 
@@ -305,7 +307,10 @@ def _build(
   # TFDS takes half a second to import, and training needs none of it.
   import tensorflow_datasets as tfds
 
-  from bgm2pose_jax.datasets.ampl import ampl_dataset_builder
+  # Installed from the top-level folder `datasets`, where pyright looks not.
+  from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
+    ampl_dataset_builder,
+  )
 
   tfds.disable_progress_bar()  # ours counts windows
   with bar, staging.staged(folder) as stage:
@@ -334,9 +339,7 @@ def _build(
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
   defaults = config_lib.SimulateConfig()
-  flags.DEFINE_enum(
-    "dataset", SIMULATED, [SIMULATED, RAW], "what to prepare"
-  )
+  flags.DEFINE_enum("dataset", SIMULATED, [SIMULATED, RAW], "what to prepare")
   flags.DEFINE_string("ampl_dir", None, "folder of raw recordings")
   flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
   flags.DEFINE_string("data_dir", None, "where; default: the user's cache")

@@ -173,6 +173,7 @@ def scan_raw(ampl_dir: str | os.PathLike[str]) -> RawIndex:
   genres = _read_genres(root / TRACKS_FILE)
   files = sorted(os.listdir(sound))
   music = _find_music(sound, files)
+  simulated = (root / SIMULATED_FILE).is_file()
   recordings = []
   for file in files:
     if not file.lower().endswith(_CUT):
@@ -186,7 +187,7 @@ def scan_raw(ampl_dir: str | os.PathLike[str]) -> RawIndex:
         "rename it or move it away",
       )
     track = match["track"]
-    if track in SKIPPED_TRACKS:
+    if track in SKIPPED_TRACKS and not simulated:
       logging.info("%s: track %s is never used, skipped", file, track)
       continue
     poses = root / POSES / f"{name}_position.csv"
@@ -215,9 +216,7 @@ def scan_raw(ampl_dir: str | os.PathLike[str]) -> RawIndex:
       r.name,
     )
   )
-  return RawIndex(
-    root, tuple(recordings), simulated=(root / SIMULATED_FILE).is_file()
-  )
+  return RawIndex(root, tuple(recordings), simulated)
 
 
 def source_fingerprint(index: RawIndex) -> str:

@@ -21,8 +21,8 @@ POSE_RATE_HZ = 120.0
 WINDOW_S = 0.6
 WINDOW_SAMPLES = 28800
 MICROPHONES = ("W", "X", "Y", "Z")
-# 38.4 s: 30 MB of four channels.
-BLOCK_WINDOWS = 64
+# 9.6 s: as fast per window as longer blocks, and quicker to compile.
+BLOCK_WINDOWS = 16
 
 # An MP3 decoder may end within a frame of the end.
 _SHORTER_SAMPLES = 2400
@@ -222,7 +222,7 @@ def _window_poses(
   )
   pose = np.array(skeleton.normalize_pose(resampled), np.float32)
   # Hips and Spine in one place: the capture lost the person.
-  has_pose = np.isfinite(pose).all(axis=(1, 2, 3))
+  has_pose = np.asarray(np.isfinite(pose).all(axis=(1, 2, 3)))
   if not has_pose.all():
     logging.info(
       "%s: %d windows without a usable pose", recording.name, (~has_pose).sum()

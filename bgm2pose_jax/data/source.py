@@ -75,7 +75,9 @@ def load(
     for shard in manifest.shards:
       columns.read(folder / shard.path, start, shard.count)
       start += shard.count
-  texts = {name: _encode(columns.texts[name]) for name in _TEXTS}
+  codes: dict[str, Any] = {}
+  for name in _TEXTS:
+    codes[name], codes[f"{name}s"] = _encode(columns.texts[name])
   return WindowTable(
     features=columns.features,
     pose=columns.pose,
@@ -85,8 +87,7 @@ def load(
     spec=spec,
     simulated=bool(first["simulated"]),
     fingerprint=str(first["fingerprint"]),
-    **{name: texts[name][0] for name in _TEXTS},
-    **{f"{name}s": texts[name][1] for name in _TEXTS},
+    **codes,
   )
 
 

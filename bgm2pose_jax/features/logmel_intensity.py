@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import intensity, mel, spectrogram
 from bgm2pose_jax.features.spec import Channel, FeatureSpec
@@ -72,8 +73,8 @@ def _check(recording, music) -> None:
 
 
 def extract(
-  recording: jax.typing.ArrayLike,
-  music: jax.typing.ArrayLike,
+  recording: ArrayLike,
+  music: ArrayLike,
   *,
   sample_rate_hz: float = 48_000,
 ) -> jax.Array:

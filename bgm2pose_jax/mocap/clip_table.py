@@ -140,7 +140,7 @@ def _checked_header(where: str, cells: list[str]) -> list[str]:
       raise InputError(
         where,
         f"unknown column '{clip_text(name)}'",
-        f"call it '{close[0]}', or further from it if it is your own",
+        f"call it '{close[0]}', or rename a column of your own",
       )
   return names
 

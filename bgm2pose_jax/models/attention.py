@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array
 from bgm2pose_jax.models.blocks import normal_param, uniform_param
-from bgm2pose_jax.models.dropout import ExampleDropout
+from bgm2pose_jax.models.dot_product import attend
+from bgm2pose_jax.models.dropout import ExampleDropout, example_seeds
 
 
 class Attention(nnx.Module):
@@ -70,14 +70,22 @@ class Attention(nnx.Module):
     q = q * jnp.asarray(1 / math.sqrt(size), q.dtype)
     k = self._project(key, self.key_kernel, self.key_bias)
     v = self._project(value, self.value_kernel, self.value_bias)
-    q, k, v = (x.reshape(*x.shape[:-1], heads, size) for x in (q, k, v))
-    scores = jnp.einsum("bgqhd,bgkhd->bghqk", q, k)
-    scores = scores.astype(jnp.float32)
-    weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype)
-    weights = self.dropout(weights, keys)
-    mixed = jnp.einsum("bghqk,bgkhd->bgqhd", weights, v)
-    mixed = mixed.reshape(query.shape)
+    q, k, v = (self._split(x) for x in (q, k, v))
+    if self.dropout.active(keys):
+      rate, seeds = self.dropout.rate, example_seeds(keys, self.dropout.stream)
+    else:
+      rate, seeds = 0.0, jnp.zeros((query.shape[0], 2), jnp.uint32)
+    mixed = attend(q, k, v, seeds, rate)
+    mixed = mixed.reshape(*query.shape[:2], heads, query.shape[2], size)
+    mixed = mixed.swapaxes(2, 3).reshape(query.shape)
     return self._project(mixed, self.out_kernel, self.out_bias)
+
+  def _split(self, x: Array) -> Array:
+    """[b, g, n, c] to [b, g * head, n, c / head]."""
+    b, g, n, channels = x.shape
+    size = channels // self.heads
+    x = x.reshape(b, g, n, self.heads, size).swapaxes(2, 3)
+    return x.reshape(b, g * self.heads, n, size)
 
   def _project(self, x: Array, kernel: nnx.Param, bias: nnx.Param) -> Array:
     x = x.astype(self.dtype) @ kernel[...].astype(self.dtype)

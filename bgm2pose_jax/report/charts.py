@@ -34,7 +34,7 @@ def curves_html(lines: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
   """
   series: dict[str, Series] = {}
   for line in lines:
-    step = line.get("step")
+    step: Any = line.get("step")
     if not _is_number(step):
       continue
     for key, value in line.items():

@@ -39,18 +39,16 @@ def choose(
   clips = [clip for clip in clips if len(clip)]
   if sum(map(len, clips)) <= limit:
     return clips
-  count = len(clips)
+  # The fewest evenly spread clips that fill the page, the last one cut.
   chosen: list[np.ndarray] = []
-  # From coarse to fine, so that whatever fits is spread over the whole test.
-  wanted = min(count, max(1, limit // _CLIP_WINDOWS))
-  spread = np.unique(np.linspace(0, count - 1, wanted).round().astype(int))
-  left = limit
-  for index in spread:
-    clip = clips[index][:left]
-    left -= len(clip)
-    if len(clip):
-      chosen.append(clip)
-  return chosen
+  for wanted in range(1, len(clips) + 1):
+    spread = np.linspace(0, len(clips) - 1, wanted).round().astype(int)
+    chosen = [clips[index] for index in np.unique(spread)]
+    if sum(map(len, chosen)) >= limit:
+      break
+  before = np.cumsum([0, *map(len, chosen)])
+  cut = [clip[: limit - at] for clip, at in zip(chosen, before) if at < limit]
+  return cut
 
 
 def pack(

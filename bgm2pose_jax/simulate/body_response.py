@@ -21,7 +21,7 @@ way between hops. With the default hop of 2.5 ms a path that lengthens by 1 m/s
 4 kHz. Music has most of its energy below 2 kHz, so the default is well under
 the error of single scattering; `Scene.body_hop_s` makes it smaller at
 proportional cost. A_k and F_p change slowly and are looked up once per
-`_BLOCK_HOPS` hops, then interpolated.
+`BLOCK_HOPS` hops, then interpolated.
 
 Not modelled: scattering between body parts, clothing, directivity.
 """
@@ -29,7 +29,6 @@ Not modelled: scattering between body parts, clothing, directivity.
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import functools
 import math
 
@@ -39,172 +38,37 @@ import numpy as np
 from jax.experimental import layout
 
 from bgm2pose_jax.simulate import room, scattering, shadow
+from bgm2pose_jax.simulate.response_plan import (
+  BLOCK_HOPS,
+  PHASOR_BINS,
+  Rectangles,
+  Sizes,
+  Spheres,
+  floor_gain,
+  light_sources,
+  make_plan,
+  shadow_paths,
+)
 from bgm2pose_jax.simulate.scene import Scene
 
-_BLOCK_HOPS = 4  # hops per lookup of A_k and F_p
-_PHASOR_BINS = 32  # exp(-i w tau) = coarse[f // 32] * fine[f % 32]
-_FFT_SIZES = (768, 1024, 1536, 2048, 3072, 4096)
-_RINGING_TAPS = 32  # what the roll-off at the ceiling spreads to either side
 _WORKERS = 2  # chunks in flight; XLA:CPU leaves a core idle between kernels
 
 
-@dataclasses.dataclass(frozen=True)
-class Spheres:
-  """Moving rigid spheres.
+def _at(track: jax.Array, frame: jax.Array, part: jax.Array) -> jax.Array:
+  """Catmull-Rom interpolation of a track.
 
-  Attributes:
-    centres_m: float [time, spheres, 3] on the pose clock.
-    radius_class: int [spheres], index into `radii_m`.
-    radii_m: radius of each class.
-    forward_lobe: per class, False where a rectangle casts the shadow instead
-      (`scattering`); None for True everywhere.
-  """
-
-  centres_m: np.ndarray
-  radius_class: np.ndarray
-  radii_m: tuple[float, ...]
-  forward_lobe: tuple[bool, ...] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Rectangles:
-  """Moving opaque rectangles on the direct and the floor path.
-
-  Attributes:
-    centres_m: float [time, rectangles, 3] on the pose clock.
-    half_axes_m: float [time, rectangles, 2, 3], centre to the middles of two
-      adjacent edges.
-  """
-
-  centres_m: np.ndarray
-  half_axes_m: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-  """Sizes that one compiled chunk depends on.
-
-  Attributes:
-    hop: samples per hop.
-    fft_size: samples per segment, hop crossfade plus longest delay.
-    bins: frequencies that are computed, a multiple of 32.
-    blocks: blocks of hops per chunk.
-    base_delay: samples of delay common to all paths, taken out of them.
-    sample_rate_hz: of music and recording.
-    ceiling_hz: end of the roll-off.
-  """
-
-  hop: int
-  fft_size: int
-  bins: int
-  blocks: int
-  base_delay: int
-  sample_rate_hz: int
-  ceiling_hz: float
-
-  @property
-  def hops(self) -> int:
-    """Hops per chunk."""
-    return self.blocks * _BLOCK_HOPS
-
-  @property
-  def freqs_hz(self) -> np.ndarray:
-    """Frequencies of the computed bins, float64 [bins]."""
-    return np.arange(self.bins) * self.sample_rate_hz / self.fft_size
-
-  @property
-  def gain(self) -> np.ndarray:
-    """Raised-cosine roll-off over the last tenth below the ceiling."""
-    start = 0.9 * self.ceiling_hz
-    place = (self.freqs_hz - start) / (self.ceiling_hz - start)
-    return 0.5 + 0.5 * np.cos(np.pi * np.clip(place, 0, 1))
-
-
-def make_plan(scene: Scene, spheres: Spheres, chunk_s: float = 0.1) -> Plan:
-  """Chooses the segment length from the longest path over the whole track.
-
-  Raises:
-    ValueError: if a path is too long for the largest segment.
-  """
-  rate = scene.sample_rate_hz
-  hop = max(16, round(scene.body_hop_s * rate))
-  per_m = rate / scene.speed_of_sound_m_s
-  mic = np.asarray(scene.mic_m)
-  sources, _ = _sources(scene)
-  direct = np.linalg.norm(np.asarray(scene.speakers_m) - mic, axis=-1)
-  base = math.floor(direct.min() * per_m) - _RINGING_TAPS
-  flat = spheres.centres_m.reshape(-1, 3)
-  to_mic = np.linalg.norm(flat - mic, axis=-1)
-  longest = max(
-    float((to_mic + np.linalg.norm(flat - s, axis=-1)).max()) for s in sources
-  )
-  # A sphere answers for about 2 (pi + 2) radii / 2 after its centre's delay:
-  # the wave that creeps round it.
-  longest += 6 * max(spheres.radii_m)
-  span = math.ceil(longest * per_m) - base + 2 * _RINGING_TAPS
-  sizes = [size for size in _FFT_SIZES if size >= span + 2 * hop]
-  if not sizes:
-    raise ValueError(
-      f"a path of {longest:.1f} m is too long for segments of "
-      f"{_FFT_SIZES[-1]} samples; is the person in the room?"
-    )
-  size = sizes[0]
-  ceiling = min(scene.body_ceiling_hz, 0.48 * rate)
-  bins = math.ceil(ceiling * size / rate / _PHASOR_BINS) * _PHASOR_BINS
-  blocks = max(1, round(chunk_s * rate / hop / _BLOCK_HOPS))
-  return Plan(
-    hop, size, min(bins, size // 2), blocks, base, rate, float(ceiling)
-  )
-
-
-def _sources(scene: Scene) -> tuple[np.ndarray, list[int]]:
-  """What lights the body: positions [n, 3] and reflections of each."""
-  speakers = np.asarray(scene.speakers_m)
-  if not scene.body_floor_image:
-    return speakers, [0] * len(speakers)
-  images = speakers * np.array([1.0, -1.0, 1.0])
-  order = [0] * len(speakers) + [1] * len(speakers)
-  return np.concat([speakers, images]), order
-
-
-def _floor_gain(scene: Scene, freqs_hz: np.ndarray) -> np.ndarray:
-  floor = scene.wall_reflection()[2]
-  if len(floor) == 1:
-    return np.full(len(freqs_hz), floor[0])
-  return floor @ room.octave_weights(freqs_hz)
-
-
-def _shadow_paths(scene: Scene, plan: Plan) -> dict[str, np.ndarray]:
-  """Direct and floor path of each loudspeaker: where from, and its spectrum.
+  Args:
+    track: [time, k, 3].
+    frame: int [n], whole frames.
+    part: [n, k] frames to add, of any size and sign.
 
   Returns:
-    source [paths * speaker, 3], spectrum complex [paths, speaker, bins] and
-    encode [paths, speaker, 4]. The floor path is there when the static room
-    has it (order 1 and up).
+    [n, k, 3].
   """
-  speakers = np.asarray(scene.speakers_m)
-  freqs = plan.freqs_hz
-  sources = [speakers]
-  gains = [np.ones(len(freqs))]
-  if scene.max_order > 0:
-    sources.append(speakers * np.array([1.0, -1.0, 1.0]))
-    gains.append(_floor_gain(scene, freqs))
-  position = np.stack(sources)
-  offset = position - np.asarray(scene.mic_m)
-  r = np.linalg.norm(offset, axis=-1, keepdims=True)
-  delay = r / scene.speed_of_sound_m_s - plan.base_delay / plan.sample_rate_hz
-  spectrum = np.exp(-2j * np.pi * freqs * delay) / r * np.stack(gains)[:, None]
-  return {
-    "source": position.reshape(-1, 3).astype(np.float32),
-    "spectrum": spectrum.astype(np.complex64),
-    "encode": room.encode_direction(offset / r, scene).astype(np.float32),
-  }
-
-
-def _at(track: jax.Array, place: jax.Array) -> jax.Array:
-  """Catmull-Rom interpolation: track [time, k, 3] at place [n, k] frames."""
-  frame = jnp.clip(jnp.floor(place).astype(jnp.int32), 1, len(track) - 3)
-  u = (place - frame)[..., None]
+  whole = jnp.floor(part)
+  u = (part - whole)[..., None]
+  frame = frame[:, None] + whole.astype(jnp.int32)
+  frame = jnp.clip(frame, 1, len(track) - 3)
   k = jnp.arange(track.shape[1])
   p0, p1, p2, p3 = (track[frame + i, k] for i in (-1, 0, 1, 2))
   c1 = 0.5 * (p2 - p0)
@@ -224,7 +88,7 @@ def _pin(x: jax.Array) -> jax.Array:
 
 
 def _unit_phasor(cycles: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """cos and sin of -2 pi cycles, to 2e-7.
+  """Cosine and sine of -2 pi cycles, to 2e-7.
 
   Taylor polynomials at the half angle (at most pi / 2), which vectorise;
   XLA:CPU's own sine and cosine take five times as long.
@@ -251,19 +115,20 @@ def _phasors(cycles: jax.Array, coarse: int) -> tuple[jax.Array, ...]:
   Outer product of two short series instead of one complex exponential per
   bin: real and imaginary part of the coarse, then of the fine factor.
   """
-  high = cycles[..., None] * np.arange(coarse, dtype=np.float32) * _PHASOR_BINS
-  low = cycles[..., None] * np.arange(_PHASOR_BINS, dtype=np.float32)
+  high = cycles[..., None] * np.arange(coarse, dtype=np.float32) * PHASOR_BINS
+  low = cycles[..., None] * np.arange(PHASOR_BINS, dtype=np.float32)
   p_re, p_im = (_pin(x)[..., :, None] for x in _unit_phasor(high))
   q_re, q_im = (_pin(x)[..., None, :] for x in _unit_phasor(low))
   return p_re, p_im, q_re, q_im
 
 
-@functools.partial(jax.jit, static_argnames=("plan",))
+@functools.partial(jax.jit, static_argnames=("sizes",))
 def _chunk(
-  plan: Plan,
+  sizes: Sizes,
   music: jax.Array,
   track: jax.Array,
-  place: jax.Array,
+  frame: jax.Array,
+  part: jax.Array,
   geometry: dict[str, jax.Array],
   table: scattering.ScatterTable,
   shadows: dict[str, jax.Array] | None,
@@ -271,36 +136,37 @@ def _chunk(
   """One chunk of hops; every hop's result depends on that hop alone.
 
   Args:
-    plan: sizes.
+    sizes: hops, bins and segment length.
     music: [speaker, (hops - 1) * hop + fft_size].
     track: [frames, spheres, 3] around the chunk.
-    place: [hops + 1], the hops' times in frames of `track`.
+    frame: int [hops + 1], the frame of `track` before each hop's time.
+    part: [hops + 1], what is left of that time, in frames.
     geometry: source [source, 3], gain [source, bins], mic [3], class [sphere],
       gain_w, matrix [3, 3], frames_per_m (pose frames that sound needs for a
-      metre), samples_per_m.
-    table: scattering amplitudes on `plan.freqs_hz`.
+      metre), samples_per_m, base_delay, roll_off [bins].
+    table: scattering amplitudes at the plan's frequencies.
     shadows: the paths, with rectangles' centre and axes around the chunk.
 
   Returns:
     [4, (hops + 1) * hop] samples, from one hop before the chunk's first.
   """
-  hops, blocks, bins = plan.hops, plan.blocks, plan.bins
-  coarse = bins // _PHASOR_BINS
+  hops, blocks, bins, hop = sizes.hops, sizes.blocks, sizes.bins, sizes.hop
+  coarse = bins // PHASOR_BINS
   mic, source = geometry["mic"], geometry["source"]
   num_sources, num_spheres = len(source), track.shape[1]
 
-  when = jnp.broadcast_to(place[:, None], (hops + 1, num_spheres))
-  centre = _at(track, when)
+  when = jnp.broadcast_to(part[:, None], (hops + 1, num_spheres))
+  centre = _at(track, frame, when)
   for _ in range(2):
     d2 = jnp.linalg.norm(centre - mic, axis=-1)
-    centre = _at(track, when - d2 * geometry["frames_per_m"])
+    centre = _at(track, frame, when - d2 * geometry["frames_per_m"])
   out = mic - centre
   d2 = jnp.maximum(jnp.linalg.norm(out, axis=-1), 1e-3)
   inward = centre[:, None] - source[:, None]
   d1 = jnp.maximum(jnp.linalg.norm(inward, axis=-1), 1e-3)
   spread = 1 / (d1 * d2[:, None])
 
-  nodes = slice(None, None, _BLOCK_HOPS)
+  nodes = slice(None, None, BLOCK_HOPS)
   cosine = jnp.sum(inward * out[:, None], -1) * spread
   radius = jnp.broadcast_to(geometry["class"], cosine.shape)
   # The table's amplitude goes with the path by way of the specular point,
@@ -309,22 +175,22 @@ def _chunk(
     table, radius[nodes], cosine[nodes], 1 / d1[nodes] + 1 / d2[nodes, None]
   )
   path_m = scattering.specular_path_m(table, radius, cosine, d1, d2[:, None])
-  shape = (blocks + 1, 1, num_sources, num_spheres, coarse, _PHASOR_BINS)
+  shape = (blocks + 1, 1, num_sources, num_spheres, coarse, PHASOR_BINS)
   node_re, node_im = (
     _pin((a * geometry["gain"][:, None]).reshape(shape)) for a in amplitude
   )
 
   def per_block(x: jax.Array) -> jax.Array:
-    return x[:-1].reshape(blocks, _BLOCK_HOPS, *x.shape[1:])
+    return x[:-1].reshape(blocks, BLOCK_HOPS, *x.shape[1:])
 
-  delay = path_m * geometry["samples_per_m"] - plan.base_delay
-  p_re, p_im, q_re, q_im = _phasors(per_block(delay) / plan.fft_size, coarse)
-  weight = (jnp.arange(_BLOCK_HOPS) / _BLOCK_HOPS)[:, None, None, None, None]
+  delay = path_m * geometry["samples_per_m"] - geometry["base_delay"]
+  p_re, p_im, q_re, q_im = _phasors(per_block(delay) / sizes.fft_size, coarse)
+  weight = (jnp.arange(BLOCK_HOPS) / BLOCK_HOPS)[:, None, None, None, None]
   a_re = node_re[:-1] + weight * (node_re[1:] - node_re[:-1])
   a_im = node_im[:-1] + weight * (node_im[1:] - node_im[:-1])
   e_re = p_re * q_re - p_im * q_im
   e_im = p_re * q_im + p_im * q_re
-  flat = (blocks, _BLOCK_HOPS, num_sources, num_spheres, bins)
+  flat = (blocks, BLOCK_HOPS, num_sources, num_spheres, bins)
   path_re = _pin(a_re * e_re - a_im * e_im).reshape(flat)
   path_im = _pin(a_re * e_im + a_im * e_re).reshape(flat)
 
@@ -338,37 +204,35 @@ def _chunk(
   h_re = encode @ path_re
   h_im = encode @ path_im
   if shadows is not None:
-    extra = _shadow_nodes(plan, place[nodes], shadows)
+    extra = _shadow_nodes(frame[nodes], part[nodes], shadows)
     extra = extra[:, None]
     extra = extra[:-1] + weight[..., 0] * (extra[1:] - extra[:-1])
     speakers = music.shape[0]
     h_re = h_re.at[:, :, :speakers].add(extra.real)
     h_im = h_im.at[:, :, :speakers].add(extra.imag)
 
-  index = jnp.arange(hops)[:, None] * plan.hop + jnp.arange(plan.fft_size)
-  segment = jnp.fft.rfft(music[:, index])[..., :bins] * plan.gain
+  index = jnp.arange(hops)[:, None] * hop + jnp.arange(sizes.fft_size)
+  segment = jnp.fft.rfft(music[:, index])[..., :bins] * geometry["roll_off"]
   segment = jnp.moveaxis(segment, 0, 1).reshape(
-    blocks, _BLOCK_HOPS, music.shape[0], 1, bins
+    blocks, BLOCK_HOPS, music.shape[0], 1, bins
   )
   segment = jnp.tile(segment, (1, 1, num_sources // music.shape[0], 1, 1))
   y = jnp.sum(jax.lax.complex(h_re, h_im) * segment, axis=2)
-  y = jnp.fft.irfft(y.reshape(hops, 4, bins), plan.fft_size)
-  ramp = (jnp.arange(plan.hop) / plan.hop).astype(y.dtype)
-  rising = y[..., -2 * plan.hop : -plan.hop] * ramp
-  falling = y[..., -plan.hop :] * (1 - ramp)
+  y = jnp.fft.irfft(y.reshape(hops, 4, bins), sizes.fft_size)
+  ramp = (jnp.arange(hop) / hop).astype(y.dtype)
+  rising = y[..., -2 * hop : -hop] * ramp
+  falling = y[..., -hop:] * (1 - ramp)
   pad = ((0, 1), (0, 0), (0, 0))
   joined = jnp.pad(rising, pad) + jnp.roll(jnp.pad(falling, pad), 1, axis=0)
   return jnp.moveaxis(joined, 1, 0).reshape(4, -1)
 
 
 def _shadow_nodes(
-  plan: Plan, place: jax.Array, shadows: dict[str, jax.Array]
+  frame: jax.Array, part: jax.Array, shadows: dict[str, jax.Array]
 ) -> jax.Array:
   """Change of the direct and floor paths, complex [nodes, speaker, 4, bins]."""
-  frames = len(shadows["centre"])
-  place = jnp.clip(place, 0, frames - 1)
-  low = jnp.clip(jnp.floor(place).astype(jnp.int32), 0, frames - 2)
-  part = (place - low)[:, None, None]
+  low = jnp.clip(frame, 0, len(shadows["centre"]) - 2)
+  part = part[:, None, None]
   centre = shadows["centre"]
   centre = centre[low] + part * (centre[low + 1] - centre[low])
   axes = shadows["axes"]
@@ -380,10 +244,11 @@ def _shadow_nodes(
     shadows["mic"],
     centre[:, None],
     axes[:, None],
-    jnp.asarray(plan.freqs_hz, jnp.float32),
+    shadows["freqs"],
+    sound_speed_m_s=shadows["speed"],
   )
   change = jnp.sum(factor - 1, axis=2)
-  change = change.reshape(len(place), *shadows["spectrum"].shape)
+  change = change.reshape(len(frame), *shadows["spectrum"].shape)
   change = change * shadows["spectrum"]
   return jnp.einsum("npsf,psc->nscf", change, shadows["encode"])
 
@@ -423,15 +288,17 @@ def body_response(
     )
   plan = make_plan(scene, spheres, chunk_s)
   samples = music.shape[1]
-  chunks = -(-(-(-samples // plan.hop) + 1) // plan.hops)
+  sizes = plan.sizes
+  hop, hops = sizes.hop, sizes.hops
+  chunks = -(-(-(-samples // hop) + 1) // hops)
   table = scattering.make_table(
     spheres.radii_m,
     plan.freqs_hz,
     sound_speed_m_s=scene.speed_of_sound_m_s,
     forward_lobe=spheres.forward_lobe,
   )
-  sources, order = _sources(scene)
-  floor = _floor_gain(scene, plan.freqs_hz)
+  sources, order = light_sources(scene)
+  floor = floor_gain(scene, plan.freqs_hz)
   gain_w, matrix = room.encoding(scene)
   speed = scene.speed_of_sound_m_s
   geometry = jax.tree.map(
@@ -444,29 +311,34 @@ def body_response(
       "matrix": matrix,
       "frames_per_m": pose_rate_hz / speed,
       "samples_per_m": scene.sample_rate_hz / speed,
+      "base_delay": plan.base_delay,
+      "roll_off": plan.gain,
     },
   )
   geometry["class"] = jnp.asarray(spheres.radius_class, jnp.int32)
   fixed = None
   if rectangles is not None:
-    fixed = {k: jnp.asarray(v) for k, v in _shadow_paths(scene, plan).items()}
+    fixed = {k: jnp.asarray(v) for k, v in shadow_paths(scene, plan).items()}
     fixed["mic"] = geometry["mic"]
+    fixed["freqs"] = jnp.asarray(plan.freqs_hz, jnp.float32)
+    fixed["speed"] = jnp.float32(speed)
 
-  lead = plan.fft_size + plan.base_delay
-  total = chunks * plan.hops * plan.hop + plan.fft_size + plan.hop
+  lead = sizes.fft_size + plan.base_delay
+  total = chunks * hops * hop + sizes.fft_size + hop
   padded = np.zeros((len(music), lead + total), np.float32)
   padded[:, lead : lead + samples] = music
   # Frames of sound still under way, interpolation's neighbours, and the chunk.
-  behind = math.ceil(plan.fft_size / plan.sample_rate_hz * pose_rate_hz) + 3
-  chunk_frames = plan.hops * plan.hop / plan.sample_rate_hz * pose_rate_hz
+  behind = math.ceil(sizes.fft_size / plan.sample_rate_hz * pose_rate_hz) + 3
+  chunk_frames = hops * hop / plan.sample_rate_hz * pose_rate_hz
   window = behind + math.ceil(chunk_frames) + 4
-  out = np.zeros((4, (chunks * plan.hops + 1) * plan.hop), np.float32)
+  out = np.zeros((4, (chunks * hops + 1) * hop), np.float32)
 
   def run(chunk: int) -> np.ndarray:
-    first = chunk * plan.hops
-    times = np.arange(first, first + plan.hops + 1) * plan.hop
+    first = chunk * hops
+    times = np.arange(first, first + hops + 1) * hop
     place = times / plan.sample_rate_hz * pose_rate_hz
-    start = math.floor(place[0]) - behind
+    frame = np.floor(place).astype(np.int32)
+    start = int(frame[0]) - behind
     rows = np.arange(start, start + window)
     rows = np.clip(rows, 0, len(spheres.centres_m) - 1)
     shadows = None
@@ -474,13 +346,14 @@ def body_response(
       shadows = dict(fixed)
       shadows["centre"] = np.float32(rectangles.centres_m[rows])
       shadows["axes"] = np.float32(rectangles.half_axes_m[rows])
-    begin = (first + 1) * plan.hop
-    stop = begin + (plan.hops - 1) * plan.hop + plan.fft_size
+    begin = (first + 1) * hop
+    stop = begin + (hops - 1) * hop + sizes.fft_size
     result = _chunk(
-      plan,
+      sizes,
       padded[:, begin:stop],
       np.float32(spheres.centres_m[rows]),
-      np.float32(place - start),
+      frame - start,
+      np.float32(place - frame),
       geometry,
       table,
       shadows,
@@ -489,6 +362,6 @@ def body_response(
 
   with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
     for chunk, piece in enumerate(pool.map(run, range(chunks))):
-      begin = chunk * plan.hops * plan.hop
+      begin = chunk * hops * hop
       out[:, begin : begin + piece.shape[1]] += piece
-  return out[:, plan.hop : plan.hop + samples]
+  return out[:, hop : hop + samples]

@@ -91,10 +91,13 @@ def noise_band(
   """Band-passed white noise [2, count], RMS about 1, channels independent."""
   white = rng.standard_normal((2, count), dtype=np.float32)
   high_hz = min(high_hz, 0.45 * sample_rate_hz)
-  sections = signal.butter(
-    1, [low_hz, high_hz], "bandpass", fs=sample_rate_hz, output="sos"
+  sections = np.asarray(
+    signal.butter(
+      1, [low_hz, high_hz], "bandpass", fs=sample_rate_hz, output="sos"
+    )
   )
-  band = signal.sosfilt(sections.astype(np.float32), white, axis=-1)
+  sections = sections.astype(np.float32)
+  band = np.asarray(signal.sosfilt(sections, white, axis=-1))
   return (band / (band.std() + 1e-12)).astype(np.float32)
 
 
@@ -200,5 +203,5 @@ def place(
   count = min(sound.shape[1], track.shape[1] - start)
   if count > 0:
     track[:, start : start + count] += (
-      np.float32(gain)[:, None] * sound[:, :count]
+      np.array(gain, np.float32)[:, None] * sound[:, :count]
     )

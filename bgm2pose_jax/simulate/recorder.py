@@ -15,11 +15,8 @@ import scipy.signal
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.body import BodyModel
-from bgm2pose_jax.simulate.body_response import (
-  Rectangles,
-  Spheres,
-  body_response,
-)
+from bgm2pose_jax.simulate.body_response import body_response
+from bgm2pose_jax.simulate.response_plan import Rectangles, Spheres
 from bgm2pose_jax.simulate.scene import FORMATS, Scene
 
 _BLOCK = 1 << 16
@@ -46,16 +43,18 @@ def convolve(music: np.ndarray, response: np.ndarray) -> np.ndarray:
   samples, taps = music.shape[1], response.shape[-1]
   size = max(_BLOCK, 1 << math.ceil(math.log2(2 * taps)))
   step = size - taps + 1
-  spectrum = scipy.fft.rfft(response.astype(np.float32), size, axis=-1)
+  spectrum = np.asarray(
+    scipy.fft.rfft(response.astype(np.float32), size, axis=-1)
+  )
   out = np.empty((response.shape[1], samples), np.float32)
   segment = np.zeros((len(music), size), np.float32)
   for start in range(0, samples, step):
     low, high = start - taps + 1, min(start + step, samples)
     segment[:] = 0
     segment[:, max(0, -low) : high - low] = music[:, max(0, low) : high]
-    forward = scipy.fft.rfft(segment, axis=-1)
+    forward = np.asarray(scipy.fft.rfft(segment, axis=-1))
     mixed = np.einsum("sf,scf->cf", forward, spectrum)
-    block = scipy.fft.irfft(mixed, size, axis=-1)
+    block = np.asarray(scipy.fft.irfft(mixed, size, axis=-1))
     out[:, start:high] = block[:, taps - 1 : taps - 1 + high - start]
   return out
 
@@ -143,9 +142,34 @@ def background_noise(
     if coloured:
       # Unit variance again: a one-pole filter passes (1 - p) / (1 + p).
       scale = math.sqrt(1 - pole * pole)
-      noise = scipy.signal.lfilter([scale], [1, -pole], noise)
+      noise = np.asarray(scipy.signal.lfilter([scale], [1, -pole], noise))
     out[channel] = noise * (level * (share if channel else 1))
   return out
+
+
+def scatterers(
+  positions_m: np.ndarray, body_model: BodyModel | None = None
+) -> tuple[Spheres, Rectangles]:
+  """Spheres and rectangles of a person.
+
+  Args:
+    positions_m: [time, 21, 3] joints.
+    body_model: the person; None fits one to the positions.
+
+  Returns:
+    What `body_response` takes, on the clock of the positions.
+
+  Raises:
+    InputError: if the skeleton is not the size of a person.
+  """
+  model = body_model or BodyModel.fit(positions_m)
+  spheres = Spheres(
+    model.sphere_centres(positions_m),
+    model.radius_class,
+    model.class_radii_m,
+    model.class_forward_lobe,
+  )
+  return spheres, Rectangles(*model.rectangles(positions_m))
 
 
 def render(
@@ -169,7 +193,7 @@ def render(
     pose_rate_hz: rate of the positions.
     body: False leaves the person out (the empty room with its noise).
     seed: of the noise.
-    body_model: the person's spheres; None fits one to the first pose.
+    body_model: the person's spheres; None fits one to the positions.
     chunk_s: length of the chunks that the body is worked through in.
 
   Returns:

@@ -96,15 +96,15 @@ def octave_weights(freqs_hz: np.ndarray) -> np.ndarray:
   return np.maximum(0.0, 1 - np.abs(place - bands))
 
 
-def _add_delays(
-  out: np.ndarray, delays: np.ndarray, gains: np.ndarray
-) -> None:
+def _add_delays(out: np.ndarray, delays: np.ndarray, gains: np.ndarray) -> None:
   """Adds band-limited impulses: out [rows, taps], gains [images, rows]."""
   taps = out.shape[1]
   centre = np.floor(delays).astype(np.int64)
   offset = np.arange(-_HALF_TAPS + 1, _HALF_TAPS + 1)
   t = offset - (delays - centre)[:, None]
-  window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (t / _HALF_TAPS) ** 2, 0, 1)))
+  window = np.i0(
+    _KAISER_BETA * np.sqrt(np.clip(1 - (t / _HALF_TAPS) ** 2, 0, 1))
+  )
   kernel = np.sinc(t) * window / np.i0(_KAISER_BETA)
   where = centre[:, None] + offset
   # A source closer than the half kernel (0.5 m) loses its pre-ringing.

@@ -7,7 +7,7 @@ For loudspeaker -> sphere k -> microphone the recorder needs, per frequency,
 with A_k the amplitude of a rigid sphere seen from a point source at d1 and a
 point receiver at d2. `ScatterTable` holds A_k of a few radii over scattering
 angle and curvature s = 1/d1 + 1/d2, rows contiguous over frequency, so that a
-bilinear lookup is a weighted sum of four rows (about 0.5 ns per sphere and
+bilinear lookup is a weighted sum of four rows (below 1 ns per sphere and
 frequency on two CPU cores, below the cost of writing the result).
 
 What makes a coarse table enough: the sound that reflects off the sphere does

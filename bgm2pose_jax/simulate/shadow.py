@@ -7,18 +7,19 @@ aperture,
 
   F(f) = 1 - a b,   a = (e(w2) - e(w1)) / sqrt(2i),   e(w) = C(w) + i S(w)
 
-one such difference per side; C and S are Fresnel's integrals and
-w = x sqrt(2 (1/d1 + 1/d2) / wavelength) of an edge x metres off the path. For
-low frequencies a b is small and a quarter period behind (nothing happens), for
-high ones it tends to 1 behind the body and to 0 beside it. Several parts that
-do not overlap as seen along the path add: F = 1 + sum (F_r - 1).
+one such difference per side; C and S are Fresnel's integrals and w^2 / 4 is
+the detour by way of an edge in wavelengths. For low frequencies a b is small
+and a quarter period behind (nothing happens), for high ones it tends to 1
+behind the body and to 0 beside it. Several parts that do not overlap as seen
+along the path add: F = 1 + sum (F_r - 1).
 
 A part is given by half-axis vectors of the box around it; the rectangle is the
 silhouette of the ellipsoid with those half axes, turned to face the path, so
 that a person turning or bending changes its size smoothly.
 
-Source: M. Born and E. Wolf, Principles of Optics, sections 8.7 and 8.8; valid
-for edges within about 30 degrees of the path (paraxial).
+Source: M. Born and E. Wolf, Principles of Optics, sections 8.7 and 8.8. There
+w is x sqrt(2 (1/d1 + 1/d2) / wavelength), its limit near the path; with the
+detour itself the formula holds to about 30 degrees off it.
 """
 
 from __future__ import annotations
@@ -70,11 +71,24 @@ def fresnel(w: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _side(
-  middle: jax.Array, half: jax.Array, scale: jax.Array
+  middle: jax.Array,
+  half: jax.Array,
+  d1: jax.Array,
+  d2: jax.Array,
+  per_wavelength: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
   """(e(w2) - e(w1)) / sqrt(2i) of a side, real and imaginary part."""
-  c2, s2 = fresnel((middle + half)[..., None] * scale)
-  c1, s1 = fresnel((middle - half)[..., None] * scale)
+
+  def edge(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    # Twice the detour by way of the edge over x^2, exactly; the paraxial
+    # 1/d1 + 1/d2 puts ripples off the path at the wrong frequencies.
+    bend = 2 / (d1 + jnp.sqrt(d1 * d1 + x * x))
+    bend = bend + 2 / (d2 + jnp.sqrt(d2 * d2 + x * x))
+    scale = jnp.sqrt(2 * bend[..., None] * per_wavelength)
+    return fresnel(x[..., None] * scale)
+
+  c2, s2 = edge(middle + half)
+  c1, s1 = edge(middle - half)
   c, s = c2 - c1, s2 - s1
   return 0.5 * (c + s), 0.5 * (s - c)  # 1 / sqrt(2i) = (1 - i) / 2
 
@@ -85,7 +99,7 @@ def _smoothstep(x: jax.Array) -> jax.Array:
 
 
 def _unit(v: jax.Array) -> jax.Array:
-  """v / |v| with a finite value and gradient at v = 0."""
+  """Direction of v, with a finite value and gradient at v = 0."""
   return v / jnp.sqrt(jnp.sum(v * v, axis=-1, keepdims=True) + _TINY)
 
 
@@ -138,10 +152,13 @@ def rectangle_shadow(
     return jnp.sqrt(jnp.sum(reach * reach, axis=-1) + _TINY)
 
   near = 0.25 * _FADE_M  # keeps 1/d finite where `present` is about 0
-  bend = 1 / jnp.maximum(d1, near) + 1 / jnp.maximum(d2, near)
-  per_m = jnp.sqrt(2 * bend[..., None] * freqs_hz / sound_speed_m_s)
-  a_re, a_im = _side(jnp.sum(offset * side, axis=-1), extent(side), per_m)
-  b_re, b_im = _side(jnp.sum(offset * up, axis=-1), extent(up), per_m)
+  ends = (
+    jnp.maximum(d1, near),
+    jnp.maximum(d2, near),
+    freqs_hz / sound_speed_m_s,
+  )
+  a_re, a_im = _side(jnp.sum(offset * side, axis=-1), extent(side), *ends)
+  b_re, b_im = _side(jnp.sum(offset * up, axis=-1), extent(up), *ends)
   weight = present[..., None]
   taken_re = weight * (a_re * b_re - a_im * b_im)
   taken_im = weight * (a_re * b_im + a_im * b_re)

@@ -11,6 +11,7 @@ Source: P. M. Morse and K. U. Ingard, Theoretical Acoustics (1968), ch. 8.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from bgm2pose_jax.errors import InputError
@@ -79,7 +80,7 @@ def lobe_orders(ka: np.ndarray, terms: int) -> np.ndarray:
   cancels the direct sound behind it, S_n is what is reflected. The edge is as
   wide as the penumbra, ka^(1/3), so that the cut rings little in angle, and
   lies half that below ka, where a hard sphere's shadow ends: then what is left
-  removes no power from the direct sound (Im f(0) = 0 within 0.2 a for all ka).
+  removes no power from the direct sound (|Im f(0)| < 0.22 a for all ka).
   Nothing is taken below ka of about 1, where a sphere casts no shadow.
   """
   rim = ka - 0.5 * np.cbrt(ka)
@@ -112,7 +113,7 @@ def partial_waves(ka: np.ndarray, *, forward_lobe: bool = True) -> np.ndarray:
 
 
 def far_field_amplitude(
-  wavenumber: np.ndarray, radius_m: float, cos_theta: np.ndarray
+  wavenumber: ArrayLike, radius_m: float, cos_theta: ArrayLike
 ) -> np.ndarray:
   """Far-field scattering amplitude f of a rigid sphere, in metres.
 
@@ -138,11 +139,11 @@ def far_field_amplitude(
 
 
 def point_source_pressure(
-  wavenumber: np.ndarray,
+  wavenumber: ArrayLike,
   radius_m: float,
   source_m: float,
   receiver_m: float,
-  cos_gamma: np.ndarray,
+  cos_gamma: ArrayLike,
 ) -> np.ndarray:
   """Exact scattered pressure of a point source, point receiver and sphere.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -31,8 +31,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   # editable installation does not have this package.
   pkg_dir_path = tfds.core.Path(__file__).parent
   VERSION = tfds.core.Version("1.0.0")
-  RELEASE_NOTES = {"1.0.0": "Every window in sequence, float32 as bytes."}
-  BUILDER_CONFIGS = [
+  RELEASE_NOTES: ClassVar[dict[str, str]] = {
+    "1.0.0": "Every window in sequence, float32 as bytes."
+  }
+  BUILDER_CONFIGS: ClassVar[list[tfds.core.BuilderConfig]] = [
     tfds.core.BuilderConfig(
       name="simulated", description="Recordings made by the simulator."
     ),
@@ -147,10 +149,11 @@ def feature_spec(feature_set: str) -> FeatureSpec:
   return features.get_feature_set(feature_set).spec
 
 
+@functools.cache
 def _block_extractor(
   feature_set: str,
 ) -> Callable[[recordings.Block], np.ndarray]:
-  """Returns block -> float32 [windows, t, f, c], compiled for one length."""
+  """Returns block -> float32 [windows, t, f, c], compiled once for all."""
   # Reading a prepared dataset through TFDS needs no JAX.
   import jax
 

@@ -65,7 +65,7 @@ def test_genres_of_other_tracks_come_from_the_folder(tmp_path):
   genres = raw_layout.scan_raw(root).genres
   assert genres == {"my_song": "folk", "x": "unknown"}
   (root / "data" / "tracks.json").write_text('{"my_song": {}}')
-  with pytest.raises(InputError, match="tracks.json: cannot be read"):
+  with pytest.raises(InputError, match=r"tracks\.json: cannot be read"):
     raw_layout.scan_raw(root)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def t_pose(figure):
   for side, sign in (("Left", 1), ("Right", -1)):
     arm = out[JOINTS.index(side + "Arm")]
     for part, reach in (("ForeArm", 0.3), ("Hand", 0.55)):
-      out[JOINTS.index(side + part)] = arm + [sign * reach, 0, 0]
+      out[JOINTS.index(side + part)] = arm + np.array([sign * reach, 0, 0])
   return out
 
 
@@ -33,7 +35,7 @@ def test_stature_is_leg_over_491_thousandths_whatever_the_pose(figure):
   # Knees forward at a right angle: ankles move, lengths do not.
   for side in ("Left", "Right"):
     knee = bent[:, JOINTS.index(f"{side}Leg")]
-    bent[:, JOINTS.index(f"{side}Foot")] = knee + [0, 0, 0.4]
+    bent[:, JOINTS.index(f"{side}Foot")] = knee + np.array([0, 0, 0.4])
   bent[0] = np.nan
   assert cleaning.stature(bent) == pytest.approx(0.82 / 0.491)
 
@@ -60,12 +62,12 @@ def test_unit_is_found_for_children_and_giants(figure, unit_m, name):
 def test_no_unit_fits_two_readings():
   units = sorted(cleaning.KNOWN_UNITS_M.values())
   low, high = cleaning.STATURE_RANGE_M
-  assert min(b / a for a, b in zip(units, units[1:])) > high / low
+  assert min(b / a for a, b in itertools.pairwise(units)) > high / low
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.3, 4.0, 1e5])
 def test_unknown_unit_asks_for_a_scale(figure, scale):
-  with pytest.raises(InputError, match="f: a skeleton .* unit_scale_m"):
+  with pytest.raises(InputError, match=r"f: a skeleton .* unit_scale_m"):
     cleaning.unit_from_stature(still(figure, 3) * scale, "f")
 
 

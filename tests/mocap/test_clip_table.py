@@ -73,7 +73,7 @@ def test_all_columns_in_any_order_with_notes_quotes_and_empty_cells(folder):
 def test_paths_out_of_the_folder_are_refused(folder, name):
   os.symlink(folder.parent / "secret.bvh", folder / "link.bvh")
   os.symlink(folder.parent, folder / "linked")
-  with pytest.raises(InputError, match="line 2: .* not a path inside"):
+  with pytest.raises(InputError, match=r"line 2: .* not a path inside"):
     read(folder, f"file,subject\n{name},s\n")
 
 

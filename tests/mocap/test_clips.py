@@ -163,7 +163,7 @@ def test_optitrack_gaps_are_bridged_or_cut(tmp_path, figure):
   whole[..., 1] -= whole[..., 1].min()
   np.testing.assert_allclose(first.positions_m, whole[:200], atol=2e-5)
   (tmp_path / "clips.csv").write_text("file,valid_ranges\nann/t.csv,190-210\n")
-  with pytest.raises(InputError, match="line 2: .*190-210 holds missing"):
+  with pytest.raises(InputError, match=r"line 2: .*190-210 holds missing"):
     mocap.load_folder(tmp_path)
 
 

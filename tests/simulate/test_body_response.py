@@ -4,18 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from bgm2pose_jax.simulate import sphere_series
-from bgm2pose_jax.simulate.body_response import (
-  Rectangles,
-  Spheres,
-  body_response,
-  make_plan,
-)
+from bgm2pose_jax.simulate.body_response import body_response
+from bgm2pose_jax.simulate.response_plan import Rectangles, Spheres
 from bgm2pose_jax.simulate.scene import Scene
 
 RATE = 48000
 BANDS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 12000)
-ONE = Scene(speakers_m=((0.0, 1.1, -1.5),), body_ceiling_hz=18000.0)
+ONE = Scene(speakers_m=((0.0, 1.1, -1.5),))
 
 
 def _still(*centres: tuple[float, float, float], radius: float = 0.08):
@@ -61,9 +58,13 @@ def test_tones_equal_the_exact_series(centre, radius: float) -> None:
   got = np.exp(-2j * np.pi * freqs[:, None] * t) @ response
   want = _exact(ONE, np.array(centre), radius, freqs)
   # The sound that the sphere adds: away from the series' own nulls.
-  size = radius * 0.5 / (
-    np.linalg.norm(np.array(ONE.speakers_m[0]) - centre)
-    * np.linalg.norm(np.array(ONE.mic_m) - centre)
+  size = (
+    radius
+    * 0.5
+    / (
+      np.linalg.norm(np.array(ONE.speakers_m[0]) - centre)
+      * np.linalg.norm(np.array(ONE.mic_m) - centre)
+    )
   )
   loud = np.abs(want) > 0.2 * size
   assert loud.sum() >= 4
@@ -106,28 +107,23 @@ def test_doppler_of_a_sphere_beyond_a_co_located_pair(speed: float) -> None:
   assert _tone_hz(y[9600:-4800], want) == pytest.approx(want, abs=0.1)
 
 
-def test_doppler_of_a_passing_sphere() -> None:
-  hz = 1000.0
+@pytest.mark.parametrize(("start_z", "beyond"), [(1.9, True), (-0.5, False)])
+def test_doppler_on_the_line_of_speaker_and_mic(
+  start_z: float, beyond: bool
+) -> None:
+  # Beyond the microphone both ways lengthen; between the two one lengthens by
+  # what the other loses, and the tone keeps its frequency.
+  hz, speed = 2000.0, 1.5
   t = np.arange(50) / 120
-  track = np.array([0.6, 1.0, -0.3]) + t[:, None] * np.array([0.4, 0.5, 2.0])
+  track = np.array([0.0, 1.1, start_z]) + t[:, None] * np.array([0, 0, speed])
   spheres = Spheres(track[:, None], np.zeros(1, int), (0.08,))
+  scene = dataclasses.replace(ONE, speakers_m=((0.0, 1.1, -1.5),))
   n = RATE * 2 // 5
   tone = np.cos(2 * np.pi * hz * np.arange(n) / RATE)
-  y = body_response(ONE, np.float32(tone[None]), spheres, 120.0)[0]
-  part = slice(n // 2 - 2400, n // 2 + 2400)
-  got = _tone_hz(y[part], hz)
-  middle, h = n / 2 / RATE, 1e-3
-
-  def arrival_and_departure(s: float) -> tuple[float, float]:
-    p = track[0] + s * np.array([0.4, 0.5, 2.0])
-    d1 = np.linalg.norm(p - ONE.speakers_m[0])
-    d2 = np.linalg.norm(p - ONE.mic_m)
-    return s + d2 / 343, s - d1 / 343
-
-  hit = middle - 1.2 / 343
-  (a0, b0), (a1, b1) = (arrival_and_departure(hit + e) for e in (-h, h))
-  # A sphere in flight also turns its scattering angle: 0.1 Hz of slack more.
-  assert got == pytest.approx(hz * (b1 - b0) / (a1 - a0), abs=0.2)
+  y = body_response(scene, np.float32(tone[None]), spheres, 120.0)[0]
+  c = scene.speed_of_sound_m_s
+  want = hz * (1 - speed / c) / (1 + speed / c) if beyond else hz
+  assert _tone_hz(y[2400:-2400], want) == pytest.approx(want, abs=0.1)
 
 
 def test_arrival_lights_the_channel_it_comes_from() -> None:
@@ -151,7 +147,7 @@ def test_reciprocity() -> None:
   np.testing.assert_allclose(a, b, atol=2e-5 * np.abs(a).max())
 
 
-def _random_case(seconds: float = 0.6):
+def _random_case(seconds: float = 0.3):
   rng = np.random.default_rng(3)
   t = np.arange(int(seconds * 120) + 1) / 120
   centres = rng.uniform((-0.4, 0.1, -0.4), (0.4, 1.7, 0.4), (9, 3))
@@ -172,14 +168,14 @@ def test_any_chunk_length_gives_the_same_signal() -> None:
     body_response(
       Scene(), music, spheres, 120.0, rectangles=rectangles, chunk_s=chunk_s
     )
-    for chunk_s in (0.03, 0.1, 0.7)
+    for chunk_s in (0.05, 0.1)
   ]
   for run in runs[1:]:
     np.testing.assert_allclose(run, runs[0], atol=1e-5 * np.abs(run).max())
 
 
 def test_linear_in_the_music() -> None:
-  music, spheres, rectangles = _random_case(0.3)
+  music, spheres, rectangles = _random_case()
   other = np.roll(music, 777, axis=1)[::-1]
 
   def f(m: np.ndarray) -> np.ndarray:
@@ -191,19 +187,15 @@ def test_linear_in_the_music() -> None:
 
 
 def test_speakers_add_up() -> None:
-  music, spheres, rectangles = _random_case(0.2)
+  music, spheres, rectangles = _random_case()
   both = body_response(Scene(), music, spheres, 120.0, rectangles=rectangles)
-  alone = sum(
-    body_response(
-      dataclasses.replace(Scene(), speakers_m=(Scene().speakers_m[s],)),
-      music[s : s + 1],
-      spheres,
-      120.0,
-      rectangles=rectangles,
-    )
-    for s in range(2)
-  )
-  np.testing.assert_allclose(both, alone, atol=2e-3 * np.abs(both).max())
+  alone = [
+    body_response(Scene(), music * only, spheres, 120.0, rectangles=rectangles)
+    for only in np.float32([[[1], [0]], [[0], [1]]])
+  ]
+  np.testing.assert_allclose(both, sum(alone), atol=2e-5 * np.abs(both).max())
+  # The second one is lit from its own side: not the first one's share again.
+  assert np.corrcoef(alone[0][0], alone[1][0])[0, 1] < 0.2
 
 
 def test_a_still_body_is_time_invariant() -> None:
@@ -215,7 +207,7 @@ def test_a_still_body_is_time_invariant() -> None:
   y = body_response(ONE, music, spheres, 120.0)
   z = body_response(ONE, shifted, spheres, 120.0)
   np.testing.assert_allclose(
-    z[:, 1234:], y[:, :-1234], atol=1e-5 * np.abs(y).max()
+    z[:, 1234:], y[:, :-1234], atol=3e-4 * np.abs(y).max()
   )
 
 
@@ -223,11 +215,8 @@ def test_echo_falls_with_both_distances() -> None:
   # Far from a small sphere, straight back: p = f / (d1 d2), so the energy of
   # a co-located echo falls with the fourth power.
   energy = []
-  for distance in (1.5, 3.0):
-    scene = Scene(
-      mic_m=(-3.0, 1.1, 0.0), speakers_m=((-3.0, 1.1, 0.02),),
-      body_ceiling_hz=4000.0,
-    )  # fmt: skip
+  for distance in (0.9, 1.8):
+    scene = Scene(mic_m=(-3.0, 1.1, 0.0), speakers_m=((-3.0, 1.1, 0.02),))
     centre = (-3.0 + distance, 1.1, 0.01)
     y = _impulse_response(scene, _still(centre, radius=0.03))[0]
     energy.append((y**2).sum())
@@ -238,7 +227,9 @@ def test_floor_image_adds_the_mirrored_source() -> None:
   spheres = _still((0.2, 1.0, 0.3))
   lit = dataclasses.replace(ONE, body_floor_image=True, reflection=0.6)
   with_image = _impulse_response(lit, spheres)
-  plain = _impulse_response(dataclasses.replace(lit, body_floor_image=False), spheres)
+  plain = _impulse_response(
+    dataclasses.replace(lit, body_floor_image=False), spheres
+  )
   x, y, z = ONE.speakers_m[0]
   # A source below a room that has no floor there: the same room, lowered.
   down = 2 * y + 0.5
@@ -246,23 +237,12 @@ def test_floor_image_adds_the_mirrored_source() -> None:
     room_m=(8.0, 6.0, 6.0),
     speakers_m=((x, -y + down, z),),
     mic_m=(0.0, 1.1 + down, 1.5),
-    body_ceiling_hz=ONE.body_ceiling_hz,
   )
   mirrored = _impulse_response(lower, _still((0.2, 1.0 + down, 0.3)))
   want = plain + 0.6 * mirrored
   np.testing.assert_allclose(with_image, want, atol=2e-3 * np.abs(want).max())
 
 
-def test_segments_grow_with_the_longest_path() -> None:
-  near = make_plan(ONE, _still((0.0, 1.0, 0.0)))
-  far = make_plan(ONE, _still((3.5, 1.0, -2.5)))
-  assert near.fft_size < far.fft_size
-  with pytest.raises(ValueError, match="too long"):
-    make_plan(ONE, _still((40.0, 1.0, 0.0)))
-
-
 def test_wrong_number_of_music_channels_is_refused() -> None:
   with pytest.raises(ValueError, match="expected"):
-    body_response(
-      ONE, np.zeros((2, 480), np.float32), _still((0, 1, 0)), 120.0
-    )
+    body_response(ONE, np.zeros((2, 480), np.float32), _still((0, 1, 0)), 120.0)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.scene import OCTAVES_HZ, Scene, Tail
 
@@ -72,7 +73,9 @@ def _pyroomacoustics(scene: Scene) -> list[list[np.ndarray]]:
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 def test_equals_pyroomacoustics(order: int) -> None:
   scene = Scene(
-    max_order=order, reflection=(0.8, 0.7, 0.6, 0.9, 0.75, 0.5), room_m=(7, 3, 6)
+    max_order=order,
+    reflection=(0.8, 0.7, 0.6, 0.9, 0.75, 0.5),
+    room_m=(7, 3, 6),
   )
   ours = room.static_response(scene)
   theirs = _pyroomacoustics(scene)
@@ -99,9 +102,7 @@ def test_direct_sound_has_exact_delay_level_and_direction() -> None:
   spectrum = np.fft.rfft(response, size)
   want = np.exp(-2j * np.pi * freqs * r / 343.0) / r
   low = freqs < 20000
-  np.testing.assert_allclose(
-    spectrum[0, low], want[low], atol=2e-4 / r
-  )
+  np.testing.assert_allclose(spectrum[0, low], want[low], atol=2e-4 / r)
   for i in range(3):
     got = spectrum[1 + i, low] / spectrum[0, low]
     np.testing.assert_allclose(got, offset[i] / r, atol=1e-3)
@@ -159,7 +160,9 @@ def test_octave_reflection_acts_in_its_octave() -> None:
 
 def test_equal_octaves_equal_one_number() -> None:
   plain = room.static_response(Scene(max_order=2, reflection=0.6))
-  octave = room.static_response(Scene(max_order=2, reflection=((0.6,) * 7,) * 6))
+  octave = room.static_response(
+    Scene(max_order=2, reflection=((0.6,) * 7,) * 6)
+  )
   np.testing.assert_allclose(plain, octave, atol=1e-9)
 
 

@@ -1,0 +1,34 @@
+"""Which of AMPL's layouts a folder holds."""
+
+from __future__ import annotations
+
+import pathlib
+
+from bgm2pose_jax.errors import InputError
+
+_RELEASED = "dataset_spec_2400"
+_RAW = pathlib.PurePath("data", "sound_cut")
+
+
+def find_dataset(ampl_dir: str | pathlib.Path) -> str:
+  """Returns the dataset name that a folder implies.
+
+  Args:
+    ampl_dir: the folder that holds `dataset_spec_2400` (the published
+      preprocessed layout) or `data/sound_cut` (recordings).
+
+  Raises:
+    InputError: when it holds neither.
+  """
+  folder = pathlib.Path(ampl_dir)
+  if (folder / _RAW).is_dir():
+    return "ampl/raw"
+  if (folder / _RELEASED).is_dir():
+    return "ampl/released"
+  raise InputError(
+    f"--ampl_dir={ampl_dir}",
+    "holds neither data/sound_cut nor dataset_spec_2400"
+    if folder.is_dir()
+    else "no such folder",
+    "give the folder that contains one of them",
+  )
