@@ -50,6 +50,9 @@ class DataConfig:
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `bgm2pose_jax.features`.
     feature_norm: `track_channel` (the paper's) or `per_band`.
+    pose_norm: `none` (the paper's: heights of a dozen hip-spine lengths are
+      learned from zero) or `center` (the network learns the deviation from
+      the training mean pose).
     validation_fraction: the last part of every training recording, kept for
       choosing the best weights; never trained on.
     simulate: the simulator's plan, used by `ampl/simulated` alone.
@@ -61,6 +64,7 @@ class DataConfig:
   music_dir: str | None = None
   feature_set: str = "logmel_intensity"
   feature_norm: str = "track_channel"
+  pose_norm: str = "none"
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
 
@@ -210,6 +214,7 @@ _CHOICES = {
   "fold_by": ("subject", "clip"),
   "data.dataset": DATASETS,
   "data.feature_norm": ("track_channel", "per_band"),
+  "data.pose_norm": ("none", "center"),
   "batch.grouping": ("segment", "track", "random"),
   "batch.device_cache": ("auto", "on", "off"),
   "optim.optimizer": ("adam", "sgd"),

@@ -25,6 +25,7 @@ def get_config() -> Config:
     ),
     data=DataConfig(
       feature_norm="per_band",
+      pose_norm="center",
       simulate=SimulateConfig(subjects=7, minutes=5.0),
     ),
     batch=BatchConfig(size=32),

@@ -23,7 +23,8 @@ the error of single scattering; `Scene.body_hop_s` makes it smaller at
 proportional cost. A_k and F_p change slowly and are looked up once per
 `BLOCK_HOPS` hops, then interpolated.
 
-Not modelled: scattering between body parts, clothing, directivity.
+Not modelled: scattering between body parts, clothing, directivity, shadow on
+the floor path before its reflection, and on later images.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import math
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import layout
 
+from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import room, scattering, shadow
 from bgm2pose_jax.simulate.response_plan import (
   BLOCK_HOPS,
@@ -161,9 +164,11 @@ def _chunk(
     d2 = jnp.linalg.norm(centre - mic, axis=-1)
     centre = _at(track, frame, when - d2 * geometry["frames_per_m"])
   out = mic - centre
-  d2 = jnp.maximum(jnp.linalg.norm(out, axis=-1), 1e-3)
+  # A sphere over the microphone or a loudspeaker is held at its surface.
+  nearest = 1.15 * table.class_radii_m[geometry["class"]]
+  d2 = jnp.maximum(jnp.linalg.norm(out, axis=-1), nearest)
   inward = centre[:, None] - source[:, None]
-  d1 = jnp.maximum(jnp.linalg.norm(inward, axis=-1), 1e-3)
+  d1 = jnp.maximum(jnp.linalg.norm(inward, axis=-1), nearest)
   spread = 1 / (d1 * d2[:, None])
 
   nodes = slice(None, None, BLOCK_HOPS)
@@ -245,7 +250,7 @@ def _shadow_nodes(
     centre[:, None],
     axes[:, None],
     shadows["freqs"],
-    sound_speed_m_s=shadows["speed"],
+    sound_speed_m_s=cast(float, shadows["speed"]),
   )
   change = jnp.sum(factor - 1, axis=2)
   change = change.reshape(len(frame), *shadows["spectrum"].shape)
@@ -280,11 +285,13 @@ def body_response(
     float32 [4, samples], channels W X Y Z.
 
   Raises:
-    ValueError: if music and scene differ in channels, or a path is too long.
+    InputError: if music and scene differ in channels, or a path is too long.
   """
   if music.ndim != 2 or len(music) != len(scene.speakers_m):
-    raise ValueError(
-      f"music has shape {music.shape}, expected [{len(scene.speakers_m)}, n]"
+    raise InputError(
+      "music",
+      f"shape {music.shape}",
+      f"give [{len(scene.speakers_m)}, samples], one row per loudspeaker",
     )
   plan = make_plan(scene, spheres, chunk_s)
   samples = music.shape[1]
@@ -344,8 +351,8 @@ def body_response(
     shadows = None
     if fixed is not None and rectangles is not None:
       shadows = dict(fixed)
-      shadows["centre"] = np.float32(rectangles.centres_m[rows])
-      shadows["axes"] = np.float32(rectangles.half_axes_m[rows])
+      shadows["centre"] = jnp.asarray(rectangles.centres_m[rows], jnp.float32)
+      shadows["axes"] = jnp.asarray(rectangles.half_axes_m[rows], jnp.float32)
     begin = (first + 1) * hop
     stop = begin + (hops - 1) * hop + sizes.fft_size
     result = _chunk(

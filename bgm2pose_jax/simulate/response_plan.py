@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.scene import Scene
 
@@ -107,7 +108,7 @@ def make_plan(scene: Scene, spheres: Spheres, chunk_s: float = 0.1) -> Plan:
   """Chooses the segment length from the longest path over the whole track.
 
   Raises:
-    ValueError: if a path is too long for the largest segment.
+    InputError: if a path is too long for the largest segment.
   """
   rate = scene.sample_rate_hz
   hop = max(16, round(scene.body_hop_s * rate))
@@ -127,9 +128,10 @@ def make_plan(scene: Scene, spheres: Spheres, chunk_s: float = 0.1) -> Plan:
   span = math.ceil(longest * per_m) - base + 2 * _RINGING_TAPS
   sizes = [size for size in _FFT_SIZES if size >= span + 2 * hop]
   if not sizes:
-    raise ValueError(
-      f"a path of {longest:.1f} m is too long for segments of "
-      f"{_FFT_SIZES[-1]} samples; is the person in the room?"
+    raise InputError(
+      "positions_m",
+      f"a path of {longest:.1f} m from loudspeaker to microphone is too long",
+      "keep the person in the room, in metres and scene axes",
     )
   size = sizes[0]
   ceiling = min(scene.body_ceiling_hz, 0.48 * rate)

@@ -80,19 +80,25 @@ class PoseFromMusic:
     """Fits normalisation on training rows.
 
     Args:
-      table: columns `features` [n, t, f, c] and `track` int [n].
+      table: columns `features` [n, t, f, c], `track` int [n] and `pose`
+        [n, t, joint, 3].
       rows: which of them train.
 
     Returns:
       Pytree of float32 arrays that goes into the state.
     """
-    return normalisation.fit_stats(
-      table.features[rows],
-      table.track[rows],
+    inputs = normalisation.fit_stats(
+      table.features,
+      table.track,
       self.spec,
       self.config.data.feature_norm,
       self.num_tracks,
+      rows=rows,
     )
+    mean = np.zeros(table.pose.shape[2:], np.float32)
+    if self.config.data.pose_norm == "center":
+      mean = table.pose[rows].mean(axis=(0, 1), dtype=np.float64)
+    return {"inputs": inputs, "pose_mean": mean.astype(np.float32)}
 
   def init_state(self, seed: int, statistics: Any) -> TrainState:
     """Draws parameters and returns the state before the first step.
@@ -143,10 +149,12 @@ class PoseFromMusic:
       audio = _add_noise(audio, keys, 1, noise)
       music = _add_noise(music, keys, 2, noise)
 
+    target = batch["pose"] - statistics["pose_mean"]
+
     def loss(params):
       model = nnx.merge(self._train_def, params, model_state, copy=True)
-      out = model(audio, music, batch["pose"], keys=keys)
-      terms = self._terms(out, batch["pose"])
+      out = model(audio, music, target, keys=keys)
+      terms = self._terms(out, target)
       new_state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.Param)))
       total = sum(terms[name] for name in sorted(terms))
       return total, (terms, out, new_state)
@@ -156,7 +164,7 @@ class PoseFromMusic:
     grads = jax.lax.pmean(grads, mesh_lib.DATA_AXIS)
     new_model_state = _replicated(new_model_state)
     metrics = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
-    metrics |= self._term_norms(out, batch["pose"])
+    metrics |= self._term_norms(out, target)
     metrics = jax.lax.pmean(metrics, mesh_lib.DATA_AXIS)
     metrics["gradient_norm"] = optax.tree.norm(grads)
     finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(
@@ -185,11 +193,12 @@ class PoseFromMusic:
     """Poses [b, t, joint, 3] of this device's rows, float32."""
     audio, music = self._inputs(state.statistics, batch)
     model = nnx.merge(self._eval_def, state.params, state.model_state)
-    return model(audio, music).pose.astype(jnp.float32)
+    pose = model(audio, music).pose.astype(jnp.float32)
+    return pose + state.statistics["pose_mean"]
 
   def _inputs(self, statistics, batch):
     return normalisation.apply_stats(
-      statistics,
+      statistics["inputs"],
       batch["features"],
       batch["track"],
       self.spec,

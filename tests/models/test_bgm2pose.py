@@ -69,13 +69,15 @@ def test_parameter_counts_of_the_published_network(config):
   assert (rest, heads, rest + heads) == (8_468_863, 579_328, 9_048_191)
 
 
-def _eval_model(config, seed=0):
-  model = BGM2Pose(config, **SIZES, rngs=nnx.Rngs(seed))
-  return nnx.view(model, use_running_average=True, deterministic=True)
+def _quiet_model(config):
+  """Without dropout, but normalising by the batch: an untrained network's
+  running variances shrink its signal to nothing."""
+  model = BGM2Pose(config, **SIZES, rngs=nnx.Rngs(0))
+  return nnx.view(model, use_running_average=False, deterministic=True)
 
 
 def test_pose_argument_leaves_prediction_alone():
-  model = _eval_model(BGM2PoseConfig(width=0.125))
+  model = _quiet_model(BGM2PoseConfig(width=0.125))
   audio, music, pose = _inputs()
   with_pose, without = model(audio, music, pose), model(audio, music)
   np.testing.assert_array_equal(with_pose.pose, without.pose)
@@ -85,37 +87,37 @@ def test_pose_argument_leaves_prediction_alone():
 
 def test_ablations_drop_what_they_name():
   audio, music, pose = _inputs()
-  plain = _eval_model(BGM2PoseConfig(width=0.125, frequency_attention=False))
+  plain = _quiet_model(BGM2PoseConfig(width=0.125, frequency_attention=False))
   assert plain.music_stem is None
   assert plain.frequency_attention is None
-  deaf = _eval_model(BGM2PoseConfig(width=0.125, music_conditioning=False))
+  deaf = _quiet_model(BGM2PoseConfig(width=0.125, music_conditioning=False))
   assert deaf.music_stem is None
   for model in (plain, deaf):
     first = model(audio, music).pose
     np.testing.assert_array_equal(first, model(audio, music * 0).pose)
-  hears = _eval_model(BGM2PoseConfig(width=0.125))
+  hears = _quiet_model(BGM2PoseConfig(width=0.125))
   assert (
-    np.abs(hears(audio, music).pose - hears(audio, music * 0).pose).max() > 1e-6
+    np.abs(hears(audio, music).pose - hears(audio, music * 0).pose).max() > 1e-3
   )
-  single = _eval_model(BGM2PoseConfig(width=0.125, contrastive=False))
+  single = _quiet_model(BGM2PoseConfig(width=0.125, contrastive=False))
   assert single(audio, music, pose).audio_embedding is None
 
 
 def test_attention_reading_changes_the_network():
   audio, music, _ = _inputs()
-  base = _eval_model(BGM2PoseConfig(width=0.25))(audio, music).pose
+  base = _quiet_model(BGM2PoseConfig(width=0.25))(audio, music).pose
   for change in (
     {"fa_query": "music"},
     {"fa_heads": 2},
     {"fa_residual": True},
     {"tf_merge": "view"},
   ):
-    other = _eval_model(BGM2PoseConfig(width=0.25, **change))
-    assert np.abs(other(audio, music).pose - base).max() > 1e-6, change
+    other = _quiet_model(BGM2PoseConfig(width=0.25, **change))
+    assert np.abs(other(audio, music).pose - base).max() > 1e-3, change
 
 
 def test_small_heads_keep_sixteen_channels():
-  narrow = _eval_model(BGM2PoseConfig.official(width=0.25))
+  narrow = _quiet_model(BGM2PoseConfig.official(width=0.25))
   assert narrow.frequency_attention.attention.heads == 2
   assert narrow.contrastive.audio_attention.heads == 4
   wide = nnx.eval_shape(

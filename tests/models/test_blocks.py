@@ -80,6 +80,7 @@ def test_batch_norm_shares_statistics_over_the_axis():
   x = jax.random.normal(jax.random.key(0), (4, 6, 3))
   alone = blocks.BatchNorm(3)
   graph, state = nnx.split(blocks.BatchNorm(3, axis_name="data"))
+  state = nnx.as_pure(state)
 
   def shard(rows):
     layer = nnx.merge(graph, state)

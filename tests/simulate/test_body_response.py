@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import sphere_series
 from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import Rectangles, Spheres
@@ -244,5 +245,12 @@ def test_floor_image_adds_the_mirrored_source() -> None:
 
 
 def test_wrong_number_of_music_channels_is_refused() -> None:
-  with pytest.raises(ValueError, match="expected"):
+  with pytest.raises(InputError, match="one row per"):
     body_response(ONE, np.zeros((2, 480), np.float32), _still((0, 1, 0)), 120.0)
+
+
+def test_a_sphere_over_the_microphone_stays_finite_and_bounded() -> None:
+  y = _impulse_response(ONE, _still(ONE.mic_m))[0]
+  direct = 1 / 3.0
+  assert np.isfinite(y).all()
+  assert np.abs(y).max() < 3 * direct

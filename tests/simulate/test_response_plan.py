@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import response_plan, room
 from bgm2pose_jax.simulate.response_plan import Spheres, make_plan
 from bgm2pose_jax.simulate.scene import Scene
@@ -29,7 +30,7 @@ def test_segments_hold_the_longest_path_and_two_hops() -> None:
 
 
 def test_a_path_beyond_all_segments_is_refused() -> None:
-  with pytest.raises(ValueError, match="too long"):
+  with pytest.raises(InputError, match="too long"):
     make_plan(ONE, _at(40.0, 1.0, 0.0))
 
 
