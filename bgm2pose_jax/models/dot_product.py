@@ -51,7 +51,7 @@ def attend(
   return out.reshape(query.shape)
 
 
-def keep_mask(seeds: Array, shape: tuple[int, int, int], rate: float) -> Array:
+def keep_mask(seeds: Array, shape: tuple[int, ...], rate: float) -> Array:
   """Which weights of each example survive.
 
   A full hash per row of weights, a short one per weight.

@@ -24,53 +24,55 @@ def seamless_loop(spectrum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
   """Turns a magnitude spectrum into a loop with random phases.
 
   The result repeats without a seam, because every component fits the loop a
-  whole number of times (as in Nasca's PADsynth).
+  whole number of times (the idea of Nasca's PADsynth).
 
   Args:
-    spectrum: [bins] magnitudes for rfft bins of a loop of 2 (bins - 1) samples.
+    spectrum: [2, bins] or [bins] magnitudes, rfft bins of a loop of
+      2 (bins - 1) samples.
     rng: draws the phases of both channels.
 
   Returns:
     float32 [2, loop], RMS 1.
   """
-  phase = rng.uniform(0.0, 2 * np.pi, (2, len(spectrum)))
+  phase = rng.uniform(0.0, 2 * np.pi, (2, spectrum.shape[-1]))
   loop = np.fft.irfft(spectrum * np.exp(1j * phase), axis=-1)
   loop /= np.sqrt(np.mean(loop**2, axis=-1, keepdims=True)) + 1e-12
   return loop.astype(np.float32)
 
 
-def pad_loop(
-  fundamental_hz: float,
+def line_loop(
+  note: int,
+  base_hz: float,
   rng: np.random.Generator,
   sample_rate_hz: int,
   *,
-  tilt: float = 1.1,
-  width: float = 0.006,
+  tilt: float = 1.0,
   top_hz: float = 12000.0,
 ) -> np.ndarray:
-  """A soft sustained note: harmonics smeared into narrow bands.
+  """A steady note of a just scale: lines at multiples of `note * base_hz`.
+
+  Lines of all notes of one base either coincide or lie `base_hz` apart, so
+  they never beat. A 50 ms window then sees a level that only the room and the
+  person change, where two smeared or detuned notes would flutter by decibels.
 
   Args:
-    fundamental_hz: pitch.
-    rng: draws phases.
+    note: which harmonic of the base the note is.
+    base_hz: base of the scale, moved to the loop's nearest bin.
+    rng: draws phases and small differences of level between the channels.
     sample_rate_hz: sample rate.
-    tilt: harmonic h has amplitude h^-tilt.
-    width: relative bandwidth of a harmonic; 0.006 is a chorus of about 10 cent.
-    top_hz: no harmonics above it.
+    tilt: line h has amplitude h^-tilt.
+    top_hz: no lines above it.
 
   Returns:
     float32 [2, loop] of RMS 1, to be repeated.
   """
-  hz = np.fft.rfftfreq(_LOOP, 1 / sample_rate_hz)
-  spectrum = np.zeros_like(hz)
-  top = min(top_hz, 0.45 * sample_rate_hz)
-  for h in range(1, max(int(top / fundamental_hz), 1) + 1):
-    centre = h * fundamental_hz
-    spread = max(width * centre, 0.4)
-    low, high = np.searchsorted(hz, [centre - 4 * spread, centre + 4 * spread])
-    shape = np.exp(-0.5 * ((hz[low:high] - centre) / spread) ** 2)
-    # Division by the root of the width keeps a harmonic's power at h^-2 tilt.
-    spectrum[low:high] += h**-tilt * shape / np.sqrt(spread)
+  spacing_hz = sample_rate_hz / _LOOP
+  step = note * max(int(round(base_hz / spacing_hz)), 1)
+  top = min(top_hz, 0.45 * sample_rate_hz) / spacing_hz
+  bins = np.arange(step, top, step).astype(np.int64)
+  spectrum = np.zeros((2, _LOOP // 2 + 1))
+  level = (np.arange(len(bins)) + 1.0) ** -tilt
+  spectrum[:, bins] = level * rng.uniform(0.4, 1.6, (2, len(bins)))
   return seamless_loop(spectrum, rng)
 
 
@@ -109,22 +111,21 @@ def slow_wander(
   rng: np.random.Generator,
   sample_rate_hz: int,
 ) -> np.ndarray:
-  """A gain curve [2, count] that wanders smoothly between two levels.
+  """A gain curve [1, count] that wanders smoothly between two levels.
 
-  Straight lines between raised-cosine spaced knots every `period_s` seconds.
+  Raised cosines between knots every `period_s` seconds. Both channels share
+  it: their balance is the music's own, not a signal of its own.
   """
   knots = int(count / sample_rate_hz / period_s) + 3
-  values = rng.uniform(low, high, (2, knots))
+  values = rng.uniform(low, high, knots)
   # Cosine interpolation on a 100 Hz grid, then linear: cheap and smooth.
   grid = np.arange(0.0, (knots - 1) * period_s, 0.01)
   place = np.minimum(grid / period_s, knots - 1 - 1e-9)
   index = place.astype(np.int64)
   blend = 0.5 - 0.5 * np.cos(np.pi * (place - index))
-  curve = values[:, index] * (1 - blend) + values[:, index + 1] * blend
+  curve = values[index] * (1 - blend) + values[index + 1] * blend
   clock = np.arange(count, dtype=np.float32) / np.float32(sample_rate_hz)
-  return np.stack([np.interp(clock, grid, row) for row in curve]).astype(
-    np.float32
-  )
+  return np.interp(clock, grid, curve).astype(np.float32)[None]
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,8 +3,8 @@
 Three ambient pieces (slow pads, drones, soft noise) and one jazz piece (swing
 drums, walking bass, piano comping, with silent bars), as in AMPL: stereo,
 distinct per channel, the same samples for the same name and seed. The ambient
-ones carry soft noise up to 12 kHz, because a room can only be heard at
-frequencies that the music excites.
+ones carry steady lines and soft noise up to 12 kHz, because a room can only be
+heard at frequencies that the music excites.
 """
 
 from __future__ import annotations

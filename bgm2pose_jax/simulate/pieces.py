@@ -12,16 +12,20 @@ import numpy as np
 
 from bgm2pose_jax.simulate import instruments as inst
 
+# Base of the ambient pieces' just scale, about C2. Far enough apart for the
+# features' 50 ms window (20 Hz bins) to tell neighbouring lines apart.
+_BASE_HZ = 65.4
+
 
 def _chords(
   track: np.ndarray,
   chords: list[list[int]],
   each_s: float,
+  level: float,
   rng: np.random.Generator,
   rate: int,
-  tilt: float,
 ) -> None:
-  """Adds slow chords that overlap by half, each channel with its own phases."""
+  """Adds slow chords that overlap by half; notes are multiples of the base."""
   loops: dict[int, np.ndarray] = {}
   span = int(1.5 * each_s * rate)
   window = np.sin(np.pi * (np.arange(span) + 0.5) / span) ** 2
@@ -31,70 +35,81 @@ def _chords(
   ):
     for note in chords[number % len(chords)]:
       if note not in loops:
-        loops[note] = inst.pad_loop(inst.note_hz(note), rng, rate, tilt=tilt)
-      gain = np.float32(rng.uniform(0.7, 1.2, (2, 1)) * 2 ** (-note / 48))
+        loops[note] = inst.line_loop(note, _BASE_HZ, rng, rate, tilt=1.5)
+      gain = np.float32(level * rng.uniform(0.7, 1.2))
       first, last = max(start, 0), min(start + span, track.shape[1])
       if last > first:
         sound = inst.tiled(loops[note], first, last - first)
-        track[:, first:last] += (
-          gain * sound * window[first - start : last - start]
-        )
+        shape = window[first - start : last - start]
+        track[:, first:last] += gain * sound * shape
+
+
+def _air(
+  track: np.ndarray,
+  bands: tuple[tuple[float, float, float], ...],
+  period_s: float,
+  rng: np.random.Generator,
+  rate: int,
+) -> None:
+  """Adds noise in bands of (low_hz, high_hz, level) that comes and goes."""
+  count = track.shape[1]
+  for low_hz, high_hz, level in bands:
+    air = inst.noise_band(count, low_hz, high_hz, rng, rate)
+    wander = inst.slow_wander(count, period_s, 0.5, 1.4, rng, rate)
+    track += np.float32(level) * air * wander
+
+
+def _drone(
+  track: np.ndarray,
+  note: int,
+  tilt: float,
+  level: float,
+  period_s: float,
+  rng: np.random.Generator,
+  rate: int,
+) -> None:
+  """Adds a steady note that swells slowly."""
+  loop = inst.line_loop(note, _BASE_HZ, rng, rate, tilt=tilt, top_hz=14000.0)
+  wander = inst.slow_wander(track.shape[1], period_s, 0.6, 1.3, rng, rate)
+  track += np.float32(level) * inst.tiled(loop, 0, track.shape[1]) * wander
 
 
 def _haze(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
   track = np.zeros((2, count), np.float32)
-  chords = [
-    [45, 57, 60, 64, 71],
-    [41, 53, 60, 64, 69],
-    [48, 55, 59, 64, 74],
-    [43, 55, 59, 62, 69],
-  ]
-  _chords(track, chords, 9.0, rng, rate, tilt=0.9)
-  for low, high, gain in (
-    (300, 1500, 0.10),
-    (1500, 5000, 0.16),
-    (4000, 14000, 0.16),
-  ):
-    air = inst.noise_band(count, low, high, rng, rate)
-    track += gain * air * inst.slow_wander(count, 5.0, 0.6, 1.3, rng, rate)
+  chords = [[2, 3, 5], [3, 4, 9], [2, 5, 6], [3, 4, 8]]
+  _drone(track, 1, 0.55, 1.0, 9.0, rng, rate)
+  _chords(track, chords, 9.0, 0.35, rng, rate)
+  _air(track, ((300, 1500, 0.02), (1500, 12000, 0.03)), 5.0, rng, rate)
   return track
 
 
 def _drift(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
   track = np.zeros((2, count), np.float32)
-  for note, tilt in ((33, 0.8), (40, 0.9), (45, 1.0), (52, 1.0)):
-    loop = inst.pad_loop(inst.note_hz(note), rng, rate, tilt=tilt, width=0.003)
-    track += inst.tiled(loop, 0, count) * inst.slow_wander(
-      count, 7.0, 0.15, 0.7, rng, rate
-    )
-  for low, high, gain in (
-    (250, 1200, 0.10),
-    (900, 4000, 0.15),
-    (3500, 13000, 0.15),
-  ):
-    air = inst.noise_band(count, low, high, rng, rate)
-    track += gain * air * inst.slow_wander(count, 3.0, 0.5, 1.4, rng, rate)
+  _drone(track, 1, 0.6, 0.8, 11.0, rng, rate)
+  for note in (2, 3, 4):
+    _drone(track, note, 0.8, 0.25, 7.0, rng, rate)
+  _air(track, ((250, 1200, 0.02), (900, 12000, 0.03)), 3.0, rng, rate)
   time_s = 1.0
   while time_s < count / rate:
-    note = int(rng.choice([69, 72, 76, 79, 81, 84, 88]))
-    bell = inst.struck(inst.note_hz(note), 4.0, 1.3, 0.9, 2e-3, note, rate)
-    left = rng.uniform(0.1, 0.5)
-    inst.place(track, bell, time_s, (left, 0.6 - left), rate)
-    time_s += rng.uniform(1.2, 4.0)
+    harmonic = int(rng.choice([8, 9, 10, 12, 15, 16, 20]))
+    bell = inst.struck(harmonic * _BASE_HZ, 4.0, 1.3, 0.9, 2e-3, harmonic, rate)
+    left = rng.uniform(0.1, 0.4)
+    inst.place(track, bell, time_s, (left, 0.5 - left), rate)
+    time_s += rng.uniform(2.5, 7.0)
   return track
 
 
 def _tide(count: int, rng: np.random.Generator, rate: int) -> np.ndarray:
   track = np.zeros((2, count), np.float32)
-  _chords(track, [[38, 50, 57, 65], [36, 48, 55, 64]], 12.0, rng, rate, 1.2)
-  for low, high, gain, period in (
-    (70, 400, 0.30, 6.0),
-    (300, 1500, 0.30, 5.0),
-    (1200, 5000, 0.30, 4.0),
-    (4000, 14000, 0.25, 4.0),
-  ):
-    surf = inst.noise_band(count, low, high, rng, rate)
-    track += gain * surf * inst.slow_wander(count, period, 0.35, 1.5, rng, rate)
+  _drone(track, 1, 0.5, 1.0, 6.0, rng, rate)
+  _chords(track, [[2, 3, 4], [2, 3, 5]], 12.0, 0.3, rng, rate)
+  surf = (
+    (70, 400, 0.08),
+    (300, 1500, 0.08),
+    (1200, 5000, 0.08),
+    (4000, 14000, 0.08),
+  )
+  _air(track, surf, 5.0, rng, rate)
   return track
 
 
