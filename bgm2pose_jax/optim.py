@@ -25,12 +25,17 @@ def make_transformation(config: OptimConfig) -> optax.GradientTransformation:
   Returns:
     An optax chain; the caller scales its output by minus the learning rate.
   """
-  parts = []
+  direction = []
   if config.clip_norm is not None:
-    parts.append(optax.clip_by_global_norm(config.clip_norm))
+    direction.append(optax.clip_by_global_norm(config.clip_norm))
   if config.optimizer == "adam":
     # Defaults of the official code (torch): betas .9/.999, eps 1e-8.
-    parts.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
+    direction.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
+  parts = []
+  if direction:
+    # One vector instead of a hundred arrays: the same numbers, and a program
+    # of a third fewer operations, which CPU compiles and runs faster.
+    parts.append(optax.flatten(optax.chain(*direction)))
   if config.weight_decay:
     parts.append(
       optax.add_decayed_weights(config.weight_decay, mask=decay_mask)
