@@ -56,15 +56,18 @@ class Checkpoints:
     self.folder.mkdir(parents=True, exist_ok=True)
     self._metric = metric
     _remove_uncommitted(self.folder)
+    # Orbax's protocols for paths and policies are wider than type checkers
+    # can see, hence Any.
+    keep: Any = policies.AnyPreservationPolicy(
+      [
+        policies.LatestN(1),
+        # Orbax keeps the highest value; ours is an error.
+        policies.BestN(get_metric_fn=lambda m: -float(m[metric]), n=1),
+      ]
+    )
+    place: Any = self.folder
     self._checkpointer = ocp.training.Checkpointer(
-      self.folder,
-      preservation_policy=policies.AnyPreservationPolicy(
-        [
-          policies.LatestN(1),
-          # Orbax keeps the highest value; ours is an error.
-          policies.BestN(get_metric_fn=lambda m: -float(m[metric]), n=1),
-        ]
-      ),
+      place, preservation_policy=keep
     )
 
   def save(self, state: TrainState, metrics: dict[str, float]) -> None:
@@ -87,9 +90,10 @@ class Checkpoints:
   def best(self) -> int | None:
     """Returns the committed step of the lowest metric, or None."""
     kept = set(committed_steps(self.folder))
+    saved: Any = self._checkpointer.checkpoints
     found = [
       (float(c.metrics[self._metric]), c.step)
-      for c in self._checkpointer.checkpoints
+      for c in saved
       if c.step in kept and c.metrics
     ]
     return min(found)[1] if found else None
@@ -144,9 +148,10 @@ def load_weights(folder: str, template: TrainState) -> TrainState:
         "give the work folder of a run that saved at least one epoch",
       )
     step = steps[-1]
-  checkpointer = ocp.training.Checkpointer(path)
+  place: Any = path
+  checkpointer = ocp.training.Checkpointer(place)
   try:
-    found = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
+    found: Any = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
     kinds = _leaf_kinds(found)
     wanted = {"params": template.params, "model_state": template.model_state}
     for name, kind in _leaf_kinds(wanted).items():

@@ -7,15 +7,14 @@ digits of its hash name the default work folder.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import types
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from bgm2pose_jax import config_tree
 from bgm2pose_jax.errors import InputError
 
 SETTINGS = ("single", "cross_music", "cross_genre", "plain_clothes")
@@ -281,21 +280,8 @@ def validate(config: Config) -> None:
     )
 
 
-def to_dict(config: Any) -> dict[str, Any]:
-  """Returns a dataclass tree as plain dicts that JSON can hold."""
-  out = {}
-  for field in dataclasses.fields(config):
-    value = getattr(config, field.name)
-    if dataclasses.is_dataclass(value):
-      value = to_dict(value)
-    elif isinstance(value, Mapping):
-      value = dict(value)
-    out[field.name] = value
-  return out
-
-
 def from_dict(values: Mapping[str, Any]) -> Config:
-  """Builds a `Config` from `to_dict`'s output.
+  """Builds a `Config` from `config_tree.to_dict`'s output.
 
   Args:
     values: nested dicts.
@@ -306,22 +292,17 @@ def from_dict(values: Mapping[str, Any]) -> Config:
   Raises:
     InputError: for an unknown field or a value of the wrong type.
   """
-  return _build(Config, values, "")
+  return config_tree.build(Config, values)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+  """Returns nested dicts that JSON can hold."""
+  return config_tree.to_dict(config)
 
 
 def flatten(config: Config) -> dict[str, Any]:
   """Returns {dotted key: value}, the names `--set` takes."""
-  out: dict[str, Any] = {}
-
-  def walk(prefix: str, value: Any):
-    if isinstance(value, dict) and (value or not prefix):
-      for key, item in value.items():
-        walk(f"{prefix}.{key}" if prefix else key, item)
-    else:
-      out[prefix] = value
-
-  walk("", to_dict(config))
-  return out
+  return config_tree.flatten(config)
 
 
 def overlay(config: Config, settings: Mapping[str, Any]) -> Config:
@@ -339,94 +320,10 @@ def overlay(config: Config, settings: Mapping[str, Any]) -> Config:
     InputError: for an unknown key (with the nearest known ones) or a value
       of another type than the field's.
   """
-  values = to_dict(config)
-  known = flatten(config)
-  for key, value in settings.items():
-    if key not in known:
-      near = [k for k in known if k.split(".")[-1] == key.split(".")[-1]]
-      raise InputError(
-        f"--set {key}",
-        "no such field",
-        f"did you mean {', '.join(near)}?"
-        if near
-        else f"fields are {', '.join(sorted(known))}",
-      )
-    node = values
-    *parents, leaf = key.split(".")
-    for parent in parents:
-      node = node[parent]
-    if parents and parents[0] == "network":
-      value = _parse(value, type(node[leaf]), key)
-    node[leaf] = value
-  return from_dict(values)
-
-
-def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
-  """Splits `key.path=value` strings.
-
-  Args:
-    assignments: as given on the command line.
-
-  Returns:
-    {key: text}.
-
-  Raises:
-    InputError: when one has no "=".
-  """
-  out = {}
-  for text in assignments:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-      raise InputError(
-        f"--set {text}", "no key=value", "write e.g. --set batch.size=32"
-      )
-    out[key.strip()] = value.strip()
-  return out
+  return from_dict(config_tree.overlaid(config, settings))
 
 
 def digest(config: Config) -> str:
   """Returns the first 8 hex digits of the configuration's SHA-256."""
   text = json.dumps(to_dict(config), sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
-  hints = typing.get_type_hints(cls)
-  names = {f.name for f in dataclasses.fields(cls)}
-  for key in values:
-    if key not in names:
-      raise InputError(
-        f"{prefix}{key}", "no such field", f"fields are {sorted(names)}"
-      )
-  built = {}
-  for key, value in values.items():
-    hint = hints[key]
-    if dataclasses.is_dataclass(hint):
-      built[key] = _build(typing.cast(type, hint), value, f"{prefix}{key}.")
-    elif key == "network":
-      built[key] = dict(value)
-    else:
-      built[key] = _parse(value, hint, f"{prefix}{key}")
-  return cls(**built)
-
-
-def _parse(value: Any, hint: Any, key: str) -> Any:
-  """Reads a value as the annotated type; strings from the shell as JSON."""
-  options = typing.get_args(hint) or (hint,)
-  is_json = str not in options or (value == "null" and type(None) in options)
-  if isinstance(value, str) and is_json:
-    with contextlib.suppress(json.JSONDecodeError):
-      value = json.loads(value)
-  if isinstance(value, bool) and bool not in options:
-    pass  # a bool is an int to Python, never to a user
-  elif isinstance(value, options):
-    return value
-  elif isinstance(value, int) and float in options:
-    return float(value)
-  elif isinstance(value, list) and tuple in options:
-    return tuple(value)
-  names = " or ".join(
-    "null" if t is type(None) else getattr(t, "__name__", str(t))
-    for t in options
-  )
-  raise InputError(key, f"is {value!r}", f"give a value of type {names}")

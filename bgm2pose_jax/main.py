@@ -8,7 +8,7 @@ import sys
 from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs
+from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.data import find
 from bgm2pose_jax.errors import InputError
 
@@ -133,7 +133,7 @@ def config_from_flags() -> config_lib.Config:
   }
   changes |= {k: v for k, v in optional.items() if v is not None}
   config = config_lib.overlay(config, changes)
-  return config_lib.overlay(config, config_lib.parse_assignments(_SET.value))
+  return config_lib.overlay(config, config_tree.parse_assignments(_SET.value))
 
 
 def _dataset() -> str:

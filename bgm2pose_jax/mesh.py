@@ -13,7 +13,7 @@ import numpy as np
 DATA_AXIS = "data"
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> jax.sharding.Mesh:
+def make_mesh(devices: Sequence[Any] | None = None) -> jax.sharding.Mesh:
   """Returns a mesh of all devices along the data axis.
 
   Args:

@@ -217,5 +217,3 @@ def _log_split(split: settings.Split, windows: WindowTable, rows: Rows) -> None:
     len(rows.validation),
     len(rows.test),
   )
-
-

@@ -56,7 +56,7 @@ def test_unfinished_saves_do_not_count(saved):
 
 
 def test_another_shape_is_refused(saved):
-  folder, store = saved
+  _, store = saved
   with pytest.raises(InputError, match="opt_state/0/mu is float32"):
     store.restore(40, _state(0, width=5))
 

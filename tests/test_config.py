@@ -8,7 +8,7 @@ import json
 import pytest
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs
+from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 
@@ -69,12 +69,12 @@ def test_wrong_values_name_field_and_fix(key, value, words):
 
 
 def test_assignments():
-  assert config_lib.parse_assignments(["a.b=1", "c=x=y"]) == {
+  assert config_tree.parse_assignments(["a.b=1", "c=x=y"]) == {
     "a.b": "1",
     "c": "x=y",
   }
   with pytest.raises(InputError, match="key=value"):
-    config_lib.parse_assignments(["batch.size"])
+    config_tree.parse_assignments(["batch.size"])
 
 
 def test_config_is_frozen_throughout():

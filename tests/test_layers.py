@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # One row a layer, first to last. A name stands for the module or package of
 # that name below bgm2pose_jax; the longest match counts.
 LAYERS = (
-  ("errors", "array_typing"),
+  ("errors", "array_typing", "config_tree"),
   ("skeleton", "config", "settings"),
   ("features", "losses", "metrics", "mesh", "mocap"),
   ("simulate", "models", "optim", "data", "train_state"),
@@ -18,8 +18,9 @@ LAYERS = (
   ("data.prepare", "data.__main__"),
   ("tasks",),
   ("steps", "checkpoint", "workdir", "writer"),
-  ("evaluate", "normal_equations", "baselines"),
-  ("results", "report"),
+  ("evaluate", "normal_equations"),
+  ("baselines",),
+  ("intervals", "results", "report"),
   ("loop",),
   ("train",),
   ("main",),

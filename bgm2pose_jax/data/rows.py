@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
 
 import numpy as np
 
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.settings import CLIP_FOLDS, Split, natural_key
-
-
-class Columns(Protocol):
-  """The columns of a window table that decide a row's use."""
-
-  subject: np.ndarray
-  track: np.ndarray
-  recording: np.ndarray
-  label: np.ndarray
-  window_index: np.ndarray
-  valid: np.ndarray
-  has_pose: np.ndarray
-  subjects: tuple[str, ...]
-  tracks: tuple[str, ...]
-  labels: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +27,7 @@ class Rows:
 
 
 def split_rows(
-  table: Columns, split: Split, validation_fraction: float
+  table: WindowTable, split: Split, validation_fraction: float
 ) -> Rows:
   """Applies a split to a window table.
 
@@ -105,7 +90,7 @@ def split_rows(
   return rows
 
 
-def clip_groups(table: Columns) -> np.ndarray:
+def clip_groups(table: WindowTable) -> np.ndarray:
   """Returns int64 [n]: the clip fold of each window.
 
   Clips are annotation labels; each subject's labels are dealt in natural

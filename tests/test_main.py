@@ -1,0 +1,165 @@
+"""The main command as a user types it, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import raw_fixture
+
+CONTRACT = {
+  "setting", "fold", "seed", "model", "preset", "dataset", "simulated",
+  "test_tracks", "test_subjects", "windows", "rmse", "mae", "pckh50",
+  "mean_pose", "ridge", "music_only", "per_part", "per_joint", "per_track",
+}  # fmt: skip
+TINY = (
+  "--set=network.width=0.03125",
+  "--set=network.stem_pool=8",
+  "--set=batch.size=8",
+  "--set=optim.epochs=4",
+  "--set=optim.steps_per_epoch=3",
+  "--set=run.log_every_steps=2",
+)
+
+
+def _command(folder: pathlib.Path, *flags: str) -> list[str]:
+  return [
+    sys.executable,
+    "-m",
+    "bgm2pose_jax.main",
+    f"--data_dir={folder / 'cache'}",
+    *TINY,
+    *flags,
+  ]
+
+
+def _run(folder: pathlib.Path, *flags: str, code: int = 0):
+  done = subprocess.run(
+    _command(folder, *flags), capture_output=True, text=True, check=False
+  )
+  assert done.returncode == code, done.stdout + done.stderr
+  return done
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+  """AMPL's file names, four people, one finished run."""
+  folder = tmp_path_factory.mktemp("main")
+  raw_fixture.make_raw_folder(
+    folder / "raw", subjects=("0", "6", "7", "10"), seconds=9.6
+  )
+  flags = (f"--ampl_dir={folder / 'raw'}", "--setting=single", "--fold=1")
+  done = _run(folder, *flags, f"--workdir={folder / 'alone'}")
+  return folder, flags, done
+
+
+@pytest.mark.slow
+def test_raw_folder_goes_from_build_to_page(raw):
+  folder, _, done = raw
+  work = folder / "alone"
+  results = json.loads((work / "results.json").read_text())
+  assert results.keys() >= CONTRACT
+  assert results["simulated"] is False
+  assert results["dataset"] == "ampl/raw"
+  assert results["test_subjects"] == ["6"]
+  assert results["test_tracks"] == ["arnor"]
+  for row in ("mean_pose", "ridge", "music_only"):
+    assert results[row].keys() >= {"rmse", "mae", "pckh50"}
+  assert "mean pose" in done.stdout
+  page = (work / "report.html").read_text()
+  assert "<html" in page
+  assert "http://" not in page.replace("http://www.w3.org", "")
+  with np.load(work / "predictions.npz") as arrays:
+    assert arrays["pred"].shape == arrays["target"].shape
+    assert arrays["pred"].shape[1:] == (12, 21, 3)
+    assert len(arrays["pred"]) == results["windows"]
+    error = arrays["pred"].astype(np.float64) - arrays["target"]
+  assert results["rmse"] == pytest.approx(np.sqrt((error**2).mean()), 1e-6)
+  assert results["mae"] == pytest.approx(np.abs(error).mean(), 1e-6)
+  config = json.loads((work / "config.json").read_text())
+  assert config["config"]["batch"]["size"] == 8
+  assert len(config["dataset"]["fingerprint"]) == 64
+  text = (work / "metrics.jsonl").read_text()
+  for word in ("_per_s", "seconds", "host", "time"):
+    assert word not in text
+
+
+@pytest.mark.slow
+def test_finished_run_answers_at_once_and_other_config_is_refused(raw):
+  folder, flags, _ = raw
+  work = f"--workdir={folder / 'alone'}"
+  before = (folder / "alone" / "results.json").read_bytes()
+  again = _run(folder, *flags, work)
+  assert "finished before" in again.stdout
+  assert (folder / "alone" / "results.json").read_bytes() == before
+  refused = _run(folder, *flags, work, "--seed=5", code=2)
+  assert "seed" in refused.stderr
+  assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
+def test_killed_run_ends_in_the_same_bytes(raw):
+  folder, flags, _ = raw
+  work = folder / "killed"
+  command = _command(folder, *flags, f"--workdir={work}")
+  process = subprocess.Popen(
+    command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+  )
+  # After the first saved epoch, in the middle of what follows.
+  deadline = time.monotonic() + 300
+  while not list(work.glob("checkpoints/*/commit_success.txt")):
+    assert process.poll() is None, "ended before it could be killed"
+    assert time.monotonic() < deadline
+    time.sleep(0.02)
+  os.kill(process.pid, signal.SIGKILL)
+  process.wait()
+  assert not (work / "results.json").exists()
+  _run(folder, *flags, f"--workdir={work}")
+  for name in ("results.json", "metrics.jsonl", "predictions.npz"):
+    assert (work / name).read_bytes() == (
+      folder / "alone" / name
+    ).read_bytes(), name
+  starts = [
+    line
+    for line in (work / "timing.jsonl").read_text().splitlines()
+    if json.loads(line).get("event") == "start"
+  ]
+  assert len(starts) == 2
+
+
+@pytest.mark.slow
+def test_mode_train_then_evaluate_with_weights_of_another_run(raw):
+  folder, flags, _ = raw
+  flags = (*flags, f"--init_from={folder / 'alone'}")
+  work = f"--workdir={folder / 'tuned'}"
+  _run(folder, *flags, work, "--mode=train")
+  assert not (folder / "tuned" / "results.json").exists()
+  _run(folder, *flags, work, "--mode=evaluate")
+  assert (folder / "tuned" / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+  ("flags", "words"),
+  [
+    (("--ampl_dir=nowhere",), "no such folder"),
+    (("--dataset=ampl/raw",), "add --ampl_dir"),
+    (("--set=batch.siez=1",), "no such field"),
+    (("--test_track=polka",), "choose one of haze"),
+    (("--fold=70",), "give 0 to"),
+    (("--mocap_dir=nowhere",), "nowhere"),
+  ],
+)
+def test_wrong_flags_are_one_line(tmp_path, flags, words):
+  done = _run(tmp_path, *flags, code=2)
+  assert words in done.stderr
+  assert "Traceback" not in done.stderr
+  assert [
+    line for line in done.stderr.splitlines() if line.startswith("error: ")
+  ] == [done.stderr.splitlines()[-1]]
