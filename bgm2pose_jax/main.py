@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging as standard_logging
 import pathlib
 import sys
 
@@ -166,6 +167,15 @@ def _absolute(path: str | None) -> str | None:
   return None if path is None else str(pathlib.Path(path).resolve())
 
 
+class _OwnLines(standard_logging.Filter):
+  """Keeps a log worth reading: our lines, and everybody's warnings."""
+
+  def filter(self, record: standard_logging.LogRecord) -> bool:
+    ours = pathlib.Path(__file__).parent
+    is_own = ours in pathlib.Path(record.pathname).parents
+    return is_own or record.levelno >= standard_logging.WARNING
+
+
 def main(argv: list[str]) -> None:
   """Runs what the flags say; input errors end in one line and code 2."""
   if len(argv) > 1:
@@ -191,6 +201,7 @@ def main(argv: list[str]) -> None:
 def run() -> None:
   """Entry point of the `bgm2pose` command."""
   logging.set_verbosity(logging.INFO)
+  logging.get_absl_handler().addFilter(_OwnLines())
   app.run(main)
 
 

@@ -84,6 +84,7 @@ def run(
     fold=split.fold,
   )
   workdir = workdir or pathlib.Path("runs") / workdir_lib.default_name(config)
+  workdir_lib.check_config(workdir, config)
   prepared = prepare.prepare(
     data.dataset,
     data_dir=data_dir,
@@ -111,7 +112,10 @@ def run(
   rows = split_rows(windows, split, config.data.validation_fraction)
   _log_split(split, windows, rows)
 
-  # Model, state and steps.
+  # Model, state and steps. Compiled programs are kept beside the data, so
+  # that a run that goes on does not wait for the compiler again.
+  home = pathlib.Path(data_dir or prepare.default_data_dir())
+  jax.config.update("jax_compilation_cache_dir", str(home / "compiled"))
   task = make_task(config, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
   trainer = Trainer(config, task, windows, rows, mesh)

@@ -46,6 +46,24 @@ def default_name(config: Config) -> str:
   )
 
 
+def check_config(workdir: pathlib.Path, config: Config) -> None:
+  """Refuses a folder made with another configuration, before any work.
+
+  Args:
+    workdir: where a run wants to write; may not exist yet.
+    config: with everything resolved.
+
+  Raises:
+    InputError: naming the field that differs.
+  """
+  if (workdir / CONFIG).exists():
+    _compare(
+      workdir,
+      config_lib.flatten(read_config(workdir)),
+      config_lib.flatten(config),
+    )
+
+
 def claim(
   workdir: pathlib.Path, config: Config, dataset: dict[str, Any]
 ) -> None:
@@ -62,7 +80,13 @@ def claim(
   """
   path = workdir / CONFIG
   if path.exists():
-    _check_same(path, config, dataset)
+    check_config(workdir, config)
+    saved = json.loads(path.read_text())["dataset"]
+    _compare(
+      workdir,
+      {f"dataset.{k}": v for k, v in saved.items()},
+      {f"dataset.{k}": v for k, v in dataset.items()},
+    )
     return
   if workdir.is_dir() and any((workdir / name).exists() for name in
                               (RESULTS, METRICS, CHECKPOINTS)):  # fmt: skip
@@ -115,20 +139,15 @@ def versions() -> dict[str, str]:
   return found
 
 
-def _check_same(
-  path: pathlib.Path, config: Config, dataset: dict[str, Any]
+def _compare(
+  workdir: pathlib.Path, theirs: dict[str, Any], ours: dict[str, Any]
 ) -> None:
-  theirs = config_lib.flatten(read_config(path.parent))
-  ours = config_lib.flatten(config)
-  content = json.loads(path.read_text())
-  theirs |= {f"dataset.{k}": v for k, v in content["dataset"].items()}
-  ours |= {f"dataset.{k}": v for k, v in dataset.items()}
   different = [k for k in ours | theirs if ours.get(k) != theirs.get(k)]
   if different:
     key = different[0]
     more = f" and {len(different) - 1} more" if len(different) > 1 else ""
     raise InputError(
-      path.parent,
+      workdir,
       f"was made with {key}={theirs.get(key)!r}, this run has "
       f"{ours.get(key)!r}{more}",
       "give another --workdir, or the same settings",

@@ -1,10 +1,15 @@
-"""The demo with more data and more steps: 2 CPU cores, 90 minutes."""
+"""The demo with more people, more minutes and more steps; 2 CPU cores.
+
+Reproduces: nothing published, see `demo`.
+Command: python -m bgm2pose_jax.main --setting=single --preset=demo_long
+Hardware, time and score: BUILD_NOTES.md, "Measured".
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
-from bgm2pose_jax.config import Config
+from bgm2pose_jax.config import Config, SimulateConfig
 from bgm2pose_jax.configs import demo
 
 
@@ -14,5 +19,8 @@ def get_config() -> Config:
   return dataclasses.replace(
     short,
     preset="demo_long",
-    optim=dataclasses.replace(short.optim, epochs=80),
+    data=dataclasses.replace(
+      short.data, simulate=SimulateConfig(subjects=9, minutes=6.0)
+    ),
+    optim=dataclasses.replace(short.optim, epochs=50),
   )

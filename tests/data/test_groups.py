@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -131,14 +129,3 @@ def test_refuses_what_it_cannot_order():
     order(np.arange(32), np.arange(8, 40))
   with pytest.raises(ValueError, match="twice"):
     order(np.arange(40), np.zeros(40, int))
-
-
-def test_an_epoch_of_4000_rows_takes_less_than_50_ms():
-  track, index = layout(subjects=5, windows=800, tracks=1)
-  key = groups.group_key(track, index, "segment")
-  best = np.inf
-  for epoch in range(5):
-    start = time.perf_counter()
-    order(key, np.arange(4000), batch_size=64, epoch=epoch)
-    best = min(best, time.perf_counter() - start)
-  assert best < 0.05
