@@ -8,6 +8,7 @@ a function of (config, data, device type); times go to timing.jsonl.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -131,7 +132,7 @@ class Trainer:
       initial=int(state.step),
       desc="train",
       unit="step",
-      mininterval=1.0,
+      mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
     for epoch in range(first_epoch, config.optim.epochs):
       started = time.perf_counter()
@@ -209,6 +210,7 @@ class Trainer:
     waited = 0.0
     done = 0
     dispatches = self._dispatches(epoch)
+    first = bar.n == bar.initial
     while True:
       asked = time.perf_counter()
       item = next(dispatches, None)
@@ -219,6 +221,10 @@ class Trainer:
       state, figures = self._train_step(state, source, index, control)
       count = index.shape[0]
       pending.append(figures)
+      if first:
+        # The first call compiles; the time left is that of the others.
+        bar.unpause()
+        first = False
       done += count
       bar.update(count)
       at_log = done // config.run.log_every_steps != (

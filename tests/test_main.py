@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 import raw_fixture
+import soundfile
 
 CONTRACT = {
   "setting", "fold", "seed", "model", "preset", "dataset", "simulated",
@@ -55,6 +56,11 @@ def raw(tmp_path_factory):
   raw_fixture.make_raw_folder(
     folder / "raw", subjects=("0", "6", "7", "10"), seconds=9.6
   )
+  data = folder / "raw" / "data"
+  music, _ = soundfile.read(data / "sound_cut" / "arnor_input.WAV")
+  bare = "subject_11_arnor_wo_mocap"
+  raw_fixture.write_recording(data, bare, music, (9,), 9.6)
+  (data / "poses_synchronized" / f"{bare}_position.csv").unlink()
   flags = (f"--ampl_dir={folder / 'raw'}", "--setting=single", "--fold=1")
   done = _run(folder, *flags, f"--workdir={folder / 'alone'}")
   return folder, flags, done
@@ -143,6 +149,21 @@ def test_mode_train_then_evaluate_with_weights_of_another_run(raw):
   assert not (folder / "tuned" / "results.json").exists()
   _run(folder, *flags, work, "--mode=evaluate")
   assert (folder / "tuned" / "results.json").exists()
+
+
+@pytest.mark.slow
+def test_plain_clothes_gives_predictions_and_a_page(raw):
+  folder, flags, _ = raw
+  work = folder / "plain"
+  done = _run(folder, flags[0], "--setting=plain_clothes", f"--workdir={work}")
+  assert "No ground truth" in done.stdout
+  results = json.loads((work / "results.json").read_text())
+  assert results["rmse"] is None
+  assert results["test_subjects"] == ["11"]
+  with np.load(work / "predictions.npz") as arrays:
+    assert "target" not in arrays
+    assert len(arrays["pred"]) == results["windows"] > 0
+  assert "<html" in (work / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
