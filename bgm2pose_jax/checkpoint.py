@@ -118,15 +118,42 @@ class Checkpoints:
     self._checkpointer.close()
 
 
+def find_step(folder: str) -> tuple[pathlib.Path, int]:
+  """Finds the checkpoint that another run's folder stands for.
+
+  Args:
+    folder: a run's work folder, its `checkpoints` folder, or one step in it.
+
+  Returns:
+    The folder of checkpoints and the newest finished step (or the one given).
+
+  Raises:
+    InputError: when there is none.
+  """
+  path = pathlib.Path(folder).resolve()
+  if (path / "checkpoints").is_dir():
+    path = path / "checkpoints"
+  if path.name.isdecimal() and (path / _COMMITTED).is_file():
+    return path.parent, int(path.name)
+  steps = committed_steps(path)
+  if not steps:
+    raise InputError(
+      f"--init_from={folder}",
+      "holds no finished checkpoint",
+      "give the work folder of a run that saved at least one epoch",
+    )
+  return path, steps[-1]
+
+
 def load_weights(folder: str, template: TrainState) -> TrainState:
   """Takes parameters and batch statistics from another run.
 
   Args:
-    folder: a run's work folder, its `checkpoints` folder, or one step in it.
+    folder: see `find_step`.
     template: freshly made state of this run.
 
   Returns:
-    The template with the other run's parameters and batch statistics; its
+    The template with the other run's live parameters and batch statistics; its
     optimiser, step and normalisation statistics are this run's own.
 
   Raises:
@@ -134,20 +161,7 @@ def load_weights(folder: str, template: TrainState) -> TrainState:
   """
   from orbax.checkpoint import v1 as ocp
 
-  path = pathlib.Path(folder).resolve()
-  if (path / "checkpoints").is_dir():
-    path = path / "checkpoints"
-  if path.name.isdigit() and (path / _COMMITTED).is_file():
-    path, step = path.parent, int(path.name)
-  else:
-    steps = committed_steps(path)
-    if not steps:
-      raise InputError(
-        f"--init_from={folder}",
-        "holds no finished checkpoint",
-        "give the work folder of a run that saved at least one epoch",
-      )
-    step = steps[-1]
+  path, step = find_step(folder)
   place: Any = path
   checkpointer = ocp.training.Checkpointer(place)
   try:

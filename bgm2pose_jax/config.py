@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from bgm2pose_jax import config_tree
 from bgm2pose_jax.errors import InputError
 
 SETTINGS = ("single", "cross_music", "cross_genre", "plain_clothes")
+MODES = ("train_and_evaluate", "train", "evaluate")
 DATASETS = ("ampl/simulated", "ampl/released", "ampl/raw")
 
 
@@ -151,8 +153,9 @@ class RunConfig:
     steps_per_dispatch: null picks 1 on CPU, 8 elsewhere.
     eval_batch: windows per evaluation call.
     log_every_steps: one metrics line each.
-    validate_every_epochs: how often validation runs and "best" may change.
-    save_every_epochs: how often a checkpoint is written.
+    validate_every_epochs: how often validation runs.
+    save_every_epochs: how often a checkpoint is written; "best" is the best
+      of those written.
     report_weights: `final` (the paper's) or `best` on validation.
   """
 
@@ -269,6 +272,22 @@ def validate(config: Config) -> None:
   for key in _NOT_NEGATIVE:
     if not flat[key] >= 0:
       raise InputError(key, f"is {flat[key]}", "give zero or more")
+  for key, value in flat.items():
+    if isinstance(value, float) and not math.isfinite(value):
+      raise InputError(key, f"is {value}", "give a finite number")
+  if flat["seed"] >= 2**32:
+    raise InputError("seed", f"is {flat['seed']}", f"give {2**32 - 1} at most")
+  clip_norm = flat["optim.clip_norm"]
+  if clip_norm is not None and not clip_norm > 0:
+    raise InputError(
+      "optim.clip_norm", f"is {clip_norm}", "give more than zero, or null"
+    )
+  if flat["run.save_every_epochs"] % flat["run.validate_every_epochs"]:
+    raise InputError(
+      "run.save_every_epochs",
+      f"is {flat['run.save_every_epochs']}",
+      "give a multiple of run.validate_every_epochs: a save needs its figure",
+    )
   for key in ("optim.steps_per_epoch", "run.steps_per_dispatch"):
     if flat[key] is not None and flat[key] < 1:
       raise InputError(key, f"is {flat[key]}", "give 1 or more, or null")

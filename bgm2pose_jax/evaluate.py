@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
 
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.errors import InputError
-
-
-class Columns(Protocol):
-  """Anything whose columns are attributes [n, ...]."""
-
-  pose: np.ndarray
 
 
 def predict_rows(

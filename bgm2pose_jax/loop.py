@@ -7,7 +7,6 @@ a function of (config, data, device type); times go to timing.jsonl.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import evaluate, metrics, optim, steps
+from bgm2pose_jax import evaluate, optim, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
@@ -134,9 +133,10 @@ class Trainer:
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
+    stream = self._stream(int(state.step))
     for epoch in range(first_epoch, config.optim.epochs):
       started = time.perf_counter()
-      state, waited = self._epoch(state, epoch, metrics_log, bar)
+      state, waited = self._epoch(state, epoch, stream, metrics_log, bar)
       state = self._end_epoch(state)
       trained = time.perf_counter() - started
       done = epoch + 1
@@ -146,12 +146,14 @@ class Trainer:
         line |= self.validate(state)
         metrics_log.write(line)
         logging.info(
-          "epoch %d/%d: validation rmse %.4f",
+          "epoch %d/%d: %s %.4f",
           done,
           config.optim.epochs,
-          line["validation_rmse"],
+          self.task.best_metric,
+          line[self.task.best_metric],
         )
         if last or done % config.run.save_every_epochs == 0:
+          metrics_log.sync()
           checkpoints.save(state, line)
       timing_log.write(
         {
@@ -163,6 +165,8 @@ class Trainer:
         }
       )
     bar.close()
+    if stream is not None:
+      stream.close()
     return state
 
   def validate(self, state: TrainState) -> dict[str, float]:
@@ -172,13 +176,9 @@ class Trainer:
       state: at the end of an epoch.
     """
     predicted = self.predict(state, self.rows.validation)
-    figures = metrics.pose_metrics(
-      predicted, self.table.pose[self.rows.validation]
+    return self.task.validation_figures(
+      predicted, self.table, self.rows.validation
     )
-    return {
-      f"validation_{name}": float(figures[name])
-      for name in ("rmse", "mae", "pckh50")
-    }
 
   def predict(self, state: TrainState, rows: np.ndarray) -> np.ndarray:
     """Predicts rows of the table with the weights to be reported.
@@ -200,16 +200,21 @@ class Trainer:
     )
 
   def _epoch(
-    self, state: TrainState, epoch: int, log: JsonLines, bar: tqdm.tqdm
+    self,
+    state: TrainState,
+    epoch: int,
+    stream: Any,
+    log: JsonLines,
+    bar: tqdm.tqdm,
   ) -> tuple[TrainState, float]:
     config = self.config
     rate = optim.learning_rate(config.optim, epoch)
     control = steps.make_control(config.seed, rate, epoch)
     control = mesh_lib.replicate(self.mesh, control)
-    pending: list[dict[str, jax.Array]] = []
+    pending: list[tuple[int, dict[str, jax.Array]]] = []
     waited = 0.0
     done = 0
-    dispatches = self._dispatches(epoch)
+    dispatches = self._dispatches(epoch, stream)
     first = bar.n == bar.initial
     while True:
       asked = time.perf_counter()
@@ -220,7 +225,7 @@ class Trainer:
       source, index = item
       state, figures = self._train_step(state, source, index, control)
       count = index.shape[0]
-      pending.append(figures)
+      pending.append((count, figures))
       if first:
         # The first call compiles; the time left is that of the others.
         bar.unpause()
@@ -236,16 +241,30 @@ class Trainer:
         line = _mean(pending)
         pending = []
         line["step"] = epoch * self.steps_per_epoch + done
-        line["epoch"] = epoch
+        line["epoch"] = epoch + 1
         line["learning_rate"] = rate
         self._check(line, int(state.skipped))
         log.write(line)
-        bar.set_postfix(
-          loss=f"{line['loss']:.3f}", pose=f"{line['loss_pose']:.3f}"
-        )
+        bar.set_postfix(loss=f"{line['loss']:.3f}")
     return state, waited
 
-  def _dispatches(self, epoch: int) -> Iterator[tuple[Any, jax.Array]]:
+  def _stream(self, step: int) -> Any:
+    """Opens the host's pipeline at a step; None when batches are cached."""
+    if self.cached:
+      return None
+    return pipeline.grain_batches(
+      self.table,
+      self.order,
+      self.steps_per_epoch,
+      step,
+      workers=self.config.batch.workers,
+      shard=(jax.process_index(), jax.process_count()),
+      fields=self.task.fields,
+    )
+
+  def _dispatches(
+    self, epoch: int, stream: Any
+  ) -> Iterator[tuple[Any, jax.Array]]:
     """Yields (source, index [k, batch]) so that no epoch ends inside one."""
     table = self.order(epoch)
     k = self.config.run.steps_per_dispatch
@@ -262,17 +281,6 @@ class Trainer:
     def own(x: np.ndarray) -> np.ndarray:
       return np.split(x, share[1], axis=1)[share[0]]
 
-    stream: Any = None
-    if not self.cached:
-      stream = pipeline.grain_batches(
-        self.table,
-        self.order,
-        self.steps_per_epoch,
-        epoch * self.steps_per_epoch,
-        workers=self.config.batch.workers,
-        shard=share,
-        fields=self.task.fields,
-      )
     for start in range(0, len(table), k):
       index = place(own(table[start : start + k]))
       if stream is None:
@@ -286,8 +294,6 @@ class Trainer:
         },
         index,
       )
-    if stream is not None:
-      stream.close()
 
   def _use_cache(self) -> bool:
     config = self.config.batch
@@ -308,10 +314,11 @@ class Trainer:
       )
 
 
-def _mean(pending: list[dict[str, jax.Array]]) -> dict[str, Any]:
-  host = jax.device_get(pending)
-  out: dict[str, Any] = {}
-  for name in sorted(host[0]):
-    value = float(np.mean([np.float64(h[name]) for h in host]))
-    out[name] = value if math.isfinite(value) else str(value)
-  return out
+def _mean(pending: list[tuple[int, dict[str, jax.Array]]]) -> dict[str, Any]:
+  """Means over steps of (steps, figures); what is not finite stays so."""
+  counts = [count for count, _ in pending]
+  host = jax.device_get([figures for _, figures in pending])
+  return {
+    name: float(np.average([np.float64(h[name]) for h in host], weights=counts))
+    for name in sorted(host[0])
+  }

@@ -83,13 +83,14 @@ _WORKDIR = flags.DEFINE_string(
 _INIT_FROM = flags.DEFINE_string(
   "init_from",
   None,
-  "start from the weights of this checkpoint or work folder, e.g. pre-trained "
-  "on simulated data",
+  "start from the live weights of this work folder's newest checkpoint, or of "
+  "the checkpoint given (FOLDER/checkpoints/STEP), e.g. pre-trained on "
+  "simulated data",
 )
 _MODE = flags.DEFINE_enum(
   "mode",
   "train_and_evaluate",
-  ["train_and_evaluate", "train", "evaluate"],
+  list(config_lib.MODES),
   "what to do",
 )
 _PARALLEL = flags.DEFINE_enum(
@@ -182,7 +183,7 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   try:
     config = config_from_flags()
-    # JAX and the readers load only now: --help and a wrong flag are quick.
+    # The readers load only now: --help and a wrong flag are quicker.
     from bgm2pose_jax import train
 
     workdir = _WORKDIR.value

@@ -7,7 +7,7 @@ combinations) in a form that any set of tracks with genres can use:
 - `cross_music`: test on a track that training never heard, of a genre it did;
   training takes every other track.
 - `cross_genre`: test on a track of a genre that training never heard.
-- `plain_clothes`: train as in `single`; test on recordings without poses.
+- `plain_clothes`: train on everybody with poses; test on recordings without.
 
 Folds leave one subject out. Their order is the natural order of the subjects
 who have the test track ("2" before "10"), excluded ones left out.
@@ -93,7 +93,7 @@ class Split:
 def natural_key(name: str) -> tuple:
   """Sort key in which "2" comes before "10"."""
   return tuple(
-    (0, int(part), "") if part.isdigit() else (1, 0, part)
+    (0, int(part), "") if part.isdecimal() else (1, 0, part)
     for part in re.findall(r"\d+|\D+", name)
   )
 
@@ -188,21 +188,41 @@ def resolve(
         f"no recording of {test_track} without poses",
         "add data/sound_cut/subject_<s>_<track>_wo_mocap_cut.wav",
       )
+    if test_subject is not None:
+      if test_subject not in bare:
+        raise InputError(
+          f"--test_subject={test_subject}",
+          f"has no recording of {test_track} without poses",
+          f"choose one of {', '.join(bare)}",
+        )
+      bare = [test_subject]
     return Split(
       setting, 0, "subject", train_tracks, (test_track,),
       tuple(everyone), tuple(bare), tuple(bare),
     )  # fmt: skip
+  order = usable(holdings.subjects.get(test_track, ()))
+  if not order:
+    raise InputError(
+      f"--test_track={test_track}",
+      "has no recording with poses",
+      "choose another track, or --setting=plain_clothes",
+    )
   if fold_by == "clip":
+    if test_subject is not None:
+      raise InputError(
+        f"--test_subject={test_subject}",
+        "given together with --fold_by=clip",
+        "drop one: clip folds test on everybody",
+      )
     if not fold < CLIP_FOLDS:
       raise InputError(
         f"--fold={fold}", "no such fold", f"give 0 to {CLIP_FOLDS - 1}"
       )
     return Split(
       setting, fold, "clip", train_tracks, (test_track,),
-      tuple(everyone), tuple(usable(holdings.subjects[test_track])),
+      tuple(everyone), tuple(order),
       tuple(f"clips{k}" for k in range(CLIP_FOLDS)),
     )  # fmt: skip
-  order = usable(holdings.subjects.get(test_track, ()))
   if test_subject is not None:
     if test_subject not in order:
       raise InputError(

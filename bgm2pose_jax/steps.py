@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -130,8 +130,3 @@ def make_predict_step(
 def make_end_epoch(mode: str) -> Callable[[TrainState], TrainState]:
   """Builds the snapshot step that closes an epoch."""
   return jax.jit(functools.partial(train_state.end_epoch, mode=mode))
-
-
-def select(keep: jax.Array, new: Any, old: Any) -> Any:
-  """Returns `new` where `keep`, else `old`, leaf by leaf."""
-  return jax.tree.map(lambda a, b: jnp.where(keep, a, b), new, old)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import time
 from typing import Any
@@ -24,10 +23,8 @@ from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import Trainer
 from bgm2pose_jax.report import page
 from bgm2pose_jax.report import table as table_lib
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.tasks import registry as task_registry
 from bgm2pose_jax.writer import JsonLines, host_facts
-
-MODES = ("train_and_evaluate", "train", "evaluate")
 
 
 def run(
@@ -46,7 +43,7 @@ def run(
     config: as asked for; test track and fold are resolved here.
     data_dir: cache of simulated and prepared data; None is the user's.
     workdir: where the run writes; None is `runs/<name>`.
-    mode: one of `MODES`.
+    mode: one of `config.MODES`.
 
   Returns:
     The content of results.json, or None for `train`.
@@ -56,80 +53,89 @@ def run(
   """
   started = time.perf_counter()
 
-  # Data: what there is, which part this run needs, and only that made.
-  data = config.data
-  held = prepare.holdings(
-    prepare.Source(
-      data.dataset,
-      data.ampl_dir,
-      data.simulate,
-      data.mocap_dir,
-      data.music_dir,
+  if mode not in config_lib.MODES:
+    raise InputError(
+      f"--mode={mode}", "unknown", f"choose one of {config_lib.MODES}"
     )
+
+  # What there is, which part of it this run needs, and what cannot work:
+  # before anything is made.
+  task_registry.check(config)
+  data = config.data
+  recordings = prepare.Source(
+    data.dataset,
+    data.ampl_dir,
+    data.simulate,
+    data.mocap_dir,
+    data.music_dir,
   )
   split = settings.resolve(
     config.setting,
-    held,
+    prepare.holdings(recordings),
     test_track=config.test_track,
     test_subject=config.test_subject,
     fold=config.fold,
     fold_by=config.fold_by,
   )
-  config = dataclasses.replace(
-    config,
-    test_track=split.test_tracks[0],
-    test_subject=(
-      split.test_subjects[0] if split.fold_by == "subject" else None
-    ),
-    fold=split.fold,
-  )
+  config = _resolved(config, split)
   workdir = workdir or pathlib.Path("runs") / workdir_lib.default_name(config)
-  workdir_lib.check_config(workdir, config)
-  prepared = prepare.prepare(
-    data.dataset,
-    data_dir=data_dir,
-    ampl_dir=data.ampl_dir,
-    tracks=split.tracks,
-    feature_set=data.feature_set,
-    simulate=data.simulate,
-    mocap_dir=data.mocap_dir,
-    music_dir=data.music_dir,
+  saved = checkpoint_lib.committed_steps(workdir / workdir_lib.CHECKPOINTS)
+  if mode == "evaluate" and not saved:
+    raise InputError(workdir, "holds no checkpoint to evaluate", "train first")
+  if config.init_from and not saved:
+    checkpoint_lib.find_step(config.init_from)
+  fingerprint, simulated = prepare.identify(
+    recordings, feature_set=data.feature_set
   )
-  dataset = {
-    "fingerprint": prepared.fingerprint,
-    "name": config.data.dataset,
-    "simulated": prepared.simulated,
-  }
-  workdir_lib.claim(workdir, config, dataset)
+  workdir_lib.claim(
+    workdir,
+    config,
+    {
+      "fingerprint": fingerprint,
+      "name": data.dataset,
+      "simulated": simulated,
+    },
+  )
   logging.info("work folder: %s", workdir)
   finished = workdir / workdir_lib.RESULTS
   if mode != "train" and finished.exists():
-    found = json.loads(finished.read_text())
+    found = workdir_lib.read_json(finished)
     print(table_lib.render(found))
     print(f"\nfinished before: {finished}")
     return found
+
+  # Data: only the tracks the setting needs are made.
+  prepared = prepare.prepare(
+    recordings,
+    data_dir=data_dir,
+    tracks=split.tracks,
+    feature_set=data.feature_set,
+  )
   windows = source.load(prepared, split.tracks)
-  rows = split_rows(windows, split, config.data.validation_fraction)
+  rows = split_rows(windows, split, data.validation_fraction)
   _log_split(split, windows, rows)
 
-  # Model, state and steps. Compiled programs are kept beside the data, so
-  # that a run that goes on does not wait for the compiler again.
-  home = pathlib.Path(data_dir or prepare.default_data_dir())
-  jax.config.update("jax_compilation_cache_dir", str(home / "compiled"))
-  task = make_task(config, windows.spec, len(windows.tracks))
+  # Model, state and steps. Compiled programs are kept in the user's own
+  # cache (never in a folder that others may write to), so that a run that
+  # goes on does not wait for the compiler again.
+  jax.config.update(
+    "jax_compilation_cache_dir", str(prepare.default_data_dir() / "compiled")
+  )
+  task = task_registry.make_task(config, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
   trainer = Trainer(config, task, windows, rows, mesh)
-  state = task.init_state(config.seed, task.fit(windows, rows.train))
+  state = mesh_lib.replicate(
+    mesh, task.init_state(config.seed, task.fit(windows, rows.train))
+  )
+  parameters = sum(x.size for x in jax.tree.leaves(state.params))
   logging.info(
     "%s: %d parameters; %d steps of %d windows; data %s",
     config.model,
-    sum(x.size for x in jax.tree.leaves(state.params)),
+    parameters,
     trainer.total_steps,
     config.batch.size,
     "cached on the device" if trainer.cached else "streamed by grain",
   )
-  if config.init_from:
-    state = checkpoint_lib.load_weights(config.init_from, state)
 
   # Restore.
   checkpoints = checkpoint_lib.Checkpoints(
@@ -139,20 +145,22 @@ def run(
   if newest is not None:
     state = checkpoints.restore(newest, state)
     logging.info("resuming after step %d", newest)
+  elif config.init_from:
+    state = checkpoint_lib.load_weights(config.init_from, state)
   metrics_log = JsonLines(workdir / workdir_lib.METRICS)
   metrics_log.truncate_after_step(int(state.step))
   timing_log = JsonLines(workdir / workdir_lib.TIMING)
   timing_log.write({"event": "start", **host_facts()})
 
   # Train.
-  template = state
-  if mode == "evaluate":
-    if newest is None:
-      raise InputError(
-        workdir, "holds no checkpoint to evaluate", "train first"
-      )
-  else:
+  if mode != "evaluate":
     state = trainer.run(state, metrics_log, timing_log, checkpoints)
+  elif int(state.step) < trainer.total_steps:
+    raise InputError(
+      workdir,
+      f"has done {int(state.step)} of {trainer.total_steps} steps",
+      "finish it first: the test subject is looked at once",
+    )
   if mode == "train":
     checkpoints.close()
     return None
@@ -161,7 +169,7 @@ def run(
   if config.run.report_weights == "best":
     best = checkpoints.best()
     if best is not None:
-      state = checkpoints.restore(best, template)
+      state = checkpoints.restore(best, state)
   checkpoints.close()
   predicted = trainer.predict(state, rows.test)
   evaluated = time.perf_counter()
@@ -182,7 +190,7 @@ def run(
     rows=rows.test,
     predicted=predicted,
     baselines=simple,
-    parameters=sum(x.size for x in jax.tree.leaves(state.params)),
+    parameters=parameters,
     steps=int(state.step),
   )
   arrays = results.predictions(windows, rows.test, predicted)
@@ -197,9 +205,23 @@ def run(
   timing_log.write(
     {"event": "finished", "seconds": time.perf_counter() - started}
   )
+  metrics_log.close()
+  timing_log.close()
   print(table_lib.render(found))
   print(f"\nwrote {workdir}: results.json, report.html, predictions.npz")
   return found
+
+
+def _resolved(config: Config, split: settings.Split) -> Config:
+  """The config with the names that its track, subject and fold stood for."""
+  one_subject = split.fold_by == "subject" and len(split.test_subjects) == 1
+  return dataclasses.replace(
+    config,
+    test_track=split.test_tracks[0],
+    test_subject=split.test_subjects[0] if one_subject else None,
+    fold=split.fold,
+    fold_by=split.fold_by,
+  )
 
 
 def _log_split(split: settings.Split, windows: WindowTable, rows: Rows) -> None:

@@ -81,7 +81,7 @@ def claim(
   path = workdir / CONFIG
   if path.exists():
     check_config(workdir, config)
-    saved = json.loads(path.read_text())["dataset"]
+    saved = read_json(path, "dataset")
     _compare(
       workdir,
       {f"dataset.{k}": v for k, v in saved.items()},
@@ -93,7 +93,12 @@ def claim(
     raise InputError(
       workdir, "holds a run without config.json", "give another --workdir"
     )
-  workdir.mkdir(parents=True, exist_ok=True)
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise InputError(
+      workdir, f"cannot be made ({error.strerror})", "give another --workdir"
+    ) from error
   content = {
     "config": config_lib.to_dict(config),
     "dataset": dataset,
@@ -115,17 +120,33 @@ def read_config(workdir: pathlib.Path) -> Config:
   Raises:
     InputError: when there is none, or it cannot be read.
   """
-  path = workdir / CONFIG
+  return config_lib.from_dict(read_json(workdir / CONFIG, "config"))
+
+
+def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:
+  """Reads an object that a run wrote.
+
+  Args:
+    path: of the file.
+    key: an object in it to return instead of the whole.
+
+  Raises:
+    InputError: when it is missing or not such an object.
+  """
   try:
-    return config_lib.from_dict(json.loads(path.read_text())["config"])
+    found = json.loads(path.read_text())
+    found = found if key is None else found[key]
   except FileNotFoundError as error:
     raise InputError(
       path, "no such file", "give the --workdir of a run"
     ) from error
-  except (json.JSONDecodeError, KeyError, TypeError) as error:
+  except (ValueError, KeyError, TypeError, OSError) as error:
     raise InputError(
       path, f"cannot be read ({error})", "restore it or use another --workdir"
     ) from error
+  if not isinstance(found, dict):
+    raise InputError(path, "is no run's file", "use another --workdir")
+  return found
 
 
 def versions() -> dict[str, str]:

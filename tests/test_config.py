@@ -61,6 +61,10 @@ def test_overlay_reads_types():
     ("data.validation_fraction", "0.7", "below 0.5"),
     ("network.width", "wide", "type float"),
     ("optim.steps_per_epoch", "0", "or null"),
+    ("optim.learning_rate", "Infinity", "finite"),
+    ("optim.clip_norm", "0", "more than zero"),
+    ("seed", "4294967296", "at most"),
+    ("run.validate_every_epochs", "3", "multiple"),
   ],
 )
 def test_wrong_values_name_field_and_fix(key, value, words):

@@ -15,7 +15,7 @@ LAYERS = (
   ("features", "losses", "metrics", "mesh", "mocap"),
   ("simulate", "models", "optim", "data", "train_state"),
   ("datasets", "configs"),
-  ("data.prepare", "data.__main__"),
+  ("data.build", "data.prepare"),
   ("tasks",),
   ("steps", "checkpoint", "workdir", "writer"),
   ("evaluate", "normal_equations"),
@@ -82,11 +82,11 @@ def test_imports_point_backwards():
   assert wrong == []
 
 
-def test_only_prepare_imports_the_builders():
+def test_only_data_build_imports_the_builders():
   wrong = [
     module
     for path, module in _modules()
-    if not module.startswith("datasets") and module != "data.prepare"
+    if not module.startswith("datasets") and module != "data.build"
     for name in _imports(path)
     if name.startswith("bgm2pose_jax.datasets")
   ]

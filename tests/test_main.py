@@ -41,9 +41,18 @@ def _command(folder: pathlib.Path, *flags: str) -> list[str]:
   ]
 
 
+def _environment(folder: pathlib.Path) -> dict[str, str]:
+  # Nothing of the user's cache is read or written.
+  return os.environ | {"XDG_CACHE_HOME": str(folder / "user")}
+
+
 def _run(folder: pathlib.Path, *flags: str, code: int = 0):
   done = subprocess.run(
-    _command(folder, *flags), capture_output=True, text=True, check=False
+    _command(folder, *flags),
+    capture_output=True,
+    text=True,
+    check=False,
+    env=_environment(folder),
   )
   assert done.returncode == code, done.stdout + done.stderr
   return done
@@ -116,7 +125,10 @@ def test_killed_run_ends_in_the_same_bytes(raw):
   work = folder / "killed"
   command = _command(folder, *flags, f"--workdir={work}")
   process = subprocess.Popen(
-    command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    command,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+    env=_environment(folder),
   )
   # After the first saved epoch, in the middle of what follows.
   deadline = time.monotonic() + 300
@@ -175,6 +187,11 @@ def test_plain_clothes_gives_predictions_and_a_page(raw):
     (("--test_track=polka",), "choose one of haze"),
     (("--fold=70",), "give 0 to"),
     (("--mocap_dir=nowhere",), "nowhere"),
+    (("--model=wavenet",), "unknown model"),
+    (("--set=network.width=0",), "network.width"),
+    (("--init_from=nowhere",), "no finished checkpoint"),
+    (("--mode=evaluate",), "train first"),
+    (("--seed=4294967296",), "seed"),
   ],
 )
 def test_wrong_flags_are_one_line(tmp_path, flags, words):

@@ -70,6 +70,20 @@ def test_plain_clothes_takes_recordings_without_poses():
   assert split.train_tracks == ("arnor",)
 
 
+def test_plain_clothes_by_name():
+  split = settings.resolve("plain_clothes", AMPL, test_subject="10")
+  assert split.test_subjects == ("10",)
+  with pytest.raises(InputError, match="choose one of 10"):
+    settings.resolve("plain_clothes", AMPL, test_subject="0")
+
+
+def test_track_without_poses_is_refused():
+  bare = settings.Holdings({"haze": "ambient"}, {"haze": ()})
+  for fold_by in ("subject", "clip"):
+    with pytest.raises(InputError, match="no recording with poses"):
+      settings.resolve("single", bare, fold_by=fold_by)
+
+
 def test_subject_by_name_and_clip_folds():
   split = settings.resolve("single", AMPL, test_subject="8")
   assert split.fold == 3
@@ -103,3 +117,7 @@ def test_natural_order():
   assert sorted(["10", "2", "a1"], key=settings.natural_key) == [
     "2", "10", "a1",
   ]  # fmt: skip
+
+
+def test_digits_that_are_no_numbers_sort_too():
+  assert sorted(["²", "1"], key=settings.natural_key) == ["1", "²"]

@@ -149,6 +149,38 @@ def test_streamed_batches_give_the_cached_result(setup):
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_several_steps_in_one_dispatch_are_the_same_steps(setup):
+  both = jnp.concatenate([_index(0), _index(1)])
+  together, figures = setup.step(setup.copy(), setup.cache, both, setup.control)
+  apart, losses = setup.copy(), []
+  for i in range(2):
+    apart, one = setup.step(apart, setup.cache, _index(i), setup.control)
+    losses.append(float(one["loss"]))
+  assert int(together.step) == 2
+  assert float(figures["loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
+  # Adam's first steps move every weight by about the learning rate, 3e-3.
+  for a, b in zip(
+    jax.tree.leaves(together.model_state), jax.tree.leaves(apart.model_state)
+  ):
+    np.testing.assert_allclose(a, b, atol=1e-3, rtol=1e-3)
+
+
+def test_bfloat16_computes_with_a_float32_state(setup):
+  config = _config(**{"run.compute_dtype": "bfloat16"})
+  task = make_task(config, setup.table.spec, 1)
+  step = steps.make_train_step(task, setup.mesh, cached=True)
+  state, figures = step(setup.copy(), setup.cache, _index(0), setup.control)
+  _, exact = setup.step(setup.copy(), setup.cache, _index(0), setup.control)
+  assert {x.dtype for x in jax.tree.leaves(state.params)} == {
+    jnp.dtype("float32")
+  }
+  assert {x.dtype for x in jax.tree.leaves(state.model_state)} == {
+    jnp.dtype("float32")
+  }
+  assert float(figures["loss"]) != float(exact["loss"])
+  assert float(figures["loss"]) == pytest.approx(float(exact["loss"]), rel=0.03)
+
+
 def test_padded_last_batch_is_exact(setup):
   predict = steps.make_predict_step(setup.task, setup.mesh)
   rows = np.arange(WINDOWS)

@@ -22,5 +22,5 @@ def get_config() -> Config:
     data=dataclasses.replace(
       short.data, simulate=SimulateConfig(subjects=9, minutes=6.0)
     ),
-    optim=dataclasses.replace(short.optim, epochs=50),
+    optim=dataclasses.replace(short.optim, epochs=30),
   )

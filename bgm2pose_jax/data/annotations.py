@@ -19,6 +19,9 @@ SKIPPED_LABELS = ("no_people",)
 # a rounding error must not decide whether a window is kept.
 _TOLERANCE_S = 1e-6
 _MAX_BYTES = 4 << 20
+_MAX_LINES = 100_000
+# Eleven days; far larger times would overflow window numbers.
+_MAX_TIME_S = 1e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +48,8 @@ def read_annotations(path: Path) -> tuple[Annotation, ...]:
     All lines in the file's order, `no_people` among them.
 
   Raises:
-    InputError: missing file, a line that cannot be read, an end before its
-      start, or no line at all.
+    InputError: missing file, a line that cannot be read, a time beyond 1e6 s,
+      an end before its start, more than 100,000 lines, or no line at all.
   """
   fix = "write lines of `start_s end_s label`"
   try:
@@ -61,6 +64,8 @@ def read_annotations(path: Path) -> tuple[Annotation, ...]:
     raise InputError(path, f"is no UTF-8 text ({error.reason})", fix) from None
   lines = []
   for number, line in enumerate(text.splitlines(), 1):
+    if number > _MAX_LINES:
+      raise InputError(path, f"has more than {_MAX_LINES} lines", fix)
     if not line.strip():
       continue
     where = f"{path}, line {number}"
@@ -73,6 +78,10 @@ def read_annotations(path: Path) -> tuple[Annotation, ...]:
       raise InputError(where, f"starts with no times: {line!r}", fix) from None
     if not (math.isfinite(start_s) and math.isfinite(end_s)):
       raise InputError(where, f"has a time that is no number: {line!r}", fix)
+    if max(abs(start_s), abs(end_s)) > _MAX_TIME_S:
+      raise InputError(
+        where, f"has a time beyond {_MAX_TIME_S:.0f} s: {line!r}", fix
+      )
     if end_s < start_s:
       raise InputError(where, f"ends ({end_s} s) before {start_s} s", fix)
     lines.append(Annotation(start_s, end_s, parts[2].strip()))

@@ -7,7 +7,8 @@ import pathlib
 from bgm2pose_jax.errors import InputError
 
 _RELEASED = "dataset_spec_2400"
-_RAW = pathlib.PurePath("data", "sound_cut")
+# In the folder that holds `data`, or in `data` itself.
+_RAW = ("data/sound_cut", "sound_cut")
 
 
 def find_dataset(ampl_dir: str | pathlib.Path) -> str:
@@ -15,13 +16,14 @@ def find_dataset(ampl_dir: str | pathlib.Path) -> str:
 
   Args:
     ampl_dir: the folder that holds `dataset_spec_2400` (the published
-      preprocessed layout) or `data/sound_cut` (recordings).
+      preprocessed layout) or `data/sound_cut` (recordings); for recordings
+      `data` itself will do.
 
   Raises:
     InputError: when it holds neither.
   """
   folder = pathlib.Path(ampl_dir)
-  if (folder / _RAW).is_dir():
+  if any((folder / raw).is_dir() for raw in _RAW):
     return "ampl/raw"
   if (folder / _RELEASED).is_dir():
     return "ampl/released"

@@ -10,10 +10,8 @@ whole or not at all; one that was interrupted is made again.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -27,8 +25,8 @@ from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import settings
+from bgm2pose_jax.data import build, raw_layout, recordings, staging
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data import raw_layout, recordings, staging
 from bgm2pose_jax.errors import InputError
 
 FEATURE_SET = "logmel_intensity"
@@ -37,9 +35,6 @@ SIMULATED, RAW = "ampl/simulated", "ampl/raw"
 # A change of what is stored, or of what the simulator makes, makes old folders
 # unusable: count up.
 _FORMAT = 1
-# TFDS keeps this much in memory, then writes everything twice.
-_BUFFER_BYTES = 1 << 30
-_TEXT_BYTES = 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,38 +101,50 @@ def holdings(source: Source) -> settings.Holdings:
   Raises:
     InputError: a folder that does not hold what it should.
   """
-  if source.dataset == RAW:
-    return raw_layout.scan_raw(str(source.ampl_dir)).holdings()
-  from bgm2pose_jax.simulate import casting
+  return _holdings(source, _scan(source))
 
-  return casting.holdings(_plan(source, ()))
+
+def identify(
+  source: Source,
+  *,
+  feature_set: str = FEATURE_SET,
+  pose_resample: str = "interp",
+) -> tuple[str, bool]:
+  """Says which prepared data a source leads to, without making any.
+
+  Args:
+    source: where the recordings come from.
+    feature_set: name in `bgm2pose_jax.features`.
+    pose_resample: see `skeleton.resample_windows`.
+
+  Returns:
+    `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
+
+  Raises:
+    InputError: a folder that does not hold what it should.
+  """
+  index = _scan(source)
+  content = _content(source, index, feature_set, pose_resample)
+  return _digest(content), index is None or index.simulated
 
 
 def prepare(
-  dataset: str,
+  source: Source,
   *,
   data_dir: str | os.PathLike[str] | None,
-  ampl_dir: str | None = None,
   tracks: Sequence[str] | None = None,
   feature_set: str = FEATURE_SET,
   pose_resample: str = "interp",
-  simulate: config_lib.SimulateConfig | None = None,
-  mocap_dir: str | None = None,
-  music_dir: str | None = None,
   progress: bool = True,
 ) -> Prepared:
   """Makes what is missing and says where everything is.
 
   Args:
-    dataset: `ampl/simulated` or `ampl/raw`.
+    source: where the recordings come from.
     data_dir: where prepared data live; None is `default_data_dir()`.
-    ampl_dir: folder of raw recordings, for `ampl/raw`.
-    tracks: the tracks to make; None is all.
+    tracks: the tracks to make; None is all that have somebody to learn from.
     feature_set: name in `bgm2pose_jax.features`.
     pose_resample: see `skeleton.resample_windows`.
-    simulate: the simulator's plan; None is the default one.
-    mocap_dir: motion to simulate from; None is procedural.
-    music_dir: music to simulate from; None is procedural.
     progress: show a bar with the time left, on stderr.
 
   Returns:
@@ -147,54 +154,63 @@ def prepare(
     InputError: unknown track, recordings that cannot be used, or too little
       room on the disk.
   """
-  source = Source(
-    dataset,
-    ampl_dir,
-    simulate or config_lib.SimulateConfig(),
-    mocap_dir,
-    music_dir,
-  )
-  held = holdings(source)
-  tracks = list(dict.fromkeys(tracks or held.genres))
+  index = _scan(source)
+  held = _holdings(source, index)
+  tracks = list(dict.fromkeys(tracks or _usable_tracks(held)))
   for track in tracks:
     if track not in held.genres:
       raise InputError(
         f"track {track}",
-        f"unknown in {dataset}",
+        f"unknown in {source.dataset}",
         f"choose one of {', '.join(held.genres)}",
       )
-  content = {
-    "format": _FORMAT,
-    "feature_set": feature_set,
-    "pose_resample": pose_resample,
-    **_identity(source),
-  }
-  text = json.dumps(content, sort_keys=True)
-  fingerprint = hashlib.sha256(text.encode()).hexdigest()
+  content = _content(source, index, feature_set, pose_resample)
+  fingerprint = _digest(content)
+  simulated = index is None or index.simulated
   data_dir = Path(data_dir) if data_dir else default_data_dir()
-  name = f"{dataset.removeprefix('ampl/')}-{fingerprint[:12]}"
-  home = data_dir / "prepared" / name
+  config = source.dataset.removeprefix("ampl/")
+  name = f"{config}-{fingerprint[:12]}"
+  home, raw_home = data_dir / "prepared" / name, data_dir / "raw" / name
   staging.sweep(home)
+  for raw_dir in raw_home.glob("*"):
+    # A process was killed after its track was whole, before tidying up.
+    if (home / raw_dir.name).is_dir():
+      shutil.rmtree(raw_dir, ignore_errors=True)
   dirs = {track: home / track for track in tracks}
   missing = [track for track in tracks if not dirs[track].is_dir()]
   if missing:
     home.mkdir(parents=True, exist_ok=True)
-    counts = _count_windows(source, held, missing)
-    _check_disk(home, counts, _window_bytes(feature_set), progress)
+    if index is None:
+      each = int(source.simulate.minutes * 60 / recordings.WINDOW_S)
+      counts = {track: each * len(held.subjects[track]) for track in missing}
+    else:
+      counts = build.count_windows(index, missing)
+    build.check_disk(
+      home,
+      counts,
+      build.window_bytes(feature_set),
+      simulated=index is None,
+      progress=progress,
+    )
   for number, track in enumerate(missing, 1):
     # A second process waits here, then finds the track made.
     with staging.locked(home / f".{track}.lock"):
       if dirs[track].is_dir():
         continue
-      raw_dir = data_dir / "raw" / name / track
-      if dataset == SIMULATED:
+      raw_dir = Path(str(source.ampl_dir))
+      if index is None:
+        raw_dir = raw_home / track
         _make_raw(source, raw_dir, track, progress)
-      _build(
+      build.build_track(
         track,
-        raw_dir if dataset == SIMULATED else Path(str(ampl_dir)),
+        raw_dir,
         dirs[track],
-        config=dataset.removeprefix("ampl/"),
-        fields={"fingerprint": fingerprint, "source": content},
+        config=config,
+        fields={
+          "fingerprint": fingerprint,
+          "simulated": simulated,
+          "source": content,
+        },
         feature_set=feature_set,
         pose_resample=pose_resample,
         bar=tqdm.tqdm(
@@ -205,11 +221,57 @@ def prepare(
           mininterval=0.5 if sys.stderr.isatty() else 10.0,
         ),
       )
-      if dataset == SIMULATED:
+      if index is None:
         # The seed makes it again; it is eight times the prepared windows.
         shutil.rmtree(raw_dir, ignore_errors=True)
-  simulated = bool(manifest_lib.read(dirs[tracks[0]]).fields["simulated"])
   return Prepared(dirs, fingerprint, simulated)
+
+
+def _scan(source: Source) -> raw_layout.RawIndex | None:
+  """The raw folder's index; None when recordings are simulated."""
+  if source.dataset != RAW:
+    return None
+  return raw_layout.scan_raw(str(source.ampl_dir))
+
+
+def _holdings(
+  source: Source, index: raw_layout.RawIndex | None
+) -> settings.Holdings:
+  if index is not None:
+    return index.holdings()
+  from bgm2pose_jax.simulate import casting
+
+  return casting.holdings(_plan(source, ()))
+
+
+def _usable_tracks(held: settings.Holdings) -> list[str]:
+  """Tracks with a recording of somebody who is not excluded."""
+  return [
+    track
+    for track in held.genres
+    if {*held.subjects.get(track, ()), *held.without_pose.get(track, ())}
+    - set(held.excluded)
+  ]
+
+
+def _content(
+  source: Source,
+  index: raw_layout.RawIndex | None,
+  feature_set: str,
+  pose_resample: str,
+) -> dict[str, Any]:
+  """What, if changed, makes other windows; tracks may be added."""
+  return {
+    "format": _FORMAT,
+    "feature_set": feature_set,
+    "pose_resample": pose_resample,
+    **_identity(source, index),
+  }
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+  text = json.dumps(content, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plan(source: Source, tracks: Sequence[str]) -> Any:
@@ -226,10 +288,10 @@ def _plan(source: Source, tracks: Sequence[str]) -> Any:
   )
 
 
-def _identity(source: Source) -> dict[str, Any]:
-  """What, if changed, makes other windows; tracks may be added."""
-  if source.dataset == RAW:
-    index = raw_layout.scan_raw(str(source.ampl_dir))
+def _identity(
+  source: Source, index: raw_layout.RawIndex | None
+) -> dict[str, Any]:
+  if index is not None:
     return {"raw": raw_layout.source_fingerprint(index)}
   from bgm2pose_jax.simulate import casting
 
@@ -252,90 +314,6 @@ def _make_raw(source: Source, out: Path, track: str, progress: bool) -> None:
   raw_folder.make_raw(out, _plan(source, (track,)), progress=progress)
 
 
-def _count_windows(
-  source: Source, held: settings.Holdings, tracks: Sequence[str]
-) -> dict[str, int]:
-  """Windows of each track; every file of a raw folder is looked at first."""
-  if source.dataset == RAW:
-    index = raw_layout.scan_raw(str(source.ampl_dir))
-    return {
-      track: sum(recordings.check_files(r) for r in index.of_track(track))
-      for track in tracks
-    }
-  each = int(source.simulate.minutes * 60 / recordings.WINDOW_S)
-  return {track: each * len(held.subjects[track]) for track in tracks}
-
-
-def _window_bytes(feature_set: str) -> int:
-  from bgm2pose_jax import features
-
-  spec = features.get_feature_set(feature_set).spec
-  cells = spec.bands * len(spec.channels) + 63
-  return 4 * spec.window_frames * cells + _TEXT_BYTES
-
-
-def _check_disk(
-  home: Path, counts: Mapping[str, int], window_bytes: int, progress: bool
-) -> None:
-  total = sum(counts.values()) * window_bytes
-  largest = max(counts.values()) * window_bytes
-  needed = total + (largest if largest > _BUFFER_BYTES else 0)
-  free = shutil.disk_usage(home).free
-  text = (
-    f"{len(counts)} tracks, {sum(counts.values())} windows, "
-    f"{total / 1e9:.2f} GB to keep, {needed / 1e9:.2f} GB while building, "
-    f"{free / 1e9:.1f} GB free in {home}"
-  )
-  if needed > free:
-    raise InputError(home, text, "free some room, or choose another --data_dir")
-  if progress:
-    print(text, file=sys.stderr)
-
-
-def _build(
-  track: str,
-  raw_dir: Path,
-  folder: Path,
-  *,
-  config: str,
-  fields: Mapping[str, Any],
-  feature_set: str,
-  pose_resample: str,
-  bar: tqdm.tqdm,
-) -> None:
-  """Makes one prepared track from a raw folder, whole or not at all."""
-  # TFDS takes half a second to import, and training needs none of it.
-  import tensorflow_datasets as tfds
-
-  # Installed from the top-level folder `datasets`, where pyright looks not.
-  from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
-    ampl_dataset_builder,
-  )
-
-  tfds.disable_progress_bar()  # ours counts windows
-  with bar, staging.staged(folder) as stage:
-    builder = ampl_dataset_builder.Builder(
-      config=config,
-      data_dir=str(stage),
-      raw_dir=str(raw_dir),
-      track=track,
-      feature_set=feature_set,
-      pose_resample=pose_resample,
-      on_windows=bar.update,
-    )
-    # It prints that it downloads, which it does not.
-    with contextlib.redirect_stdout(io.StringIO()):
-      builder.download_and_prepare(file_format="array_record")
-    shutil.rmtree(stage / "downloads", ignore_errors=True)
-    content = {
-      **fields,
-      "track": track,
-      "simulated": raw_layout.scan_raw(raw_dir).simulated,
-      "spec": ampl_dataset_builder.feature_spec(feature_set).to_dict(),
-    }
-    manifest_lib.write(stage, content)
-
-
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
   defaults = config_lib.SimulateConfig()
@@ -354,28 +332,30 @@ def run() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]}")
   values = flags.FLAGS
   logging.set_verbosity(logging.INFO)
   try:
+    if len(argv) > 1:
+      raise InputError(argv[1], "is no flag", "see --help")
     prepared = prepare(
-      values.dataset,
+      Source(
+        values.dataset,
+        values.ampl_dir,
+        config_lib.SimulateConfig(
+          subjects=values.subjects,
+          minutes=values.minutes,
+          seed=values.seed,
+          snr_db=values.snr_db,
+        ),
+        values.mocap_dir,
+        values.music_dir,
+      ),
       data_dir=values.data_dir,
-      ampl_dir=values.ampl_dir,
       tracks=values.tracks,
       feature_set=values.feature_set,
-      simulate=config_lib.SimulateConfig(
-        subjects=values.subjects,
-        minutes=values.minutes,
-        seed=values.seed,
-        snr_db=values.snr_db,
-      ),
-      mocap_dir=values.mocap_dir,
-      music_dir=values.music_dir,
     )
   except InputError as error:
-    print(error, file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
   for track, folder in prepared.dirs.items():
     count = manifest_lib.read(folder).count

@@ -35,8 +35,9 @@ SIMULATED_FILE = "simulated.json"
 SKIPPED_TRACKS = ("techno",)
 UNKNOWN_GENRE = "unknown"
 
+# A track's token becomes a folder's name: no hidden one, no `..`.
 _NAME = re.compile(
-  r"subject_(?P<subject>[^_]+)_(?P<track>.+?)(?P<bare>_wo_mocap\d*)?"
+  r"subject_(?P<subject>[^_]+)_(?P<track>[^.\s].*?)(?P<bare>_wo_mocap\d*)?"
 )
 _CUT = "_cut.wav"
 _MUSIC = re.compile(r"(?P<track>.+)_input\.(?P<kind>wav|mp3|flac|ogg)", re.I)
@@ -100,14 +101,19 @@ class RawIndex:
     """{track: subjects recorded without poses}."""
     return self._subjects(with_pose=False)
 
+  @property
+  def excluded(self) -> tuple[str, ...]:
+    """Subjects that are never used: 1 and 3 of real AMPL."""
+    ampl = not self.simulated and set(self.genres) <= set(settings.AMPL_GENRES)
+    return settings.AMPL_EXCLUDED_SUBJECTS if ampl else ()
+
   def holdings(self) -> settings.Holdings:
     """Returns what `settings.resolve` needs; real AMPL leaves out 1 and 3."""
-    ampl = not self.simulated and set(self.genres) <= set(settings.AMPL_GENRES)
     return settings.Holdings(
       genres=self.genres,
       subjects=self.subjects_by_track,
       without_pose=self.without_pose,
-      excluded=settings.AMPL_EXCLUDED_SUBJECTS if ampl else (),
+      excluded=self.excluded,
     )
 
   def of_track(
@@ -141,6 +147,29 @@ class RawIndex:
         f"choose one of {', '.join(having)}",
       )
     return chosen
+
+  def to_build(self, track: str) -> tuple[RawRecording, ...]:
+    """Returns a track's recordings without those of excluded subjects.
+
+    Args:
+      track: its token.
+
+    Raises:
+      InputError: unknown track, or nobody else recorded it.
+    """
+    excluded = self.excluded
+    kept = tuple(r for r in self.of_track(track) if r.subject not in excluded)
+    if not kept:
+      raise InputError(
+        f"{self.root}, track {track}",
+        f"has recordings of excluded subjects alone ({', '.join(excluded)})",
+        "choose another track",
+      )
+    return kept
+
+  def left_out(self, track: str) -> tuple[RawRecording, ...]:
+    """Returns a track's recordings of excluded subjects."""
+    return tuple(r for r in self.of_track(track) if r.subject in self.excluded)
 
   def _subjects(self, with_pose: bool) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = {}

@@ -58,9 +58,11 @@ def split_rows(
     table.subject, table.subjects, split.test_subjects
   )
   if split.setting == "plain_clothes":
-    # Such windows are never valid for training; an annotation must cover them.
-    annotated = np.array([name != "" for name in table.labels])[table.label]
-    in_test = of_test & annotated & ~table.has_pose
+    # Recordings without motion capture, not captured ones that lost track.
+    captured = np.isin(
+      table.recording, np.unique(table.recording[table.has_pose])
+    )
+    in_test = of_test & table.valid & ~captured
   else:
     in_test = of_test & usable
   if split.fold_by == "clip":

@@ -78,28 +78,6 @@ def max_pool(x: Array, axis: int, size: int) -> Array:
   return out
 
 
-class Dense(nnx.Module):
-  """Affine map of the last axis."""
-
-  def __init__(
-    self,
-    inputs: int,
-    outputs: int,
-    *,
-    rngs: nnx.Rngs,
-    dtype: DTypeLike = jnp.float32,
-  ):
-    bound = 1 / math.sqrt(inputs)
-    self.kernel = uniform_param(rngs, (inputs, outputs), bound)
-    self.bias = uniform_param(rngs, (outputs,), bound)
-    self.dtype = dtype
-
-  def __call__(self, x: Array) -> Array:
-    """Maps [..., inputs] to [..., outputs]."""
-    kernel = self.kernel[...].astype(self.dtype)
-    return x.astype(self.dtype) @ kernel + self.bias[...].astype(self.dtype)
-
-
 class Conv(nnx.Module):
   """Convolution over one or two axes, stride 1, output as long as the input.
 

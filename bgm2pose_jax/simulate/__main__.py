@@ -21,36 +21,59 @@ from bgm2pose_jax.simulate import raw_folder
 from bgm2pose_jax.simulate.scene import Scene
 
 
-def _define_flags() -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
   plan = raw_folder.RawPlan()
-  flags.DEFINE_string("out", None, "folder to write (required)")
+  flags.DEFINE_string(
+    "out", None, "folder to write (required)", flag_values=values
+  )
   flags.DEFINE_string(
     "mocap_dir",
     None,
     "folder of BVH, OptiTrack or AMPL motion; default: procedural motion",
+    flag_values=values,
   )
   flags.DEFINE_string(
-    "music_dir", None, "folder of audio files; default: procedural music"
+    "music_dir",
+    None,
+    "folder of audio files; default: procedural music",
+    flag_values=values,
   )
   flags.DEFINE_list(
     "subjects",
     [],
     f"number of procedural people (default {plan.subjects}), or names; with"
     " --mocap_dir names of captured people (default: all)",
+    flag_values=values,
   )
-  flags.DEFINE_list("tracks", [], "tracks to record; default: all")
-  flags.DEFINE_float("minutes", plan.minutes, "length of each recording")
-  flags.DEFINE_integer("seed", plan.seed, "of people, order, music and noise")
+  flags.DEFINE_list(
+    "tracks", [], "tracks to record; default: all", flag_values=values
+  )
+  flags.DEFINE_float(
+    "minutes", plan.minutes, "length of each recording", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "seed", plan.seed, "of people, order, music and noise", flag_values=values
+  )
   flags.DEFINE_string(
-    "snr_db", str(plan.snr_db), "recording over noise in dB, or none"
+    "snr_db",
+    None,
+    "recording over noise in dB, or none; default: the scene's, or"
+    f" {plan.snr_db:g} without --scene",
+    flag_values=values,
   )
   flags.DEFINE_string(
     "scene",
     None,
     "JSON file with fields of the scene (room_m, mic_m, speakers_m, ...)",
+    flag_values=values,
   )
   flags.DEFINE_enum(
-    "yaw", plan.yaw, ["front", "keep", "random"], "heading of captured people"
+    "yaw",
+    plan.yaw,
+    ["front", "keep", "random"],
+    "heading of captured people",
+    flag_values=values,
   )
 
 
@@ -94,37 +117,48 @@ def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
       people = (values.subjects[0],)
   elif values.subjects:
     people = tuple(values.subjects)
-  try:
-    snr_db = None if values.snr_db.lower() == "none" else float(values.snr_db)
-  except ValueError:
-    raise InputError(
-      "--snr_db", f"{values.snr_db!r}", "give a number of decibels or none"
-    ) from None
+  scene = read_scene(values.scene)
   return raw_folder.RawPlan(
     subjects=people,
     tracks=tuple(values.tracks),
     minutes=values.minutes,
     seed=values.seed,
-    snr_db=snr_db,
-    scene=read_scene(values.scene),
+    snr_db=_read_snr(values, scene),
+    scene=scene,
     mocap_dir=values.mocap_dir,
     music_dir=values.music_dir,
     yaw=values.yaw,
   )
 
 
+def _read_snr(values: flags.FlagValues, scene: Scene) -> float | None:
+  """The level asked for, else that of the scene file, else the plan's."""
+  if values.snr_db is None:
+    if values.scene is None:
+      return raw_folder.RawPlan().snr_db
+    return None if scene.noise == "none" else scene.snr_db
+  if values.snr_db.lower() == "none":
+    return None
+  try:
+    return float(values.snr_db)
+  except ValueError:
+    raise InputError(
+      "--snr_db", f"{values.snr_db!r}", "give a number of decibels or none"
+    ) from None
+
+
 def main(argv: Sequence[str]) -> None:
   """Makes the folder; one line and exit status 2 on unusable input."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]}")
   logging.set_verbosity(logging.INFO)
   values = flags.FLAGS
   try:
+    if len(argv) > 1:
+      raise InputError(argv[1], "is no flag", "see --help")
     if not values.out:
       raise InputError("--out", "is missing", "name a folder to write")
     report = raw_folder.make_raw(values.out, read_plan(values))
   except InputError as error:
-    print(error, file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
   print(
     f"{values.out}: {len(report.made)} recordings made,"
@@ -134,5 +168,5 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  _define_flags()
+  define_flags(flags.FLAGS)
   app.run(main)

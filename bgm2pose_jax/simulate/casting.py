@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -185,18 +186,33 @@ def track_music(plan: RawPlan, found: Cast, track: str) -> np.ndarray:
 def folder_digest(folder: str | Path) -> str:
   """SHA-256 over names and contents of a folder's files (hidden ones aside).
 
+  Contents are read again only when a file's size or time of change differs
+  from the last call's.
+
   Raises:
     InputError: no such folder.
   """
   root = Path(folder)
   if not root.is_dir():
     raise InputError(root, "no such folder", "check the path")
-  digest = hashlib.sha256()
+  state = []
   for path in sorted(root.rglob("*")):
     if path.is_file() and not path.name.startswith("."):
-      digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-      with path.open("rb") as file:
-        digest.update(hashlib.file_digest(file, "sha256").digest())
+      stat = path.stat()
+      state.append((path, stat.st_size, stat.st_mtime_ns))
+  return _content_digest(root, tuple(state))
+
+
+@functools.lru_cache(maxsize=8)
+def _content_digest(
+  root: Path, state: tuple[tuple[Path, int, int], ...]
+) -> str:
+  digest = hashlib.sha256()
+  for path, _, _ in state:
+    # Names are bytes to the file system; they need not be UTF-8.
+    digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
+    with path.open("rb") as file:
+      digest.update(hashlib.file_digest(file, "sha256").digest())
   return digest.hexdigest()
 
 

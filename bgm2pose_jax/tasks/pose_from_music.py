@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from bgm2pose_jax import losses, optim, train_state
+from bgm2pose_jax import losses, metrics, optim, train_state
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.features import normalisation
@@ -30,16 +30,12 @@ class PoseFromMusic:
   """Pose regression from windows of features, with InfoNCE in training.
 
   Attributes:
-    name: of the task.
     fields: columns of the dataset that a batch needs.
     best_metric: validation figure whose lowest value is "best".
-    skeleton: name of the skeleton that predictions use.
   """
 
-  name = "pose_from_music"
   fields = ("features", "pose", "track")
   best_metric = "validation_rmse"
-  skeleton = "ampl21"
 
   def __init__(self, config: Config, spec: FeatureSpec, num_tracks: int):
     """Builds the network's structure (no parameters yet).
@@ -163,12 +159,12 @@ class PoseFromMusic:
     terms, out, new_model_state = aux
     grads = jax.lax.pmean(grads, mesh_lib.DATA_AXIS)
     new_model_state = _replicated(new_model_state)
-    metrics = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
-    metrics |= self._term_norms(out, target)
-    metrics = jax.lax.pmean(metrics, mesh_lib.DATA_AXIS)
-    metrics["gradient_norm"] = optax.tree.norm(grads)
-    finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(
-      metrics["gradient_norm"]
+    figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
+    figures |= self._term_norms(out, target)
+    figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
+    figures["gradient_norm"] = optax.tree.norm(grads)
+    finite = jnp.isfinite(figures["loss"]) & jnp.isfinite(
+      figures["gradient_norm"]
     )
     updates, opt_state = self._transformation.update(
       grads, state.opt_state, state.params
@@ -177,9 +173,10 @@ class PoseFromMusic:
     new_params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
 
     def keep(new, old):
+      # A poisoned update must leave no trace but the counters.
       return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
 
-    metrics["parameter_norm"] = optax.tree.norm(new_params)
+    figures["parameter_norm"] = optax.tree.norm(new_params)
     state = state.replace(
       step=state.step + 1,
       skipped=state.skipped + jnp.where(finite, 0, 1),
@@ -187,14 +184,41 @@ class PoseFromMusic:
       model_state=keep(new_model_state, state.model_state),
       opt_state=keep(opt_state, state.opt_state),
     )
-    return state, metrics
+    return state, figures
 
   def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
-    """Poses [b, t, joint, 3] of this device's rows, float32."""
+    """Predicts this device's rows.
+
+    Args:
+      state: with the weights to use; its running statistics are used.
+      batch: features [b, t, f, c] and track [b].
+
+    Returns:
+      float32 [b, t, joint, 3], normalised poses.
+    """
     audio, music = self._inputs(state.statistics, batch)
     model = nnx.merge(self._eval_def, state.params, state.model_state)
     pose = model(audio, music).pose.astype(jnp.float32)
     return pose + state.statistics["pose_mean"]
+
+  def validation_figures(
+    self, predicted: np.ndarray, table: Any, rows: np.ndarray
+  ) -> dict[str, float]:
+    """Figures of the validation line.
+
+    Args:
+      predicted: poses [len(rows), t, joint, 3].
+      table: column `pose`.
+      rows: of the table.
+
+    Returns:
+      `validation_rmse`, `validation_mae` and `validation_pckh50`.
+    """
+    found = metrics.pose_metrics(predicted, table.pose[rows])
+    return {
+      f"validation_{name}": float(found[name])
+      for name in ("rmse", "mae", "pckh50")
+    }
 
   def _inputs(self, statistics, batch):
     return normalisation.apply_stats(

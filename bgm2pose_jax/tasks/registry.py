@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from bgm2pose_jax.config import Config
-from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.models import registry as models
 from bgm2pose_jax.tasks.pose_from_music import PoseFromMusic
 
+# A model is used by one task; adding a system adds a line.
 TASK_OF_MODEL = {"bgm2pose": PoseFromMusic}
+
+
+def check(config: Config) -> None:
+  """Refuses an unknown model or network field before any work is done.
+
+  Args:
+    config: of the run.
+
+  Raises:
+    InputError: naming the flag or field.
+  """
+  models.make_config(config.model, config.network)
 
 
 def make_task(
@@ -21,12 +34,7 @@ def make_task(
     num_tracks: tracks of the dataset.
 
   Raises:
-    InputError: for an unknown model.
+    InputError: as `check`.
   """
-  if config.model not in TASK_OF_MODEL:
-    raise InputError(
-      f"--model={config.model}",
-      "unknown model",
-      f"choose one of {', '.join(TASK_OF_MODEL)}",
-    )
+  check(config)
   return TASK_OF_MODEL[config.model](config, spec, num_tracks)

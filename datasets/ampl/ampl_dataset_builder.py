@@ -107,7 +107,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self, raw_dir: str, track: str
   ) -> Iterator[tuple[int, dict[str, Any]]]:
     index = raw_layout.scan_raw(raw_dir)
-    sources = index.of_track(track)
+    sources = index.to_build(track)
     extract = _block_extractor(self._feature_set)
     key = 0
     sound = index.root / raw_layout.SOUND

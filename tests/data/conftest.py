@@ -25,7 +25,9 @@ def corpus(tmp_path_factory) -> Corpus:
   root = tmp_path_factory.mktemp("corpus")
   raw = raw_fixture.make_raw_folder(root / "raw", tracks=("arnor", "jazz"))
   prepared = prepare.prepare(
-    "ampl/raw", data_dir=root / "cache", ampl_dir=str(raw), progress=False
+    prepare.Source("ampl/raw", str(raw)),
+    data_dir=root / "cache",
+    progress=False,
   )
   table = source.load(prepared)
   return Corpus(raw, root / "cache", prepared, table)

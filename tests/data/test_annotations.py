@@ -61,6 +61,9 @@ def test_reads_labels_with_spaces_and_tabs(tmp_path):
     ("0.0 1.0 a\nx 2 b\n", "line 2: starts with no times"),
     ("2.0 1.0 a\n", r"ends \(1.0 s\) before 2.0 s"),
     ("0.0 nan a\n", "no number"),
+    ("0.0 1e308 a\n", "line 1: has a time beyond 1000000 s"),
+    ("-1e308 0.0 a\n", "line 1: has a time beyond 1000000 s"),
+    ("0 1 a\n" * 100_001, "has more than 100000 lines"),
     ("\n", "holds no annotation"),
   ],
 )

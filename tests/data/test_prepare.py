@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import types
 
 import librosa
 import numpy as np
@@ -18,7 +20,7 @@ import soundfile
 
 from bgm2pose_jax import features, skeleton
 from bgm2pose_jax.config import SimulateConfig
-from bgm2pose_jax.data import manifest, prepare, raw_layout, source
+from bgm2pose_jax.data import build, manifest, prepare, raw_layout, source
 from bgm2pose_jax.errors import InputError
 
 
@@ -27,7 +29,8 @@ def one_track(tmp_path, **kwargs):
     tmp_path / "raw", subjects=("0",), seconds=1.8
   )
   settings = {"data_dir": tmp_path / "cache", "progress": False, **kwargs}
-  return raw, lambda: prepare.prepare("ampl/raw", ampl_dir=str(raw), **settings)
+  where = prepare.Source("ampl/raw", str(raw))
+  return raw, lambda: prepare.prepare(where, **settings)
 
 
 def test_every_window_is_there_in_sequence(corpus):
@@ -53,6 +56,8 @@ def test_every_window_is_there_in_sequence(corpus):
 def test_stored_arrays_are_those_of_the_files(corpus):
   index = raw_layout.scan_raw(corpus.raw)
   recording = index.of_track("jazz", "6")[0]
+  assert recording.music is not None
+  assert recording.poses is not None
   row = corpus.table.recordings.index(recording.name) * 8
   # librosa in float64 is the oracle, on window 5 of the files themselves.
   part = slice(5 * 28800, 6 * 28800)
@@ -86,9 +91,8 @@ def test_tracks_are_loaded_in_the_order_asked_for(corpus):
 def test_made_once_and_only_what_is_asked_for(tmp_path, corpus):
   before = {p: p.stat().st_mtime_ns for p in corpus.cache.rglob("*.json")}
   again = prepare.prepare(
-    "ampl/raw",
+    prepare.Source("ampl/raw", str(corpus.raw)),
     data_dir=corpus.cache,
-    ampl_dir=str(corpus.raw),
     tracks=["jazz"],
     progress=False,
   )
@@ -124,12 +128,14 @@ def test_unknown_tracks_datasets_and_full_disks_are_refused(
 ):
   with pytest.raises(InputError, match="unknown in ampl/raw; choose one of"):
     prepare.prepare(
-      "ampl/raw", data_dir=tmp_path, ampl_dir=str(corpus.raw), tracks=["polka"]
+      prepare.Source("ampl/raw", str(corpus.raw)),
+      data_dir=tmp_path,
+      tracks=["polka"],
     )
   with pytest.raises(InputError, match="choose ampl/simulated or ampl/raw"):
-    prepare.prepare("ampl/other", data_dir=tmp_path)
+    prepare.Source("ampl/other")
   with pytest.raises(InputError, match="--ampl_dir: is missing"):
-    prepare.prepare("ampl/raw", data_dir=tmp_path)
+    prepare.Source("ampl/raw")
   _, make = one_track(tmp_path)
   full = dataclasses.make_dataclass("Usage", ["free"])(1000)
   monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
@@ -145,6 +151,68 @@ def test_holdings_need_no_features(corpus):
   )
   assert set(made.genres.values()) == {"ambient", "jazz"}
   assert all(len(names) == 3 for names in made.subjects.values())
+
+
+def test_identify_says_what_prepare_will(tmp_path, corpus):
+  where = prepare.Source("ampl/raw", str(corpus.raw))
+  assert prepare.identify(where) == (corpus.prepared.fingerprint, False)
+  other, _ = prepare.identify(where, pose_resample="mean6")
+  assert other != corpus.prepared.fingerprint
+  plan = SimulateConfig(subjects=1, minutes=0.03)
+  first, simulated = prepare.identify(prepare.Source(simulate=plan))
+  assert simulated
+  plan = dataclasses.replace(plan, seed=1)
+  assert prepare.identify(prepare.Source(simulate=plan))[0] != first
+
+
+def test_excluded_subjects_are_neither_checked_nor_built(tmp_path):
+  raw, make = one_track(tmp_path)
+  broken = raw / "data" / "sound_cut" / "subject_3_arnor_cut.wav"
+  broken.write_bytes(b"no sound")
+  alone = raw / "data" / "sound_cut" / "subject_1_jazz_cut.wav"
+  alone.write_bytes(b"no sound")
+  prepared = make()
+  assert list(prepared.dirs) == ["arnor"]
+  assert source.load(prepared).subjects == ("0",)
+  with pytest.raises(InputError, match="excluded subjects alone"):
+    prepare.prepare(
+      prepare.Source("ampl/raw", str(raw)),
+      data_dir=tmp_path / "cache",
+      tracks=["jazz"],
+    )
+
+
+def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
+  where = prepare.Source(simulate=SimulateConfig(subjects=1, minutes=0.03))
+  fingerprint, _ = prepare.identify(where)
+  name = f"simulated-{fingerprint[:12]}"
+  # What a process leaves that was killed between its last two steps.
+  (tmp_path / "prepared" / name / "haze").mkdir(parents=True)
+  for track in ("haze", "swing"):
+    (tmp_path / "raw" / name / track / "data").mkdir(parents=True)
+  prepare.prepare(where, data_dir=tmp_path, tracks=["haze"], progress=False)
+  left = [path.name for path in (tmp_path / "raw" / name).iterdir()]
+  assert left == ["swing"]
+
+
+def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
+  # 1000 windows last 600 s: 390 MB of recordings beside 56 MB of windows.
+  each = build.window_bytes("logmel_intensity")
+  for free, simulated, fits in (
+    (300e6, False, True),
+    (300e6, True, False),
+    (500e6, True, True),
+  ):
+    usage = types.SimpleNamespace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path, u=usage: u)
+    if fits:
+      context = contextlib.nullcontext()
+    else:
+      context = pytest.raises(InputError, match="free some room")
+    with context:
+      build.check_disk(
+        tmp_path, {"a": 1000}, each, simulated=simulated, progress=False
+      )
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "missing", "extra"])
@@ -182,7 +250,8 @@ def test_shards_read_through_tfds_as_well(corpus):
   import tensorflow_datasets as tfds
 
   folder = corpus.prepared.dirs["arnor"] / "ampl" / "raw" / "1.0.0"
-  examples = tfds.builder_from_directory(str(folder)).as_data_source("windows")
+  builder = tfds.builder_from_directory(str(folder))
+  examples = builder.as_data_source("windows")  # pyright: ignore
   assert len(examples) == 24
   example = examples[10]
   assert example["recording"] == b"subject_6_arnor"
@@ -197,8 +266,8 @@ def test_killed_build_is_swept_and_made_again(tmp_path):
     from bgm2pose_jax.data import manifest, prepare
     # Everything is written but the manifest: the last moment before the end.
     manifest.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
-    prepare.prepare("ampl/raw", data_dir={str(tmp_path / "cache")!r},
-                    ampl_dir={str(raw)!r}, progress=False)
+    prepare.prepare(prepare.Source("ampl/raw", {str(raw)!r}),
+                    data_dir={str(tmp_path / "cache")!r}, progress=False)
   """)
   killed = subprocess.run([sys.executable, "-c", script], check=False)
   assert killed.returncode == -signal.SIGKILL
@@ -226,4 +295,5 @@ def test_command_prints_one_line_for_unusable_input(tmp_path):
   )
   assert result.returncode == 2
   assert result.stderr.count("\n") == 1
+  assert result.stderr.startswith("error: ")
   assert "none: is no folder; give the folder that holds" in result.stderr

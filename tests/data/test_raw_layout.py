@@ -58,6 +58,16 @@ def test_real_ampl_leaves_out_subjects_1_and_3(tmp_path):
   assert index.holdings().excluded == ()
 
 
+def test_recordings_of_excluded_subjects_are_left_out(tmp_path):
+  names = [f"subject_{s}_arnor_cut.wav" for s in (0, 1)]
+  root = touch(tmp_path, *names, "subject_3_jazz_wo_mocap_cut.wav")
+  index = raw_layout.scan_raw(root)
+  assert [r.name for r in index.to_build("arnor")] == ["subject_0_arnor"]
+  assert [r.name for r in index.left_out("arnor")] == ["subject_1_arnor"]
+  with pytest.raises(InputError, match="excluded subjects alone"):
+    index.to_build("jazz")
+
+
 def test_genres_of_other_tracks_come_from_the_folder(tmp_path):
   root = touch(tmp_path, "subject_a_my_song_cut.wav", "subject_a_x_cut.wav")
   listed = {"my_song": {"genre": "folk", "title": "My song"}}
@@ -87,6 +97,13 @@ def test_unknown_track_and_subject_without_track(tmp_path):
     (lambda root: root, "holds no data/sound_cut"),
     (lambda root: touch(root, "arnor_input.WAV"), "holds no subject_"),
     (lambda root: touch(root, "mine_cut.wav"), "its name does not follow"),
+    *(
+      (
+        lambda root, track=track: touch(root, f"subject_0_{track}_cut.wav"),
+        "its name does not follow",
+      )
+      for track in (".", "..", ".hidden", " x")
+    ),
   ],
 )
 def test_wrong_folders_are_named(tmp_path, make, found):

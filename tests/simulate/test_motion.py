@@ -137,7 +137,7 @@ def test_subjects_differ_in_size_and_manner():
 
 
 def test_pose_diversity_is_moderate(people):
-  """The mean pose of the others misses by about the prototype's 0.9 units."""
+  """The mean pose of the others misses by about 0.9 units."""
   poses = {
     name: skeleton.normalize_pose(done.positions_m[::12])
     for name, done in people.items()

@@ -11,9 +11,11 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from absl import flags
 
 from bgm2pose_jax import mocap, skeleton
 from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.simulate import __main__ as command
 from bgm2pose_jax.simulate import casting, raw_folder, recorder
 from bgm2pose_jax.simulate.scene import Scene
 
@@ -184,6 +186,27 @@ def test_command_line_names_the_problem_and_exits_with_2(tmp_path):
   )
   assert run.returncode == 2
   assert run.stdout == ""
+  assert run.stderr.startswith("error: ")
   assert "polka" in run.stderr
   assert "Traceback" not in run.stderr
   assert len(run.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+  ("arguments", "noise", "snr_db"),
+  [
+    ((), "white", 40.0),
+    (("--scene",), "room", 25.0),
+    (("--scene", "--snr_db=33"), "room", 33.0),
+    (("--scene", "--snr_db=none"), "none", 25.0),
+  ],
+)
+def test_snr_of_a_scene_file_counts(tmp_path, arguments, noise, snr_db):
+  path = tmp_path / "scene.json"
+  path.write_text('{"noise": "room", "snr_db": 25.0}')
+  chosen = [a if a != "--scene" else f"--scene={path}" for a in arguments]
+  values = flags.FlagValues()
+  command.define_flags(values)
+  values(["simulate", *chosen])
+  scene = command.read_plan(values).noisy_scene()
+  assert (scene.noise, scene.snr_db) == (noise, snr_db)

@@ -1,0 +1,157 @@
+"""One prepared track from a raw folder: room for it, and the making.
+
+`prepare` decides what is missing; this is the only module that knows the TFDS
+builders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tqdm
+from absl import logging
+
+from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data import raw_layout, recordings, staging
+from bgm2pose_jax.errors import InputError
+
+# TFDS keeps this much in memory, then writes everything twice.
+_BUFFER_BYTES = 1 << 30
+_TEXT_BYTES = 400
+# Simulated raw data, a second of one recording: audio, poses.
+_RAW_BYTES_PER_S = 650_000
+
+
+def count_windows(
+  index: raw_layout.RawIndex, tracks: Sequence[str]
+) -> dict[str, int]:
+  """Counts the windows of tracks; every file is looked at first.
+
+  Args:
+    index: of the raw folder.
+    tracks: track tokens.
+
+  Returns:
+    {track: windows that its audio holds}.
+
+  Raises:
+    InputError: a recording that cannot be used, or a track without any.
+  """
+  skipped = [r.name for track in tracks for r in index.left_out(track)]
+  if skipped:
+    logging.info("never used, skipped: %s", ", ".join(skipped))
+  return {
+    track: sum(recordings.check_files(r) for r in index.to_build(track))
+    for track in tracks
+  }
+
+
+def window_bytes(feature_set: str) -> int:
+  """Returns what one stored window takes on disk."""
+  from bgm2pose_jax import features
+
+  spec = features.get_feature_set(feature_set).spec
+  cells = spec.bands * len(spec.channels) + 63
+  return 4 * spec.window_frames * cells + _TEXT_BYTES
+
+
+def check_disk(
+  home: Path,
+  counts: Mapping[str, int],
+  bytes_each: int,
+  *,
+  simulated: bool,
+  progress: bool,
+) -> None:
+  """Checks that there is room for tracks while they are built.
+
+  Args:
+    home: existing folder they go to.
+    counts: {track: windows}.
+    bytes_each: of one window, see `window_bytes`.
+    simulated: recordings are made first, a track at a time, on the same disk.
+    progress: say on stderr what it comes to.
+
+  Raises:
+    InputError: too little room.
+  """
+  most = max(counts.values())
+  total = sum(counts.values()) * bytes_each
+  needed = total
+  if most * bytes_each > _BUFFER_BYTES:
+    needed += most * bytes_each
+  if simulated:
+    needed += round(most * recordings.WINDOW_S * _RAW_BYTES_PER_S)
+  free = shutil.disk_usage(home).free
+  text = (
+    f"{len(counts)} tracks, {sum(counts.values())} windows, "
+    f"{total / 1e9:.2f} GB to keep, {needed / 1e9:.2f} GB while building, "
+    f"{free / 1e9:.1f} GB free in {home}"
+  )
+  if needed > free:
+    raise InputError(home, text, "free some room, or choose another --data_dir")
+  if progress:
+    print(text, file=sys.stderr)
+
+
+def build_track(
+  track: str,
+  raw_dir: Path,
+  folder: Path,
+  *,
+  config: str,
+  fields: Mapping[str, Any],
+  feature_set: str,
+  pose_resample: str,
+  bar: tqdm.tqdm,
+) -> None:
+  """Makes one prepared track from a raw folder, whole or not at all.
+
+  Args:
+    track: its token.
+    raw_dir: raw folder, see `raw_layout`.
+    folder: where the track goes; must not exist.
+    config: name of the builder's configuration, `raw` or `simulated`.
+    fields: what the manifest says besides track and feature specification.
+    feature_set: name in `bgm2pose_jax.features`.
+    pose_resample: see `skeleton.resample_windows`.
+    bar: counts windows; closed at the end.
+
+  Raises:
+    InputError: a recording that cannot be used.
+  """
+  # TFDS takes half a second to import, and training needs none of it.
+  import tensorflow_datasets as tfds
+
+  # Installed from the top-level folder `datasets`, where pyright looks not.
+  from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
+    ampl_dataset_builder,
+  )
+
+  tfds.disable_progress_bar()  # ours counts windows
+  with bar, staging.staged(folder) as stage:
+    builder = ampl_dataset_builder.Builder(
+      config=config,
+      data_dir=str(stage),
+      raw_dir=str(raw_dir),
+      track=track,
+      feature_set=feature_set,
+      pose_resample=pose_resample,
+      on_windows=bar.update,
+    )
+    # It prints that it downloads, which it does not.
+    with contextlib.redirect_stdout(io.StringIO()):
+      builder.download_and_prepare(file_format="array_record")
+    shutil.rmtree(stage / "downloads", ignore_errors=True)
+    content = {
+      **fields,
+      "track": track,
+      "spec": ampl_dataset_builder.feature_spec(feature_set).to_dict(),
+    }
+    manifest_lib.write(stage, content)
