@@ -295,10 +295,10 @@ def _identity(
     return {"raw": raw_layout.source_fingerprint(index)}
   from bgm2pose_jax.simulate import casting
 
-  folders = {"mocap": source.mocap_dir, "music": source.music_dir}
+  mocap, music = source.mocap_dir, source.music_dir
   digests = {
-    name: None if folder is None else casting.folder_digest(folder)
-    for name, folder in folders.items()
+    "mocap": None if mocap is None else casting.motion_digest(mocap),
+    "music": None if music is None else casting.folder_digest(music),
   }
   scene = _plan(source, ()).noisy_scene().to_dict()
   simulate = dataclasses.asdict(source.simulate)

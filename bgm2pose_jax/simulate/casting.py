@@ -19,7 +19,7 @@ import numpy as np
 
 from bgm2pose_jax import mocap, settings
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.simulate import motion, music, sessions
+from bgm2pose_jax.simulate import motion, music, retarget, sessions
 from bgm2pose_jax.simulate.scene import Scene
 
 # AMPL's poses; the raw layout knows no other rate.
@@ -183,6 +183,16 @@ def track_music(plan: RawPlan, found: Cast, track: str) -> np.ndarray:
   return music.load_music(path, plan.duration_s, rate_hz)
 
 
+def motion_digest(folder: str | Path) -> str:
+  """Digest of captured motion and of how it is retargeted.
+
+  Raises:
+    InputError: no such folder.
+  """
+  text = f"{folder_digest(folder)} {retarget.SPINE_OF_STATURE:.6f}"
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
 def folder_digest(folder: str | Path) -> str:
   """SHA-256 over names and contents of a folder's files (hidden ones aside).
 
@@ -237,6 +247,10 @@ def _clips(mocap_dir: str, _digest: str) -> dict[str, tuple[mocap.Clip, ...]]:
         " names",
         "rename one of them",
       )
-    people.setdefault(token, []).append(clip)
+    # One unit for everybody, whatever figure they were captured on.
+    moved = retarget.place_spine(clip.positions_m, clip.height_m)
+    people.setdefault(token, []).append(
+      dataclasses.replace(clip, positions_m=moved)
+    )
   order = sorted(people, key=settings.natural_key)
   return {name: tuple(people[name]) for name in order}

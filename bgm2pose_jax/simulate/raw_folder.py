@@ -134,7 +134,7 @@ def _identity(plan: RawPlan, found: casting.Cast) -> dict[str, Any]:
   """What two calls into one folder must share; tracks may be added."""
   digest = None
   if plan.mocap_dir is not None:
-    digest = casting.folder_digest(plan.mocap_dir)
+    digest = casting.motion_digest(plan.mocap_dir)
   return {
     "subjects": list(found.subjects),
     "minutes": plan.minutes,
