@@ -151,14 +151,14 @@ def parse(value: Any, hint: Any, key: str) -> Any:
   if isinstance(value, str) and is_json:
     with contextlib.suppress(json.JSONDecodeError):
       value = json.loads(value)
-  if isinstance(value, bool) and bool not in options:
-    pass  # a bool is an int to Python, never to a user
-  elif isinstance(value, options):
-    return value
-  elif isinstance(value, int) and float in options:
-    return float(value)
-  elif isinstance(value, list) and tuple in options:
-    return tuple(value)
+  # A bool is an int to Python, never to a user.
+  if not isinstance(value, bool) or bool in options:
+    if isinstance(value, options):
+      return value
+    if isinstance(value, int) and float in options:
+      return float(value)
+    if isinstance(value, list) and tuple in options:
+      return tuple(value)
   names = " or ".join(
     "null" if t is type(None) else getattr(t, "__name__", str(t))
     for t in options
