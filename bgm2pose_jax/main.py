@@ -36,7 +36,10 @@ _TEST_TRACK = flags.DEFINE_string(
   "test_track", None, "track to test on (default: the setting's first)"
 )
 _TEST_SUBJECT = flags.DEFINE_string(
-  "test_subject", None, "subject to test on; overrides --fold"
+  "test_subject",
+  None,
+  "subject to test on; overrides --fold. For AMPL the files' own id (raw id), "
+  "or paper:<n> for the paper's",
 )
 _FOLD = flags.DEFINE_integer(
   "fold",
@@ -154,14 +157,7 @@ def _dataset() -> str:
       "given together with --mocap_dir or --music_dir",
       "recordings are either read or simulated: drop one",
     )
-  found = find.find_dataset(_AMPL_DIR.value)
-  if _DATASET.value not in (None, found):
-    raise InputError(
-      f"--ampl_dir={_AMPL_DIR.value}",
-      f"holds {found}, not {_DATASET.value}",
-      "drop --dataset or give another folder",
-    )
-  return found
+  return find.find_dataset(_AMPL_DIR.value, _DATASET.value)
 
 
 def _absolute(path: str | None) -> str | None:

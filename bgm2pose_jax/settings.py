@@ -39,6 +39,19 @@ AMPL_TEST_TRACKS = {
 # Raw subject ids the official code never uses: 3 has broken motion capture, 1
 # is left out of training and testing alike.
 AMPL_EXCLUDED_SUBJECTS = ("1", "3")
+# The files count people otherwise than the paper does (table in the authors'
+# README); 3 is in the paper under no number.
+AMPL_PAPER_SUBJECTS = {
+  "paper:1": "0",
+  "paper:2": "6",
+  "paper:3": "7",
+  "paper:4": "8",
+  "paper:5": "9",
+  "paper:6": "2",
+  "paper:7": "4",
+  "paper:8": "5",
+  "paper:9": "1",
+}
 # Groups of clips when folds are made of clips instead of people.
 CLIP_FOLDS = 5
 
@@ -52,6 +65,7 @@ class Holdings:
     subjects: {track: subjects with poses}.
     without_pose: {track: subjects recorded without poses}.
     excluded: subjects that neither train nor test.
+    aliases: {other name: subject}.
   """
 
   genres: Mapping[str, str]
@@ -60,6 +74,12 @@ class Holdings:
     default_factory=dict
   )
   excluded: Sequence[str] = ()
+  aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+  def named(self, subjects: Sequence[str]) -> str:
+    """Lists subjects with their other names, for messages."""
+    others = {subject: f" ({name})" for name, subject in self.aliases.items()}
+    return ", ".join(s + others.get(s, "") for s in subjects)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +165,7 @@ def resolve(
     setting: `single`, `cross_music`, `cross_genre` or `plain_clothes`.
     holdings: what the dataset has.
     test_track: null takes the setting's first.
-    test_subject: null takes `fold`.
+    test_subject: or one of its aliases; null takes `fold`.
     fold: position in the fold order.
     fold_by: `subject` or `clip`.
 
@@ -177,6 +197,9 @@ def resolve(
     kept = {n for n in names if n not in holdings.excluded}
     return sorted(kept, key=natural_key)
 
+  asked = test_subject
+  if test_subject is not None:
+    test_subject = holdings.aliases.get(test_subject, test_subject)
   everyone = usable(
     [s for t in train_tracks for s in holdings.subjects.get(t, ())]
   )
@@ -186,14 +209,14 @@ def resolve(
       raise InputError(
         "--setting=plain_clothes",
         f"no recording of {test_track} without poses",
-        "add data/sound_cut/subject_<s>_<track>_wo_mocap_cut.wav",
+        "add a recording named subject_<s>_wo_mocap_<track>",
       )
     if test_subject is not None:
       if test_subject not in bare:
         raise InputError(
-          f"--test_subject={test_subject}",
+          f"--test_subject={asked}",
           f"has no recording of {test_track} without poses",
-          f"choose one of {', '.join(bare)}",
+          f"choose one of {holdings.named(bare)}",
         )
       bare = [test_subject]
     return Split(
@@ -210,7 +233,7 @@ def resolve(
   if fold_by == "clip":
     if test_subject is not None:
       raise InputError(
-        f"--test_subject={test_subject}",
+        f"--test_subject={asked}",
         "given together with --fold_by=clip",
         "drop one: clip folds test on everybody",
       )
@@ -226,9 +249,9 @@ def resolve(
   if test_subject is not None:
     if test_subject not in order:
       raise InputError(
-        f"--test_subject={test_subject}",
+        f"--test_subject={asked}",
         f"has no usable recording of {test_track}",
-        f"choose one of {', '.join(order) or 'none'}",
+        f"choose one of {holdings.named(order)}",
       )
     fold = order.index(test_subject)
   if not fold < len(order):

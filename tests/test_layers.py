@@ -15,7 +15,7 @@ LAYERS = (
   ("features", "losses", "metrics", "mesh", "mocap"),
   ("simulate", "models", "optim", "data", "train_state"),
   ("datasets", "configs"),
-  ("data.build", "data.prepare"),
+  ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
   ("tasks",),
   ("steps", "checkpoint", "workdir", "writer"),
   ("evaluate", "normal_equations"),

@@ -1,4 +1,4 @@
-"""One prepared track from a raw folder: room for it, and the making.
+"""One prepared track from a folder of AMPL: room for it, and the making.
 
 `prepare` decides what is missing; this is the only module that knows the TFDS
 builders.
@@ -10,15 +10,14 @@ import contextlib
 import io
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tqdm
-from absl import logging
 
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data import raw_layout, recordings, staging
+from bgm2pose_jax.data import recordings, staging
 from bgm2pose_jax.errors import InputError
 
 # TFDS keeps this much in memory, then writes everything twice.
@@ -26,30 +25,6 @@ _BUFFER_BYTES = 1 << 30
 _TEXT_BYTES = 400
 # Simulated raw data, a second of one recording: audio, poses.
 _RAW_BYTES_PER_S = 650_000
-
-
-def count_windows(
-  index: raw_layout.RawIndex, tracks: Sequence[str]
-) -> dict[str, int]:
-  """Counts the windows of tracks; every file is looked at first.
-
-  Args:
-    index: of the raw folder.
-    tracks: track tokens.
-
-  Returns:
-    {track: windows that its audio holds}.
-
-  Raises:
-    InputError: a recording that cannot be used, or a track without any.
-  """
-  skipped = [r.name for track in tracks for r in index.left_out(track)]
-  if skipped:
-    logging.info("never used, skipped: %s", ", ".join(skipped))
-  return {
-    track: sum(recordings.check_files(r) for r in index.to_build(track))
-    for track in tracks
-  }
 
 
 def window_bytes(feature_set: str) -> int:
@@ -66,7 +41,7 @@ def check_disk(
   counts: Mapping[str, int],
   bytes_each: int,
   *,
-  simulated: bool,
+  made_here: bool,
   progress: bool,
 ) -> None:
   """Checks that there is room for tracks while they are built.
@@ -75,7 +50,7 @@ def check_disk(
     home: existing folder they go to.
     counts: {track: windows}.
     bytes_each: of one window, see `window_bytes`.
-    simulated: recordings are made first, a track at a time, on the same disk.
+    made_here: recordings are made first, a track at a time, on the same disk.
     progress: say on stderr what it comes to.
 
   Raises:
@@ -86,7 +61,7 @@ def check_disk(
   needed = total
   if most * bytes_each > _BUFFER_BYTES:
     needed += most * bytes_each
-  if simulated:
+  if made_here:
     needed += round(most * recordings.WINDOW_S * _RAW_BYTES_PER_S)
   free = shutil.disk_usage(home).free
   text = (
@@ -102,7 +77,7 @@ def check_disk(
 
 def build_track(
   track: str,
-  raw_dir: Path,
+  source_dir: Path,
   folder: Path,
   *,
   config: str,
@@ -111,13 +86,14 @@ def build_track(
   pose_resample: str,
   bar: tqdm.tqdm,
 ) -> None:
-  """Makes one prepared track from a raw folder, whole or not at all.
+  """Makes one prepared track from a folder, whole or not at all.
 
   Args:
     track: its token.
-    raw_dir: raw folder, see `raw_layout`.
+    source_dir: in AMPL's raw layout; for `released` in the published one.
     folder: where the track goes; must not exist.
-    config: name of the builder's configuration, `raw` or `simulated`.
+    config: name of the builder's configuration: `raw`, `simulated` or
+      `released`.
     fields: what the manifest says besides track and feature specification.
     feature_set: name in `bgm2pose_jax.features`.
     pose_resample: see `skeleton.resample_windows`.
@@ -139,7 +115,7 @@ def build_track(
     builder = ampl_dataset_builder.Builder(
       config=config,
       data_dir=str(stage),
-      raw_dir=str(raw_dir),
+      source_dir=str(source_dir),
       track=track,
       feature_set=feature_set,
       pose_resample=pose_resample,

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
   from bgm2pose_jax.data.source import WindowTable
 
-# Bounds of a row's recording, needed where context frames are gathered.
+# Bounds of a row's stretch, needed where context frames are gathered.
 _BOUNDS = ("first_row", "last_row")
 
 
@@ -76,8 +76,8 @@ def take(
   Args:
     cache: from `put`.
     rows: int32 [batch] rows of the table, all of them inside it.
-    context: frames of the same recording to add before and after; a recording's
-      first and last frame are repeated beyond its ends.
+    context: frames of the same recording to add before and after; beyond the
+      ends of an unbroken stretch its first and last frame are repeated.
 
   Returns:
     {field: [batch, ...]} and `row` int32 [batch]; `features` is [batch,

@@ -11,22 +11,34 @@ _RELEASED = "dataset_spec_2400"
 _RAW = ("data/sound_cut", "sound_cut")
 
 
-def find_dataset(ampl_dir: str | pathlib.Path) -> str:
+def find_dataset(
+  ampl_dir: str | pathlib.Path, wanted: str | None = None
+) -> str:
   """Returns the dataset name that a folder implies.
 
   Args:
     ampl_dir: the folder that holds `dataset_spec_2400` (the published
       preprocessed layout) or `data/sound_cut` (recordings); for recordings
-      `data` itself will do.
+      `data` itself will do. Where both are there recordings come first.
+    wanted: the dataset that it should hold; None takes any.
 
   Raises:
-    InputError: when it holds neither.
+    InputError: when it holds neither, or not the one that is wanted.
   """
   folder = pathlib.Path(ampl_dir)
+  found = []
   if any((folder / raw).is_dir() for raw in _RAW):
-    return "ampl/raw"
+    found.append("ampl/raw")
   if (folder / _RELEASED).is_dir():
-    return "ampl/released"
+    found.append("ampl/released")
+  if found and wanted is not None and wanted not in found:
+    raise InputError(
+      f"--ampl_dir={ampl_dir}",
+      f"holds {' and '.join(found)}, not {wanted}",
+      "drop --dataset or give another folder",
+    )
+  if found:
+    return wanted or found[0]
   raise InputError(
     f"--ampl_dir={ampl_dir}",
     "holds neither data/sound_cut nor dataset_spec_2400"

@@ -1,6 +1,7 @@
 """Recordings, real or simulated -> prepared tracks on disk.
 
-    python -m bgm2pose_jax.data.prepare --dataset=ampl/raw --ampl_dir=/data/ampl
+    python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl
+    python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl --report_only
     python -m bgm2pose_jax.data.prepare --tracks=haze,swing --minutes=2
 
 Only the tracks asked for are made, each once: a prepared track lies under a
@@ -11,30 +12,23 @@ whole or not at all; one that was interrupted is made again.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import tqdm
 from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import settings
-from bgm2pose_jax.data import build, raw_layout, recordings, staging
+from bgm2pose_jax.data import build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data.sources import Source as Source
+from bgm2pose_jax.data.sources import holdings as holdings
+from bgm2pose_jax.data.sources import identify as identify
 from bgm2pose_jax.errors import InputError
-
-FEATURE_SET = "logmel_intensity"
-SIMULATED, RAW = "ampl/simulated", "ampl/raw"
-
-# A change of what is stored, or of what the simulator makes, makes old folders
-# unusable: count up.
-_FORMAT = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,80 +46,10 @@ class Prepared:
   simulated: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-  """Where recordings come from; everything that decides what they are.
-
-  Attributes:
-    dataset: `ampl/simulated` or `ampl/raw`.
-    ampl_dir: raw folder, for `ampl/raw`.
-    simulate: the simulator's plan, for `ampl/simulated`.
-    mocap_dir: motion files to simulate from; None for procedural motion.
-    music_dir: music files to simulate from; None for procedural music.
-  """
-
-  dataset: str = SIMULATED
-  ampl_dir: str | None = None
-  simulate: config_lib.SimulateConfig = dataclasses.field(
-    default_factory=config_lib.SimulateConfig
-  )
-  mocap_dir: str | None = None
-  music_dir: str | None = None
-
-  def __post_init__(self):
-    if self.dataset not in (SIMULATED, RAW):
-      raise InputError(
-        "--dataset", f"is {self.dataset!r}", f"choose {SIMULATED} or {RAW}"
-      )
-    if self.dataset == RAW and self.ampl_dir is None:
-      raise InputError(
-        "--ampl_dir", "is missing", "ampl/raw needs the folder of recordings"
-      )
-
-
 def default_data_dir() -> Path:
   """Returns the user's cache folder for this package."""
   cache = os.environ.get("XDG_CACHE_HOME")
   return (Path(cache) if cache else Path.home() / ".cache") / "bgm2pose_jax"
-
-
-def holdings(source: Source) -> settings.Holdings:
-  """Says what a dataset has, without computing anything.
-
-  Args:
-    source: where the recordings come from.
-
-  Returns:
-    Tracks with genres and subjects, for `settings.resolve`.
-
-  Raises:
-    InputError: a folder that does not hold what it should.
-  """
-  return _holdings(source, _scan(source))
-
-
-def identify(
-  source: Source,
-  *,
-  feature_set: str = FEATURE_SET,
-  pose_resample: str = "interp",
-) -> tuple[str, bool]:
-  """Says which prepared data a source leads to, without making any.
-
-  Args:
-    source: where the recordings come from.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
-
-  Returns:
-    `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
-
-  Raises:
-    InputError: a folder that does not hold what it should.
-  """
-  index = _scan(source)
-  content = _content(source, index, feature_set, pose_resample)
-  return _digest(content), index is None or index.simulated
 
 
 def prepare(
@@ -133,8 +57,8 @@ def prepare(
   *,
   data_dir: str | os.PathLike[str] | None,
   tracks: Sequence[str] | None = None,
-  feature_set: str = FEATURE_SET,
-  pose_resample: str = "interp",
+  feature_set: str = sources.FEATURE_SET,
+  pose_resample: str = sources.POSE_RESAMPLE,
   progress: bool = True,
 ) -> Prepared:
   """Makes what is missing and says where everything is.
@@ -154,8 +78,8 @@ def prepare(
     InputError: unknown track, recordings that cannot be used, or too little
       room on the disk.
   """
-  index = _scan(source)
-  held = _holdings(source, index)
+  found = sources.open_source(source)
+  held = found.holdings()
   tracks = list(dict.fromkeys(tracks or _usable_tracks(held)))
   for track in tracks:
     if track not in held.genres:
@@ -164,9 +88,8 @@ def prepare(
         f"unknown in {source.dataset}",
         f"choose one of {', '.join(held.genres)}",
       )
-  content = _content(source, index, feature_set, pose_resample)
-  fingerprint = _digest(content)
-  simulated = index is None or index.simulated
+  content = sources.content(found, feature_set, pose_resample)
+  fingerprint = sources.digest(content)
   data_dir = Path(data_dir) if data_dir else default_data_dir()
   config = source.dataset.removeprefix("ampl/")
   name = f"{config}-{fingerprint[:12]}"
@@ -178,18 +101,15 @@ def prepare(
       shutil.rmtree(raw_dir, ignore_errors=True)
   dirs = {track: home / track for track in tracks}
   missing = [track for track in tracks if not dirs[track].is_dir()]
+  counts: dict[str, int] = {}
   if missing:
     home.mkdir(parents=True, exist_ok=True)
-    if index is None:
-      each = int(source.simulate.minutes * 60 / recordings.WINDOW_S)
-      counts = {track: each * len(held.subjects[track]) for track in missing}
-    else:
-      counts = build.count_windows(index, missing)
+    counts = found.count_windows(missing)
     build.check_disk(
       home,
       counts,
       build.window_bytes(feature_set),
-      simulated=index is None,
+      made_here=found.made_here,
       progress=progress,
     )
   for number, track in enumerate(missing, 1):
@@ -197,51 +117,40 @@ def prepare(
     with staging.locked(home / f".{track}.lock"):
       if dirs[track].is_dir():
         continue
-      raw_dir = Path(str(source.ampl_dir))
-      if index is None:
-        raw_dir = raw_home / track
-        _make_raw(source, raw_dir, track, progress)
-      build.build_track(
-        track,
-        raw_dir,
-        dirs[track],
-        config=config,
-        fields={
-          "fingerprint": fingerprint,
-          "simulated": simulated,
-          "source": content,
-        },
-        feature_set=feature_set,
-        pose_resample=pose_resample,
-        bar=tqdm.tqdm(
-          total=counts[track],
-          unit="window",
-          desc=f"prepare {track} ({number}/{len(missing)})",
-          disable=not progress,
-          mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        ),
-      )
-      if index is None:
-        # The seed makes it again; it is eight times the prepared windows.
-        shutil.rmtree(raw_dir, ignore_errors=True)
-  return Prepared(dirs, fingerprint, simulated)
+      with found.folder(track, raw_home / track, progress) as folder:
+        build.build_track(
+          track,
+          folder,
+          dirs[track],
+          config=config,
+          fields={
+            "fingerprint": fingerprint,
+            "simulated": found.simulated,
+            "source": content,
+          },
+          feature_set=feature_set,
+          pose_resample=pose_resample,
+          bar=tqdm.tqdm(
+            total=counts[track],
+            unit="window",
+            desc=f"prepare {track} ({number}/{len(missing)})",
+            disable=not progress,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+          ),
+        )
+  return Prepared(dirs, fingerprint, found.simulated)
 
 
-def _scan(source: Source) -> raw_layout.RawIndex | None:
-  """The raw folder's index; None when recordings are simulated."""
-  if source.dataset != RAW:
-    return None
-  return raw_layout.scan_raw(str(source.ampl_dir))
+def inventory(source: Source) -> str | None:
+  """Returns a table of what a folder of AMPL holds; None when simulated.
 
+  Args:
+    source: where the recordings come from.
 
-def _holdings(
-  source: Source, index: raw_layout.RawIndex | None
-) -> settings.Holdings:
-  if index is not None:
-    return index.holdings()
-  from bgm2pose_jax.simulate import casting
-
-  return casting.holdings(_plan(source, ()))
+  Raises:
+    InputError: a folder that does not hold what it should.
+  """
+  return sources.open_source(source).inventory()
 
 
 def _usable_tracks(held: settings.Holdings) -> list[str]:
@@ -254,74 +163,22 @@ def _usable_tracks(held: settings.Holdings) -> list[str]:
   ]
 
 
-def _content(
-  source: Source,
-  index: raw_layout.RawIndex | None,
-  feature_set: str,
-  pose_resample: str,
-) -> dict[str, Any]:
-  """What, if changed, makes other windows; tracks may be added."""
-  return {
-    "format": _FORMAT,
-    "feature_set": feature_set,
-    "pose_resample": pose_resample,
-    **_identity(source, index),
-  }
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-  text = json.dumps(content, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plan(source: Source, tracks: Sequence[str]) -> Any:
-  from bgm2pose_jax.simulate import casting
-
-  return casting.RawPlan(
-    subjects=source.simulate.subjects,
-    minutes=source.simulate.minutes,
-    seed=source.simulate.seed,
-    snr_db=source.simulate.snr_db,
-    tracks=tuple(tracks),
-    mocap_dir=source.mocap_dir,
-    music_dir=source.music_dir,
-  )
-
-
-def _identity(
-  source: Source, index: raw_layout.RawIndex | None
-) -> dict[str, Any]:
-  if index is not None:
-    return {"raw": raw_layout.source_fingerprint(index)}
-  from bgm2pose_jax.simulate import casting
-
-  mocap, music = source.mocap_dir, source.music_dir
-  digests = {
-    "mocap": None if mocap is None else casting.motion_digest(mocap),
-    "music": None if music is None else casting.folder_digest(music),
-  }
-  scene = _plan(source, ()).noisy_scene().to_dict()
-  simulate = dataclasses.asdict(source.simulate)
-  if source.mocap_dir is not None:
-    del simulate["subjects"]  # all captured people take part
-  return {"simulate": simulate, "scene": scene, **digests}
-
-
-def _make_raw(source: Source, out: Path, track: str, progress: bool) -> None:
-  from bgm2pose_jax.simulate import raw_folder
-
-  # It goes on where a killed run was, recording by recording.
-  raw_folder.make_raw(out, _plan(source, (track,)), progress=progress)
-
-
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
   defaults = config_lib.SimulateConfig()
-  flags.DEFINE_enum("dataset", SIMULATED, [SIMULATED, RAW], "what to prepare")
-  flags.DEFINE_string("ampl_dir", None, "folder of raw recordings")
+  flags.DEFINE_enum(
+    "dataset",
+    None,
+    list(sources.DATASETS),
+    "what to prepare (default: ampl/simulated, or what --ampl_dir holds)",
+  )
+  flags.DEFINE_string("ampl_dir", None, "folder of AMPL, raw or released")
+  flags.DEFINE_bool("report_only", False, "say what is there, prepare nothing")
   flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
   flags.DEFINE_string("data_dir", None, "where; default: the user's cache")
-  flags.DEFINE_string("feature_set", FEATURE_SET, "name of the feature set")
+  flags.DEFINE_string(
+    "feature_set", sources.FEATURE_SET, "name of the feature set"
+  )
   flags.DEFINE_string("mocap_dir", None, "motion files to simulate from")
   flags.DEFINE_string("music_dir", None, "music files to simulate from")
   flags.DEFINE_integer("subjects", defaults.subjects, "simulated people")
@@ -337,19 +194,34 @@ def _main(argv: Sequence[str]) -> None:
   try:
     if len(argv) > 1:
       raise InputError(argv[1], "is no flag", "see --help")
-    prepared = prepare(
-      Source(
-        values.dataset,
-        values.ampl_dir,
-        config_lib.SimulateConfig(
-          subjects=values.subjects,
-          minutes=values.minutes,
-          seed=values.seed,
-          snr_db=values.snr_db,
-        ),
-        values.mocap_dir,
-        values.music_dir,
+    dataset = values.dataset
+    if dataset is None:
+      dataset = sources.SIMULATED
+      if values.ampl_dir is not None:
+        dataset = find.find_dataset(values.ampl_dir)
+    source = Source(
+      dataset,
+      values.ampl_dir,
+      config_lib.SimulateConfig(
+        subjects=values.subjects,
+        minutes=values.minutes,
+        seed=values.seed,
+        snr_db=values.snr_db,
       ),
+      values.mocap_dir,
+      values.music_dir,
+    )
+    found = inventory(source)
+    if found is not None:
+      print(found, flush=True)
+    if values.report_only:
+      if found is None:
+        raise InputError(
+          "--report_only", f"{dataset} has no folder", "add --ampl_dir=..."
+        )
+      return
+    prepared = prepare(
+      source,
       data_dir=values.data_dir,
       tracks=values.tracks,
       feature_set=values.feature_set,

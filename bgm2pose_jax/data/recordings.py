@@ -107,6 +107,22 @@ def check_files(recording: RawRecording) -> int:
   return windows
 
 
+def count_kept(recording: RawRecording) -> int:
+  """Counts the windows of a recording that an annotation keeps.
+
+  Args:
+    recording: from `scan_raw`.
+
+  Raises:
+    InputError: as `check_files`, or an annotation file that cannot be read.
+  """
+  windows = check_files(recording)
+  if recording.poses is None and not recording.annotations.is_file():
+    return windows
+  lines = annotations.read_annotations(recording.annotations)
+  return sum(map(bool, annotations.window_labels(lines, windows, WINDOW_S)))
+
+
 def read_windows(
   recording: RawRecording,
   music_frames: int,

@@ -25,7 +25,11 @@ _COLUMNS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class WindowTable:
-  """Every 0.6 s window of some tracks; a recording's windows in sequence.
+  """The 0.6 s windows of some tracks; a recording's windows in sequence.
+
+  Windows of a recording may be missing (released data hold those alone that an
+  annotation keeps): neighbouring rows are neighbours in time only where
+  `window_index` says so.
 
   Attributes:
     features: float32 [n, t, f, c], not normalised.
@@ -67,18 +71,19 @@ class WindowTable:
 
   @functools.cached_property
   def first_row(self) -> np.ndarray:
-    """int32 [n], first row of each row's recording."""
+    """int32 [n], first row of each row's unbroken stretch of recording."""
     return self._bounds[0]
 
   @functools.cached_property
   def last_row(self) -> np.ndarray:
-    """int32 [n], last row of each row's recording."""
+    """int32 [n], last row of each row's unbroken stretch of recording."""
     return self._bounds[1]
 
   @functools.cached_property
   def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
     n = len(self)
-    edges = np.flatnonzero(np.diff(self.recording)) + 1
+    broken = (np.diff(self.recording) != 0) | (np.diff(self.window_index) != 1)
+    edges = np.flatnonzero(broken) + 1
     starts = np.concatenate([[0], edges]).astype(np.int32)
     ends = np.concatenate([edges, [n]]).astype(np.int32)
     if not n:
@@ -103,12 +108,12 @@ class WindowTable:
     """Returns the table with the other columns emptied, to be sent away.
 
     Args:
-      names: columns to keep; `recording` always stays.
+      names: columns to keep; `recording` and `window_index` always stay.
     """
     emptied = {
       name: getattr(self, name)[:0]
       for name in _COLUMNS
-      if name not in names and name != "recording"
+      if name not in names and name not in ("recording", "window_index")
     }
     return dataclasses.replace(self, **emptied)
 
@@ -119,7 +124,7 @@ def context(
   frames_before: int,
   frames_after: int,
 ) -> np.ndarray:
-  """Gathers windows with frames of the same recording around them.
+  """Gathers windows with the frames of their recording around them.
 
   Args:
     table: the windows.
@@ -129,8 +134,8 @@ def context(
     frames_after: frames to add after each window's last.
 
   Returns:
-    float32 [m, before + t + after, f, c]; beyond a recording's ends its first
-    and last frame are repeated.
+    float32 [m, before + t + after, f, c]; beyond the ends of a recording, or
+    of an unbroken stretch of it, the first and last frame are repeated.
   """
   rows = np.asarray(rows)
   frames = table.features.shape[1]

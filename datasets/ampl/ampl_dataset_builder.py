@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from bgm2pose_jax.data import raw_layout, recordings
+from bgm2pose_jax.data import (
+  raw_layout,
+  recordings,
+  released_layout,
+  released_windows,
+)
 from bgm2pose_jax.data.track_music import TrackMusic
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
@@ -21,10 +26,10 @@ SPLIT = "windows"
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-  """Windows of one track of a raw folder.
+  """Windows of one track of a folder of AMPL, raw or released.
 
   Examples are kept in order (no shuffling) and all of them are kept: `valid`
-  says which ones an annotation covers.
+  says which ones an annotation covers. A released folder holds those alone.
   """
 
   # README, CITATIONS and TAGS: TFDS would look below `bgm2pose_jax/`, where an
@@ -41,12 +46,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     tfds.core.BuilderConfig(
       name="raw", description="Recordings of a raw AMPL folder."
     ),
+    tfds.core.BuilderConfig(
+      name="released", description="Published windows (dataset_spec_2400)."
+    ),
   ]
 
   def __init__(
     self,
     *,
-    raw_dir: str | None = None,
+    source_dir: str | None = None,
     track: str | None = None,
     feature_set: str = FEATURE_SET,
     pose_resample: str = "interp",
@@ -56,15 +64,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Names the source; nothing is read before `download_and_prepare`.
 
     Args:
-      raw_dir: raw folder, see `bgm2pose_jax.data.raw_layout`; not needed to
-        read what was built.
+      source_dir: AMPL's folder, see `bgm2pose_jax.data.raw_layout` and for
+        `released` `released_layout`; not needed to read what was built.
       track: the track to build.
       feature_set: name in `bgm2pose_jax.features`.
       pose_resample: see `skeleton.resample_windows`.
-      on_windows: called with the number of windows after each block.
+      on_windows: called with the number of windows made since the last call.
       **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
     """
-    self._raw_dir = raw_dir
+    self._source_dir = source_dir
     self._track = track
     self._feature_set = feature_set
     self._pose_resample = pose_resample
@@ -97,49 +105,66 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
     del dl_manager  # nothing is downloaded
-    if self._raw_dir is None or self._track is None:
+    if self._source_dir is None or self._track is None:
       raise InputError(
-        "ampl", "no raw_dir and track to build from", "give both to the builder"
+        "ampl",
+        "no source_dir and track to build from",
+        "give both to the builder",
       )
-    return {SPLIT: self._generate_examples(self._raw_dir, self._track)}
+    return {SPLIT: self._generate_examples(self._source_dir, self._track)}
 
   def _generate_examples(
-    self, raw_dir: str, track: str
+    self, source_dir: str, track: str
   ) -> Iterator[tuple[int, dict[str, Any]]]:
-    index = raw_layout.scan_raw(raw_dir)
-    sources = index.to_build(track)
-    extract = _block_extractor(self._feature_set)
-    key = 0
-    sound = index.root / raw_layout.SOUND
-    with TrackMusic(sources[0].music, track, sound) as music:
-      for source in sources:
-        windows = recordings.read_windows(
-          source, music.frames, music.path, self._pose_resample
-        )
-        common = {
-          "subject": source.subject,
-          "track": track,
-          "genre": source.genre,
-          "recording": source.name,
-        }
-        for block in recordings.audio_blocks(source, music, len(windows)):
-          features = extract(block)
-          for i in range(block.windows):
-            at = block.first_window + i
-            yield (
-              key,
-              {
-                **common,
-                "features": features[i],
-                "pose": windows.pose[at],
-                "label": windows.labels[at],
-                "window_index": at,
-                "valid": bool(windows.labels[at]),
-                "has_pose": bool(windows.has_pose[at]),
-              },
-            )
-            key += 1
-          self._on_windows(block.windows)
+    config = self.builder_config
+    if config is not None and config.name == "released":
+      examples = released_windows.examples(
+        released_layout.scan_released(source_dir), track, self._on_windows
+      )
+    else:
+      examples = _computed_examples(
+        raw_layout.scan_raw(source_dir),
+        track,
+        self._feature_set,
+        self._pose_resample,
+        self._on_windows,
+      )
+    yield from enumerate(examples)
+
+
+def _computed_examples(
+  index: raw_layout.RawIndex,
+  track: str,
+  feature_set: str,
+  pose_resample: str,
+  on_windows: Callable[[int], None],
+) -> Iterator[dict[str, Any]]:
+  """Computes a track's windows from its recordings, one by one."""
+  found = index.to_build(track)
+  extract = _block_extractor(feature_set)
+  sound = index.root / raw_layout.SOUND
+  with TrackMusic(found[0].music, track, sound) as music:
+    for recording in found:
+      windows = recordings.read_windows(
+        recording, music.frames, music.path, pose_resample
+      )
+      for block in recordings.audio_blocks(recording, music, len(windows)):
+        features = extract(block)
+        for i in range(block.windows):
+          at = block.first_window + i
+          yield {
+            "features": features[i],
+            "pose": windows.pose[at],
+            "subject": recording.subject,
+            "track": track,
+            "genre": recording.genre,
+            "recording": recording.name,
+            "label": windows.labels[at],
+            "window_index": at,
+            "valid": bool(windows.labels[at]),
+            "has_pose": bool(windows.has_pose[at]),
+          }
+        on_windows(block.windows)
 
 
 def feature_spec(feature_set: str) -> FeatureSpec:

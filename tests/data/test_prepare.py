@@ -132,7 +132,7 @@ def test_unknown_tracks_datasets_and_full_disks_are_refused(
       data_dir=tmp_path,
       tracks=["polka"],
     )
-  with pytest.raises(InputError, match="choose ampl/simulated or ampl/raw"):
+  with pytest.raises(InputError, match="choose ampl/simulated, ampl/raw or"):
     prepare.Source("ampl/other")
   with pytest.raises(InputError, match="--ampl_dir: is missing"):
     prepare.Source("ampl/raw")
@@ -198,7 +198,7 @@ def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
 def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
   # 1000 windows last 600 s: 390 MB of recordings beside 56 MB of windows.
   each = build.window_bytes("logmel_intensity")
-  for free, simulated, fits in (
+  for free, made_here, fits in (
     (300e6, False, True),
     (300e6, True, False),
     (500e6, True, True),
@@ -211,7 +211,7 @@ def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
       context = pytest.raises(InputError, match="free some room")
     with context:
       build.check_disk(
-        tmp_path, {"a": 1000}, each, simulated=simulated, progress=False
+        tmp_path, {"a": 1000}, each, made_here=made_here, progress=False
       )
 
 

@@ -116,7 +116,7 @@ def test_fingerprint_follows_the_files(tmp_path):
   root = raw_fixture.make_raw_folder(tmp_path, subjects=("0",), seconds=1.2)
 
   def fingerprint():
-    return raw_layout.source_fingerprint(raw_layout.scan_raw(root))
+    return raw_layout.scan_raw(root).fingerprint()
 
   first = fingerprint()
   assert first == fingerprint()

@@ -12,7 +12,7 @@ from bgm2pose_jax.errors import InputError
 
 
 def test_configs_and_metadata(tmp_path):
-  assert list(Builder.builder_configs) == ["simulated", "raw"]
+  assert list(Builder.builder_configs) == ["simulated", "raw", "released"]
   info = Builder(config="raw", data_dir=tmp_path).info
   assert info.name == "ampl"
   assert "Acoustic Music-based Pose Learning" in info.description
@@ -29,7 +29,7 @@ def test_builds_examples_in_order(tmp_path):
   builder = Builder(
     config="raw",
     data_dir=tmp_path / "out",
-    raw_dir=str(raw),
+    source_dir=str(raw),
     track="arnor",
     on_windows=seen.append,
   )
@@ -46,5 +46,5 @@ def test_builds_examples_in_order(tmp_path):
 
 def test_needs_a_source_to_build(tmp_path):
   builder = Builder(config="raw", data_dir=tmp_path)
-  with pytest.raises(InputError, match="no raw_dir and track"):
+  with pytest.raises(InputError, match="no source_dir and track"):
     builder.download_and_prepare(file_format="array_record")

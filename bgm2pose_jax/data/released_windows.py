@@ -1,0 +1,201 @@
+"""Windows of the published preprocessed layout, checked while they are read."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from bgm2pose_jax import skeleton
+from bgm2pose_jax.data.released_layout import ReleasedIndex
+from bgm2pose_jax.data.released_table import ReleasedWindow
+from bgm2pose_jax.errors import InputError
+
+# Channels as stored: log-mel dB of the microphone and of the music, intensity,
+# then six of mel-summed phase, which the official loader drops too.
+CHANNELS = ("W", "X", "Y", "Z", "m0", "m1", "Ix", "Iy", "Iz")
+SOUND_SHAPE = (15, 128, 12)
+POSE_SHAPE = (12, 3 * skeleton.NUM_JOINTS)
+
+_DTYPE = np.dtype("<f4")
+# NumPy refuses longer headers itself; they are read before anything is known.
+_MAX_HEADER_BYTES = 10_000
+_COPY = "copy the file again"
+
+
+def examples(
+  index: ReleasedIndex,
+  track: str,
+  on_windows: Callable[[int], None] = lambda windows: None,
+) -> Iterator[dict[str, Any]]:
+  """Reads a track's windows one by one, in sequence per recording.
+
+  Args:
+    index: from `scan_released`.
+    track: its token.
+    on_windows: called with the number of windows made since the last call.
+
+  Yields:
+    The fields of the dataset: `features` [t, f, c], `pose` [t, joint, 3] and
+    what the window is.
+
+  Raises:
+    InputError: a file that is not what the layout says.
+  """
+  for recording in index.to_build(track):
+    for window in recording.windows:
+      yield {
+        "features": read_features(index.root, window),
+        "pose": read_pose(index.root, window),
+        "subject": recording.subject,
+        "track": track,
+        "genre": recording.genre,
+        "recording": recording.name,
+        "label": window.label,
+        "window_index": window.index,
+        "valid": True,
+        "has_pose": recording.has_pose,
+      }
+      on_windows(1)
+
+
+def read_features(root: Path, window: ReleasedWindow) -> np.ndarray:
+  """Reads one window's features.
+
+  Args:
+    root: of the index.
+    window: which one.
+
+  Returns:
+    float32 [t=12, f=128, c=9], channels W X Y Z m0 m1 in dB, Ix Iy Iz.
+
+  Raises:
+    InputError: another dtype or shape, a damaged file, or a value that is not
+      finite in a channel that is used.
+  """
+  path = root / window.sound
+  stored = read_array(path, SOUND_SHAPE)[: len(CHANNELS)]
+  check_finite(path, stored, CHANNELS, ("channel", "band", "frame"))
+  return np.ascontiguousarray(stored.transpose(2, 1, 0))
+
+
+def read_pose(root: Path, window: ReleasedWindow) -> np.ndarray:
+  """Reads one window's poses.
+
+  Args:
+    root: of the index.
+    window: which one.
+
+  Returns:
+    float32 [t=12, joint=21, 3] in hip-spine units, y up; zeros where there was
+    no motion capture.
+
+  Raises:
+    InputError: as `read_features`.
+  """
+  shape = (POSE_SHAPE[0], skeleton.NUM_JOINTS, 3)
+  if window.joint is None:
+    return np.zeros(shape, np.float32)
+  path = root / window.joint
+  pose = np.ascontiguousarray(read_array(path, POSE_SHAPE)).reshape(shape)
+  axes = ("joint", "frame", "axis")
+  check_finite(path, pose.transpose(1, 0, 2), skeleton.JOINTS, axes)
+  return pose
+
+
+def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+  """Reads a .npy file of a known shape; nothing in it is executed.
+
+  Args:
+    path: the file.
+    shape: what it must hold, as little-endian float32 in either order.
+
+  Returns:
+    float32 array of that shape.
+
+  Raises:
+    InputError: no .npy file of that dtype, shape and size.
+  """
+  wanted = math.prod(shape) * _DTYPE.itemsize
+  try:
+    file = open(path, "rb")  # noqa: SIM115
+  except OSError as error:
+    raise InputError(
+      path, f"cannot be opened ({error.strerror})", "make it readable"
+    ) from None
+  with file:
+    size = os.fstat(file.fileno()).st_size
+    # Before anything is read: a length in the header may claim gigabytes.
+    if size > wanted + _MAX_HEADER_BYTES:
+      raise InputError(path, f"has {size} bytes, more than {shape}", _COPY)
+    found, fortran, dtype = _header(path, file)
+    if dtype.str != _DTYPE.str:
+      raise InputError(
+        path, f"holds {dtype.str}, not {_DTYPE.str}", "save it as float32"
+      )
+    if found != shape:
+      raise InputError(
+        path, f"has shape {found} instead of {shape}", "give published files"
+      )
+    data = file.read(wanted)
+    if len(data) != wanted or file.read(1):
+      raise InputError(
+        path,
+        f"has {size} bytes, which does not fit its header",
+        _COPY,
+      )
+  return np.frombuffer(data, _DTYPE).reshape(
+    shape, order="F" if fortran else "C"
+  )
+
+
+def check_finite(
+  path: Path, values: np.ndarray, names: Sequence[str], axes: Sequence[str]
+) -> None:
+  """Refuses NaN and infinity.
+
+  Args:
+    path: named in the error.
+    values: first axis as `names`.
+    names: of the entries of the first axis.
+    axes: what each axis counts, in words.
+
+  Raises:
+    InputError: naming the first such value's place.
+  """
+  wrong = np.argwhere(~np.isfinite(values))
+  if len(wrong):
+    first, *rest = wrong[0].tolist()
+    place = [names[first], *map(str, rest)]
+    text = ", ".join(map(" ".join, zip(axes, place, strict=True)))
+    raise InputError(
+      path,
+      f"{values[tuple(wrong[0])]} at {text}; {len(wrong)} such values in all",
+      "remove the window from the table, or copy the file again",
+    )
+
+
+def _header(
+  path: Path, file: BinaryIO
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+  """Shape, Fortran order and dtype; the file stands behind it afterwards."""
+  readers = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+  }
+  try:
+    version = npy.read_magic(file)
+    if version not in readers:
+      raise ValueError(f"version {version}")
+    return readers[version](file, max_header_size=_MAX_HEADER_BYTES)
+  except (ValueError, TypeError, SyntaxError, struct.error, RecursionError,
+          MemoryError) as error:  # fmt: skip
+    # Messages of NumPy may quote the whole header.
+    reason = ascii(str(error).partition("\n")[0][:120])
+    raise InputError(path, f"is no .npy file ({reason})", _COPY) from None

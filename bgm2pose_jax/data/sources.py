@@ -1,0 +1,263 @@
+"""Where recordings come from, and what every such place can say.
+
+`prepare` asks the same of all of them: who and what there is, which files
+decide the content, how many windows, and the folder to build a track from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from absl import logging
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import settings
+from bgm2pose_jax.data import (
+  inventory,
+  raw_layout,
+  recordings,
+  released_layout,
+)
+from bgm2pose_jax.data.simulated_source import SimulatedRecordings
+from bgm2pose_jax.errors import InputError
+
+FEATURE_SET = "logmel_intensity"
+POSE_RESAMPLE = "interp"
+SIMULATED, RAW, RELEASED = "ampl/simulated", "ampl/raw", "ampl/released"
+DATASETS = (SIMULATED, RAW, RELEASED)
+
+# A change of what is stored, or of what the simulator makes, makes old folders
+# unusable: count up.
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """Where recordings come from; everything that decides what they are.
+
+  Attributes:
+    dataset: one of `DATASETS`.
+    ampl_dir: AMPL's folder, for `ampl/raw` and `ampl/released`.
+    simulate: the simulator's plan, for `ampl/simulated`.
+    mocap_dir: motion files to simulate from; None for procedural motion.
+    music_dir: music files to simulate from; None for procedural music.
+  """
+
+  dataset: str = SIMULATED
+  ampl_dir: str | None = None
+  simulate: config_lib.SimulateConfig = dataclasses.field(
+    default_factory=config_lib.SimulateConfig
+  )
+  mocap_dir: str | None = None
+  music_dir: str | None = None
+
+  def __post_init__(self):
+    if self.dataset not in DATASETS:
+      raise InputError(
+        "--dataset",
+        f"is {self.dataset!r}",
+        f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
+      )
+    if self.dataset != SIMULATED and self.ampl_dir is None:
+      raise InputError(
+        "--ampl_dir", "is missing", f"{self.dataset} needs AMPL's folder"
+      )
+
+
+class Recordings(Protocol):
+  """What `prepare` needs of a source that was looked at."""
+
+  @property
+  def simulated(self) -> bool:
+    """Whether the simulator made the recordings, now or earlier."""
+    ...
+
+  @property
+  def made_here(self) -> bool:
+    """Whether they have to be made first, on the disk of the windows."""
+    ...
+
+  def holdings(self) -> settings.Holdings:
+    """Returns tracks with genres and subjects."""
+    ...
+
+  def identity(self) -> dict[str, Any]:
+    """Returns what, if changed, means other recordings."""
+    ...
+
+  def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:
+    """Returns {track: windows to build}, after checking the recordings."""
+    ...
+
+  def folder(
+    self, track: str, scratch: Path, progress: bool
+  ) -> AbstractContextManager[Path]:
+    """Gives the folder to build a track from, made in `scratch` if need be."""
+    ...
+
+  def inventory(self) -> str | None:
+    """Returns a table of what was found; None when nothing was looked for."""
+    ...
+
+
+def open_source(source: Source) -> Recordings:
+  """Looks at a source without computing anything.
+
+  Args:
+    source: where the recordings come from.
+
+  Returns:
+    What is there.
+
+  Raises:
+    InputError: a folder that does not hold what it should.
+  """
+  if source.dataset == SIMULATED:
+    return SimulatedRecordings(
+      source.simulate, source.mocap_dir, source.music_dir
+    )
+  path = Path(str(source.ampl_dir))
+  if source.dataset == RAW:
+    raw = raw_layout.scan_raw(path)
+
+    def kept(recording: raw_layout.RawRecording) -> int | None:
+      # Excluded recordings may be broken; nobody opens them.
+      excluded = recording.subject in raw.excluded
+      return None if excluded else recordings.count_kept(recording)
+
+    return _Folder("raw", path, raw, recordings.check_files, kept)
+  released = released_layout.scan_released(path)
+
+  def windows(recording: released_layout.ReleasedRecording) -> int:
+    return len(recording.windows)
+
+  return _Folder("released", path, released, windows, windows, released.notes)
+
+
+def holdings(source: Source) -> settings.Holdings:
+  """Says what a dataset has, without computing anything.
+
+  Args:
+    source: where the recordings come from.
+
+  Returns:
+    Tracks with genres and subjects, for `settings.resolve`.
+
+  Raises:
+    InputError: a folder that does not hold what it should.
+  """
+  return open_source(source).holdings()
+
+
+def identify(
+  source: Source,
+  *,
+  feature_set: str = FEATURE_SET,
+  pose_resample: str = POSE_RESAMPLE,
+) -> tuple[str, bool]:
+  """Says which prepared data a source leads to, without making any.
+
+  Args:
+    source: where the recordings come from.
+    feature_set: name in `bgm2pose_jax.features`.
+    pose_resample: see `skeleton.resample_windows`.
+
+  Returns:
+    `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
+
+  Raises:
+    InputError: a folder that does not hold what it should.
+  """
+  found = open_source(source)
+  return digest(content(found, feature_set, pose_resample)), found.simulated
+
+
+def content(
+  found: Recordings, feature_set: str, pose_resample: str
+) -> dict[str, Any]:
+  """Returns what, if changed, makes other windows; tracks may be added.
+
+  Args:
+    found: from `open_source`.
+    feature_set: name in `bgm2pose_jax.features`.
+    pose_resample: see `skeleton.resample_windows`.
+
+  Raises:
+    InputError: features or poses that the source cannot give.
+  """
+  identity = found.identity()
+  if "released" in identity:
+    # Published as they are; recordings would be needed to make others.
+    for name, asked, only in (
+      ("data.feature_set", feature_set, FEATURE_SET),
+      ("pose_resample", pose_resample, POSE_RESAMPLE),
+    ):
+      if asked != only:
+        raise InputError(
+          name, f"is {asked}", f"{RELEASED} holds {only} and nothing else"
+        )
+  return {
+    "format": _FORMAT,
+    "feature_set": feature_set,
+    "pose_resample": pose_resample,
+    **identity,
+  }
+
+
+def digest(values: Mapping[str, Any]) -> str:
+  """Returns the SHA-256 of JSON values, 64 hex digits."""
+  text = json.dumps(values, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Folder:
+  """A folder in one of AMPL's layouts.
+
+  Attributes:
+    kind: the layout's name, under which the fingerprint is kept.
+    path: as the user gave it.
+    index: what it holds.
+    windows: recording -> windows to build, after a check of its files.
+    kept: recording -> windows an annotation keeps; None when not looked at.
+    notes: what else was found.
+  """
+
+  kind: str
+  path: Path
+  index: raw_layout.RawIndex | released_layout.ReleasedIndex
+  windows: Callable[[Any], int]
+  kept: Callable[[Any], int | None]
+  notes: Sequence[str] = ()
+  made_here: bool = False
+
+  @property
+  def simulated(self) -> bool:
+    return self.index.simulated
+
+  def holdings(self) -> settings.Holdings:
+    return self.index.holdings()
+
+  def identity(self) -> dict[str, Any]:
+    return {self.kind: self.index.fingerprint()}
+
+  def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:
+    skipped = [r.name for t in tracks for r in self.index.left_out(t)]
+    if skipped:
+      logging.info("never used, skipped: %s", ", ".join(skipped))
+    return {t: sum(map(self.windows, self.index.to_build(t))) for t in tracks}
+
+  @contextlib.contextmanager
+  def folder(self, track: str, scratch: Path, progress: bool) -> Iterator[Path]:
+    del track, scratch, progress  # everything is there
+    yield self.path
+
+  def inventory(self) -> str | None:
+    return inventory.render(self.index, self.kept, self.notes)
