@@ -51,6 +51,11 @@ class DataConfig:
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `bgm2pose_jax.features`.
     feature_norm: `track_channel` (the paper's) or `per_band`.
+    norm_stats: `fitted` on the training rows, or `table`: the published code's
+      constants for AMPL's four tracks (`features.ampl_statistics`). Those are
+      the same for all folds, computed over recordings of test subjects and
+      test tracks too. Other tracks, and simulated data, stay fitted. For
+      `track_channel` alone.
     pose_norm: `none` (the paper's: heights of a dozen hip-spine lengths are
       learned from zero) or `center` (the network learns the deviation from
       the training mean pose).
@@ -65,6 +70,7 @@ class DataConfig:
   music_dir: str | None = None
   feature_set: str = "logmel_intensity"
   feature_norm: str = "track_channel"
+  norm_stats: str = "fitted"
   pose_norm: str = "none"
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
@@ -216,6 +222,7 @@ _CHOICES = {
   "fold_by": ("subject", "clip"),
   "data.dataset": DATASETS,
   "data.feature_norm": ("track_channel", "per_band"),
+  "data.norm_stats": ("fitted", "table"),
   "data.pose_norm": ("none", "center"),
   "batch.grouping": ("segment", "track", "random"),
   "batch.device_cache": ("auto", "on", "off"),
@@ -291,6 +298,14 @@ def validate(config: Config) -> None:
   for key in ("optim.steps_per_epoch", "run.steps_per_dispatch"):
     if flat[key] is not None and flat[key] < 1:
       raise InputError(key, f"is {flat[key]}", "give 1 or more, or null")
+  norm = flat["data.feature_norm"]
+  if flat["data.norm_stats"] == "table" and norm != "track_channel":
+    raise InputError(
+      "data.norm_stats",
+      f"is table with data.feature_norm={norm}",
+      "the constants are for track_channel: take that, or "
+      "data.norm_stats=fitted",
+    )
   if not 0.0 < flat["data.validation_fraction"] < 0.5:
     raise InputError(
       "data.validation_fraction",

@@ -105,6 +105,8 @@ def run(
     return found
 
   # Data: only the tracks the setting needs are made.
+  if data.dataset == "ampl/released":
+    logging.info("found\n%s", prepare.inventory(recordings))
   prepared = prepare.prepare(
     recordings,
     data_dir=data_dir,

@@ -59,6 +59,8 @@ def test_overlay_reads_types():
     ("batch.size", "0", "above zero"),
     ("batch.grouping", "bgm", "choose one of segment"),
     ("data.validation_fraction", "0.7", "below 0.5"),
+    ("data.norm_stats", "test", "choose one of fitted, table"),
+    ("data.norm_stats", "table", "take that, or data.norm_stats=fitted"),
     ("network.width", "wide", "type float"),
     ("optim.steps_per_epoch", "0", "or null"),
     ("optim.learning_rate", "Infinity", "finite"),

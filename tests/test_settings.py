@@ -19,6 +19,7 @@ AMPL = settings.Holdings(
   },
   without_pose={"arnor": ("10",)},
   excluded=settings.AMPL_EXCLUDED_SUBJECTS,
+  aliases=settings.AMPL_PAPER_SUBJECTS,
 )
 SIMULATED = settings.Holdings(
   genres={"swing": "jazz", "haze": "ambient", "tide": "ambient"},
@@ -87,6 +88,8 @@ def test_track_without_poses_is_refused():
 def test_subject_by_name_and_clip_folds():
   split = settings.resolve("single", AMPL, test_subject="8")
   assert split.fold == 3
+  paper = settings.resolve("single", AMPL, test_subject="paper:4")
+  assert paper == split
   clips = settings.resolve("single", AMPL, fold=4, fold_by="clip")
   assert clips.train_subjects == clips.test_subjects
 
@@ -95,7 +98,15 @@ def test_subject_by_name_and_clip_folds():
   ("arguments", "words"),
   [
     ({"setting": "single", "test_track": "techno"}, "unknown track"),
-    ({"setting": "single", "test_subject": "3"}, "choose one of 0, 6"),
+    (
+      {"setting": "single", "test_subject": "3"},
+      r"choose one of 0 \(paper:1\), 6 \(paper:2\)",
+    ),
+    (
+      {"setting": "single", "test_subject": "paper:6"},
+      "--test_subject=paper:6: has no usable",
+    ),
+    ({"setting": "single", "test_subject": "paper:10"}, "no usable recording"),
     ({"setting": "single", "fold": 5}, "only 5 subjects"),
     ({"setting": "cross_music", "test_track": "jazz"}, "cannot be tested"),
     ({"setting": "single", "fold": 5, "fold_by": "clip"}, "give 0 to 4"),

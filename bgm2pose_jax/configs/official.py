@@ -31,7 +31,9 @@ def get_config() -> Config:
     preset="official",
     # Music asks, 8 heads, residual, reshape without transpose.
     network=dataclasses.asdict(BGM2PoseConfig.official()),
-    data=DataConfig(feature_norm="track_channel"),
+    # The code has one set of constants for all folds, computed over recordings
+    # of test subjects too.
+    data=DataConfig(feature_norm="track_channel", norm_stats="table"),
     # The code draws groups with replacement: a window can come twice.
     batch=BatchConfig(size=64, grouping="segment", dedup=False),
     # The code multiplies cosines by ln(1 / 0.07), not by 1 / 0.07.

@@ -13,12 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from absl import logging
 from flax import nnx
 
 from bgm2pose_jax import losses, metrics, optim, train_state
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
-from bgm2pose_jax.features import normalisation
+from bgm2pose_jax.features import ampl_statistics, normalisation
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.models import registry
 from bgm2pose_jax.train_state import TrainState
@@ -77,7 +78,8 @@ class PoseFromMusic:
 
     Args:
       table: columns `features` [n, t, f, c], `track` int [n] and `pose`
-        [n, t, joint, 3].
+        [n, t, joint, 3]; for published constants also `tracks` (names) and
+        `simulated`.
       rows: which of them train.
 
     Returns:
@@ -91,10 +93,24 @@ class PoseFromMusic:
       self.num_tracks,
       rows=rows,
     )
+    if self.config.data.norm_stats == "table":
+      inputs = self._published(inputs, table)
     mean = np.zeros(table.pose.shape[2:], np.float32)
     if self.config.data.pose_norm == "center":
       mean = table.pose[rows].mean(axis=(0, 1), dtype=np.float64)
     return {"inputs": inputs, "pose_mean": mean.astype(np.float32)}
+
+  def _published(self, fitted: dict[str, Any], table: Any) -> dict[str, Any]:
+    """AMPL's published constants where there are such."""
+    if table.simulated:
+      logging.info("simulated data: normalisation is fitted, not the table's")
+      return fitted
+    of_table = [name for name in table.tracks if name in ampl_statistics.MEAN]
+    logging.info(
+      "normalisation: published constants for tracks %s, others fitted",
+      ", ".join(of_table) or "none",
+    )
+    return ampl_statistics.laid_over(fitted, table.tracks, self.spec)
 
   def init_state(self, seed: int, statistics: Any) -> TrainState:
     """Draws parameters and returns the state before the first step.

@@ -8,7 +8,7 @@ import pytest
 
 from bgm2pose_jax import features
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.features import normalisation
+from bgm2pose_jax.features import ampl_statistics, normalisation
 
 SPEC = features.get_feature_set("logmel_intensity").spec
 
@@ -71,6 +71,26 @@ def test_per_band_standardises_each_band_of_the_training_rows():
   want, _ = features.conditioned(values.astype(np.float64), SPEC)
   np.testing.assert_allclose(stats["audio_mean"][0], want.mean((0, 1)), 1e-5)
   np.testing.assert_allclose(stats["audio_std"][4], want.std((0, 1)), 1e-5)
+
+
+def test_published_constants_take_the_rows_of_their_tracks():
+  values, track = _table(60)
+  fitted = features.fit_stats(values, track, SPEC, "track_channel", 4)
+  names = ("jazz", "polka", "swing", "arnor")
+  stats = ampl_statistics.laid_over(fitted, names, SPEC)
+  # A few of them, typed again from the published list.
+  np.testing.assert_allclose(stats["mean"][0, :2], [-16.957348, -18.000713])
+  np.testing.assert_allclose(stats["std"][0, 8], 0.018870942)
+  np.testing.assert_allclose(stats["mean"][3, 4:6], [-31.663267, -30.171076])
+  np.testing.assert_allclose(stats["std"][3, 6], 0.017382737)
+  for name in ("mean", "std"):
+    assert stats[name].dtype == np.float32
+    assert stats[name] is not fitted[name]
+    for row in (1, 2, 4):
+      np.testing.assert_array_equal(stats[name][row], fitted[name][row])
+  banded = features.fit_stats(values, track, SPEC, "per_band", 4)
+  with pytest.raises(InputError, match="constants are for track_channel"):
+    ampl_statistics.laid_over(banded, names, SPEC)
 
 
 @pytest.mark.parametrize("mode", normalisation.MODES)
