@@ -56,7 +56,7 @@ def render(
   table = [
     ["subject", "paper", *tracks, "windows", "published", "difference", ""]
   ]
-  total = 0
+  with_pose: list[int | None] = []
   for subject, has_pose in sorted(
     cells, key=lambda key: (not key[1], settings.natural_key(key[0]))
   ):
@@ -65,7 +65,7 @@ def render(
     windows = _sum([parts[track] for track in tracks if track in parts])
     published = PUBLISHED_WINDOWS.get(subject) if index.is_ampl else None
     if has_pose:
-      total += windows or 0
+      with_pose.append(windows)
     table.append(
       [
         subject,
@@ -77,11 +77,12 @@ def render(
       ]
     )
   published = PUBLISHED_TOTAL if index.is_ampl else None
+  total = _sum(with_pose)
   table.append(
     [
       "total",
       *[""] * (1 + len(tracks)),
-      str(total),
+      _text(total),
       *_compared(total, published),
       "with motion capture",
     ]
@@ -104,7 +105,8 @@ def _compared(windows: int | None, published: int | None) -> tuple[str, str]:
     return "-", "-"
   if windows is None:
     return str(published), "?"
-  return str(published), f"{windows - published:+d}"
+  change = windows - published
+  return str(published), f"{change:+d}" if change else "0"
 
 
 def _remark(

@@ -151,7 +151,7 @@ def scan_released(ampl_dir: str | os.PathLike[str]) -> ReleasedIndex:
     for track, count in skipped.items()
   ]
   if files.unnamed():
-    notes.append(f"{files.unnamed()} files that no table names are ignored")
+    notes.append(f"files that no table names, ignored: {files.unnamed()}")
   return ReleasedIndex(
     root=root,
     recordings=recording_index.in_order(recordings),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -194,8 +193,8 @@ def _header(
     if version not in readers:
       raise ValueError(f"version {version}")
     return readers[version](file, max_header_size=_MAX_HEADER_BYTES)
-  except (ValueError, TypeError, SyntaxError, struct.error, RecursionError,
-          MemoryError) as error:  # fmt: skip
+  except Exception as error:
+    # NumPy's parser of headers lets errors of Python's own parsers through.
     # Messages of NumPy may quote the whole header.
     reason = ascii(str(error).partition("\n")[0][:120])
     raise InputError(path, f"is no .npy file ({reason})", _COPY) from None

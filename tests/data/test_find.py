@@ -25,6 +25,13 @@ def test_recordings_come_before_released_windows(tmp_path):
   (tmp_path / "data" / "sound_cut").mkdir(parents=True)
   (tmp_path / "dataset_spec_2400").mkdir()
   assert find.find_dataset(str(tmp_path)) == "ampl/raw"
+  assert find.find_dataset(tmp_path, "ampl/released") == "ampl/released"
+
+
+def test_a_dataset_that_is_not_there_is_refused(tmp_path):
+  (tmp_path / "dataset_spec_2400").mkdir()
+  with pytest.raises(InputError, match="holds ampl/released, not ampl/raw"):
+    find.find_dataset(tmp_path, "ampl/raw")
 
 
 def test_other_folders_are_named(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import jax
@@ -115,6 +116,28 @@ def test_context_reads_neighbours_and_repeats_the_ends(corpus):
   np.testing.assert_array_equal(got[1], whole[7:38])
   np.testing.assert_array_equal(got[2, :17], whole[-17:])
   np.testing.assert_array_equal(got[2, 17:], np.repeat(whole[-1:], 14, 0))
+
+
+def test_context_stops_where_windows_are_missing(corpus):
+  table = corpus.table
+  # The second recording without its windows 3 and 4.
+  rows = np.flatnonzero(table.recording == 1)
+  rows = np.delete(rows, [3, 4])
+  columns = {
+    name: table.column(name)[rows]
+    for name in ("features", "pose", "recording", "window_index", "track")
+  }
+  holed = dataclasses.replace(table, **columns)
+  assert holed.first_row.tolist() == [0, 0, 0, 3, 3, 3]
+  assert holed.last_row.tolist() == [2, 2, 2, 5, 5, 5]
+  got = context(holed, np.array([2, 3]), 2, 2)
+  np.testing.assert_array_equal(got[0, -2:], got[0, [-3, -3]])
+  np.testing.assert_array_equal(got[1, :2], got[1, [2, 2]])
+  # As grain's workers and the device see it, too.
+  assert holed.only(("features",)).last_row.tolist() == [2, 2, 2, 5, 5, 5]
+  cache = device_cache.put(holed, ("features",), context=True)
+  on_device = device_cache.take(cache, np.array([2, 3]), (2, 2))
+  np.testing.assert_array_equal(on_device["features"], got)
 
 
 def test_unknown_column_is_named(corpus):

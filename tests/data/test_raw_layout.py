@@ -49,6 +49,19 @@ def test_finds_ampl_recordings_in_natural_order(tmp_path):
   assert raw_layout.scan_raw(root / "data") == index
 
 
+def test_plain_clothes_are_named_as_the_official_code_does_or_at_the_end(
+  tmp_path,
+):
+  names = ("0_wo_mocap_arnor", "0_arnor_wo_mocap2", "6_arnor", "7_wo_mocap")
+  root = touch(tmp_path, *[f"subject_{n}_cut.wav" for n in names[:3]])
+  index = raw_layout.scan_raw(root)
+  assert index.subjects_by_track == {"arnor": ("6",)}
+  assert index.without_pose == {"arnor": ("0",)}
+  touch(tmp_path, f"subject_{names[3]}_cut.wav")
+  with pytest.raises(InputError, match="its name does not follow"):
+    raw_layout.scan_raw(root)
+
+
 def test_real_ampl_leaves_out_subjects_1_and_3(tmp_path):
   root = touch(tmp_path, "subject_1_arnor_cut.wav", "subject_6_arnor_cut.wav")
   assert raw_layout.scan_raw(root).holdings().excluded == ("1", "3")
