@@ -7,6 +7,7 @@ person never seen.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 
@@ -17,7 +18,11 @@ import released_fixture
 from absl.testing import flagsaver
 from jax.experimental.compilation_cache import compilation_cache
 
-from bgm2pose_jax import baselines, main
+from bgm2pose_jax import baselines, configs, main
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax.data import prepare, source
+from bgm2pose_jax.features import ampl_statistics
+from bgm2pose_jax.tasks import registry
 
 SMALL = (
   # What is tested is the way of the data; attention and the contrastive heads
@@ -117,3 +122,35 @@ def test_plain_clothes_are_predicted_without_poses(run, ampl):
     assert set(arrays["recording"]) == {"subject_8_wo_mocap_arnor"}
     assert arrays["window_index"].tolist() == list(range(6))
     assert np.isfinite(arrays["pred"]).all()
+
+
+@pytest.mark.parametrize("preset", ["paper", "official"])
+def test_presets_of_the_paper_take_the_published_constants(tmp_path, preset):
+  root = released_fixture.make_released_folder(
+    tmp_path / "ampl", {("0", "arnor"): 2, ("0", "polka"): 2}
+  )
+  marker = root / released_fixture.FOLDER / "tracks.json"
+  marker.write_text(json.dumps({"polka": {"genre": "folk"}}))
+  prepared = prepare.prepare(
+    prepare.Source("ampl/released", str(root)),
+    data_dir=tmp_path / "cache",
+    progress=False,
+  )
+  table = source.load(prepared)
+  config = config_lib.overlay(
+    configs.get_config(preset), {"network.width": "0.03125"}
+  )
+  task = registry.make_task(config, table.spec, len(table.tracks))
+  rows = np.arange(len(table))
+  inputs = task.fit(table, rows)["inputs"]
+  assert table.tracks == ("arnor", "polka")
+  np.testing.assert_array_equal(
+    inputs["std"][0], np.float32(ampl_statistics.STD["arnor"])
+  )
+  for row, part in ((1, table.features[2:]), (2, table.features)):
+    mean = part.mean((0, 1, 2), dtype=np.float64)
+    np.testing.assert_allclose(inputs["mean"][row], mean, atol=1e-4)
+  # Simulated recordings were made elsewhere: theirs are fitted.
+  fitted = task.fit(dataclasses.replace(table, simulated=True), rows)["inputs"]
+  mean = table.features[:2].mean((0, 1, 2), dtype=np.float64)
+  np.testing.assert_allclose(fitted["mean"][0], mean, atol=1e-4)

@@ -128,9 +128,15 @@ def open_source(source: Source) -> Recordings:
     raw = raw_layout.scan_raw(path)
 
     def kept(recording: raw_layout.RawRecording) -> int | None:
-      # Excluded recordings may be broken; nobody opens them.
-      excluded = recording.subject in raw.excluded
-      return None if excluded else recordings.count_kept(recording)
+      # Excluded recordings may be broken; nobody opens them. A broken one of
+      # another track must not stop the report either.
+      if recording.subject in raw.excluded:
+        return None
+      try:
+        return recordings.count_kept(recording)
+      except InputError as error:
+        logging.warning("%s", error)
+        return None
 
     return _Folder("raw", path, raw, recordings.check_files, kept)
   released = released_layout.scan_released(path)

@@ -52,17 +52,22 @@ def test_other_peoples_folders_have_nothing_to_compare_with(tmp_path):
   assert "25354" not in text
 
 
-def test_raw_windows_count_as_annotated_and_excluded_ones_are_not_opened(
+def test_raw_windows_count_as_annotated_and_broken_ones_do_not_stop_it(
   tmp_path,
 ):
-  root = raw_fixture.make_raw_folder(tmp_path, subjects=("0", "3"), seconds=4.8)
-  sound = root / "data" / "sound_cut" / "subject_3_arnor_cut.wav"
-  sound.write_bytes(b"no sound")
+  root = raw_fixture.make_raw_folder(
+    tmp_path, subjects=("0", "3", "6"), seconds=4.8
+  )
+  # 3 is excluded and not opened, 6 cannot be used.
+  for subject in ("3", "6"):
+    sound = root / "data" / "sound_cut" / f"subject_{subject}_arnor_cut.wav"
+    sound.write_bytes(b"no sound")
   text = prepare.inventory(prepare.Source("ampl/raw", str(root)))
   assert text is not None
   # 8 windows, two of them kept by no line.
   assert lines(text)["0", False][2:4] == ["6", "6"]
   assert lines(text)["3", False][2:6] == ["?", "?", "2149", "?"]
+  assert lines(text)["6", False][2:6] == ["?", "?", "2544", "?"]
   assert lines(text)["total", False][1:4] == ["?", "25354", "?"]
 
 
