@@ -1,0 +1,235 @@
+"""Measures the train step: windows a second, arithmetic, share of a ceiling.
+
+  python launch/bench_train_step.py --preset=official --width=1,0.25 \
+    --batch=16,64 --torch_peer=FILE --torch_channels_last
+
+One table for every width and batch given. Arithmetic (GFLOP) is our own count
+of the matrix products and convolutions in the traced step
+(`launch/product_count.py`), the attention weights computed again in the
+backward pass included; XLA's count of the compiled step, which adds the
+element-wise work but runs through a loop once, is printed beside it. The
+ceiling is a large matrix product in the compute type, measured between the
+rounds. With a PyTorch twin
+(`launch/torch_peer.py` says what its file defines) both sides run in turns,
+`--steps` each, for `--rounds` rounds, so that a machine that slows down slows
+both; the ratio of a round compares medians of that round.
+
+Equal work. A twin of the published code with dropout 0.1 in its usual places,
+8 heads, music asking, the residual and temperature 0.07 is met by
+`--preset=official --set network.dropout=0.1`; `official` alone leaves out that
+dropout, as the published code does, and keeps the one on attention weights.
+Heads differ below width 1: ours have 16 channels at least (2 heads at width
+0.25), so give a twin that takes it `--torch_set heads=2`. Ours does more
+besides: it gathers the batch, normalises it, checks that all is finite and
+computes the logged norms.
+
+While other programs run, times mean little and ratios something. "cpu ms" is
+the processor time of a step over all cores, which others disturb less;
+`--torch_wait=passive` keeps PyTorch's threads from spinning while they wait
+for one that was put aside (`auto` does so on a machine that is not idle).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+# Both frameworks shall find room on one accelerator.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+import jax
+import numpy as np
+import step_table
+import timed_step
+import torch_peer
+from absl import app, flags, logging
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import config_tree, configs
+from bgm2pose_jax.errors import InputError
+
+_PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
+_WIDTH = flags.DEFINE_list("width", None, "of the network, several by commas")
+_BATCH = flags.DEFINE_list("batch", None, "windows a step, several by commas")
+_DTYPE = flags.DEFINE_enum(
+  "compute_dtype", "float32", ["float32", "bfloat16"], "type to compute in"
+)
+_PARALLEL = flags.DEFINE_enum(
+  "parallel", "jit", ["jit", "pmap"], "wrapper of the step"
+)
+_SET = flags.DEFINE_multi_string(
+  "set", [], "key.path=value, as in the main command"
+)
+_STEPS = flags.DEFINE_integer("steps", 5, "of each side in a round", 1)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "both sides take turns", 1)
+_PEER = flags.DEFINE_string("torch_peer", None, "file of a PyTorch twin")
+_PEER_SET = flags.DEFINE_multi_string(
+  "torch_set", [], "key=value, keyword of the twin's BGM2Pose"
+)
+_COMPILE = flags.DEFINE_bool("torch_compile", False, "also torch.compile")
+_LAST = flags.DEFINE_bool(
+  "torch_channels_last", False, "also with weights in channels_last"
+)
+_WAIT = flags.DEFINE_enum(
+  "torch_wait",
+  "auto",
+  ["auto", "active", "passive"],
+  "how PyTorch's CPU threads wait for each other",
+)
+_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
+_PLOT = flags.DEFINE_string("plot", None, "PNG of windows/s against width")
+
+
+def cases() -> list[config_lib.Config]:
+  """One configuration for every width and batch.
+
+  Raises:
+    InputError: for a value that cannot be right.
+  """
+  base = config_lib.overlay(
+    configs.get_config(_PRESET.value),
+    {
+      "preset": _PRESET.value,
+      "run.compute_dtype": _DTYPE.value,
+      "run.parallel": _PARALLEL.value,
+    },
+  )
+  base = config_lib.overlay(base, config_tree.parse_assignments(_SET.value))
+  return [
+    config_lib.overlay(base, {"network.width": width, "batch.size": batch})
+    for width in _WIDTH.value or [base.network["width"]]
+    for batch in _BATCH.value or [base.batch.size]
+  ]
+
+
+def peers_of(
+  config: config_lib.Config, passive_wait: bool
+) -> list[torch_peer.Peer]:
+  """Starts every variant of the twin for a configuration.
+
+  Args:
+    config: whose width, batch and type the twin takes.
+    passive_wait: see `torch_peer.Peer`.
+
+  Raises:
+    InputError: a variant does not run.
+  """
+  if _PEER.value is None:
+    return []
+  fields = {
+    key: _value(text)
+    for key, text in config_tree.parse_assignments(_PEER_SET.value).items()
+  }
+  variants = [
+    (compiled, last)
+    for compiled in (False, True)[: 1 + _COMPILE.value]
+    for last in (False, True)[: 1 + _LAST.value]
+  ]
+  started = []
+  try:
+    for compiled, last in variants:
+      case = torch_peer.Case(
+        _PEER.value,
+        float(config.network["width"]),
+        config.batch.size,
+        config.run.compute_dtype,
+        fields,
+        compiled,
+        last,
+      )
+      started.append(torch_peer.Peer(case, passive_wait=passive_wait))
+  except InputError:
+    for peer in started:
+      peer.close()
+    raise
+  return started
+
+
+def measure(
+  config: config_lib.Config, passive_wait: bool
+) -> list[dict[str, Any]]:
+  """Times our step and its twins in turns.
+
+  Args:
+    config: of the step.
+    passive_wait: see `torch_peer.Peer`.
+
+  Returns:
+    One row each, ours first.
+
+  Raises:
+    InputError: a twin does not run, or the batch does not fit the devices.
+  """
+  ours = timed_step.OurStep(config)
+  runners = [ours, *peers_of(config, passive_wait)]
+  times: list[list[list[tuple[float, float]]]] = [[] for _ in runners]
+  ceiling = 0.0
+  try:
+    for _ in range(_ROUNDS.value):
+      ceiling = max(
+        ceiling, timed_step.matmul_flops_per_second(config.run.compute_dtype)
+      )
+      for runner, rounds in zip(runners, times):
+        rounds.append(runner.run(_STEPS.value))
+  finally:
+    for runner in runners:
+      runner.close()
+  if not np.isfinite(ours.last_loss()):
+    raise InputError("--set", "the loss is not finite", "lower the rate")
+  # The ceiling is one accelerator's; CPU devices share the same cores.
+  shares = 1 if jax.default_backend() == "cpu" else jax.device_count()
+  peak = ceiling * shares
+  return step_table.rows_of(config, ours, runners, times, peak)
+
+
+def _value(text: str) -> Any:
+  """A JSON value, or the text where it is none."""
+  try:
+    return json.loads(text)
+  except json.JSONDecodeError:
+    return text
+
+
+def main(argv: Sequence[str]) -> None:
+  """Measures every case and prints; input errors end with code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  logging.set_verbosity(logging.WARNING)
+  load = os.getloadavg()[0]
+  passive = _WAIT.value == "passive" or (_WAIT.value == "auto" and load > 0.5)
+  try:
+    todo = cases()
+    if _PEER.value is not None:
+      torch_peer.check(_PEER.value)
+    print(
+      f"{jax.device_count()} x {jax.devices()[0].device_kind}, "
+      f"{len(os.sched_getaffinity(0))} cores, load {load:.1f} at the start, "
+      f"jax {jax.__version__}, {_PRESET.value}, {_DTYPE.value}, "
+      f"{_PARALLEL.value}"
+    )
+    if _PEER.value is not None:
+      print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
+    rows: list[dict[str, Any]] = []
+    print(step_table.HEAD, flush=True)
+    for config in todo:
+      new = measure(config, passive)
+      rows += new
+      print(step_table.lines(new), flush=True)
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+  print(step_table.FOOT)
+  if _JSON.value:
+    facts = {"load": load, "device": jax.devices()[0].device_kind}
+    text = json.dumps({**facts, "rows": rows}, indent=1)
+    pathlib.Path(_JSON.value).write_text(text + "\n")
+  if _PLOT.value:
+    step_table.plot(rows, _PLOT.value)
+
+
+if __name__ == "__main__":
+  app.run(main)

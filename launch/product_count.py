@@ -1,0 +1,114 @@
+"""Counts the arithmetic of a program's matrix products and convolutions.
+
+The count is made on the traced program before any compiler sees it, so it is
+the same on every device: one multiplication and one addition per pair of
+entries that meet. Entries that meet padding or the zeros between the entries
+of a dilated array are left out. Everything that is neither a matrix product
+nor a convolution counts nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend import core
+
+
+def count(function: Callable[..., Any], *arguments: Any) -> float:
+  """Returns the operations of one call, over all devices together.
+
+  Args:
+    function: anything JAX can trace, compiled or not.
+    *arguments: arrays, or `jax.ShapeDtypeStruct` in their place.
+  """
+  return _of_program(jax.make_jaxpr(function)(*arguments).jaxpr)
+
+
+def of_convolution(equation: Any) -> float:
+  """Operations of one `conv_general_dilated`."""
+  left, kernel = (v.aval.shape for v in equation.invars)
+  out = equation.outvars[0].aval.shape
+  p = equation.params
+  numbers = p["dimension_numbers"]
+  meets = 1
+  for axis, padding in enumerate(p["padding"]):
+    meets *= _meetings(
+      out[numbers.out_spec[2 + axis]],
+      kernel[numbers.rhs_spec[2 + axis]],
+      left[numbers.lhs_spec[2 + axis]],
+      stride=p["window_strides"][axis],
+      before=padding[0],
+      left_dilation=p["lhs_dilation"][axis],
+      kernel_dilation=p["rhs_dilation"][axis],
+    )
+  batch, outputs = (out[axis] for axis in numbers.out_spec[:2])
+  # With groups the kernel's inputs are already those of one group.
+  return 2.0 * batch * outputs * kernel[numbers.rhs_spec[1]] * meets
+
+
+def of_product(equation: Any) -> float:
+  """Operations of one `dot_general`."""
+  (contracted, _), _ = equation.params["dimension_numbers"]
+  left = equation.invars[0].aval.shape
+  summed = math.prod(left[axis] for axis in contracted)
+  return 2.0 * summed * math.prod(equation.outvars[0].aval.shape)
+
+
+def _meetings(
+  out: int,
+  window: int,
+  length: int,
+  *,
+  stride: int,
+  before: int,
+  left_dilation: int,
+  kernel_dilation: int,
+) -> int:
+  """How many (output, kernel entry) pairs of one axis meet an entry."""
+  place = (
+    np.arange(out)[:, None] * stride
+    + np.arange(window)[None] * kernel_dilation
+    - before
+  )
+  inside = (place >= 0) & (place < (length - 1) * left_dilation + 1)
+  return int((inside & (place % left_dilation == 0)).sum())
+
+
+def _of_program(program: core.Jaxpr) -> float:
+  total = 0.0
+  for equation in program.eqns:
+    name = equation.primitive.name
+    if name == "dot_general":
+      total += of_product(equation)
+    elif name == "conv_general_dilated":
+      total += of_convolution(equation)
+    else:
+      inner = [_of_program(p) for p in _programs(equation.params)]
+      if inner:
+        # Of the branches of a condition one runs; of other equations all.
+        whole = max(inner) if name == "cond" else sum(inner)
+        total += whole * _repeats(name, equation.params)
+  return total
+
+
+def _repeats(name: str, params: Any) -> int:
+  if name == "scan":
+    return params["length"]
+  if name == "shard_map":
+    return params["mesh"].size
+  if name == "xla_pmap":
+    return params["global_axis_size"]
+  return 1
+
+
+def _programs(params: Any) -> Iterator[core.Jaxpr]:
+  for value in params.values():
+    for item in value if isinstance(value, (tuple, list)) else (value,):
+      if isinstance(item, core.ClosedJaxpr):
+        yield item.jaxpr
+      elif isinstance(item, core.Jaxpr):
+        yield item

@@ -1,0 +1,202 @@
+"""A PyTorch twin to measure against, in a process of its own.
+
+The twin is a file that defines `BGM2Pose(width, **fields)`, a module, and
+`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. A process of its
+own keeps each framework's threads, memory and environment apart; it waits on
+its standard input, using no core, until it is told to run some steps. Run as
+a script this file is that process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import IO, Any
+
+from bgm2pose_jax.errors import InputError
+
+# Seconds on the clock and seconds of processor time of one step.
+Timing = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """What the twin runs.
+
+  Attributes:
+    file: that defines it.
+    width: of the network.
+    batch: windows a step.
+    compute_dtype: `float32`, or `bfloat16` by autocast.
+    fields: further keywords of `BGM2Pose`.
+    compiled: loss through `torch.compile`.
+    channels_last: weights in that memory format.
+  """
+
+  file: str
+  width: float
+  batch: int
+  compute_dtype: str
+  fields: Mapping[str, Any]
+  compiled: bool = False
+  channels_last: bool = False
+
+  @property
+  def name(self) -> str:
+    """What the table calls it."""
+    parts = ["torch", "compiled" if self.compiled else "eager"]
+    return " ".join(parts + ["channels_last"] * self.channels_last)
+
+
+def check(file: str) -> None:
+  """Refuses a twin that cannot run before anything is measured.
+
+  Args:
+    file: that defines it.
+
+  Raises:
+    InputError: no such file, or PyTorch is not installed.
+  """
+  if not pathlib.Path(file).is_file():
+    raise InputError(
+      f"--torch_peer={file}", "no such file", "give a Python file"
+    )
+  if importlib.util.find_spec("torch") is None:
+    raise InputError(
+      "--torch_peer", "PyTorch is not installed", "run pip install torch"
+    )
+
+
+class Peer:
+  """A running twin.
+
+  Attributes:
+    name: for the table.
+    about: what the process says of itself: torch version, device, threads.
+  """
+
+  def __init__(self, case: Case, *, passive_wait: bool):
+    """Starts the process, which runs its first steps at once.
+
+    Args:
+      case: what to run.
+      passive_wait: its threads sleep at barriers instead of spinning.
+
+    Raises:
+      InputError: the twin does not run; with its last line.
+    """
+    self.name = case.name
+    environment = dict(os.environ)
+    if passive_wait:
+      environment["OMP_WAIT_POLICY"] = "passive"
+    self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives on
+    self._process = subprocess.Popen(
+      [sys.executable, __file__, json.dumps(dataclasses.asdict(case))],
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      stderr=self._errors,
+      text=True,
+      env=environment,
+    )
+    self.about: dict[str, Any] = self._reply()
+
+  def run(self, steps: int) -> list[Timing]:
+    """Runs steps now and returns each one's times.
+
+    Args:
+      steps: how many.
+    """
+    assert self._process.stdin is not None
+    self._process.stdin.write(f"{steps}\n")
+    self._process.stdin.flush()
+    return [(wall, cpu) for wall, cpu in self._reply()]
+
+  def close(self) -> None:
+    """Ends the process."""
+    assert self._process.stdin is not None
+    assert self._process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+      self._process.stdin.close()
+    self._process.wait()
+    self._process.stdout.close()
+    self._errors.close()
+
+  def _reply(self) -> Any:
+    assert self._process.stdout is not None
+    line = self._process.stdout.readline()
+    if line:
+      return json.loads(line)
+    self._process.wait()
+    self._errors.seek(0)
+    said = self._errors.read().strip().splitlines() or ["it said nothing"]
+    raise InputError(f"--torch_peer: {self.name}", said[-1], "mend the file")
+
+
+def _load(file: str) -> Any:
+  spec = importlib.util.spec_from_file_location("torch_twin", file)
+  assert spec is not None
+  assert spec.loader is not None
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def _serve(case: Case, replies: IO[str]) -> None:
+  """Builds the twin, then runs as many steps as each line of stdin says."""
+  import torch
+
+  device = "cuda" if torch.cuda.is_available() else "cpu"
+  if device == "cpu":
+    # As many as XLA takes: the cores this process may use.
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+  torch.manual_seed(0)
+  twin = _load(case.file)
+  model = twin.BGM2Pose(case.width, **case.fields).to(device)
+  if case.channels_last:
+    model = model.to(memory_format=torch.channels_last)
+  optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+  features = torch.randn(case.batch, 9, 12, 128, device=device)
+  pose = torch.randn(case.batch, 12, 63, device=device)
+  loss_fn = torch.compile(twin.loss_fn) if case.compiled else twin.loss_fn
+  low = case.compute_dtype == "bfloat16"
+
+  def step() -> Timing:
+    wall, cpu = time.perf_counter(), time.process_time()
+    optimizer.zero_grad(set_to_none=True)
+    with torch.autocast(device, torch.bfloat16, enabled=low):
+      loss = loss_fn(model, features, pose)
+    loss.backward()
+    optimizer.step()
+    if device == "cuda":
+      torch.cuda.synchronize()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+  def reply(value: Any) -> None:
+    print(json.dumps(value), file=replies, flush=True)
+
+  for _ in range(2):
+    step()
+  reply(
+    {
+      "torch": torch.__version__,
+      "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+      "threads": torch.get_num_threads(),
+      "parameters": sum(p.numel() for p in model.parameters()),
+    }
+  )
+  for line in sys.stdin:
+    reply([step() for _ in range(int(line))])
+
+
+if __name__ == "__main__":
+  with contextlib.redirect_stdout(sys.stderr):
+    _serve(Case(**json.loads(sys.argv[1])), sys.__stdout__ or sys.stdout)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
+# Without attention and heads there is little to compile.
+TINY = (
+  "--preset=demo",
+  "--width=0.03125",
+  "--set=network.stem_pool=16",
+  "--set=network.contrastive=false",
+  "--set=network.frequency_attention=false",
+  "--batch=4",
+  "--steps=2",
+)
+# A machine with an accelerator may have none of these.
+BLOCKED = ("grain", "tensorflow_datasets", "tensorflow", "librosa", "soundfile")
+TWIN = """
+import torch
+
+
+class BGM2Pose(torch.nn.Module):
+  def __init__(self, width, extra=0):
+    super().__init__()
+    self.layer = torch.nn.Linear(9 * 128, 63)
+    self.extra = torch.nn.Linear(extra, 1)
+
+  def forward(self, x, pose):
+    return self.layer(x.transpose(1, 2).flatten(2))
+
+
+def loss_fn(model, feats, pose):
+  print("printing does no harm")
+  return (model(feats, pose) - pose).square().mean()
+"""
+
+
+def _run(*arguments, blocked=BLOCKED):
+  script = textwrap.dedent(f"""
+    import runpy, sys
+    for name in {blocked!r}:
+      sys.modules[name] = None
+    sys.path.insert(0, {str(LAUNCH)!r})
+    sys.argv = ["bench_train_step.py", *{list(map(str, arguments))!r}]
+    runpy.run_path({str(LAUNCH / "bench_train_step.py")!r}, run_name="__main__")
+  """)
+  return subprocess.run(
+    [sys.executable, "-c", script],
+    capture_output=True,
+    text=True,
+    check=False,
+    timeout=300,
+    env={
+      **os.environ,
+      "JAX_PLATFORMS": "cpu",
+      # Compiles in a third of the time; no time measured here is looked at.
+      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    },
+  )
+
+
+@pytest.mark.slow
+def test_rows_figures_and_picture_without_readers_or_torch(tmp_path):
+  done = _run(
+    *TINY,
+    "--rounds=2",
+    f"--json={tmp_path / 'rows.json'}",
+    f"--plot={tmp_path / 'rows.png'}",
+    blocked=(*BLOCKED, "torch"),
+  )
+  assert done.returncode == 0, done.stderr
+  (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+  assert (row["what"], row["width"], row["batch"]) == (
+    "bgm2pose_jax",
+    0.03125,
+    4,
+  )
+  assert len(row["ms_rounds"]) == 2
+  assert row["windows_per_s"] == pytest.approx(4e3 / row["ms"])
+  assert row["gflop_per_s"] == pytest.approx(row["gflop"] / row["ms"] * 1e3)
+  share = row["gflop_per_s"] / row["ceiling_gflop_per_s"]
+  assert row["ceiling_share"] == pytest.approx(share)
+  # Element-wise work, which only XLA counts, is much of so small a step.
+  assert 0.4 * row["xla_gflop"] < row["gflop"] < 1.2 * row["xla_gflop"]
+  table = [line for line in done.stdout.splitlines() if "bgm2pose_jax" in line]
+  assert len(table) == 1
+  assert (tmp_path / "rows.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_missing_twin_is_one_line_and_code_2(tmp_path):
+  done = _run(*TINY, f"--torch_peer={tmp_path / 'none.py'}")
+  assert done.returncode == 2
+  assert done.stderr.splitlines()[-1].startswith("error: --torch_peer=")
+  assert "no such file" in done.stderr
+  assert "Traceback" not in done.stderr
+
+
+def test_torch_absent_names_what_to_install(tmp_path):
+  (tmp_path / "twin.py").write_text(TWIN)
+  done = _run(
+    *TINY,
+    f"--torch_peer={tmp_path / 'twin.py'}",
+    blocked=(*BLOCKED, "torch"),
+  )
+  assert done.returncode == 2
+  assert "pip install torch" in done.stderr
+
+
+def test_a_twin_runs_in_turns_in_its_own_process(tmp_path):
+  pytest.importorskip("torch")
+  import torch_peer
+
+  (tmp_path / "twin.py").write_text(TWIN)
+  case = torch_peer.Case(
+    str(tmp_path / "twin.py"), 0.5, 4, "float32", {"extra": 2}
+  )
+  peer = torch_peer.Peer(case, passive_wait=True)
+  assert peer.name == "torch eager"
+  assert peer.about["parameters"] == 9 * 128 * 63 + 63 + 3
+  assert len(peer.run(2)) == 2
+  assert all(wall > 0 for wall, _ in peer.run(3))
+  peer.close()
+
+
+def test_a_twin_that_fails_says_why(tmp_path):
+  pytest.importorskip("torch")
+  import torch_peer
+
+  from bgm2pose_jax.errors import InputError
+
+  (tmp_path / "twin.py").write_text("raise ValueError('so not')")
+  case = torch_peer.Case(str(tmp_path / "twin.py"), 0.5, 4, "float32", {})
+  with pytest.raises(InputError, match="so not"):
+    torch_peer.Peer(case, passive_wait=False)

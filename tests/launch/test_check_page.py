@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import chromium_pipe
+import numpy as np
+import pytest
+
+from bgm2pose_jax import skeleton
+from bgm2pose_jax.report import page
+
+SCRIPT = pathlib.Path(__file__).parents[2] / "launch" / "check_page.py"
+ROW = {"rmse": 0.5, "mae": 0.25, "pckh50": 0.75}
+
+needs_browser = pytest.mark.skipif(
+  not any(map(shutil.which, chromium_pipe.NAMES)), reason="no Chromium here"
+)
+
+
+def _write(path: pathlib.Path, *, moving: bool = True, truth: bool = True):
+  """A page of one person whose arms swing, or who stands still."""
+  full = {
+    **ROW,
+    "per_part": {part: ROW for part in skeleton.PARTS},
+    "per_joint": {joint: ROW for joint in skeleton.JOINTS},
+  }
+  results = {
+    **full,
+    "setting": "single",
+    "fold": 0,
+    "seed": 0,
+    "model": "bgm2pose",
+    "preset": "demo",
+    "dataset": "ampl/simulated",
+    "simulated": True,
+    "test_tracks": ["haze"],
+    "test_subjects": ["0"],
+    "windows": 10,
+    "mean_pose": full,
+    "ridge": full,
+    "music_only": full,
+    "improvement_pct": {"rmse": 12.0, "mae": -3.0},
+    "per_track": {},
+    "per_subject": {},
+    "definitions": {},
+  }
+  rng = np.random.default_rng(0)
+  pose = np.broadcast_to(rng.normal(0, 2, (21, 3)), (10, 12, 21, 3)).copy()
+  pose[..., 1] += 8
+  if moving:
+    time = np.arange(120).reshape(10, 12, 1)
+    pose[..., 0] += 3 * np.sin(time / 5)
+  arrays = {
+    "pred": pose.astype(np.float32),
+    "track": np.full(10, "haze"),
+    "recording": np.full(10, "a"),
+    "subject": np.full(10, "0"),
+    "window_index": np.arange(10, dtype=np.int32),
+  }
+  if truth:
+    arrays["target"] = arrays["pred"] + np.float32(0.5)
+  page.write_page(path, results=results, curves=[], predictions=arrays)
+
+
+def _check(*arguments):
+  return subprocess.run(
+    [sys.executable, str(SCRIPT), *map(str, arguments)],
+    capture_output=True,
+    text=True,
+    check=False,
+    timeout=120,
+  )
+
+
+@needs_browser
+def test_a_good_page_passes_and_is_photographed(tmp_path):
+  _write(tmp_path / "report.html")
+  done = _check(
+    f"--screenshot={tmp_path / 'page.png'}", tmp_path / "report.html"
+  )
+  assert done.returncode == 0, done.stdout + done.stderr
+  assert "in order" in done.stdout
+  assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
+@needs_browser
+def test_a_page_without_ground_truth_passes(tmp_path):
+  _write(tmp_path / "report.html", truth=False)
+  done = _check(tmp_path / "report.html")
+  assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_browser
+@pytest.mark.parametrize(
+  ("old", "new", "said"),
+  [
+    ("const decode =", "const decode ==", "exception: SyntaxError"),
+    ("readColours();\n  chooseClip", "chooseClip(9);\n  chooseClip", "Error"),
+    ("<h1>", '<img src="http://localhost:9/x.png"><h1>', "console error"),
+    ("position += seconds", "position += 0", "pixels changed"),
+    ("t, colours.truth", "t, colours.floor", "truth is not drawn"),
+  ],
+  ids=["syntax", "exception", "network", "still", "no truth"],
+)
+def test_a_broken_page_fails_and_says_why(tmp_path, old, new, said):
+  path = tmp_path / "report.html"
+  _write(path)
+  text = path.read_text()
+  assert old in text
+  path.write_text(text.replace(old, new))
+  done = _check(path)
+  assert done.returncode == 1, done.stdout + done.stderr
+  assert said in done.stdout
+
+
+@needs_browser
+def test_a_picture_that_stands_still_fails(tmp_path):
+  _write(tmp_path / "report.html", moving=False)
+  done = _check(tmp_path / "report.html")
+  assert done.returncode == 1
+  assert "playing, but only 0 pixels changed" in done.stdout
+
+
+def test_no_page_and_no_browser_are_one_line_and_code_2(tmp_path):
+  done = _check(tmp_path / "none.html")
+  assert done.returncode == 2
+  assert "no such page" in done.stderr
+  (tmp_path / "a.html").write_text("")
+  done = _check("--browser=no-such-browser", tmp_path / "a.html")
+  assert done.returncode == 2
+  assert "install one" in done.stderr
