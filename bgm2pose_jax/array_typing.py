@@ -13,8 +13,18 @@ Leading axes that a function only carries along are written `...`.
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 
 # A JAX array, concrete or traced.
 Array = jax.Array
 # Anything a public function accepts as an array.
 ArrayLike = jax.typing.ArrayLike
+
+
+def at_least_float32(x: ArrayLike) -> Array:
+  """Returns float64 as it is and every other type as float32.
+
+  For sums, statistics and losses, which bfloat16 is too coarse for.
+  """
+  x = jnp.asarray(x)
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -155,7 +155,8 @@ class RunConfig:
 
   Attributes:
     parallel: `jit` over a mesh or `pmap`; the same step under both.
-    compute_dtype: `float32` or `bfloat16`; parameters stay float32.
+    compute_dtype: `float32` or `bfloat16`; parameters stay float32. `float64`
+      (parameters too) is for checks and needs JAX_ENABLE_X64=1.
     steps_per_dispatch: null picks 1 on CPU, 8 elsewhere.
     eval_batch: windows per evaluation call.
     log_every_steps: one metrics line each.
@@ -229,7 +230,7 @@ _CHOICES = {
   "optim.optimizer": ("adam", "sgd"),
   "optim.snapshot_average": ("replace", "eval_only", "off"),
   "run.parallel": ("jit", "pmap"),
-  "run.compute_dtype": ("float32", "bfloat16"),
+  "run.compute_dtype": ("float32", "bfloat16", "float64"),
   "run.report_weights": ("final", "best"),
 }
 _POSITIVE = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from bgm2pose_jax.array_typing import ArrayLike
+from bgm2pose_jax.array_typing import ArrayLike, at_least_float32
 from bgm2pose_jax.errors import InputError
 
 
@@ -41,7 +41,7 @@ def pose_mse(pred: jax.Array, target: jax.Array) -> jax.Array:
     InputError: the shapes differ.
   """
   _check_poses(pred, target)
-  pred, target = pred.astype(jnp.float32), target.astype(jnp.float32)
+  pred, target = at_least_float32(pred), at_least_float32(target)
   return _mean_square(pred - target)
 
 
@@ -63,13 +63,13 @@ def smoothness(pred: jax.Array, target: jax.Array) -> jax.Array:
     raise InputError(
       "smoothness loss", "one frame", "pass windows of two frames or more"
     )
-  pred, target = pred.astype(jnp.float32), target.astype(jnp.float32)
+  pred, target = at_least_float32(pred), at_least_float32(target)
   return _mean_square(jnp.diff(pred - target, axis=1))
 
 
 def _unit(embedding: jax.Array) -> jax.Array:
   """float32 rows of length one; a zero row stays zero, also its gradient."""
-  embedding = embedding.astype(jnp.float32)
+  embedding = at_least_float32(embedding)
   square = jnp.sum(jnp.square(embedding), axis=-1, keepdims=True)
   return embedding * jax.lax.rsqrt(jnp.maximum(square, 1e-12))
 

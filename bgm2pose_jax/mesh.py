@@ -70,14 +70,14 @@ def over_devices(
     mesh: from `make_mesh`.
     in_axes: for each argument the axis spread over devices, or None.
     out_axes: the same for the output: one value, or a tuple of them.
-    donate: positions of arguments whose memory may be reused (`jit` only).
+    donate: positions of arguments whose memory may be reused.
     parallel: `jit` (one program over the mesh) or `pmap`.
 
   Returns:
     The compiled function. Arguments and outputs look the same in both.
   """
   if parallel == "pmap":
-    return _pmapped(function, mesh, in_axes, out_axes)
+    return _pmapped(function, mesh, in_axes, out_axes, donate)
 
   def spec(axis: int | None):
     return jax.P() if axis is None else jax.P(*([None] * axis), DATA_AXIS)
@@ -102,8 +102,13 @@ def _pmapped(
   mesh: jax.sharding.Mesh,
   in_axes: Sequence[int | None],
   out_axes: Any,
+  donate: Sequence[int],
 ) -> Callable[..., Any]:
-  """`jax.pmap` with the device axis split off and joined again."""
+  """`jax.pmap` with the device axis split off and joined again.
+
+  Arguments that are not spread stay as `replicate` placed them: today's pmap
+  is a program over the same mesh and moves nothing.
+  """
   devices = mesh.devices.ravel().tolist()
   mapped = jax.pmap(
     function,
@@ -111,6 +116,7 @@ def _pmapped(
     in_axes=tuple(in_axes),
     out_axes=out_axes,
     devices=devices,
+    donate_argnums=tuple(donate),
   )
 
   def split(x: jax.Array, axis: int) -> jax.Array:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from bgm2pose_jax.array_typing import Array
+from bgm2pose_jax.array_typing import Array, at_least_float32
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.models.attention import FrequencyAttention
 from bgm2pose_jax.models.blocks import (
@@ -287,7 +287,7 @@ class BGM2Pose(nnx.Module):
       x = block(x)
       if i in (1, 2):
         x = self.tail_dropout[i - 1](x, keys)
-    x = self.head(x).astype(jnp.float32)
+    x = at_least_float32(self.head(x))
     x = x.reshape(*x.shape[:2], self.joints, 3)
     if pose is None or self.contrastive is None:
       return BGM2PoseOutput(x, None, None)

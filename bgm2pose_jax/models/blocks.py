@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from bgm2pose_jax.array_typing import Array
+from bgm2pose_jax.array_typing import Array, at_least_float32
 
 NEGATIVE_SLOPE = 0.01
 # Weight of the old running statistics; PyTorch calls the same thing 0.1.
@@ -147,6 +147,41 @@ class DoublingConv(nnx.Module):
     return out + self.bias[...].astype(self.dtype)
 
 
+def sum_rows(x: Array) -> Array:
+  """Sums [..., channels] over every axis but the last, in two stages.
+
+  A single sum of a hundred thousand float32 numbers one after the other loses
+  two digits, which then depend on how many devices share the batch; and CPU
+  runs it on one core.
+  """
+  rows = x.reshape(-1, x.shape[-1])
+  count = rows.shape[0]
+  inner = 1
+  while inner * inner < count and count % (2 * inner) == 0:
+    inner *= 2
+  partial = rows.reshape(count // inner, inner, -1).sum(1)
+  # Without the barrier the compiler joins the two sums again.
+  return jax.lax.optimization_barrier(partial).sum(0)
+
+
+@jax.custom_vjp
+def _affine(x: Array, gain: Array, offset: Array) -> Array:
+  """`x * gain + offset`, whose gradients are summed by `sum_rows`."""
+  return x * gain + offset
+
+
+def _affine_forward(x, gain, offset):
+  return x * gain + offset, (x, gain)
+
+
+def _affine_backward(residuals, grad):
+  x, gain = residuals
+  return grad * gain, sum_rows(grad * x), sum_rows(grad)
+
+
+_affine.defvjp(_affine_forward, _affine_backward)
+
+
 class BatchNorm(nnx.Module):
   """Batch normalisation over every axis but the last, statistics in float32.
 
@@ -176,20 +211,30 @@ class BatchNorm(nnx.Module):
 
   def __call__(self, x: Array) -> Array:
     """Normalises [..., channels]; updates the running statistics."""
+    dtype, x = x.dtype, at_least_float32(x)
     if self.use_running_average:
-      mean, var = self.mean[...], self.var[...]
+      near, mean, var = self.mean[...], 0.0, self.var[...]
+      x = x - near
     else:
+      # Moments around a value that occurs: around zero, a channel with a
+      # large mean would leave its variance, and its gradients, to rounding.
+      near = jax.lax.stop_gradient(x.reshape(-1, x.shape[-1])[0])
+      if self.axis_name is not None:
+        near = jax.lax.pmean(near, self.axis_name)
+      x = x - near
       mean, var = self._batch_statistics(x)
-      self.mean[...] = MOMENTUM * self.mean[...] + (1 - MOMENTUM) * mean
+      self.mean[...] = MOMENTUM * self.mean[...] + (1 - MOMENTUM) * (
+        near + mean
+      )
       self.var[...] = MOMENTUM * self.var[...] + (1 - MOMENTUM) * var
     # One multiply and one add per entry.
     gain = self.scale[...] * jax.lax.rsqrt(var + EPSILON)
-    offset = self.bias[...] - mean * gain
-    return (x.astype(jnp.float32) * gain + offset).astype(x.dtype)
+    return _affine(x, gain, self.bias[...] - mean * gain).astype(dtype)
 
   def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
-    rows = x.astype(jnp.float32).reshape(-1, x.shape[-1])
-    moments = jnp.stack([rows.mean(0), jnp.square(rows).mean(0)])
+    """Mean and biased variance over all devices' rows, each read once."""
+    count = x.size // x.shape[-1]
+    moments = jnp.stack([sum_rows(x), sum_rows(jnp.square(x))]) / count
     if self.axis_name is not None:
       moments = jax.lax.pmean(moments, self.axis_name)
     mean, square = moments

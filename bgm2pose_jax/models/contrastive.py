@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from bgm2pose_jax.array_typing import Array
+from bgm2pose_jax.array_typing import Array, at_least_float32
 from bgm2pose_jax.models.attention import Attention
 from bgm2pose_jax.models.blocks import ConvBlock, normal_param
 
@@ -83,7 +83,7 @@ class ContrastiveHeads(nnx.Module):
     tokens = tokens[:, None]
     # Only the token's row of the result is read, so only it is computed.
     out = attention(tokens[:, :, :1], tokens, tokens, keys)[:, 0, 0]
-    return unit_length(out.astype(jnp.float32))
+    return unit_length(at_least_float32(out))
 
 
 def unit_length(x: Array) -> Array:

@@ -14,7 +14,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bgm2pose_jax.array_typing import Array
+from bgm2pose_jax.array_typing import Array, at_least_float32
 from bgm2pose_jax.models.dropout import finalise, keep_threshold
 
 # Weights handled at a time on CPU: 2 MiB of float32, a core's share of cache.
@@ -92,9 +92,9 @@ def _forward(rate, query, key, value, seeds):
 
 def _backward(rate, residuals, cotangent):
   query, key, value, seeds, out, top, total = residuals
-  grad = cotangent.astype(jnp.float32)
+  grad = at_least_float32(cotangent)
   # d(weight) of a row is orthogonal to its weights after this subtraction.
-  common = jnp.sum(grad * out.astype(jnp.float32), axis=-1, keepdims=True)
+  common = jnp.sum(grad * at_least_float32(out), axis=-1, keepdims=True)
   weights = jnp.exp(_dot(query, key, 3, 3) - top)
   shared = (grad / (total * (1 - rate))).astype(value.dtype)
   kept = _drop(weights, seeds, rate)
@@ -122,10 +122,10 @@ def _drop(x: Array, seeds: Array, rate: float) -> Array:
 
 
 def _dot(a: Array, b: Array, contract_a: int, contract_b: int) -> Array:
-  """Batched product over the first two axes, summed in float32."""
+  """Batched product over the first two axes, summed in float32 at least."""
   return jax.lax.dot_general(
     a,
     b,
     (((contract_a,), (contract_b,)), ((0, 1), (0, 1))),
-    preferred_element_type=jnp.float32,
+    preferred_element_type=jnp.promote_types(a.dtype, jnp.float32),
   )

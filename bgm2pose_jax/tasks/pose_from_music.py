@@ -19,6 +19,7 @@ from flax import nnx
 from bgm2pose_jax import losses, metrics, optim, train_state
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
+from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import ampl_statistics, normalisation
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.models import registry
@@ -49,6 +50,13 @@ class PoseFromMusic:
     self.config = config
     self.spec = spec
     self.num_tracks = num_tracks
+    self._compute_dtype = jnp.dtype(config.run.compute_dtype)
+    if self._compute_dtype == jnp.float64 and not jax.config.jax_enable_x64:
+      raise InputError(
+        "run.compute_dtype",
+        "is float64, which JAX has switched off",
+        "set JAX_ENABLE_X64=1 in the environment",
+      )
     self._transformation = optim.make_transformation(config.optim)
     model = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
     train_view = nnx.view(model, use_running_average=False, deterministic=False)
@@ -70,7 +78,7 @@ class PoseFromMusic:
       frames=self.spec.window_frames,
       rngs=rngs,
       axis_name=mesh_lib.DATA_AXIS,
-      dtype=jnp.dtype(self.config.run.compute_dtype),
+      dtype=self._compute_dtype,
     )
 
   def fit(self, table: Any, rows: np.ndarray) -> dict[str, Any]:
@@ -125,7 +133,10 @@ class PoseFromMusic:
     def init(key):
       model = self._build(nnx.Rngs(key))
       _, params, rest = nnx.split(model, nnx.Param, ...)
-      return nnx.as_pure(params), nnx.as_pure(rest)
+      drawn = nnx.as_pure(params), nnx.as_pure(rest)
+      if self._compute_dtype != jnp.float64:
+        return drawn
+      return jax.tree.map(lambda x: x.astype(jnp.float64), drawn)
 
     params, model_state = init(jax.random.key(seed))
     averaging = optim_config.snapshot_average != "off"
@@ -150,6 +161,45 @@ class PoseFromMusic:
 
     Returns:
       The new state and the metrics, both equal on every device.
+    """
+    figures, grads, new_model_state = self.gradients(state, batch, keys)
+    finite = jnp.isfinite(figures["loss"]) & jnp.isfinite(
+      figures["gradient_norm"]
+    )
+    updates, opt_state = self._transformation.update(
+      grads, state.opt_state, state.params
+    )
+    rate = control["learning_rate"]
+    new_params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
+
+    def keep(new, old):
+      # A poisoned update must leave no trace but the counters.
+      return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
+
+    figures["parameter_norm"] = optax.tree.norm(new_params)
+    state = state.replace(
+      step=state.step + 1,
+      skipped=state.skipped + jnp.where(finite, 0, 1),
+      params=keep(new_params, state.params),
+      model_state=keep(new_model_state, state.model_state),
+      opt_state=keep(opt_state, state.opt_state),
+    )
+    return state, figures
+
+  def gradients(
+    self, state: TrainState, batch: Arrays, keys: jax.Array
+  ) -> tuple[dict[str, jax.Array], Any, Any]:
+    """Loss and gradients of one batch, over all devices.
+
+    Args:
+      state: replicated.
+      batch: features [b, t, f, c], pose [b, t, joint, 3], track [b].
+      keys: [b], one per example.
+
+    Returns:
+      Figures (`loss`, its terms and norms), the gradients of the global mean
+      loss with respect to `state.params`, and the model state after the
+      batch; all equal on every device.
     """
     state_in = mesh_lib.to_varying(
       (state.params, state.model_state, state.statistics)
@@ -176,31 +226,10 @@ class PoseFromMusic:
     grads = jax.lax.pmean(grads, mesh_lib.DATA_AXIS)
     new_model_state = _replicated(new_model_state)
     figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
-    figures |= self._term_norms(out, target)
     figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
+    figures |= self._term_norms(out, target)
     figures["gradient_norm"] = optax.tree.norm(grads)
-    finite = jnp.isfinite(figures["loss"]) & jnp.isfinite(
-      figures["gradient_norm"]
-    )
-    updates, opt_state = self._transformation.update(
-      grads, state.opt_state, state.params
-    )
-    rate = control["learning_rate"]
-    new_params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-
-    def keep(new, old):
-      # A poisoned update must leave no trace but the counters.
-      return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
-
-    figures["parameter_norm"] = optax.tree.norm(new_params)
-    state = state.replace(
-      step=state.step + 1,
-      skipped=state.skipped + jnp.where(finite, 0, 1),
-      params=keep(new_params, state.params),
-      model_state=keep(new_model_state, state.model_state),
-      opt_state=keep(opt_state, state.opt_state),
-    )
-    return state, figures
+    return figures, grads, new_model_state
 
   def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
     """Predicts this device's rows.
@@ -263,11 +292,18 @@ class PoseFromMusic:
     return terms
 
   def _term_norms(self, out, target) -> dict[str, jax.Array]:
-    """Gradient norm of each term at the network's outputs (cheap)."""
+    """Gradient norm of each term at the network's outputs (cheap).
+
+    Of the mean over all devices' rows, whatever their number: each device's
+    own mean has gradients larger by the number of devices.
+    """
+    axis = mesh_lib.DATA_AXIS
+    devices = jax.lax.axis_size(axis)
     norms = {}
     for name in sorted(self._terms(out, target)):
       grads = jax.grad(lambda o, n=name: self._terms(o, target)[n])(out)
-      norms[f"output_gradient_{name}"] = optax.tree.norm(grads)
+      square = jax.lax.psum(optax.tree.norm(grads, squared=True), axis)
+      norms[f"output_gradient_{name}"] = jnp.sqrt(square) / devices
     return norms
 
 
