@@ -91,7 +91,7 @@ def pack(
     first, last = int(window_index[clip[0]]), int(window_index[clip[-1]])
     names = [str(track[clip[0]])]
     if subject is not None:
-      names.insert(0, str(np.asarray(subject)[clip[0]]))
+      names.insert(0, f"subject {np.asarray(subject)[clip[0]]}")
     label = f"{number}: {', '.join(names)}, windows {first} to {last}"
     if target is not None:
       error = pred[clip].astype(np.float64) - np.asarray(target)[clip]

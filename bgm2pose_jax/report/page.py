@@ -146,7 +146,11 @@ def _tiles(results: Mapping[str, Any]) -> str:
   interval = results.get("interval_95") or {}
   gains = results.get("improvement_pct") or {}
   out = []
-  for key, name in (("rmse", "RMSE"), ("mae", "MAE"), ("pckh50", "PCKh@0.5")):
+  for key, name in (
+    ("rmse", "RMSE, hip-spine lengths"),
+    ("mae", "MAE, hip-spine lengths"),
+    ("pckh50", "PCKh@0.5"),
+  ):
     notes = []
     if gains.get(key) is not None:
       side = "below" if gains[key] >= 0 else "above"
@@ -220,7 +224,7 @@ def _joint_section(results: Mapping[str, Any]) -> str:
   if not bars:
     return ""
   return (
-    "<section><h2>Mean absolute error of each joint</h2>"
+    "<section><h2>Mean absolute error of each joint, hip-spine lengths</h2>"
     f'{bars}<p class="note">The upright mark is the mean pose.</p></section>'
   )
 
@@ -232,7 +236,7 @@ def _group_section(results: Mapping[str, Any]) -> str:
     ("per_subject", "By subject"),
   ):
     groups = results.get(key) or {}
-    if not groups:
+    if len(groups) < 2:  # one row would say what the tiles say
       continue
     rows = [
       (

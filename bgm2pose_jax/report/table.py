@@ -111,11 +111,15 @@ def part_figures(row: Mapping[str, Any], part: str) -> str:
 def gains(row: Mapping[str, Any]) -> tuple[str, str]:
   """Change of RMSE and MAE against the mean pose; less has a minus sign."""
   gain = row.get("improvement_pct") or {}
-  rmse, mae = (
-    "" if gain.get(key) is None else f"{-gain[key]:+.1f} %"
-    for key in ("rmse", "mae")
-  )
-  return rmse, mae
+  return _change(gain.get("rmse")), _change(gain.get("mae"))
+
+
+def _change(gain_pct: float | None) -> str:
+  if gain_pct is None:
+    return ""
+  # Rounded first: "-0.0" would claim a direction.
+  rounded = round(-gain_pct, 1)
+  return f"{rounded:+.1f} %" if rounded else "0.0 %"
 
 
 def _range(pair: Sequence[float] | None, form: str = ".3f") -> str:
