@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 from model_contract import check_contract
 
+from bgm2pose_jax import configs
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.models import registry
 from bgm2pose_jax.models.bgm2pose import (
@@ -67,6 +68,35 @@ def test_parameter_counts_of_the_published_network(config):
   heads = sum(x.size for x in jax.tree.leaves(params.pop("contrastive")))
   rest = sum(x.size for x in jax.tree.leaves(params))
   assert (rest, heads, rest + heads) == (8_468_863, 579_328, 9_048_191)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["paper", "official"])
+def test_presets_go_forward_and_back_at_full_width(preset):
+  network = configs.get_config(preset).network
+  assert network["width"] == 1.0
+  sizes = {**SIZES, "bands": 128, "frames": 12}
+  model = registry.build("bgm2pose", network, **sizes, rngs=nnx.Rngs(0))
+  graph, params, rest = nnx.split(model, nnx.Param, ...)
+  params, rest = nnx.as_pure(params), nnx.as_pure(rest)
+  inputs = _inputs(batch=2, frames=12, bands=128)
+  keys = jax.random.split(jax.random.key(1), 2)
+
+  @jax.jit
+  def gradients(params):
+    def loss(params):
+      out = nnx.merge(graph, params, rest, copy=True)(*inputs, keys=keys)
+      similarity = out.audio_embedding @ out.pose_embedding.T
+      return jnp.square(out.pose - inputs[-1]).mean() + similarity[0, 1]
+
+    return jax.value_and_grad(loss)(params)
+
+  value, grads = gradients(params)
+  assert np.isfinite(value)
+  for path, grad in jax.tree_util.tree_leaves_with_path(grads):
+    name = jax.tree_util.keystr(path)
+    assert np.isfinite(grad).all(), name
+    assert np.any(grad) or "key_bias" in name, name
 
 
 def _quiet_model(config):
