@@ -132,7 +132,9 @@ def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     size = os.fstat(file.fileno()).st_size
     # Before anything is read: a length in the header may claim gigabytes.
     if size > wanted + _MAX_HEADER_BYTES:
-      raise InputError(path, f"has {size} bytes, more than {shape}", _COPY)
+      raise InputError(
+        path, f"has {size} bytes, more than float32 {shape} takes", _COPY
+      )
     found, fortran, dtype = _header(path, file)
     if dtype.str != _DTYPE.str:
       raise InputError(
