@@ -7,9 +7,10 @@ One table for every width and batch given. Arithmetic (GFLOP) is our own count
 of the matrix products and convolutions in the traced step
 (`launch/product_count.py`), the attention weights computed again in the
 backward pass included; XLA's count of the compiled step, which adds the
-element-wise work but runs through a loop once, is printed beside it. The
-ceiling is a large matrix product in the compute type, measured between the
-rounds. With a PyTorch twin
+element-wise work but runs through a loop once, is printed beside it. On CPU
+wide float32 convolutions run with about half the products: ours counts them
+whole, as a twin has them, XLA what is left. The ceiling is a large matrix
+product in the compute type, measured between the rounds. With a PyTorch twin
 (`launch/torch_peer.py` says what its file defines) both sides run in turns,
 `--steps` each, for `--rounds` rounds, so that a machine that slows down slows
 both; the ratio of a round compares medians of that round.

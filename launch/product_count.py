@@ -5,6 +5,9 @@ the same on every device: one multiplication and one addition per pair of
 entries that meet. Entries that meet padding or the zeros between the entries
 of a dilated array are left out. Everything that is neither a matrix product
 nor a convolution counts nothing.
+
+The layers' 3 x 3 convolutions count as what they are, also on CPU, where the
+wide ones run with fewer products (`bgm2pose_jax/models/winograd.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import jax
 import numpy as np
 from jax.extend import core
 
+from bgm2pose_jax.models import winograd
+
 
 def count(function: Callable[..., Any], *arguments: Any) -> float:
   """Returns the operations of one call, over all devices together.
@@ -25,7 +30,8 @@ def count(function: Callable[..., Any], *arguments: Any) -> float:
     function: anything JAX can trace, compiled or not.
     *arguments: arrays, or `jax.ShapeDtypeStruct` in their place.
   """
-  return _of_program(jax.make_jaxpr(function)(*arguments).jaxpr)
+  with winograd.plain_convolution(True):
+    return _of_program(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def of_convolution(equation: Any) -> float:

@@ -18,8 +18,9 @@ HEAD = (
 )
 FOOT = (
   "ms/step: median over all rounds. GFLOP: products and convolutions of a "
-  "step, our\ncount; XLA: its count of the compiled program. ceiling: share "
-  "of a large matrix\nproduct's GFLOP/s. ratio: our windows/s over theirs."
+  "step, our\ncount, also where fewer do; XLA: its count of the compiled "
+  "program. ceiling:\nshare of a large matrix product's GFLOP/s. ratio: our "
+  "windows/s over theirs."
 )
 
 

@@ -70,7 +70,8 @@ class OurStep:
 
   Attributes:
     name: for the table.
-    flops: of one step, matrix products and convolutions, by our own count.
+    flops: of one step, matrix products and convolutions, by our own count,
+      which takes the fast convolution on CPU for the plain one.
     xla_flops: of one step by XLA's analysis of the compiled program, all
       devices together; None where XLA does not say (pmap).
     parameters: trained numbers.

@@ -20,6 +20,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array, at_least_float32
+from bgm2pose_jax.models import winograd
 
 NEGATIVE_SLOPE = 0.01
 # Weight of the old running statistics; PyTorch calls the same thing 0.1.
@@ -102,13 +103,13 @@ class Conv(nnx.Module):
   def __call__(self, x: Array) -> Array:
     """Maps [b, *axes, inputs] to [b, *axes, outputs]."""
     rank = len(self.window)
-    x = jax.lax.conv_general_dilated(
-      x.astype(self.dtype),
-      self.kernel[...].astype(self.dtype),
-      (1,) * rank,
-      "SAME",
-      dimension_numbers=_DIMENSIONS[rank],
-    )
+    x, kernel = x.astype(self.dtype), self.kernel[...].astype(self.dtype)
+    if winograd.applies(x, kernel):
+      x = winograd.conv3x3(x, kernel)
+    else:
+      x = jax.lax.conv_general_dilated(
+        x, kernel, (1,) * rank, "SAME", dimension_numbers=_DIMENSIONS[rank]
+      )
     return x + self.bias[...].astype(self.dtype)
 
 
