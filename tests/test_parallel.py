@@ -30,7 +30,7 @@ def _start(out: pathlib.Path, *arguments: str) -> subprocess.Popen:
 
 def _finish(*processes: subprocess.Popen) -> None:
   for process in processes:
-    said, _ = process.communicate(timeout=400)
+    said, _ = process.communicate(timeout=900)
     assert process.returncode == 0, said[-2000:]
 
 
@@ -79,13 +79,8 @@ def test_two_processes_train_like_one(one_device, tmp_path):
         f"--process={i}",
         "--processes=2",
         f"--coordinator=localhost:{port}",
-        "--parallel",
-        "jit",
-        "pmap",
       )
       for i in range(2)
     )
   )
-  two = np.load(out)
-  for wrapper in ("jit", "pmap"):
-    _assert_same(one_device, two, wrapper)
+  _assert_same(one_device, np.load(out), "jit")
