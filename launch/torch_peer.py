@@ -152,7 +152,7 @@ def _load(file: str) -> Any:
 
 def _serve(case: Case, replies: IO[str]) -> None:
   """Builds the twin, then runs as many steps as each line of stdin says."""
-  import torch
+  import torch  # pyright: ignore[reportMissingImports]
 
   device = "cuda" if torch.cuda.is_available() else "cpu"
   if device == "cpu":
