@@ -267,11 +267,7 @@ class Trainer:
   ) -> Iterator[tuple[Any, jax.Array]]:
     """Yields (source, index [k, batch]) so that no epoch ends inside one."""
     table = self.order(epoch)
-    k = self.config.run.steps_per_dispatch
-    if k is None:
-      # A convolution's weight gradient inside an XLA:CPU loop is 10-50 times
-      # slower; accelerators gain from fewer dispatches.
-      k = 1 if jax.default_backend() == "cpu" else 8
+    k = steps.steps_per_dispatch(self.config.run.steps_per_dispatch)
     sharding = jax.NamedSharding(self.mesh, jax.P(None, mesh_lib.DATA_AXIS))
     share = jax.process_index(), jax.process_count()
 

@@ -36,6 +36,19 @@ class Updates(Protocol):
     ...
 
 
+def steps_per_dispatch(configured: int | None) -> int:
+  """Returns how many updates one call of the train step does.
+
+  Args:
+    configured: `run.steps_per_dispatch`; None chooses for this backend.
+  """
+  if configured is not None:
+    return configured
+  # A convolution's weight gradient inside an XLA:CPU loop is 10-50 times
+  # slower; accelerators gain from fewer dispatches.
+  return 1 if jax.default_backend() == "cpu" else 8
+
+
 def make_control(seed: int, learning_rate: float, epoch: int) -> dict:
   """Returns the traced values that vary between runs and epochs."""
   return {

@@ -62,7 +62,7 @@ def run(
   # before anything is made.
   task_registry.check(config)
   data = config.data
-  recordings = prepare.Source(
+  recordings = prepare.open_source(
     data.dataset,
     data.ampl_dir,
     data.simulate,
@@ -71,7 +71,7 @@ def run(
   )
   split = settings.resolve(
     config.setting,
-    prepare.holdings(recordings),
+    recordings.holdings(),
     test_track=config.test_track,
     test_subject=config.test_subject,
     fold=config.fold,
@@ -105,8 +105,9 @@ def run(
     return found
 
   # Data: only the tracks the setting needs are made.
-  if data.dataset == "ampl/released":
-    logging.info("found\n%s", prepare.inventory(recordings))
+  inventory = recordings.inventory()
+  if inventory is not None:
+    logging.info("found\n%s", inventory)
   prepared = prepare.prepare(
     recordings,
     data_dir=data_dir,

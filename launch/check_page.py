@@ -158,10 +158,9 @@ def check(
   with chromium_pipe.open_tab(browser, width, 900) as tab:
     for domain in ("Page", "Runtime", "Log", "Network"):
       tab.send(f"{domain}.enable")
-    tab.send("Page.navigate", url=address)
     wrong: list[str] = []
     seen: dict[str, Any] = {}
-    if tab.wait(30, "Page.loadEventFired"):
+    if tab.load(address, 30):
       try:
         wrong, seen = look(tab)
       except RuntimeError as error:

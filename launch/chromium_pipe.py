@@ -16,7 +16,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bgm2pose_jax.errors import InputError
@@ -89,19 +89,45 @@ class Tab:
           return message["result"]
     raise RuntimeError(f"{method}: no answer in {_ANSWER_S:.0f} s")
 
-  def wait(self, seconds: float, until: str | None = None) -> bool:
+  def load(self, url: str, seconds: float) -> bool:
+    """Goes to an address and waits for its document, scripts included.
+
+    Args:
+      url: of the page.
+      seconds: to wait at most.
+
+    Returns:
+      Whether it loaded in time.
+    """
+    self.send("Page.setLifecycleEventsEnabled", enabled=True)
+    # A late event of the blank page before it must not be taken for this one.
+    loader = self.send("Page.navigate", url=url).get("loaderId")
+
+    def loaded(name: str, event: dict[str, Any]) -> bool:
+      return name == "Page.lifecycleEvent" and (
+        event["loaderId"],
+        event["name"],
+      ) == (loader, "load")
+
+    return self.wait(seconds, loaded)
+
+  def wait(
+    self,
+    seconds: float,
+    until: Callable[[str, dict[str, Any]], bool] | None = None,
+  ) -> bool:
     """Collects events for a while.
 
     Args:
       seconds: at most.
-      until: name of an event that ends the wait.
+      until: (method, parameters) -> whether this event ends the wait.
 
     Returns:
-      Whether that event came.
+      Whether such an event came.
     """
     end = time.monotonic() + seconds
     while True:
-      if until is not None and any(name == until for name, _ in self.events):
+      if until is not None and any(until(*event) for event in self.events):
         return True
       left = end - time.monotonic()
       if left <= 0:

@@ -107,10 +107,7 @@ class OurStep:
     rate = config.optim.learning_rate
     control = steps.make_control(config.seed, rate, 0)
     self._control = mesh_lib.replicate(mesh, control)
-    # The trainer's choice: loops are slow on CPU, dispatches elsewhere.
-    self._dispatch = config.run.steps_per_dispatch or (
-      1 if jax.default_backend() == "cpu" else 8
-    )
+    self._dispatch = steps.steps_per_dispatch(config.run.steps_per_dispatch)
     rows = np.arange(len(table), dtype=np.int32).reshape(_BATCHES, batch)
     self._indices = [
       jax.device_put(rows[(i + np.arange(self._dispatch)) % _BATCHES], spread)

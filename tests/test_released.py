@@ -134,7 +134,7 @@ def test_presets_of_the_paper_take_the_published_constants(tmp_path, preset):
   marker = root / released_fixture.FOLDER / "tracks.json"
   marker.write_text(json.dumps({"polka": {"genre": "folk"}}))
   prepared = prepare.prepare(
-    prepare.Source("ampl/released", str(root)),
+    prepare.open_source("ampl/released", str(root)),
     data_dir=tmp_path / "cache",
     progress=False,
   )

@@ -25,9 +25,9 @@ from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import settings
 from bgm2pose_jax.data import build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data.sources import Source as Source
-from bgm2pose_jax.data.sources import holdings as holdings
+from bgm2pose_jax.data.sources import Recordings
 from bgm2pose_jax.data.sources import identify as identify
+from bgm2pose_jax.data.sources import open_source as open_source
 from bgm2pose_jax.errors import InputError
 
 
@@ -53,7 +53,7 @@ def default_data_dir() -> Path:
 
 
 def prepare(
-  source: Source,
+  found: Recordings,
   *,
   data_dir: str | os.PathLike[str] | None,
   tracks: Sequence[str] | None = None,
@@ -64,7 +64,7 @@ def prepare(
   """Makes what is missing and says where everything is.
 
   Args:
-    source: where the recordings come from.
+    found: the recordings, from `open_source`.
     data_dir: where prepared data live; None is `default_data_dir()`.
     tracks: the tracks to make; None is all that have somebody to learn from.
     feature_set: name in `bgm2pose_jax.features`.
@@ -78,20 +78,19 @@ def prepare(
     InputError: unknown track, recordings that cannot be used, or too little
       room on the disk.
   """
-  found = sources.open_source(source)
   held = found.holdings()
   tracks = list(dict.fromkeys(tracks or _usable_tracks(held)))
   for track in tracks:
     if track not in held.genres:
       raise InputError(
         f"track {track}",
-        f"unknown in {source.dataset}",
+        f"unknown in {found.dataset}",
         f"choose one of {', '.join(held.genres)}",
       )
   content = sources.content(found, feature_set, pose_resample)
   fingerprint = sources.digest(content)
   data_dir = Path(data_dir) if data_dir else default_data_dir()
-  config = source.dataset.removeprefix("ampl/")
+  config = found.dataset.removeprefix("ampl/")
   name = f"{config}-{fingerprint[:12]}"
   home, raw_home = data_dir / "prepared" / name, data_dir / "raw" / name
   staging.sweep(home)
@@ -141,18 +140,6 @@ def prepare(
   return Prepared(dirs, fingerprint, found.simulated)
 
 
-def inventory(source: Source) -> str | None:
-  """Returns a table of what a folder of AMPL holds; None when simulated.
-
-  Args:
-    source: where the recordings come from.
-
-  Raises:
-    InputError: a folder that does not hold what it should.
-  """
-  return sources.open_source(source).inventory()
-
-
 def _usable_tracks(held: settings.Holdings) -> list[str]:
   """Tracks with a recording of somebody who is not excluded."""
   return [
@@ -199,7 +186,7 @@ def _main(argv: Sequence[str]) -> None:
       dataset = sources.SIMULATED
       if values.ampl_dir is not None:
         dataset = find.find_dataset(values.ampl_dir)
-    source = Source(
+    found = open_source(
       dataset,
       values.ampl_dir,
       config_lib.SimulateConfig(
@@ -211,17 +198,17 @@ def _main(argv: Sequence[str]) -> None:
       values.mocap_dir,
       values.music_dir,
     )
-    found = inventory(source)
-    if found is not None:
-      print(found, flush=True)
+    inventory = found.inventory()
+    if inventory is not None:
+      print(inventory, flush=True)
     if values.report_only:
-      if found is None:
+      if inventory is None:
         raise InputError(
           "--report_only", f"{dataset} has no folder", "add --ampl_dir=..."
         )
       return
     prepared = prepare(
-      source,
+      found,
       data_dir=values.data_dir,
       tracks=values.tracks,
       feature_set=values.feature_set,

@@ -22,12 +22,13 @@ class SimulatedRecordings:
     simulate: the plan.
     mocap_dir: motion files; None for procedural motion.
     music_dir: music files; None for procedural music.
-    simulated, made_here: what every source says.
+    dataset, simulated, made_here: what every source says.
   """
 
   simulate: SimulateConfig
   mocap_dir: str | None = None
   music_dir: str | None = None
+  dataset: str = "ampl/simulated"
   simulated: bool = True
   made_here: bool = True
 

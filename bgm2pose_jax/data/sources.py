@@ -38,41 +38,13 @@ DATASETS = (SIMULATED, RAW, RELEASED)
 _FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-  """Where recordings come from; everything that decides what they are.
-
-  Attributes:
-    dataset: one of `DATASETS`.
-    ampl_dir: AMPL's folder, for `ampl/raw` and `ampl/released`.
-    simulate: the simulator's plan, for `ampl/simulated`.
-    mocap_dir: motion files to simulate from; None for procedural motion.
-    music_dir: music files to simulate from; None for procedural music.
-  """
-
-  dataset: str = SIMULATED
-  ampl_dir: str | None = None
-  simulate: config_lib.SimulateConfig = dataclasses.field(
-    default_factory=config_lib.SimulateConfig
-  )
-  mocap_dir: str | None = None
-  music_dir: str | None = None
-
-  def __post_init__(self):
-    if self.dataset not in DATASETS:
-      raise InputError(
-        "--dataset",
-        f"is {self.dataset!r}",
-        f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
-      )
-    if self.dataset != SIMULATED and self.ampl_dir is None:
-      raise InputError(
-        "--ampl_dir", "is missing", f"{self.dataset} needs AMPL's folder"
-      )
-
-
 class Recordings(Protocol):
   """What `prepare` needs of a source that was looked at."""
+
+  @property
+  def dataset(self) -> str:
+    """One of `DATASETS`."""
+    ...
 
   @property
   def simulated(self) -> bool:
@@ -107,24 +79,44 @@ class Recordings(Protocol):
     ...
 
 
-def open_source(source: Source) -> Recordings:
-  """Looks at a source without computing anything.
+def open_source(
+  dataset: str = SIMULATED,
+  ampl_dir: str | None = None,
+  simulate: config_lib.SimulateConfig | None = None,
+  mocap_dir: str | None = None,
+  music_dir: str | None = None,
+) -> Recordings:
+  """Looks at where recordings come from, without computing anything.
 
   Args:
-    source: where the recordings come from.
+    dataset: one of `DATASETS`.
+    ampl_dir: AMPL's folder, for `ampl/raw` and `ampl/released`.
+    simulate: the simulator's plan, for `ampl/simulated`; None is the default.
+    mocap_dir: motion files to simulate from; None for procedural motion.
+    music_dir: music files to simulate from; None for procedural music.
 
   Returns:
-    What is there.
+    What is there, as it is now.
 
   Raises:
-    InputError: a folder that does not hold what it should.
+    InputError: an unknown dataset, or a folder that does not hold what it
+      should.
   """
-  if source.dataset == SIMULATED:
-    return SimulatedRecordings(
-      source.simulate, source.mocap_dir, source.music_dir
+  if dataset not in DATASETS:
+    raise InputError(
+      "--dataset",
+      f"is {dataset!r}",
+      f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
     )
-  path = Path(str(source.ampl_dir))
-  if source.dataset == RAW:
+  if dataset == SIMULATED:
+    plan = simulate or config_lib.SimulateConfig()
+    return SimulatedRecordings(plan, mocap_dir, music_dir)
+  if ampl_dir is None:
+    raise InputError(
+      "--ampl_dir", "is missing", f"{dataset} needs AMPL's folder"
+    )
+  path = Path(ampl_dir)
+  if dataset == RAW:
     raw = raw_layout.scan_raw(path)
 
     def kept(recording: raw_layout.RawRecording) -> int | None:
@@ -147,31 +139,16 @@ def open_source(source: Source) -> Recordings:
   return _Folder("released", path, released, windows, windows, released.notes)
 
 
-def holdings(source: Source) -> settings.Holdings:
-  """Says what a dataset has, without computing anything.
-
-  Args:
-    source: where the recordings come from.
-
-  Returns:
-    Tracks with genres and subjects, for `settings.resolve`.
-
-  Raises:
-    InputError: a folder that does not hold what it should.
-  """
-  return open_source(source).holdings()
-
-
 def identify(
-  source: Source,
+  found: Recordings,
   *,
   feature_set: str = FEATURE_SET,
   pose_resample: str = POSE_RESAMPLE,
 ) -> tuple[str, bool]:
-  """Says which prepared data a source leads to, without making any.
+  """Says which prepared data recordings lead to, without making any.
 
   Args:
-    source: where the recordings come from.
+    found: from `open_source`.
     feature_set: name in `bgm2pose_jax.features`.
     pose_resample: see `skeleton.resample_windows`.
 
@@ -179,9 +156,8 @@ def identify(
     `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
 
   Raises:
-    InputError: a folder that does not hold what it should.
+    InputError: features or poses that the source cannot give.
   """
-  found = open_source(source)
   return digest(content(found, feature_set, pose_resample)), found.simulated
 
 
@@ -243,6 +219,10 @@ class _Folder:
   kept: Callable[[Any], int | None]
   notes: Sequence[str] = ()
   made_here: bool = False
+
+  @property
+  def dataset(self) -> str:
+    return f"ampl/{self.kind}"
 
   @property
   def simulated(self) -> bool:

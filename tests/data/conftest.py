@@ -25,7 +25,7 @@ def corpus(tmp_path_factory) -> Corpus:
   root = tmp_path_factory.mktemp("corpus")
   raw = raw_fixture.make_raw_folder(root / "raw", tracks=("arnor", "jazz"))
   prepared = prepare.prepare(
-    prepare.Source("ampl/raw", str(raw)),
+    prepare.open_source("ampl/raw", str(raw)),
     data_dir=root / "cache",
     progress=False,
   )

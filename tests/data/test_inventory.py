@@ -28,7 +28,7 @@ def test_counts_stand_beside_the_published_ones(tmp_path):
     bare=[("0", "arnor")],
   )
   (root / released_fixture.FILES / "stray.txt").touch()
-  text = prepare.inventory(prepare.Source("ampl/released", str(root)))
+  text = prepare.open_source("ampl/released", str(root)).inventory()
   assert text is not None
   found = lines(text)
   assert found["subject", False][2:5] == ["arnor", "cirrus", "jazz"]
@@ -46,7 +46,7 @@ def test_counts_stand_beside_the_published_ones(tmp_path):
 def test_other_peoples_folders_have_nothing_to_compare_with(tmp_path):
   root = released_fixture.make_released_folder(tmp_path, {("6", "arnor"): 2})
   (root / released_fixture.FOLDER / "simulated.json").write_text("{}")
-  text = prepare.inventory(prepare.Source("ampl/released", str(root)))
+  text = prepare.open_source("ampl/released", str(root)).inventory()
   assert text is not None
   assert lines(text)["6", False] == ["6", "-", "2", "2", "-", "-"]
   assert "25354" not in text
@@ -62,7 +62,7 @@ def test_raw_windows_count_as_annotated_and_broken_ones_do_not_stop_it(
   for subject in ("3", "6"):
     sound = root / "data" / "sound_cut" / f"subject_{subject}_arnor_cut.wav"
     sound.write_bytes(b"no sound")
-  text = prepare.inventory(prepare.Source("ampl/raw", str(root)))
+  text = prepare.open_source("ampl/raw", str(root)).inventory()
   assert text is not None
   # 8 windows, two of them kept by no line.
   assert lines(text)["0", False][2:4] == ["6", "6"]

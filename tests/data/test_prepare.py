@@ -29,8 +29,12 @@ def one_track(tmp_path, **kwargs):
     tmp_path / "raw", subjects=("0",), seconds=1.8
   )
   settings = {"data_dir": tmp_path / "cache", "progress": False, **kwargs}
-  where = prepare.Source("ampl/raw", str(raw))
-  return raw, lambda: prepare.prepare(where, **settings)
+
+  def make():
+    found = prepare.open_source("ampl/raw", str(raw))
+    return prepare.prepare(found, **settings)
+
+  return raw, make
 
 
 def test_every_window_is_there_in_sequence(corpus):
@@ -91,7 +95,7 @@ def test_tracks_are_loaded_in_the_order_asked_for(corpus):
 def test_made_once_and_only_what_is_asked_for(tmp_path, corpus):
   before = {p: p.stat().st_mtime_ns for p in corpus.cache.rglob("*.json")}
   again = prepare.prepare(
-    prepare.Source("ampl/raw", str(corpus.raw)),
+    prepare.open_source("ampl/raw", str(corpus.raw)),
     data_dir=corpus.cache,
     tracks=["jazz"],
     progress=False,
@@ -128,14 +132,14 @@ def test_unknown_tracks_datasets_and_full_disks_are_refused(
 ):
   with pytest.raises(InputError, match="unknown in ampl/raw; choose one of"):
     prepare.prepare(
-      prepare.Source("ampl/raw", str(corpus.raw)),
+      prepare.open_source("ampl/raw", str(corpus.raw)),
       data_dir=tmp_path,
       tracks=["polka"],
     )
   with pytest.raises(InputError, match="choose ampl/simulated, ampl/raw or"):
-    prepare.Source("ampl/other")
+    prepare.open_source("ampl/other")
   with pytest.raises(InputError, match="--ampl_dir: is missing"):
-    prepare.Source("ampl/raw")
+    prepare.open_source("ampl/raw")
   _, make = one_track(tmp_path)
   full = dataclasses.make_dataclass("Usage", ["free"])(1000)
   monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
@@ -144,25 +148,25 @@ def test_unknown_tracks_datasets_and_full_disks_are_refused(
 
 
 def test_holdings_need_no_features(corpus):
-  held = prepare.holdings(prepare.Source("ampl/raw", str(corpus.raw)))
+  held = prepare.open_source("ampl/raw", str(corpus.raw)).holdings()
   assert held.subjects == {"arnor": ("0", "6", "7"), "jazz": ("0", "6", "7")}
-  made = prepare.holdings(
-    prepare.Source(simulate=SimulateConfig(subjects=3, minutes=0.1))
-  )
+  made = prepare.open_source(
+    simulate=SimulateConfig(subjects=3, minutes=0.1)
+  ).holdings()
   assert set(made.genres.values()) == {"ambient", "jazz"}
   assert all(len(names) == 3 for names in made.subjects.values())
 
 
 def test_identify_says_what_prepare_will(tmp_path, corpus):
-  where = prepare.Source("ampl/raw", str(corpus.raw))
+  where = prepare.open_source("ampl/raw", str(corpus.raw))
   assert prepare.identify(where) == (corpus.prepared.fingerprint, False)
   other, _ = prepare.identify(where, pose_resample="mean6")
   assert other != corpus.prepared.fingerprint
   plan = SimulateConfig(subjects=1, minutes=0.03)
-  first, simulated = prepare.identify(prepare.Source(simulate=plan))
+  first, simulated = prepare.identify(prepare.open_source(simulate=plan))
   assert simulated
   plan = dataclasses.replace(plan, seed=1)
-  assert prepare.identify(prepare.Source(simulate=plan))[0] != first
+  assert prepare.identify(prepare.open_source(simulate=plan))[0] != first
 
 
 def test_excluded_subjects_are_neither_checked_nor_built(tmp_path):
@@ -176,14 +180,14 @@ def test_excluded_subjects_are_neither_checked_nor_built(tmp_path):
   assert source.load(prepared).subjects == ("0",)
   with pytest.raises(InputError, match="excluded subjects alone"):
     prepare.prepare(
-      prepare.Source("ampl/raw", str(raw)),
+      prepare.open_source("ampl/raw", str(raw)),
       data_dir=tmp_path / "cache",
       tracks=["jazz"],
     )
 
 
 def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
-  where = prepare.Source(simulate=SimulateConfig(subjects=1, minutes=0.03))
+  where = prepare.open_source(simulate=SimulateConfig(subjects=1, minutes=0.03))
   fingerprint, _ = prepare.identify(where)
   name = f"simulated-{fingerprint[:12]}"
   # What a process leaves that was killed between its last two steps.
@@ -266,7 +270,7 @@ def test_killed_build_is_swept_and_made_again(tmp_path):
     from bgm2pose_jax.data import manifest, prepare
     # Everything is written but the manifest: the last moment before the end.
     manifest.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
-    prepare.prepare(prepare.Source("ampl/raw", {str(raw)!r}),
+    prepare.prepare(prepare.open_source("ampl/raw", {str(raw)!r}),
                     data_dir={str(tmp_path / "cache")!r}, progress=False)
   """)
   killed = subprocess.run([sys.executable, "-c", script], check=False)

@@ -31,7 +31,7 @@ def test_values_survive_the_build(tmp_path):
     {("10", "arnor"): 12, ("6", "arnor"): 2, ("1", "arnor"): 1},
     bare=[("0", "arnor")],
   )
-  where = prepare.Source("ampl/released", str(root))
+  where = prepare.open_source("ampl/released", str(root))
   prepared = prepare.prepare(where, data_dir=tmp_path / "cache", progress=False)
   assert prepare.identify(where) == (prepared.fingerprint, False)
   table = source.load(prepared)
@@ -61,7 +61,7 @@ def test_values_survive_the_build(tmp_path):
 
 def test_other_features_or_poses_cannot_be_asked_for(tmp_path):
   root = released_fixture.make_released_folder(tmp_path, {("0", "arnor"): 1})
-  where = prepare.Source("ampl/released", str(root))
+  where = prepare.open_source("ampl/released", str(root))
   with pytest.raises(InputError, match="pose_resample: is mean6"):
     prepare.identify(where, pose_resample="mean6")
 

@@ -8,12 +8,11 @@ import sys
 import chromium_pipe
 import numpy as np
 import pytest
+from results_fixture import make_predictions, make_results
 
-from bgm2pose_jax import skeleton
 from bgm2pose_jax.report import page
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "launch" / "check_page.py"
-ROW = {"rmse": 0.5, "mae": 0.25, "pckh50": 0.75}
 
 needs_browser = pytest.mark.skipif(
   not any(map(shutil.which, chromium_pipe.NAMES)), reason="no Chromium here"
@@ -22,47 +21,18 @@ needs_browser = pytest.mark.skipif(
 
 def _write(path: pathlib.Path, *, moving: bool = True, truth: bool = True):
   """A page of one person whose arms swing, or who stands still."""
-  full = {
-    **ROW,
-    "per_part": {part: ROW for part in skeleton.PARTS},
-    "per_joint": {joint: ROW for joint in skeleton.JOINTS},
-  }
-  results = {
-    **full,
-    "setting": "single",
-    "fold": 0,
-    "seed": 0,
-    "model": "bgm2pose",
-    "preset": "demo",
-    "dataset": "ampl/simulated",
-    "simulated": True,
-    "test_tracks": ["haze"],
-    "test_subjects": ["0"],
-    "windows": 10,
-    "mean_pose": full,
-    "ridge": full,
-    "music_only": full,
-    "improvement_pct": {"rmse": 12.0, "mae": -3.0},
-    "per_track": {},
-    "per_subject": {},
-    "definitions": {},
-  }
   rng = np.random.default_rng(0)
   pose = np.broadcast_to(rng.normal(0, 2, (21, 3)), (10, 12, 21, 3)).copy()
   pose[..., 1] += 8
   if moving:
     time = np.arange(120).reshape(10, 12, 1)
     pose[..., 0] += 3 * np.sin(time / 5)
-  arrays = {
-    "pred": pose.astype(np.float32),
-    "track": np.full(10, "haze"),
-    "recording": np.full(10, "a"),
-    "subject": np.full(10, "0"),
-    "window_index": np.arange(10, dtype=np.int32),
-  }
-  if truth:
-    arrays["target"] = arrays["pred"] + np.float32(0.5)
-  page.write_page(path, results=results, curves=[], predictions=arrays)
+  page.write_page(
+    path,
+    results=make_results(windows=10),
+    curves=[],
+    predictions=make_predictions(pose.astype(np.float32), target=truth),
+  )
 
 
 def _check(*arguments):

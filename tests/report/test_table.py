@@ -1,44 +1,8 @@
 from __future__ import annotations
 
-from bgm2pose_jax import skeleton
+from results_fixture import make_results
+
 from bgm2pose_jax.report import table
-
-
-def figures(rmse, **more):
-  row = {"rmse": rmse, "mae": rmse / 2, "pckh50": 0.512}
-  return {
-    **row,
-    "per_part": {part: row for part in skeleton.PARTS},
-    "improvement_pct": {"rmse": 100 * (1 - rmse), "mae": None},
-    **more,
-  }
-
-
-def make_results(**changes):
-  return {
-    **figures(0.75),
-    "setting": "single",
-    "fold": 2,
-    "seed": 0,
-    "model": "bgm2pose",
-    "preset": "demo",
-    "dataset": "ampl/simulated",
-    "simulated": True,
-    "test_tracks": ["haze"],
-    "test_subjects": ["s1"],
-    "windows": 12,
-    "mean_pose": figures(1.0, improvement_pct=None),
-    "ridge": figures(0.8),
-    "music_only": figures(1.01),
-    "interval_95": {
-      "blocks": 4,
-      "rmse": [0.7, 0.8],
-      "mae": [0.3, 0.4],
-      "pckh50": [0.4, 0.6],
-      "improvement_pct": {"rmse": [20.0, 30.0]},
-    },
-    **changes,
-  }
 
 
 def test_first_line_names_data_setting_fold_tracks_and_subjects():
