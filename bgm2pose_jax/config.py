@@ -50,7 +50,9 @@ class DataConfig:
     mocap_dir: motion files to simulate from; null for procedural motion.
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `bgm2pose_jax.features`.
-    feature_norm: `track_channel` (the paper's) or `per_band`.
+    feature_norm: `track_channel` (the paper's), `per_band`, or
+      `per_recording`, whose statistics are those of each recording's own sound,
+      the test recording's too (`features.normalisation`); ridge gets the same.
     norm_stats: `fitted` on the training rows, or `table`: the published code's
       constants for AMPL's four tracks (`features.ampl_statistics`). Those are
       the same for all folds, computed over recordings of test subjects and
@@ -222,7 +224,7 @@ _CHOICES = {
   "setting": SETTINGS,
   "fold_by": ("subject", "clip"),
   "data.dataset": DATASETS,
-  "data.feature_norm": ("track_channel", "per_band"),
+  "data.feature_norm": ("track_channel", "per_band", "per_recording"),
   "data.norm_stats": ("fitted", "table"),
   "data.pose_norm": ("none", "center"),
   "batch.grouping": ("segment", "track", "random"),

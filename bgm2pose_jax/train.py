@@ -179,7 +179,12 @@ def run(
   simple = (
     None
     if split.setting == "plain_clothes"
-    else baselines.all_baselines(windows, rows.train, rows.test)
+    else baselines.all_baselines(
+      windows,
+      rows.train,
+      rows.test,
+      per_recording=config.data.feature_norm == "per_recording",
+    )
   )
   timing_log.write(
     {"event": "baselines", "seconds": time.perf_counter() - evaluated}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax import baselines, normal_equations
+from bgm2pose_jax import ridge as ridge_lib
 from bgm2pose_jax.data.table import WindowTable, context
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import get_feature_set
@@ -93,7 +94,7 @@ def test_ridge_equals_least_squares_in_float64(table):
   # Gaps in the rows, so that runs start and stop in mid recording.
   rows = np.setdiff1d(np.arange(120), [7, 8, 30, 61, 100])
   alpha = 0.01
-  ridge = baselines.fit_ridge(table, rows, pool=64, alphas=(alpha,))
+  ridge = ridge_lib.fit_ridge(table, rows, pool=64, alphas=(alpha,))
   x, y = stacked(table, rows)
   ((w, bias),) = closed_form(x, y, (alpha,))
   want = (x @ w + bias).reshape(-1, 12, 21, 3)
@@ -107,7 +108,7 @@ def test_ridge_equals_least_squares_in_float64(table):
 def test_left_out_scores_equal_refitting_each_fold(table):
   rows = np.arange(120)
   alphas = (0.01, 0.3, 10.0)
-  ridge = baselines.fit_ridge(table, rows, pool=64, alphas=alphas)
+  ridge = ridge_lib.fit_ridge(table, rows, pool=64, alphas=alphas)
   x, y = stacked(table, rows)
   subject = np.repeat(table.subject, 12)
   errors = np.zeros(len(alphas))
@@ -168,9 +169,26 @@ def test_ridge_beats_mean_pose_where_features_tell_and_music_does_not():
   assert found["music_only"].facts["features"] == 5 * 2 * 2
 
 
+def test_per_recording_takes_out_what_each_recording_adds(table):
+  train, test = np.arange(80), np.arange(80, 120)
+  options = {"pool": 64, "alphas": (0.01,), "per_recording": True}
+  want = ridge_lib.fit_ridge(table, train, **options).predict(table, test)
+  # People of other sizes in louder rooms, the test person too: one offset per
+  # recording channel and recording.
+  moved = make_table()
+  rng = np.random.default_rng(1)
+  offset = rng.normal(0, 20, (3, 1, 1, 9)).astype(np.float32)
+  moved.features[...] += offset[moved.recording]
+  got = ridge_lib.fit_ridge(moved, train, **options).predict(moved, test)
+  np.testing.assert_allclose(got, want, atol=2e-3)
+  options["per_recording"] = False
+  plain = ridge_lib.fit_ridge(moved, train, **options).predict(moved, test)
+  assert np.abs(plain - want).max() > 0.1
+
+
 def test_music_only_ignores_the_recording(table):
   rows = np.arange(120)
-  ridge = baselines.fit_ridge(table, rows, channels="music", pool=64)
+  ridge = ridge_lib.fit_ridge(table, rows, channels="music", pool=64)
   before = ridge.predict(table, rows)
   changed = make_table()
   changed.features[..., [0, 1, 2, 3, 6, 7, 8]] += 5.0
@@ -178,15 +196,15 @@ def test_music_only_ignores_the_recording(table):
 
 
 def test_one_subject_falls_back_to_stretches_of_time():
-  ridge = baselines.fit_ridge(make_table(subjects=1), np.arange(40), pool=64)
+  ridge = ridge_lib.fit_ridge(make_table(subjects=1), np.arange(40), pool=64)
   assert ridge.folds == 4
-  assert len(ridge.scores) == len(baselines.ALPHAS)
+  assert len(ridge.scores) == len(ridge_lib.ALPHAS)
 
 
 def test_constant_channel_and_order_of_rows_do_no_harm(table):
   silent = make_table()
   silent.features[..., 4:6] = -100.0
-  ridge = baselines.fit_ridge(silent, np.arange(120), channels="music", pool=64)
+  ridge = ridge_lib.fit_ridge(silent, np.arange(120), channels="music", pool=64)
   want = baselines.mean_pose(silent.pose, np.arange(120))
   np.testing.assert_allclose(
     ridge.predict(silent, np.arange(3)),
@@ -194,17 +212,17 @@ def test_constant_channel_and_order_of_rows_do_no_harm(table):
     atol=1e-5,
   )
   shuffled = np.random.default_rng(0).permutation(120)
-  a = baselines.fit_ridge(table, np.arange(120), pool=64, alphas=(1.0,))
-  b = baselines.fit_ridge(table, shuffled, pool=64, alphas=(1.0,))
+  a = ridge_lib.fit_ridge(table, np.arange(120), pool=64, alphas=(1.0,))
+  b = ridge_lib.fit_ridge(table, shuffled, pool=64, alphas=(1.0,))
   np.testing.assert_array_equal(a.weight, b.weight)
 
 
 def test_unusable_training_rows_are_refused(table):
   with pytest.raises(InputError, match="no training rows"):
-    baselines.fit_ridge(table, np.zeros(0, int))
+    ridge_lib.fit_ridge(table, np.zeros(0, int))
   broken = make_table()
   broken.features[3, 2, 1, 0] = np.nan
   with pytest.raises(InputError, match="not finite"):
-    baselines.fit_ridge(broken, np.arange(120), pool=64)
+    ridge_lib.fit_ridge(broken, np.arange(120), pool=64)
   with pytest.raises(ValueError, match="channels="):
-    baselines.fit_ridge(table, np.arange(120), channels="both")
+    ridge_lib.fit_ridge(table, np.arange(120), channels="both")

@@ -23,7 +23,10 @@ def get_config() -> Config:
     preset="demo_long",
     network={**short.network, "dropout": 0.1},
     data=dataclasses.replace(
-      short.data, simulate=SimulateConfig(subjects=26, minutes=5.0)
+      short.data,
+      # A person's size and standing stay in the mean of a recording.
+      feature_norm="per_recording",
+      simulate=SimulateConfig(subjects=26, minutes=5.0),
     ),
     optim=dataclasses.replace(short.optim, epochs=15),
   )

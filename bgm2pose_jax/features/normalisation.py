@@ -1,14 +1,19 @@
 """Feature statistics: fitted on training rows, applied inside the task.
 
-Two modes. `track_channel` is the paper's: one mean and deviation per track
+Three modes. `track_channel` is the paper's: one mean and deviation per track
 and channel of the stored features, then the differences. `per_band` takes
 the differences first and standardises each band and channel over the whole
 training set: the variation that follows the pose is a few dB in some bands,
 which one deviation per channel (about 20 dB, mostly the music's slope) hides.
+`per_recording` does the same by each recording's own mean and deviation, as
+speech recognition does with cepstra (Atal, J. Acoust. Soc. Am. 55, 1974): the
+level of a person's size and standing is taken out. It reads the test
+recording's sound as a whole, never its poses, so it needs a recording, not a
+window, to predict.
 
-Statistics are a pytree of float32 arrays whose first axis is the track, with
-one more row for a track that has no training rows: statistics over all of
-them.
+Statistics are a pytree of float32 arrays whose first axis is the group, track
+or recording (`group_field`), with one more row for a group that has no rows of
+its own: statistics over all training rows.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from bgm2pose_jax.features.conditioning import (
 )
 from bgm2pose_jax.features.spec import FeatureSpec
 
-MODES = ("track_channel", "per_band")
+MODES = ("track_channel", "per_band", "per_recording")
 # Smallest deviation divided by. A band that is constant in training (music
 # below the -100 dB floor) may move at test time, and must not explode then.
 MIN_STD_DB = 0.1
@@ -34,6 +39,11 @@ MIN_STD_UNITLESS = 1e-4
 
 # Windows read at a time: 256 x 12 x 128 x 9 float32 is 14 MB.
 _BLOCK = 256
+
+
+def group_field(mode: str) -> str:
+  """Column that chooses the row of statistics: `track` or `recording`."""
+  return "recording" if mode == "per_recording" else "track"
 
 
 def _check_mode(mode: str) -> None:
@@ -99,7 +109,7 @@ class _Moments:
 
 
 def _blocks(
-  features: np.ndarray, track: np.ndarray, rows: np.ndarray
+  features: np.ndarray, group: np.ndarray, rows: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   for start in range(0, len(rows), _BLOCK):
     part = rows[start : start + _BLOCK]
@@ -111,17 +121,18 @@ def _blocks(
         f"NaN or infinity in window {bad[0]}",
         "prepare the data again from a clean recording",
       )
-    yield block, track[part]
+    yield block, group[part]
 
 
 def fit_stats(
   features: np.ndarray,
-  track: np.ndarray,
+  group: np.ndarray,
   spec: FeatureSpec,
   mode: str,
-  num_tracks: int,
+  num_groups: int,
   *,
   rows: np.ndarray | None = None,
+  own_rows: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
   """Fits normalisation statistics on training windows.
 
@@ -130,77 +141,101 @@ def fit_stats(
 
   Args:
     features: [n, t, f, c] float32, as stored.
-    track: [n] track index of each window, 0 .. num_tracks - 1.
+    group: [n] index of each window's track or, for `per_recording`, of its
+      recording; 0 .. num_groups - 1.
     spec: what the channels are.
-    mode: `track_channel` or `per_band`.
-    num_tracks: number of known tracks.
-    rows: indices of the windows to use; all when not given.
+    mode: one of `MODES`.
+    num_groups: number of known tracks or recordings.
+    rows: indices of the training windows; all when not given.
+    own_rows: for `per_recording`, the windows that count for their own
+      recording, test recordings' too; `rows` when not given.
 
   Returns:
-    Dict of float32 arrays with num_tracks + 1 rows, the last for tracks
-    without training rows. `track_channel`: mean, std [tracks + 1, c].
-    `per_band`: audio_mean, audio_std [tracks + 1, f, audio channels] and
-    music_mean, music_std [tracks + 1, f, music channels], all rows alike.
+    Dict of float32 arrays with num_groups + 1 rows, the last for groups
+    without rows. `track_channel`: mean, std [groups + 1, c]. `per_band` and
+    `per_recording`: audio_mean, audio_std [groups + 1, f, audio channels] and
+    music_mean, music_std [groups + 1, f, music channels]; all rows alike for
+    `per_band`.
 
   Raises:
-    InputError: unknown mode, wrong shapes, no rows, a track out of range, or
+    InputError: unknown mode, wrong shapes, no rows, a group out of range, or
       features that are not finite.
   """
   _check_mode(mode)
-  track = np.asarray(track)
+  group = np.asarray(group)
   if features.ndim != 4 or features.shape[-1] != len(spec.channels):
     raise InputError(
       "features",
       f"shape {features.shape}",
       f"pass [n, t, f, c={len(spec.channels)}]",
     )
-  if track.shape != (len(features),):
+  if group.shape != (len(features),):
     raise InputError(
-      "track",
-      f"shape {track.shape}",
+      group_field(mode),
+      f"shape {group.shape}",
       f"pass one index per window [n={len(features)}]",
     )
   rows = np.arange(len(features)) if rows is None else np.asarray(rows)
   if len(rows) == 0:
     raise InputError("training rows", "none", "choose other tracks or subjects")
-  used = track[rows]
-  if used.min() < 0 or used.max() >= num_tracks:
-    raise InputError(
-      "track",
-      f"indices {used.min()} to {used.max()}",
-      f"use 0 to {num_tracks - 1}",
-    )
-  bands = features.shape[2]
-  stored_floor, audio_floor, music_floor = _min_std(spec)
+  own_rows = rows if own_rows is None else np.asarray(own_rows)
+  for used in (group[rows], group[own_rows]):
+    if used.min() < 0 or used.max() >= num_groups:
+      raise InputError(
+        group_field(mode),
+        f"indices {used.min()} to {used.max()}",
+        f"use 0 to {num_groups - 1}",
+      )
   if mode == "track_channel":
-    moments = _Moments(num_tracks + 1, (len(spec.channels),))
-    for block, tracks in _blocks(features, track, rows):
-      for t in np.unique(tracks):
-        moments.add(int(t), block[tracks == t], (0, 1, 2))
-    for t in range(num_tracks):
-      moments.merge_row(num_tracks, t)
-    mean, std = moments.result(stored_floor)
-    return {"mean": mean, "std": std}
-  audio_moments = _Moments(1, (bands, len(audio_floor)))
-  music_moments = _Moments(1, (bands, len(music_floor)))
-  for block, _ in _blocks(features, track, rows):
-    audio, music = conditioned(block, spec)
-    audio_moments.add(0, audio, (0, 1))
-    music_moments.add(0, music, (0, 1))
+    return _fit_channels(features, group, spec, num_groups, rows)
+  return _fit_bands(
+    features,
+    group,
+    spec,
+    num_groups,
+    rows,
+    own_rows if mode == "per_recording" else rows[:0],
+  )
+
+
+def _fit_channels(features, group, spec, num_groups, rows):
+  """One mean and deviation per group and stored channel."""
+  floor, _, _ = _min_std(spec)
+  moments = _Moments(num_groups + 1, (len(spec.channels),))
+  for block, groups in _blocks(features, group, rows):
+    for g in np.unique(groups):
+      moments.add(int(g), block[groups == g], (0, 1, 2))
+  for g in range(num_groups):
+    moments.merge_row(num_groups, g)
+  mean, std = moments.result(floor)
+  return {"mean": mean, "std": std}
+
+
+def _fit_bands(features, group, spec, num_groups, rows, own_rows):
+  """One mean and deviation per band and channel of the differences.
+
+  The last row is that of all training rows; groups without `own_rows` copy it.
+  """
+  _, *floors = _min_std(spec)
+  bands = features.shape[2]
+  moments = [_Moments(num_groups + 1, (bands, len(f))) for f in floors]
+  for block, _ in _blocks(features, group, rows):
+    for part, values in zip(moments, conditioned(block, spec)):
+      part.add(num_groups, values, (0, 1))
+  for block, groups in _blocks(features, group, own_rows):
+    for part, values in zip(moments, conditioned(block, spec)):
+      for g in np.unique(groups):
+        part.add(int(g), values[groups == g], (0, 1))
   out = {}
-  for name, moments, floor in (
-    ("audio", audio_moments, audio_floor),
-    ("music", music_moments, music_floor),
-  ):
-    for part, values in zip(("mean", "std"), moments.result(floor)):
-      out[f"{name}_{part}"] = np.repeat(values, num_tracks + 1, axis=0)
+  for name, part, floor in zip(("audio", "music"), moments, floors):
+    out[f"{name}_mean"], out[f"{name}_std"] = part.result(floor)
   return out
 
 
 def apply_stats(
   stats: dict[str, jax.Array] | dict[str, np.ndarray],
   features: jax.Array,
-  track: jax.Array,
+  group: jax.Array,
   spec: FeatureSpec,
   mode: str,
 ) -> tuple[jax.Array, jax.Array]:
@@ -209,9 +244,10 @@ def apply_stats(
   Args:
     stats: from `fit_stats` with the same mode.
     features: [b, t, f, c] as stored.
-    track: [b] track index; one outside the fitted tracks takes the fallback.
+    group: [b] index of the track or recording, see `group_field`; one outside
+      the fitted ones takes the fallback.
     spec: what the channels are.
-    mode: `track_channel` or `per_band`.
+    mode: one of `MODES`.
 
   Returns:
     audio [b, t, f, audio channels] and music [b, t, f, music channels],
@@ -229,8 +265,8 @@ def apply_stats(
       f"fit them with feature_norm={mode!r}",
     )
   fallback = stats[needed].shape[0] - 1
-  track = jnp.asarray(track)
-  row = jnp.where((track >= 0) & (track < fallback), track, fallback)
+  group = jnp.asarray(group)
+  row = jnp.where((group >= 0) & (group < fallback), group, fallback)
 
   def standardised(values, name):
     mean = jnp.asarray(stats[f"{name}mean"])[row]

@@ -36,7 +36,6 @@ class PoseFromMusic:
     best_metric: validation figure whose lowest value is "best".
   """
 
-  fields = ("features", "pose", "track")
   best_metric = "validation_rmse"
 
   def __init__(self, config: Config, spec: FeatureSpec, num_tracks: int):
@@ -50,6 +49,8 @@ class PoseFromMusic:
     self.config = config
     self.spec = spec
     self.num_tracks = num_tracks
+    self._group = normalisation.group_field(config.data.feature_norm)
+    self.fields = ("features", "pose", self._group)
     self._compute_dtype = jnp.dtype(config.run.compute_dtype)
     if self._compute_dtype == jnp.float64 and not jax.config.jax_enable_x64:
       raise InputError(
@@ -87,19 +88,22 @@ class PoseFromMusic:
     Args:
       table: columns `features` [n, t, f, c], `track` int [n] and `pose`
         [n, t, joint, 3]; for published constants also `tracks` (names) and
-        `simulated`.
+        `simulated`; for `per_recording` also `recording` int [n], `recordings`
+        (names) and `valid` [n].
       rows: which of them train.
 
     Returns:
       Pytree of float32 arrays that goes into the state.
     """
+    by_recording = self._group == "recording"
     inputs = normalisation.fit_stats(
       table.features,
-      table.track,
+      getattr(table, self._group),
       self.spec,
       self.config.data.feature_norm,
-      self.num_tracks,
+      len(table.recordings) if by_recording else self.num_tracks,
       rows=rows,
+      own_rows=np.flatnonzero(table.valid) if by_recording else None,
     )
     if self.config.data.norm_stats == "table":
       inputs = self._published(inputs, table)
@@ -269,7 +273,7 @@ class PoseFromMusic:
     return normalisation.apply_stats(
       statistics["inputs"],
       batch["features"],
-      batch["track"],
+      batch[self._group],
       self.spec,
       self.config.data.feature_norm,
     )

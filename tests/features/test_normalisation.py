@@ -73,6 +73,36 @@ def test_per_band_standardises_each_band_of_the_training_rows():
   np.testing.assert_allclose(stats["audio_std"][4], want.std((0, 1)), 1e-5)
 
 
+def test_per_recording_standardises_each_recording_by_itself():
+  values, recording = _table()
+  train = np.flatnonzero(recording == 0)[:50]
+  stats = features.fit_stats(
+    values,
+    recording,
+    SPEC,
+    "per_recording",
+    4,
+    rows=train,
+    own_rows=np.arange(len(values)),
+  )
+  assert stats["audio_mean"].shape == (5, 8, 11)
+  audio, music = features.apply_stats(
+    stats, values, recording, SPEC, "per_recording"
+  )
+  for array in (np.asarray(audio), np.asarray(music)):
+    for own in (0, 1, 3):
+      exact = array[recording == own].astype(np.float64)
+      np.testing.assert_allclose(exact.mean((0, 1)), 0, atol=1e-5)
+      np.testing.assert_allclose(exact.std((0, 1)), 1, rtol=1e-4)
+  # A recording that nobody has seen takes what the training windows have.
+  want, _ = features.conditioned(values[train].astype(np.float64), SPEC)
+  for row in (2, 4):
+    np.testing.assert_allclose(
+      stats["audio_mean"][row], want.mean((0, 1)), 1e-5
+    )
+    np.testing.assert_allclose(stats["audio_std"][row], want.std((0, 1)), 1e-5)
+
+
 def test_published_constants_take_the_rows_of_their_tracks():
   values, track = _table(60)
   fitted = features.fit_stats(values, track, SPEC, "track_channel", 4)
@@ -133,8 +163,10 @@ def test_bad_input_is_named():
   fit = features.fit_stats
   with pytest.raises(InputError, match="feature_norm"):
     fit(values, track, SPEC, "layer", 4)
-  with pytest.raises(InputError, match="indices"):
+  with pytest.raises(InputError, match="track: indices"):
     fit(values, track, SPEC, "per_band", 2)
+  with pytest.raises(InputError, match="recording: indices"):
+    fit(values, track, SPEC, "per_recording", 2)
   with pytest.raises(InputError, match="training rows"):
     fit(values, track, SPEC, "per_band", 4, rows=np.zeros(0, int))
   with pytest.raises(InputError, match="c=9"):
