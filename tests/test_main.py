@@ -155,12 +155,18 @@ def test_killed_run_ends_in_the_same_bytes(raw):
 @pytest.mark.slow
 def test_mode_train_then_evaluate_with_weights_of_another_run(raw):
   folder, flags, _ = raw
-  flags = (*flags, f"--init_from={folder / 'alone'}")
+  flags = (
+    *flags,
+    f"--init_from={folder / 'alone'}",
+    "--set=data.feature_norm=per_recording",
+  )
   work = f"--workdir={folder / 'tuned'}"
   _run(folder, *flags, work, "--mode=train")
   assert not (folder / "tuned" / "results.json").exists()
   _run(folder, *flags, work, "--mode=evaluate")
-  assert (folder / "tuned" / "results.json").exists()
+  results = json.loads((folder / "tuned" / "results.json").read_text())
+  assert results["ridge"]["per_recording"] is True
+  assert np.isfinite(results["rmse"])
 
 
 @pytest.mark.slow
