@@ -83,8 +83,12 @@ def _run(preset: str, parallel: str, dtype: str) -> dict:
     "features": _features(rng, shape),
     "pose": _poses(rng, *shape[:2]),
     "track": np.zeros(shape[0], np.int32),
+    "recording": np.arange(shape[0], dtype=np.int32) // (2 * BATCH),
+    "valid": np.ones(shape[0], bool),
   }
-  table = types.SimpleNamespace(**columns, tracks=("t",), simulated=True)
+  table = types.SimpleNamespace(
+    **columns, tracks=("t",), recordings=("a", "b", "c"), simulated=True
+  )
   task = make_task(config, spec, 1)
   mesh = mesh_lib.make_mesh()
   state = task.init_state(0, task.fit(table, np.arange(shape[0])))

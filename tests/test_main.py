@@ -82,6 +82,7 @@ def test_raw_folder_goes_from_build_to_page(raw):
   results = json.loads((work / "results.json").read_text())
   assert results.keys() >= CONTRACT
   assert results["simulated"] is False
+  assert results["ridge"]["per_recording"] is True
   assert results["dataset"] == "ampl/raw"
   assert results["test_subjects"] == ["6"]
   assert results["test_tracks"] == ["arnor"]
@@ -158,14 +159,14 @@ def test_mode_train_then_evaluate_with_weights_of_another_run(raw):
   flags = (
     *flags,
     f"--init_from={folder / 'alone'}",
-    "--set=data.feature_norm=per_recording",
+    "--set=data.feature_norm=track_channel",
   )
   work = f"--workdir={folder / 'tuned'}"
   _run(folder, *flags, work, "--mode=train")
   assert not (folder / "tuned" / "results.json").exists()
   _run(folder, *flags, work, "--mode=evaluate")
   results = json.loads((folder / "tuned" / "results.json").read_text())
-  assert results["ridge"]["per_recording"] is True
+  assert results["ridge"]["per_recording"] is False
   assert np.isfinite(results["rmse"])
 
 

@@ -2,7 +2,7 @@
 
 Reproduces: nothing published; simulated people, room and music. It shows that
   the whole chain learns: an eighth of the width, bands pooled by 4 early in
-  the stems, band-wise standardised inputs, poses around their mean.
+  the stems, inputs standardised by recording, poses around their mean.
 Command: python -m bgm2pose_jax.main --setting=single
 Hardware, time and score: BUILD_NOTES.md, "Measured".
 """
@@ -35,8 +35,10 @@ def get_config() -> Config:
     ),
     data=DataConfig(
       # The paper's norm leaves what the person does at a twentieth of a
-      # deviation; a small network on little data needs it larger.
-      feature_norm="per_band",
+      # deviation; a small network on little data needs it larger. And a
+      # person's size and standing stay in a recording's mean, where a network
+      # learns by heart whom it hears.
+      feature_norm="per_recording",
       # Heights of 15 units would take thousands of steps to reach from zero.
       pose_norm="center",
       simulate=SimulateConfig(subjects=7, minutes=5.0),

@@ -24,8 +24,6 @@ def get_config() -> Config:
     network={**short.network, "dropout": 0.1},
     data=dataclasses.replace(
       short.data,
-      # A person's size and standing stay in the mean of a recording.
-      feature_norm="per_recording",
       simulate=SimulateConfig(subjects=26, minutes=5.0),
     ),
     optim=dataclasses.replace(short.optim, epochs=15),
