@@ -11,10 +11,10 @@ it has, a matrix product on all cores; the share is floor over measured time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+import ceilings
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
@@ -78,25 +78,6 @@ def count_operations(
   return float(paths + transforms)
 
 
-def _fastest(run: Callable[[], object], repeats: int) -> float:
-  times = []
-  for _ in range(repeats):
-    start = time.perf_counter()
-    run()
-    times.append(time.perf_counter() - start)
-  return min(times)
-
-
-def operations_per_second(repeats: int) -> float:
-  """What a float32 matrix product of order 2048 reaches on this machine."""
-  n = 2048
-  a = jnp.ones((n, n), jnp.float32)
-  product = jax.jit(jnp.matmul)
-  product(a, a).block_until_ready()
-  seconds = _fastest(lambda: product(a, a).block_until_ready(), repeats)
-  return 2 * n**3 / seconds
-
-
 def main(argv: Sequence[str]) -> None:
   """Renders and prints."""
   del argv
@@ -115,16 +96,16 @@ def main(argv: Sequence[str]) -> None:
   start = time.perf_counter()
   recorder.render(scene, music[:, :9600], pose)
   print(f"first call (table, compilation): {time.perf_counter() - start:.1f} s")
-  whole_s = _fastest(
+  whole_s = ceilings.fastest_s(
     lambda: recorder.render(scene, music, pose), _REPEATS.value
   )
-  body_s = _fastest(body, _REPEATS.value)
-  static_s = _fastest(
+  body_s = ceilings.fastest_s(body, _REPEATS.value)
+  static_s = ceilings.fastest_s(
     lambda: recorder.static_recording(scene, music), _REPEATS.value
   )
   number = spheres.centres_m.shape[1]
   operations = count_operations(plan, len(music), number, seconds)
-  peak = operations_per_second(_REPEATS.value)
+  peak = ceilings.matmul_flops_per_second("float32", _REPEATS.value)
   print(
     f"scene: {len(music)} loudspeakers, {number} spheres, "
     f"hop {plan.sizes.hop} samples, segments of {plan.sizes.fft_size}, "

@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -42,6 +41,8 @@ from typing import Any
 # Both frameworks shall find room on one accelerator.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+import bench_report
+import ceilings
 import jax
 import numpy as np
 import step_table
@@ -172,7 +173,7 @@ def measure(
   try:
     for _ in range(_ROUNDS.value):
       ceiling = max(
-        ceiling, timed_step.matmul_flops_per_second(config.run.compute_dtype)
+        ceiling, ceilings.matmul_flops_per_second(config.run.compute_dtype)
       )
       for runner, rounds in zip(runners, times):
         rounds.append(runner.run(_STEPS.value))
@@ -206,12 +207,9 @@ def main(argv: Sequence[str]) -> None:
     todo = cases()
     if _PEER.value is not None:
       torch_peer.check(_PEER.value)
-    print(
-      f"{jax.device_count()} x {jax.devices()[0].device_kind}, "
-      f"{len(os.sched_getaffinity(0))} cores, load {load:.1f} at the start, "
-      f"jax {jax.__version__}, {_PRESET.value}, {_DTYPE.value}, "
-      f"{_PARALLEL.value}"
-    )
+    about = bench_report.facts("jaxlib", "flax", "torch")
+    print(bench_report.headline(about))
+    print(f"{_PRESET.value}, {_DTYPE.value}, {_PARALLEL.value}")
     if _PEER.value is not None:
       print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
     rows: list[dict[str, Any]] = []
@@ -224,10 +222,7 @@ def main(argv: Sequence[str]) -> None:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
   print(step_table.FOOT)
-  if _JSON.value:
-    facts = {"load": load, "device": jax.devices()[0].device_kind}
-    text = json.dumps({**facts, "rows": rows}, indent=1)
-    pathlib.Path(_JSON.value).write_text(text + "\n")
+  bench_report.write_json(_JSON.value, about, rows=rows)
   if _PLOT.value:
     step_table.plot(rows, _PLOT.value)
 

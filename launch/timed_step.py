@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import product_count
 
@@ -163,24 +162,3 @@ class OurStep:
       self._state, self._cache, index, self._control
     )
     jax.block_until_ready((self._state, self._figures))
-
-
-def matmul_flops_per_second(dtype: str, repeats: int = 3) -> float:
-  """What this device reaches in a large matrix product of a type.
-
-  Float32 products run at JAX's default precision, as the step's do.
-
-  Args:
-    dtype: `float32` or `bfloat16`.
-    repeats: the fastest counts.
-  """
-  n = 2048 if jax.default_backend() == "cpu" else 8192
-  a = jnp.ones((n, n), dtype)
-  product = jax.jit(jnp.matmul)
-  product(a, a).block_until_ready()
-  times = []
-  for _ in range(repeats):
-    started = time.perf_counter()
-    product(a, a).block_until_ready()
-    times.append(time.perf_counter() - started)
-  return 2 * n**3 / min(times)
