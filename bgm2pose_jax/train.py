@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from bgm2pose_jax import baselines, results, settings
+from bgm2pose_jax import baselines, compilation, results, settings
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import mesh as mesh_lib
@@ -118,12 +118,10 @@ def run(
   rows = split_rows(windows, split, data.validation_fraction)
   _log_split(split, windows, rows)
 
-  # Model, state and steps. Compiled programs are kept in the user's own
-  # cache (never in a folder that others may write to), so that a run that
-  # goes on does not wait for the compiler again.
-  jax.config.update(
-    "jax_compilation_cache_dir", str(prepare.default_data_dir() / "compiled")
-  )
+  # Model, state and steps. Compiled programs are kept, so that a run that goes
+  # on does not wait for the compiler again: in the user's own cache, whatever
+  # folder the data lie in.
+  compilation.keep_programs(prepare.default_data_dir() / "compiled")
   task = task_registry.make_task(config, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
   trainer = Trainer(config, task, windows, rows, mesh)
