@@ -75,6 +75,7 @@ class OurStep:
       devices together; None where XLA does not say (pmap).
     parameters: trained numbers.
     compile_s: seconds to trace and compile.
+    first_loss: of the first dispatch, a mean over its steps.
   """
 
   name = "bgm2pose_jax"
@@ -128,6 +129,7 @@ class OurStep:
       self.xla_flops = counted * devices if counted else None
     self._once()
     self.compile_s = time.perf_counter() - started
+    self.first_loss = self.last_loss()
     self._once()
 
   def run(self, count: int) -> list[tuple[float, float]]:
@@ -151,6 +153,10 @@ class OurStep:
   def last_loss(self) -> float:
     """Loss of the last dispatch."""
     return float(self._figures["loss"])
+
+  def program(self) -> str | None:
+    """Text of the compiled program, one device's; None under pmap."""
+    return self._step.as_text() if hasattr(self._step, "as_text") else None
 
   def close(self) -> None:
     """Nothing to end."""
