@@ -76,6 +76,22 @@ def example_keys(seed: jax.Array, step: jax.Array, rows: int) -> jax.Array:
   )
 
 
+def update(
+  task: Updates, state: TrainState, batch: Arrays, control: Arrays
+) -> tuple[TrainState, dict[str, jax.Array]]:
+  """One update on this device's rows, its keys drawn from seed and step.
+
+  Args:
+    task: brings `update`.
+    state: of the run.
+    batch: {field: [rows, ...]}.
+    control: from `make_control`.
+  """
+  rows = jax.tree.leaves(batch)[0].shape[0]
+  keys = example_keys(control["seed"], state.step, rows)
+  return task.update(state, batch, keys, control)
+
+
 def make_train_step(
   task: Updates,
   mesh: jax.sharding.Mesh,
@@ -98,17 +114,12 @@ def make_train_step(
     [steps, batch, ...] and `index` still names their rows.
   """
 
-  def one(state, batch, control):
-    rows = jax.tree.leaves(batch)[0].shape[0]
-    keys = example_keys(control["seed"], state.step, rows)
-    return task.update(state, batch, keys, control)
-
   def per_device(state, source, index, control):
     def body(state, item):
       position, batch = item
       if cached:
         batch = device_cache.take(source, position)
-      return one(state, batch, control)
+      return update(task, state, batch, control)
 
     batches = {} if cached else source
     if index.shape[0] == 1:  # a loop of one is slow on CPU
