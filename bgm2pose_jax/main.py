@@ -67,8 +67,9 @@ _REPLICAS = flags.DEFINE_enum(
   "auto",
   list(config_lib.REPLICAS),
   "how the runs of --seeds and --folds share the device: separate (one after "
-  "another), or in one program, unrolled or vmap. auto tries them and takes "
-  "the fastest; on CPU that is separate",
+  "another), or in one program: unrolled, vmap, or products (vmap with "
+  "convolutions as batched matrix products). auto tries them and takes the "
+  "fastest; on CPU that is separate",
 )
 _DATASET = flags.DEFINE_enum(
   "dataset",

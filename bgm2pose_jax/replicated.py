@@ -4,11 +4,12 @@ Each replica has its own state, order of batches, learning rate and seed; the
 windows on the device are shared. A replica gets the numbers of its own
 separate run but for the rounding of another program.
 
-Two forms. `unrolled` writes the replicas' steps one after another into one
+Three forms. `unrolled` writes the replicas' steps one after another into one
 program: the same operations as apart, with fewer calls. `vmap` gives every
 operation a replica axis: small networks then fill a large device, but
-convolutions become grouped ones, which some devices run slowly. Which wins,
-or whether separate programs do, depends on device and width:
+convolutions become grouped ones, which some devices run slowly. `products` is
+`vmap` with convolutions as batched matrix products. Which wins, or whether
+separate programs do, depends on device and width:
 `launch/bench_replicas.py` measures it, and a run tries them before it starts
 (`loop.Trainer.fastest`).
 """
@@ -25,9 +26,10 @@ import numpy as np
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax import steps
 from bgm2pose_jax.data import device_cache
+from bgm2pose_jax.models import product_convolution
 from bgm2pose_jax.train_state import TrainState
 
-FORMS = ("unrolled", "vmap")
+FORMS = ("unrolled", "vmap", "products")
 # A replica without a batch: its row numbers.
 REST = -1
 
@@ -71,8 +73,8 @@ def make_train_step(
       jax.tree.map(lambda x, i=i: x[i], control) for i in range(len(states))
     ]
     out = [
-      one(state, cache, *own)
-      for state, *own in zip(states, rows, live, controls)
+      one(state, cache, own_rows, goes, own)
+      for state, own_rows, goes, own in zip(states, rows, live, controls)
     ]
     figures = jax.tree.map(lambda *x: jnp.stack(x), *(f for _, f in out))
     return tuple(state for state, _ in out), figures
@@ -82,7 +84,7 @@ def make_train_step(
     kept = [state.snapshots for state in states]
     moving: Any = tuple(state.replace(snapshots=()) for state in states)
     advance = unrolled
-    if form == "vmap":
+    if form != "unrolled":
       moving = jax.tree.map(lambda *x: jnp.stack(x), *moving)
       advance = vmapped
 
@@ -90,7 +92,9 @@ def make_train_step(
     live = jax.lax.pmax(index[:, :, 0], mesh_lib.DATA_AXIS) != REST
 
     def body(moving, item):
-      return advance(moving, cache, *item, control)
+      rows, goes = item
+      with product_convolution.as_products(form == "products"):
+        return advance(moving, cache, rows, goes, control)
 
     if index.shape[0] == 1:  # a loop of one is slow on CPU
       moving, figures = body(moving, (index[0], live[0]))
@@ -98,7 +102,7 @@ def make_train_step(
       moving, figures = jax.lax.scan(body, moving, (index, live))
       count = jnp.maximum(live.sum(axis=0), 1)
       figures = jax.tree.map(lambda x: x.sum(axis=0) / count, figures)
-    if form == "vmap":
+    if form != "unrolled":
       moving = [
         jax.tree.map(lambda x, i=i: x[i], moving) for i in range(len(states))
       ]

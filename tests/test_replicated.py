@@ -74,7 +74,9 @@ def apart():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("form", "per_call"), [("unrolled", 3), ("vmap", 1)])
+@pytest.mark.parametrize(
+  ("form", "per_call"), [("unrolled", 3), ("vmap", 1), ("products", 1)]
+)
 def test_replicas_do_what_separate_runs_do(apart, form, per_call):
   with jax.enable_x64(True):
     step = replicated.make_train_step(apart.task, apart.mesh, form=form)

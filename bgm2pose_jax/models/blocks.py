@@ -20,7 +20,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array, at_least_float32
-from bgm2pose_jax.models import winograd
+from bgm2pose_jax.models import product_convolution, winograd
 
 NEGATIVE_SLOPE = 0.01
 # Weight of the old running statistics; PyTorch calls the same thing 0.1.
@@ -104,7 +104,9 @@ class Conv(nnx.Module):
     """Maps [b, *axes, inputs] to [b, *axes, outputs]."""
     rank = len(self.window)
     x, kernel = x.astype(self.dtype), self.kernel[...].astype(self.dtype)
-    if winograd.applies(x, kernel):
+    if product_convolution.as_products.value:
+      x = product_convolution.convolve(x, kernel)
+    elif winograd.applies(x, kernel):
       x = winograd.conv3x3(x, kernel)
     else:
       x = jax.lax.conv_general_dilated(
