@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -141,30 +141,48 @@ def _computed_examples(
 ) -> Iterator[dict[str, Any]]:
   """Computes a track's windows from its recordings, one by one."""
   found = index.to_build(track)
-  extract = _block_extractor(feature_set)
   sound = index.root / raw_layout.SOUND
   with TrackMusic(found[0].music, track, sound) as music:
     for recording in found:
       windows = recordings.read_windows(
         recording, music.frames, music.path, pose_resample
       )
-      for block in recordings.audio_blocks(recording, music, len(windows)):
-        features = extract(block)
-        for i in range(block.windows):
-          at = block.first_window + i
-          yield {
-            "features": features[i],
-            "pose": windows.pose[at],
-            "subject": recording.subject,
-            "track": track,
-            "genre": recording.genre,
-            "recording": recording.name,
-            "label": windows.labels[at],
-            "window_index": at,
-            "valid": bool(windows.labels[at]),
-            "has_pose": bool(windows.has_pose[at]),
-          }
-        on_windows(block.windows)
+      blocks = recordings.audio_blocks(recording, music, len(windows))
+      computed = _window_features(blocks, feature_set, on_windows)
+      for at, features in enumerate(computed):
+        yield {
+          "features": features,
+          "pose": windows.pose[at],
+          "subject": recording.subject,
+          "track": track,
+          "genre": recording.genre,
+          "recording": recording.name,
+          "label": windows.labels[at],
+          "window_index": at,
+          "valid": bool(windows.labels[at]),
+          "has_pose": bool(windows.has_pose[at]),
+        }
+
+
+def _window_features(
+  blocks: Iterable[recordings.Block],
+  feature_set: str,
+  on_windows: Callable[[int], None],
+) -> Iterator[np.ndarray]:
+  """Yields float32 [t, f, c] for every window of consecutive blocks."""
+  # Reading a prepared dataset through TFDS needs no JAX.
+  from bgm2pose_jax import features
+
+  spec = feature_spec(feature_set)
+  for block in features.extract_stream(
+    ((block.audio, block.music) for block in blocks),
+    block_frames=recordings.BLOCK_WINDOWS * spec.window_frames,
+    feature_set=feature_set,
+    sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ,
+  ):
+    windows = block.reshape(-1, spec.window_frames, *block.shape[1:])
+    yield from windows
+    on_windows(len(windows))
 
 
 def feature_spec(feature_set: str) -> FeatureSpec:
@@ -172,32 +190,3 @@ def feature_spec(feature_set: str) -> FeatureSpec:
   from bgm2pose_jax import features
 
   return features.get_feature_set(feature_set).spec
-
-
-@functools.cache
-def _block_extractor(
-  feature_set: str,
-) -> Callable[[recordings.Block], np.ndarray]:
-  """Returns block -> float32 [windows, t, f, c], compiled once for all."""
-  # Reading a prepared dataset through TFDS needs no JAX.
-  import jax
-
-  from bgm2pose_jax import features
-
-  chosen = features.get_feature_set(feature_set)
-  compiled = jax.jit(
-    functools.partial(
-      chosen.extract, sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ
-    )
-  )
-  full = recordings.BLOCK_WINDOWS * recordings.WINDOW_SAMPLES
-
-  def extract(block: recordings.Block) -> np.ndarray:
-    # Frames do not overlap: silence behind the last window changes nothing.
-    pad = ((0, 0), (0, full - block.audio.shape[1]))
-    out = compiled(np.pad(block.audio, pad), np.pad(block.music, pad))
-    frames = chosen.spec.window_frames
-    windows = np.asarray(out).reshape(-1, frames, *out.shape[1:])
-    return windows[: block.windows]
-
-  return extract
