@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
+from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
-from bgm2pose_jax.data import (
-  raw_layout,
-  recordings,
-  released_layout,
-  released_windows,
-)
-from bgm2pose_jax.data.track_music import TrackMusic
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.skeleton import NUM_JOINTS
@@ -59,6 +54,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     feature_set: str = FEATURE_SET,
     pose_resample: str = "interp",
     on_windows: Callable[[int], None] | None = None,
+    beam_refusal: Path | None = None,
     **kwargs: Any,
   ):
     """Names the source; nothing is read before `download_and_prepare`.
@@ -69,7 +65,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       track: the track to build.
       feature_set: name in `bgm2pose_jax.features`.
       pose_resample: see `skeleton.resample_windows`.
-      on_windows: called with the number of windows made since the last call.
+      on_windows: called with the number of windows made since the last call;
+        not through Beam.
+      beam_refusal: build through Apache Beam, see `beam_examples.examples`.
       **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
     """
     self._source_dir = source_dir
@@ -77,6 +75,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self._feature_set = feature_set
     self._pose_resample = pose_resample
     self._on_windows = on_windows or (lambda windows: None)
+    self._beam_refusal = beam_refusal
     super().__init__(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -113,76 +112,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       )
     return {SPLIT: self._generate_examples(self._source_dir, self._track)}
 
-  def _generate_examples(
-    self, source_dir: str, track: str
-  ) -> Iterator[tuple[int, dict[str, Any]]]:
+  def _generate_examples(self, source_dir: str, track: str) -> Any:
     config = self.builder_config
-    if config is not None and config.name == "released":
-      examples = released_windows.examples(
-        released_layout.scan_released(source_dir), track, self._on_windows
-      )
-    else:
-      examples = _computed_examples(
-        raw_layout.scan_raw(source_dir),
-        track,
-        self._feature_set,
-        self._pose_resample,
-        self._on_windows,
-      )
-    yield from enumerate(examples)
+    examples, found = track_examples.find(
+      source_dir,
+      track,
+      released=config is not None and config.name == "released",
+      feature_set=self._feature_set,
+      pose_resample=self._pose_resample,
+    )
+    if self._beam_refusal is None:
+      return enumerate(self._in_turn(examples, found))
+    from bgm2pose_jax.datasets.ampl import beam_examples  # pyright: ignore
 
+    return beam_examples.examples(examples, found, self._beam_refusal)
 
-def _computed_examples(
-  index: raw_layout.RawIndex,
-  track: str,
-  feature_set: str,
-  pose_resample: str,
-  on_windows: Callable[[int], None],
-) -> Iterator[dict[str, Any]]:
-  """Computes a track's windows from its recordings, one by one."""
-  found = index.to_build(track)
-  sound = index.root / raw_layout.SOUND
-  with TrackMusic(found[0].music, track, sound) as music:
-    for recording in found:
-      windows = recordings.read_windows(
-        recording, music.frames, music.path, pose_resample
-      )
-      blocks = recordings.audio_blocks(recording, music, len(windows))
-      computed = _window_features(blocks, feature_set, on_windows)
-      for at, features in enumerate(computed):
-        yield {
-          "features": features,
-          "pose": windows.pose[at],
-          "subject": recording.subject,
-          "track": track,
-          "genre": recording.genre,
-          "recording": recording.name,
-          "label": windows.labels[at],
-          "window_index": at,
-          "valid": bool(windows.labels[at]),
-          "has_pose": bool(windows.has_pose[at]),
-        }
-
-
-def _window_features(
-  blocks: Iterable[recordings.Block],
-  feature_set: str,
-  on_windows: Callable[[int], None],
-) -> Iterator[np.ndarray]:
-  """Yields float32 [t, f, c] for every window of consecutive blocks."""
-  # Reading a prepared dataset through TFDS needs no JAX.
-  from bgm2pose_jax import features
-
-  spec = feature_spec(feature_set)
-  for block in features.extract_stream(
-    ((block.audio, block.music) for block in blocks),
-    block_frames=recordings.BLOCK_WINDOWS * spec.window_frames,
-    feature_set=feature_set,
-    sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ,
-  ):
-    windows = block.reshape(-1, spec.window_frames, *block.shape[1:])
-    yield from windows
-    on_windows(len(windows))
+  def _in_turn(
+    self, examples: track_examples.TrackExamples, found: Iterable[Any]
+  ) -> Iterator[dict[str, Any]]:
+    with examples.reader(self._on_windows) as read:
+      for recording in found:
+        yield from read(recording)
 
 
 def feature_spec(feature_set: str) -> FeatureSpec:
