@@ -91,6 +91,29 @@ def split_frames(signal: jax.Array, size: int) -> jax.Array:
   return whole.reshape(*signal.shape[:-1], frames, size)
 
 
+def views(frames: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Windowed frames, and their first and second circular difference.
+
+  Args:
+    frames: [..., size] float32 samples, not windowed yet.
+
+  Returns:
+    Three float32 [..., size].
+  """
+  window, step, bend = _tables(frames.shape[-1])[0]
+  # Slices of one array, not `roll`: XLA fuses them into the views' loop.
+  wrapped = jnp.concatenate([frames[..., -2:], frames], axis=-1)
+  before = wrapped[..., 1:-1]
+  change, change_before = frames - before, before - wrapped[..., :-2]
+  return (
+    frames * window,
+    change * window + before * step,
+    (change - change_before) * window
+    + 2 * change_before * step
+    + wrapped[..., :-2] * bend,
+  )
+
+
 def spectrum(frames: jax.Array) -> jax.Array:
   """Spectrum of Hann-windowed frames.
 
@@ -100,29 +123,19 @@ def spectrum(frames: jax.Array) -> jax.Array:
   Returns:
     complex64 [..., size // 2 + 1], `rfft` sign and scale.
   """
-  (window, step, bend), gains, undo = _tables(frames.shape[-1])
-  # Slices of one array, not `roll`: XLA fuses them into the views' loop.
-  wrapped = jnp.concatenate([frames[..., -2:], frames], axis=-1)
-  before = wrapped[..., 1:-1]
-  change, change_before = frames - before, before - wrapped[..., :-2]
-  views = (
-    frames * window,
-    change * window + before * step,
-    (change - change_before) * window
-    + 2 * change_before * step
-    + wrapped[..., :-2] * bend,
-  )
+  _, gains, undo = _tables(frames.shape[-1])
+  seen = views(frames)
   # Rounding noise is level in frequency and follows a view's energy; undoing
   # a difference divides it by the gain. A view's weight is the inverse of
   # that noise, as a ratio: products of energies would leave float32's range.
   # The views have the same derivative, so their weights need none.
-  energies = [jnp.sum(view * view, axis=-1, keepdims=True) for view in views]
+  energies = [jnp.sum(view * view, axis=-1, keepdims=True) for view in seen]
   ratios = [
     jax.lax.stop_gradient(energies[0] / jnp.where(energy > 0, energy, 1))
     for energy in energies[1:]
   ]
   whole = 1 + ratios[0] * gains[0] + ratios[1] * gains[1]
-  plain, first, second = (jnp.fft.rfft(view) for view in views)
+  plain, first, second = (jnp.fft.rfft(view) for view in seen)
   # Weight |g|^2 times 1 / g, which undoes the difference, is conj(g).
   return (
     plain + (ratios[0] * undo[0]) * first + (ratios[1] * undo[1]) * second

@@ -69,10 +69,10 @@ class _ReadRecording(beam.DoFn):
   ) -> Iterator[tuple[int, dict[str, Any]]]:
     number, recording = element
     try:
-      if self._read is None:
-        # The music is decoded once a worker, not once a recording.
-        self._read = self._stack.enter_context(self._track.reader())
-      for at, example in enumerate(self._read(recording)):
+      # The music is decoded once a worker, not once a recording.
+      read = self._read or self._stack.enter_context(self._track.reader())
+      self._read = read
+      for at, example in enumerate(read(recording)):
         yield number * _MOST_WINDOWS + at, example
     except InputError as error:
       reason = [error.where, error.found, error.fix]
