@@ -7,21 +7,23 @@ a function of (config, data, device type); times go to timing.jsonl.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import evaluate, optim, steps
+from bgm2pose_jax import dispatch, evaluate, optim, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
-from bgm2pose_jax.data import device_cache, groups, pipeline
+from bgm2pose_jax.data import device_cache, groups
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
@@ -123,6 +125,17 @@ class Trainer:
     Raises:
       InputError: when more updates were left out as non-finite than allowed.
     """
+    with self._dispatches(int(state.step)) as calls:
+      return self._epochs(state, calls, metrics_log, timing_log, checkpoints)
+
+  def _epochs(
+    self,
+    state: TrainState,
+    calls: dispatch.Dispatches,
+    metrics_log: JsonLines,
+    timing_log: JsonLines,
+    checkpoints: Checkpoints,
+  ) -> TrainState:
     config = self.config
     first_epoch = int(state.step) // self.steps_per_epoch
     state = mesh_lib.replicate(self.mesh, state)
@@ -133,12 +146,13 @@ class Trainer:
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
-    stream = self._stream(int(state.step))
     for epoch in range(first_epoch, config.optim.epochs):
-      started = time.perf_counter()
-      state, waited = self._epoch(state, epoch, stream, metrics_log, bar)
+      started, waited = time.perf_counter(), calls.waited_s
+      state = self._epoch(state, epoch, calls, metrics_log, bar)
       state = self._end_epoch(state)
       trained = time.perf_counter() - started
+      waited = calls.waited_s - waited
+      windows_per_s = self.steps_per_epoch * config.batch.size / trained
       done = epoch + 1
       line: dict[str, Any] = {"epoch": done, "step": int(state.step)}
       last = done == config.optim.epochs
@@ -146,11 +160,13 @@ class Trainer:
         line |= self.validate(state)
         metrics_log.write(line)
         logging.info(
-          "epoch %d/%d: %s %.4f",
+          "epoch %d/%d: %s %.4f; %.0f windows/s, %.2f %% waiting for data",
           done,
           config.optim.epochs,
           self.task.best_metric,
           line[self.task.best_metric],
+          windows_per_s,
+          100 * waited / trained,
         )
         if last or done % config.run.save_every_epochs == 0:
           metrics_log.sync()
@@ -160,13 +176,12 @@ class Trainer:
           "epoch": done,
           "train_s": trained,
           "data_wait_s": waited,
-          "windows_per_s": self.steps_per_epoch * config.batch.size / trained,
+          "data_wait_share": waited / trained,
+          "windows_per_s": windows_per_s,
           "validate_and_save_s": time.perf_counter() - started - trained,
         }
       )
     bar.close()
-    if stream is not None:
-      stream.close()
     return state
 
   def validate(self, state: TrainState) -> dict[str, float]:
@@ -203,27 +218,28 @@ class Trainer:
     self,
     state: TrainState,
     epoch: int,
-    stream: Any,
+    calls: dispatch.Dispatches,
     log: JsonLines,
     bar: tqdm.tqdm,
-  ) -> tuple[TrainState, float]:
+  ) -> TrainState:
     config = self.config
     rate = optim.learning_rate(config.optim, epoch)
     control = steps.make_control(config.seed, rate, epoch)
     control = mesh_lib.replicate(self.mesh, control)
     pending: list[tuple[int, dict[str, jax.Array]]] = []
-    waited = 0.0
+    due: Callable[[], None] | None = None
+    before: Any = None
     done = 0
-    dispatches = self._dispatches(epoch, stream)
     first = bar.n == bar.initial
-    while True:
-      asked = time.perf_counter()
-      item = next(dispatches, None)
-      waited += time.perf_counter() - asked
-      if item is None:
-        break
-      source, index = item
+    for source, index in calls.epoch(epoch):
       state, figures = self._train_step(state, source, index, control)
+      # Two calls under way, never more: the device has one to do while the
+      # host reads, and the host cannot fill its memory with batches.
+      jax.block_until_ready(before)
+      before = figures
+      if due is not None:
+        due()
+        due = None
       count = index.shape[0]
       pending.append((count, figures))
       if first:
@@ -238,58 +254,58 @@ class Trainer:
       # The epoch's last steps are logged too, so that no line mixes epochs
       # and a resumed run writes the same lines.
       if at_log or done == self.steps_per_epoch:
-        line = _mean(pending)
+        where = {
+          "step": epoch * self.steps_per_epoch + done,
+          "epoch": epoch + 1,
+          "learning_rate": rate,
+        }
+        # The next call takes over the memory of the state's own count.
+        skipped = jnp.copy(state.skipped)
+        due = functools.partial(self._log, where, pending, skipped, log, bar)
         pending = []
-        line["step"] = epoch * self.steps_per_epoch + done
-        line["epoch"] = epoch + 1
-        line["learning_rate"] = rate
-        self._check(line, int(state.skipped))
-        log.write(line)
-        bar.set_postfix(loss=f"{line['loss']:.3f}")
-    return state, waited
+    if due is not None:
+      due()
+    return state
 
-  def _stream(self, step: int) -> Any:
-    """Opens the host's pipeline at a step; None when batches are cached."""
-    if self.cached:
-      return None
-    return pipeline.grain_batches(
-      self.table,
-      self.order,
-      self.steps_per_epoch,
-      step,
-      workers=self.config.batch.workers,
-      shard=(jax.process_index(), jax.process_count()),
-      fields=self.task.fields,
-    )
+  def _log(
+    self,
+    where: dict[str, Any],
+    pending: list[tuple[int, dict[str, jax.Array]]],
+    skipped: jax.Array,
+    log: JsonLines,
+    bar: tqdm.tqdm,
+  ) -> None:
+    """Reads figures from the device, which waits for their step."""
+    line = _mean(pending) | where
+    self._check(line, int(skipped))
+    log.write(line)
+    bar.set_postfix(loss=f"{line['loss']:.3f}")
 
-  def _dispatches(
-    self, epoch: int, stream: Any
-  ) -> Iterator[tuple[Any, jax.Array]]:
-    """Yields (source, index [k, batch]) so that no epoch ends inside one."""
-    table = self.order(epoch)
-    k = steps.steps_per_dispatch(self.config.run.steps_per_dispatch)
-    sharding = jax.NamedSharding(self.mesh, jax.P(None, mesh_lib.DATA_AXIS))
-    share = jax.process_index(), jax.process_count()
+  def _dispatches(self, step: int) -> dispatch.Dispatches:
+    """Opens the calls' data at a step, which an epoch starts with."""
+    config, stream = self.config, None
+    if not self.cached:
+      # Only here: a machine without grain trains from the cache.
+      from bgm2pose_jax.data import pipeline
 
-    def place(x: np.ndarray) -> jax.Array:
-      return jax.make_array_from_process_local_data(sharding, x)
-
-    def own(x: np.ndarray) -> np.ndarray:
-      return np.split(x, share[1], axis=1)[share[0]]
-
-    for start in range(0, len(table), k):
-      index = place(own(table[start : start + k]))
-      if stream is None:
-        yield self._cache, index
-        continue
-      parts = [next(stream) for _ in range(index.shape[0])]
-      yield (
-        {
-          name: place(np.stack([part[name] for part in parts]))
-          for name in (*self.task.fields, "row")
-        },
-        index,
+      stream = pipeline.grain_batches(
+        self.table,
+        self.order,
+        self.steps_per_epoch,
+        step,
+        workers=config.batch.workers,
+        shard=(jax.process_index(), jax.process_count()),
+        fields=self.task.fields,
       )
+    return dispatch.Dispatches(
+      self.order,
+      self.mesh,
+      epochs=range(step // self.steps_per_epoch, config.optim.epochs),
+      steps_per_call=steps.steps_per_dispatch(config.run.steps_per_dispatch),
+      fields=self.task.fields,
+      cache=self._cache,
+      stream=stream,
+    )
 
   def _use_cache(self) -> bool:
     config = self.config.batch

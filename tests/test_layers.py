@@ -17,7 +17,7 @@ LAYERS = (
   ("datasets", "configs"),
   ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
   ("tasks",),
-  ("steps", "checkpoint", "workdir", "writer"),
+  ("steps", "dispatch", "checkpoint", "workdir", "writer"),
   ("evaluate", "normal_equations", "ridge_inputs"),
   ("ridge",),
   ("baselines",),
