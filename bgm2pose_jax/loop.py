@@ -23,7 +23,7 @@ from bgm2pose_jax import dispatch, evaluate, optim, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
-from bgm2pose_jax.data import device_cache, groups
+from bgm2pose_jax.data import device_cache, groups, pipeline
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
@@ -285,9 +285,6 @@ class Trainer:
     """Opens the calls' data at a step, which an epoch starts with."""
     config, stream = self.config, None
     if not self.cached:
-      # Only here: a machine without grain trains from the cache.
-      from bgm2pose_jax.data import pipeline
-
       stream = pipeline.grain_batches(
         self.table,
         self.order,
