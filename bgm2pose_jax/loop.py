@@ -230,7 +230,8 @@ class Trainer:
     due: Callable[[], None] | None = None
     before: Any = None
     done = 0
-    first = bar.n == bar.initial
+    # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
+    first = bar.n == getattr(bar, "initial", None)
     for source, index in calls.epoch(epoch):
       state, figures = self._train_step(state, source, index, control)
       # Two calls under way, never more: the device has one to do while the
