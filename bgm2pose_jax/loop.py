@@ -23,7 +23,7 @@ from absl import logging
 from bgm2pose_jax import dispatch, evaluate, replicated, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
-from bgm2pose_jax.data import device_cache
+from bgm2pose_jax.data import device_cache, pipeline
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.replica import EpochLines, Replica
 from bgm2pose_jax.train_state import TrainState, averaged
@@ -192,7 +192,8 @@ class Trainer:
     control = self._control(lines, form)
     states = [run.state for run in runs]
     before: Any = None
-    first = bar.n == bar.initial
+    # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
+    first = bar.n == getattr(bar, "initial", None)
     for source, index in calls.epoch(number):
       states, figures = self._advance(states, source, index, control, form)
       # Two calls under way, never more: the device has one to do while the
@@ -288,9 +289,6 @@ class Trainer:
 
     stream = None
     if not self.cached:
-      # Only here: a machine without grain trains from the cache.
-      from bgm2pose_jax.data import pipeline
-
       (run,) = runs
       stream = pipeline.grain_batches(
         self.table,

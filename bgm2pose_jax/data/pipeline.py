@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import grain
 import numpy as np
 from absl import flags
 
@@ -137,6 +136,9 @@ def grain_batches(
     {field: [batch / hosts, ...], 'row': int32 [batch / hosts]}. Close the
     iterator when done (`it.close()`), which ends the workers.
   """
+  # Only streaming needs it: a split that fits the device trains without.
+  import grain
+
   source = BatchSource(
     table, order_fn, steps_per_epoch, shard=shard, fields=fields, frames=frames
   )
