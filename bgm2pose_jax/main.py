@@ -8,8 +8,8 @@ import sys
 
 from absl import app, flags, logging
 
+from bgm2pose_jax import compilation, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.data import find
 from bgm2pose_jax.errors import InputError
 
@@ -116,6 +116,12 @@ _PARALLEL = flags.DEFINE_enum(
   None,
   ["jit", "pmap"],
   "wrapper of the per-device train step (default: the preset's, jit)",
+)
+_DETERMINISTIC = flags.DEFINE_bool(
+  "deterministic",
+  True,
+  "GPU operations that give the same bits each time, so that a resumed run "
+  "equals one left alone; --nodeterministic may be faster. CPUs always do.",
 )
 _SET = flags.DEFINE_multi_string(
   "set",
@@ -226,6 +232,7 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   try:
     asked = configs_from_flags()
+    compilation.set_deterministic(_DETERMINISTIC.value)
     # The readers load only now: --help and a wrong flag are quicker.
     from bgm2pose_jax import train
 

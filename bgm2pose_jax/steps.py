@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax import train_state
+from bgm2pose_jax import target, train_state
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.train_state import TrainState
 
@@ -46,7 +46,7 @@ def steps_per_dispatch(configured: int | None) -> int:
     return configured
   # A convolution's weight gradient inside an XLA:CPU loop is 10-50 times
   # slower; accelerators gain from fewer dispatches.
-  return 1 if jax.default_backend() == "cpu" else 8
+  return 1 if target.platform() == "cpu" else 8
 
 
 def make_control(seed: int, learning_rate: float, epoch: int) -> dict:

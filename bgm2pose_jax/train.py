@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from bgm2pose_jax import baselines, results, settings, together
+from bgm2pose_jax import baselines, compilation, results, settings, together
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import mesh as mesh_lib
@@ -124,12 +124,10 @@ def run_all(
   )
   windows = source.load(prepared, tracks)
 
-  # Model and steps. Compiled programs are kept in the user's own cache (never
-  # in a folder that others may write to), so that a run that goes on does not
-  # wait for the compiler again.
-  jax.config.update(
-    "jax_compilation_cache_dir", str(prepare.default_data_dir() / "compiled")
-  )
+  # Model and steps. Compiled programs are kept, so that a run that goes on does
+  # not wait for the compiler again: in the user's own cache, whatever folder
+  # the data lie in.
+  compilation.keep_programs(prepare.default_data_dir() / "compiled")
   task = task_registry.make_task(shared, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
   trainer = Trainer(shared, task, windows, mesh)

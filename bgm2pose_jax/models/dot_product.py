@@ -14,6 +14,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from bgm2pose_jax import target
 from bgm2pose_jax.array_typing import Array, at_least_float32
 from bgm2pose_jax.models.dropout import finalise, keep_threshold
 
@@ -38,7 +39,7 @@ def attend(
   """
   batch, groups, queries, _ = query.shape
   per_example = groups * queries * key.shape[2]
-  if jax.default_backend() != "cpu" or batch * per_example <= _CPU_CHUNK:
+  if target.platform() != "cpu" or batch * per_example <= _CPU_CHUNK:
     return _attend(rate, query, key, value, seeds)
   rows = max(1, _CPU_CHUNK // per_example)
   while batch % rows:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from bgm2pose_jax import target
 from bgm2pose_jax.array_typing import Array
 
 # Fewest input and output channels. At 32 the transforms cost what the
@@ -61,7 +62,7 @@ _OUTPUT = (
 def applies(x: Array, kernel: Array) -> bool:
   """Whether `conv3x3` is the faster way to convolve, known while tracing.
 
-  It is for float32 on the CPU backend, a window of 3 x 3, and `MIN_CHANNELS`
+  It is for float32 on CPUs, a window of 3 x 3, and `MIN_CHANNELS`
   or more channels on both sides.
 
   Args:
@@ -70,7 +71,7 @@ def applies(x: Array, kernel: Array) -> bool:
   """
   return (
     not plain_convolution.value
-    and jax.default_backend() == "cpu"
+    and target.platform() == "cpu"
     and x.dtype == kernel.dtype == jnp.float32
     and kernel.shape[:-2] == (3, 3)
     and min(kernel.shape[-2:]) >= MIN_CHANNELS
