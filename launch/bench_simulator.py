@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import importlib.util
 import time
 from collections.abc import Sequence
@@ -26,7 +27,6 @@ from typing import Any
 
 import bench_report
 import ceilings
-import numpy as np
 import room_peer
 from absl import app, flags
 from simulator_case import Case, room_operations
@@ -89,10 +89,7 @@ def default_scene(case: Case, peak: float) -> list[dict[str, Any]]:
   if importlib.util.find_spec("pyroomacoustics") is None:
     print("pyroomacoustics is not installed: the peer is missing")
   else:
-
-    def peer() -> np.ndarray:
-      return room_peer.static_recording(case.scene, case.music)
-
+    peer = functools.partial(room_peer.static_recording, case.scene, case.music)
     apart = room_peer.apart_db(case.room(), peer(), case.scene.sample_rate_hz)
     print(f"empty room: {apart:.0f} dB apart from pyroomacoustics'")
   measured = _timed(case.room, peer)
