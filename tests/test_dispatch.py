@@ -3,58 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import json
+import pathlib
+import socket
+import subprocess
+import sys
 import types
 
 import jax
-import jax.numpy as jnp
+import linear_case
 import numpy as np
 import pytest
+from linear_case import BATCH, FIELDS, STEPS, WINDOWS
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import (
-  configs,
-  dispatch,
-  features,
-  loop,
-  replica,
-  train_state,
-)
+from bgm2pose_jax import dispatch
 from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.data import device_cache, pipeline
-from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.writer import JsonLines
 
-WINDOWS, BATCH, STEPS, EPOCHS = 28, 4, 5, 3
-FIELDS = ("features", "pose", "track")
+EPOCHS = 3
 
 
 @pytest.fixture(scope="module")
 def table():
-  rng = np.random.default_rng(0)
-  spec = features.get_feature_set("logmel_intensity").spec
-  zeros = np.zeros(WINDOWS, np.int32)
-  return WindowTable(
-    features=rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32),
-    pose=rng.normal(10, 3, (WINDOWS, 12, 21, 3)).astype(np.float32),
-    subject=zeros,
-    track=zeros,
-    genre=zeros,
-    recording=zeros,
-    label=zeros,
-    window_index=np.arange(WINDOWS, dtype=np.int32),
-    valid=np.ones(WINDOWS, bool),
-    has_pose=np.ones(WINDOWS, bool),
-    subjects=("0",),
-    tracks=("haze",),
-    genres=("ambient",),
-    recordings=("r",),
-    labels=("wave",),
-    spec=spec,
-    simulated=True,
-    fingerprint="0",
-  )
+  return linear_case.make_table()
 
 
 def _order(epoch: int) -> np.ndarray:
@@ -228,96 +199,19 @@ class _NothingMoves(dispatch.Dispatches):
       yield from items
 
 
-class _Linear:
-  """A task that compiles at once: the loop knows no model."""
-
-  fields = FIELDS
-  best_metric = "validation_error"
-
-  def init_state(self):
-    zeros = jnp.zeros((128 * 9, 21 * 3))
-    return train_state.create(zeros, (), (), (), snapshots=0)
-
-  def update(self, state, batch, keys, control):
-    del keys
-    x, y = self._flat(batch["features"]), batch["pose"].reshape(-1, 63)
-    gap = x @ state.params - y
-    rate = control["learning_rate"] * 1e-6
-    step = jax.lax.pmean(x.T @ gap, mesh_lib.DATA_AXIS)
-    loss = jax.lax.pmean(jnp.mean(gap**2), mesh_lib.DATA_AXIS)
-    state = state.replace(
-      step=state.step + 1, params=state.params - rate * step
-    )
-    return state, {"loss": loss}
-
-  def predict(self, state, batch):
-    out = self._flat(batch["features"]) @ state.params
-    return out.reshape(-1, 12, 21, 3)
-
-  def validation_figures(self, predicted, table, rows):
-    error = np.abs(predicted - table.pose[rows]).mean()
-    return {self.best_metric: float(error)}
-
-  def _flat(self, features):
-    return features.reshape(-1, 128 * 9) / 100
-
-
-def _train(table, folder, monkeypatch, **changes):
-  """Two epochs of five steps, a line every two; what happened, in order."""
-  config = config_lib.overlay(
-    configs.get_config("demo"),
-    {
-      "batch.size": BATCH,
-      "optim.epochs": 2,
-      "optim.steps_per_epoch": STEPS,
-      "optim.snapshot_average": "off",
-      "run.log_every_steps": 2,
-      "run.steps_per_dispatch": 1,
-      **changes,
-    },
-  )
-  rows = np.arange(WINDOWS, dtype=np.int32)
-  task = _Linear()
-  mesh = mesh_lib.make_mesh()
-  trainer = loop.Trainer(config, task, table, mesh)
-  did: list[str] = []
-  step = trainer._advance
-
-  def recorded(*arguments):
-    did.append("call")
-    return step(*arguments)
-
-  class Log(JsonLines):
-    def write(self, line):
-      did.append("line" if "loss" in line else "validation")
-      super().write(line)
-
-  trainer._advance = recorded
-  monkeypatch.setattr(dispatch, "Dispatches", _NothingMoves)
-  checkpoints = Checkpoints(folder / "checkpoints", metric=task.best_metric)
-  with (
-    Log(folder / "metrics.jsonl") as log,
-    JsonLines(folder / "timing.jsonl") as timing,
-  ):
-    parts = Rows(rows, rows, rows)
-    order = replica.make_order(config, table, parts, mesh.devices.size)
-    run = replica.Replica(
-      "", config, parts, order, task.init_state(), log, timing, checkpoints
-    )
-    trainer.run([run])
-    lines, times = log.read(), timing.read()
-  checkpoints.close()
-  return did, lines, times
+def _assert_close(lines, wanted):
+  for one, other in zip(lines, wanted, strict=True):
+    assert one.keys() == other.keys()
+    assert one == pytest.approx(other, rel=1e-5)
 
 
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
 def test_a_line_waits_for_the_next_call_and_nothing_moves_in_an_epoch(
-  table, tmp_path, monkeypatch, parallel
+  tmp_path, monkeypatch, parallel
 ):
-  did, cached, times = _train(
-    table,
+  monkeypatch.setattr(dispatch, "Dispatches", _NothingMoves)
+  did, cached, times = linear_case.train(
     tmp_path / "cached",
-    monkeypatch,
     **{"batch.device_cache": "on", "run.parallel": parallel},
   )
   epoch = ["call"] * 3 + ["line"] + ["call"] * 2 + ["line"] * 2 + ["validation"]
@@ -328,12 +222,43 @@ def test_a_line_waits_for_the_next_call_and_nothing_moves_in_an_epoch(
     assert 0 <= line["data_wait_share"] < 1
     wait_s = line["data_wait_share"] * line["train_s"]
     assert line["data_wait_s"] == pytest.approx(wait_s)
-  _, streamed, _ = _train(
-    table,
+  _, streamed, _ = linear_case.train(
     tmp_path / "streamed",
-    monkeypatch,
     **{"batch.device_cache": "off", "run.parallel": parallel},
   )
-  for one, other in zip(cached, streamed, strict=True):
-    assert one.keys() == other.keys()
-    assert other == pytest.approx(one, rel=1e-5)
+  _assert_close(streamed, cached)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cache", ["on", "off"])
+def test_two_processes_train_like_one(tmp_path, cache):
+  with socket.socket() as free:
+    free.bind(("localhost", 0))
+    port = free.getsockname()[1]
+  script = str(pathlib.Path(linear_case.__file__))
+  running = [
+    subprocess.Popen(
+      [
+        sys.executable,
+        script,
+        str(tmp_path / "two"),
+        f"--cache={cache}",
+        "--devices=2",
+        "--processes=2",
+        f"--process={i}",
+        f"--coordinator=localhost:{port}",
+      ],
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    for i in range(2)
+  ]
+  for process in running:
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+  text = (tmp_path / "two" / "metrics.jsonl").read_text()
+  lines = [json.loads(line) for line in text.splitlines()]
+  _, one, _ = linear_case.train(
+    tmp_path / "one", **{"batch.device_cache": cache}
+  )
+  _assert_close(lines, one)
