@@ -85,18 +85,21 @@ def download_config(options: Sequence[str]) -> Any:
 
 @contextlib.contextmanager
 def reasons_from(path: Path) -> Iterator[None]:
-  """Raises what a worker wrote down instead of Beam's error about it.
+  """Raises what a worker wrote down, whether or not the block failed by it.
 
   Args:
     path: where workers write `[where, found, fix]` of an `InputError`.
 
   Raises:
-    InputError: the block failed after a worker had written.
+    InputError: a worker has written.
   """
+  failure = None
   try:
     yield
   except Exception as error:
     if not path.is_file():
       raise
+    failure = error
+  if path.is_file():
     reason = json.loads(path.read_text(encoding="utf-8"))
-    raise InputError(*reason) from error
+    raise InputError(*reason) from failure

@@ -33,8 +33,9 @@ def examples(
   Args:
     track: how a recording becomes examples.
     found: the recordings, in order.
-    refusal: file for the reason when a recording cannot be used. Beam hands on
-      no exception of another process, only its text.
+    refusal: file for the reason when a recording cannot be used; the pipeline
+      then ends early and without an error. Raised, it would be tried again,
+      and come back as pages of text.
 
   Returns:
     A root transform; keys are integers in the order of plain generation.
@@ -43,14 +44,14 @@ def examples(
     beam.Create(list(enumerate(found)))
     # Otherwise one worker would get them all.
     | beam.Reshuffle()
-    | beam.ParDo(_ReadRecording(track, str(refusal)))
+    | beam.ParDo(_ReadRecording(track, refusal))
   )
 
 
 class _ReadRecording(beam.DoFn):
   """(number, recording) -> (key, example) for each of its windows."""
 
-  def __init__(self, track: track_examples.TrackExamples, refusal: str):
+  def __init__(self, track: track_examples.TrackExamples, refusal: Path):
     super().__init__()
     self._track = track
     self._refusal = refusal
@@ -67,6 +68,8 @@ class _ReadRecording(beam.DoFn):
   def process(
     self, element: tuple[int, Any]
   ) -> Iterator[tuple[int, dict[str, Any]]]:
+    if self._refusal.exists():
+      return  # the build is lost already
     number, recording = element
     try:
       # The music is decoded once a worker, not once a recording.
@@ -76,5 +79,4 @@ class _ReadRecording(beam.DoFn):
         yield number * _MOST_WINDOWS + at, example
     except InputError as error:
       reason = [error.where, error.found, error.fix]
-      Path(self._refusal).write_text(json.dumps(reason), encoding="utf-8")
-      raise
+      self._refusal.write_text(json.dumps(reason), encoding="utf-8")
