@@ -43,8 +43,8 @@ class Case:
   file: str
   width: float
   batch: int
-  compute_dtype: str
-  fields: Mapping[str, Any]
+  compute_dtype: str = "float32"
+  fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   compiled: bool = False
   channels_last: bool = False
 
@@ -52,7 +52,27 @@ class Case:
   def name(self) -> str:
     """What the table calls it."""
     parts = ["torch", "compiled" if self.compiled else "eager"]
+    parts += ["bfloat16"] * (self.compute_dtype == "bfloat16")
     return " ".join(parts + ["channels_last"] * self.channels_last)
+
+
+# What a PyTorch user may try, as fields of `Case` that differ.
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+  "eager": {},
+  "channels_last": {"channels_last": True},
+  "compiled": {"compiled": True},
+  "compiled_channels_last": {"compiled": True, "channels_last": True},
+  "bfloat16": {"compute_dtype": "bfloat16"},
+  "bfloat16_channels_last": {
+    "compute_dtype": "bfloat16",
+    "channels_last": True,
+  },
+  "compiled_bfloat16_channels_last": {
+    "compute_dtype": "bfloat16",
+    "compiled": True,
+    "channels_last": True,
+  },
+}
 
 
 def check(file: str) -> None:
