@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from bgm2pose_jax.array_typing import Array, at_least_float32
+from bgm2pose_jax.array_typing import Array
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.models.attention import FrequencyAttention
 from bgm2pose_jax.models.blocks import (
@@ -238,7 +238,15 @@ class BGM2Pose(nnx.Module):
     self.tail_dropout = nnx.List(
       [ExampleDropout(config.dropout, stream) for stream in _TAIL]
     )
-    self.head = Conv(c3, joints * 3, (1,), rngs=rngs, dtype=dtype)
+    # Coordinates reach ten hip-spine lengths: in bfloat16 they would step by
+    # 0.06, and the smoothness term squares such steps a hundredfold.
+    self.head = Conv(
+      c3,
+      joints * 3,
+      (1,),
+      rngs=rngs,
+      dtype=jnp.promote_types(dtype, jnp.float32),
+    )
     self.contrastive = (
       ContrastiveHeads(
         c3,
@@ -333,7 +341,7 @@ class BGM2Pose(nnx.Module):
       x = block(x)
       if i in (1, 2):
         x = self.tail_dropout[i - 1](x, keys)
-    x = at_least_float32(self.head(x))
+    x = self.head(x)
     return x.reshape(*x.shape[:2], self.joints, 3), full
 
 
