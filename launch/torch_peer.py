@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from peer_process import PeerProcess
@@ -38,6 +38,8 @@ class Case:
     fields: further keywords of `BGM2Pose`.
     compiled: loss through `torch.compile`.
     channels_last: weights in that memory format.
+    predicts: in evaluation mode from the host's memory and back to it,
+      instead of training.
   """
 
   file: str
@@ -47,6 +49,7 @@ class Case:
   fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   compiled: bool = False
   channels_last: bool = False
+  predicts: bool = False
 
   @property
   def name(self) -> str:
@@ -143,6 +146,30 @@ def _load(file: str) -> Any:
   return module
 
 
+def _prediction(model: Any, case: Case, device: str) -> Callable[[], Timing]:
+  """One call of the twin in use; it embeds poses too, a small part."""
+  import torch  # pyright: ignore[reportMissingImports]
+
+  model.eval()
+  forward = torch.compile(model) if case.compiled else model
+  features = torch.randn(case.batch, 9, 12, 128)
+  if case.channels_last:
+    features = features.to(memory_format=torch.channels_last)
+  pose = torch.zeros(case.batch, 12, 63, device=device)
+  low = case.compute_dtype == "bfloat16"
+
+  def step() -> Timing:
+    wall, cpu = time.perf_counter(), time.process_time()
+    with (
+      torch.inference_mode(),
+      torch.autocast(device, torch.bfloat16, enabled=low),
+    ):
+      forward(features.to(device), pose)[0].float().cpu()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+  return step
+
+
 def _serve(case: Case, replies: IO[str]) -> None:
   """Builds the twin, then runs as many steps as each line of stdin says."""
   import torch  # pyright: ignore[reportMissingImports]
@@ -172,6 +199,9 @@ def _serve(case: Case, replies: IO[str]) -> None:
     if device == "cuda":
       torch.cuda.synchronize()
     return time.perf_counter() - wall, time.process_time() - cpu
+
+  if case.predicts:
+    step = _prediction(model, case, device)
 
   def reply(value: Any) -> None:
     print(json.dumps(value), file=replies, flush=True)

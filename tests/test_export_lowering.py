@@ -37,7 +37,7 @@ def _steps(preset, devices, *, width, rows=2, dispatch=1, **changes):
     {"network.width": width, "batch.size": batch, **changes},
   )
   task = make_task(config, SPEC, 1)
-  state = jax.eval_shape(lambda: task.init_state(0, _statistics(task)))
+  state = task.state_shapes(_statistics(task))
   control = jax.eval_shape(lambda: steps.make_control(0, 1e-3, 0))
   mesh = _mesh(devices)
 

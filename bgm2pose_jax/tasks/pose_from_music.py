@@ -132,11 +132,21 @@ class PoseFromMusic:
   def init_state(self, seed: int, statistics: Any) -> TrainState:
     """Draws parameters and returns the state before the first step.
 
+    Not to be called while tracing; `state_shapes` is for that.
+
     Args:
       seed: of the run.
       statistics: from `fit`.
     """
     return self._init(jax.random.key(seed), statistics)
+
+  def state_shapes(self, statistics: Any) -> TrainState:
+    """Returns `init_state`'s shapes and types, with nothing computed.
+
+    Args:
+      statistics: from `fit`.
+    """
+    return jax.eval_shape(self._fresh, jax.random.key(0), statistics)
 
   def _fresh(self, key: jax.Array, statistics: Any) -> TrainState:
     model = self._build(nnx.Rngs(key))

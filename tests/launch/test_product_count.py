@@ -85,7 +85,7 @@ def test_the_paper_step_needs_21_gflop_a_window():
   table = timed_step.made_up_windows(batch)
   task = make_task(config, table.spec, 1)
   statistics = task.fit(table, np.arange(batch))
-  state = jax.eval_shape(lambda: task.init_state(0, statistics))
+  state = task.state_shapes(statistics)
   cache = {name: table.column(name) for name in task.fields}
   step = steps.make_train_step(task, mesh_lib.make_mesh(), cached=True)
   arguments = (
