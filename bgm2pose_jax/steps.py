@@ -22,17 +22,21 @@ from bgm2pose_jax.train_state import TrainState
 Arrays = Mapping[str, jax.Array]
 
 
-class Updates(Protocol):
-  """What a step needs of a task."""
+class Predicts(Protocol):
+  """What the predict step needs of a task."""
+
+  def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
+    """Predictions for this device's rows."""
+    ...
+
+
+class Updates(Predicts, Protocol):
+  """What the train step needs of a task."""
 
   def update(
     self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
   ) -> tuple[TrainState, dict[str, jax.Array]]:
     """One update on this device's rows; metrics already averaged."""
-    ...
-
-  def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
-    """Predictions for this device's rows."""
     ...
 
 
@@ -139,7 +143,7 @@ def make_train_step(
 
 
 def make_predict_step(
-  task: Updates, mesh: jax.sharding.Mesh, *, parallel: str = "jit"
+  task: Predicts, mesh: jax.sharding.Mesh, *, parallel: str = "jit"
 ) -> Callable[..., jax.Array]:
   """Builds f(state, batch [rows, ...]) -> predictions [rows, ...]."""
   return mesh_lib.over_devices(

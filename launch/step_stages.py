@@ -114,9 +114,8 @@ class _Builder:
       x = self._layers(
         "frequency attention",
         ["frequency_attention"],
-        lambda m, x, *rest: m.frequency_attention(
-          x, rest[0] if len(rest) > 1 else None, rest[-1]
-        ),
+        # With or without the music, and the keys at the end.
+        lambda m, x, *rest: m.frequency_attention(x, *(None, *rest)[-2:]),
         *inputs,
         differentiate=True,
       )
