@@ -20,6 +20,8 @@ from bgm2pose_jax.errors import InputError
 
 SETTINGS = ("single", "cross_music", "cross_genre", "plain_clothes")
 MODES = ("train_and_evaluate", "train", "evaluate")
+# How several runs share the device, see `together`.
+REPLICAS = ("auto", "separate", "unrolled", "vmap", "products")
 DATASETS = ("ampl/simulated", "ampl/released", "ampl/raw")
 
 

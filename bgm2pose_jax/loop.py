@@ -1,41 +1,45 @@
 """The training loop: epochs of compiled steps, from any saved epoch on.
 
 It knows no model: a task brings the update, this brings order, schedule,
-logging, validation and checkpoints. Everything it writes to metrics.jsonl is
-a function of (config, data, device type); times go to timing.jsonl.
+logging, validation and checkpoints. It trains one run, or several that differ
+in seed or fold in one program. Everything it writes to metrics.jsonl is a
+function of (config, data, device type) and, to rounding, of the program;
+times go to timing.jsonl.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import evaluate, optim, steps
+from bgm2pose_jax import dispatch, evaluate, replicated, steps
 from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
-from bgm2pose_jax.data import device_cache, groups, pipeline
-from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data import device_cache, pipeline
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.replica import EpochLines, Replica
 from bgm2pose_jax.train_state import TrainState, averaged
-from bgm2pose_jax.writer import JsonLines
+
+# Runs one after another, each by the program of a single one.
+SEPARATE = "separate"
+# Calls that `fastest` times, after one that compiles.
+_TRIALS = 3
 
 
 class Trainer:
-  """One run's compiled steps, data and order.
+  """Compiled steps and windows, for any number of runs that share them.
 
   Attributes:
-    steps_per_epoch: updates between two learning rates.
-    total_steps: of the whole run.
     mesh: the devices.
+    cached: whether the windows lie on the device.
   """
 
   def __init__(
@@ -43,142 +47,78 @@ class Trainer:
     config: Config,
     task: Any,
     table: WindowTable,
-    rows: Rows,
     mesh: jax.sharding.Mesh,
   ):
     """Places the data and builds the steps.
 
     Args:
-      config: of the run.
+      config: of a run; the others may differ in seed and fold.
       task: from `tasks.registry`.
       table: windows.
-      rows: which of them train and validate.
       mesh: devices.
-
-    Raises:
-      InputError: when a batch cannot be made of the training windows, or not
-        be spread over the devices.
     """
-    self.config, self.task, self.table, self.rows = config, task, table, rows
-    self.mesh = mesh
-    batch = config.batch.size
-    if batch % mesh.devices.size:
-      raise InputError(
-        "batch.size",
-        f"is {batch}, not a multiple of {mesh.devices.size} devices",
-        f"give --set batch.size={batch + -batch % mesh.devices.size}",
-      )
-    if len(rows.train) < batch:
-      raise InputError(
-        "batch.size",
-        f"is {batch}, but only {len(rows.train)} windows train",
-        "make the batch smaller or the data larger",
-      )
-    self.steps_per_epoch = config.optim.steps_per_epoch or max(
-      1, (len(rows.train) - 1) // batch
+    self.config, self.task, self.table, self.mesh = config, task, table, mesh
+    budget = config.batch.cache_budget_gib * 2**30
+    self.cached = config.batch.device_cache == "on" or (
+      config.batch.device_cache == "auto"
+      and device_cache.fits(table, budget, task.fields)
     )
-    self.total_steps = self.steps_per_epoch * config.optim.epochs
-    key = groups.group_key(
-      table.track, table.window_index, config.batch.grouping
-    )
-    self.order = groups.EpochOrder(
-      segment_key=key,
-      rows=rows.train,
-      batch_size=batch,
-      seed=config.seed,
-      mode=config.batch.grouping,
-      dedup=config.batch.dedup,
-      steps=self.steps_per_epoch,
-    )
-    self.cached = self._use_cache()
     self._cache: Any = None
     if self.cached:
       sharding = jax.NamedSharding(mesh, jax.P())
       self._cache = device_cache.put(table, task.fields, sharding)
-    parallel = config.run.parallel
-    self._train_step = steps.make_train_step(
-      task, mesh, cached=self.cached, parallel=parallel
-    )
+    self._steps: dict[str, Callable[..., Any]] = {}
     self._end_epoch = steps.make_end_epoch(config.optim.snapshot_average)
-    self.predict_step = steps.make_predict_step(task, mesh, parallel=parallel)
+    self.predict_step = steps.make_predict_step(
+      task, mesh, parallel=config.run.parallel
+    )
 
-  def run(
-    self,
-    state: TrainState,
-    metrics_log: JsonLines,
-    timing_log: JsonLines,
-    checkpoints: Checkpoints,
-  ) -> TrainState:
-    """Trains from the state's step to the last epoch.
+  def run(self, runs: Sequence[Replica], form: str = SEPARATE) -> None:
+    """Trains from each run's state to its last epoch.
 
     Args:
-      state: fresh or restored, at the start of an epoch.
-      metrics_log: metrics.jsonl, already cut back to the state's step.
-      timing_log: timing.jsonl.
-      checkpoints: where states are saved.
-
-    Returns:
-      The state after the last epoch.
+      runs: their states are replaced as they go on. One, or with a form of
+        `replicated.FORMS` several, which may be at different epochs and have
+        epochs of different lengths.
+      form: how the runs share a program.
 
     Raises:
       InputError: when more updates were left out as non-finite than allowed.
     """
-    config = self.config
-    first_epoch = int(state.step) // self.steps_per_epoch
-    state = mesh_lib.replicate(self.mesh, state)
+    if all(run.finished for run in runs):
+      return
+    for run in runs:
+      run.state = mesh_lib.replicate(self.mesh, run.state)
     bar = tqdm.tqdm(
-      total=self.total_steps,
-      initial=int(state.step),
+      total=sum(run.order.total_steps for run in runs),
+      initial=sum(int(run.state.step) for run in runs),
       desc="train",
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
-    stream = self._stream(int(state.step))
-    for epoch in range(first_epoch, config.optim.epochs):
-      started = time.perf_counter()
-      state, waited = self._epoch(state, epoch, stream, metrics_log, bar)
-      state = self._end_epoch(state)
-      trained = time.perf_counter() - started
-      done = epoch + 1
-      line: dict[str, Any] = {"epoch": done, "step": int(state.step)}
-      last = done == config.optim.epochs
-      if last or done % config.run.validate_every_epochs == 0:
-        line |= self.validate(state)
-        metrics_log.write(line)
-        logging.info(
-          "epoch %d/%d: %s %.4f",
-          done,
-          config.optim.epochs,
-          self.task.best_metric,
-          line[self.task.best_metric],
-        )
-        if last or done % config.run.save_every_epochs == 0:
-          metrics_log.sync()
-          checkpoints.save(state, line)
-      timing_log.write(
-        {
-          "epoch": done,
-          "train_s": trained,
-          "data_wait_s": waited,
-          "windows_per_s": self.steps_per_epoch * config.batch.size / trained,
-          "validate_and_save_s": time.perf_counter() - started - trained,
-        }
-      )
+    with self._dispatches(runs, form) as calls:
+      number = 0
+      while live := [run for run in runs if not run.finished]:
+        started, waited = time.perf_counter(), calls.waited_s
+        self._epochs(runs, form, number, calls, bar)
+        for run in live:
+          run.state = self._end_epoch(run.state)
+        trained = time.perf_counter() - started
+        for run in live:
+          self._close_epoch(
+            run,
+            {
+              "train_s": trained,
+              "data_wait_s": calls.waited_s - waited,
+              "data_wait_share": (calls.waited_s - waited) / trained,
+              "windows_per_s": run.order.steps_per_epoch
+              * self.config.batch.size
+              / trained,
+              "replicas": len(live),
+            },
+          )
+        number += 1
     bar.close()
-    if stream is not None:
-      stream.close()
-    return state
-
-  def validate(self, state: TrainState) -> dict[str, float]:
-    """Returns validation figures of a state's (averaged) weights.
-
-    Args:
-      state: at the end of an epoch.
-    """
-    predicted = self.predict(state, self.rows.validation)
-    return self.task.validation_figures(
-      predicted, self.table, self.rows.validation
-    )
 
   def predict(self, state: TrainState, rows: np.ndarray) -> np.ndarray:
     """Predicts rows of the table with the weights to be reported.
@@ -199,122 +139,174 @@ class Trainer:
       mesh=self.mesh,
     )
 
-  def _epoch(
+  def fastest(self, runs: Sequence[Replica]) -> tuple[str, dict[str, float]]:
+    """Tries how runs train fastest on these devices.
+
+    Args:
+      runs: at least two; their states are not touched.
+
+    Returns:
+      `SEPARATE` or one of `replicated.FORMS`, and the windows a second of
+      each that was tried, over all runs.
+    """
+    speed = {
+      form: self._speed(runs if form != SEPARATE else runs[:1], form)
+      for form in (SEPARATE, *replicated.FORMS)
+    }
+    return max(speed, key=lambda form: speed[form]), speed
+
+  def _speed(self, runs: Sequence[Replica], form: str) -> float:
+    """Windows a second of a few calls on copies of the states."""
+    calls = self._dispatches(runs, form)
+    lines = [EpochLines(run, None) for run in runs]
+    control = self._control(lines, form)
+    states = mesh_lib.replicate(
+      self.mesh, jax.tree.map(jnp.copy, [run.state for run in runs])
+    )
+    with calls:
+      source, index = next(calls.epoch(0))
+    started = 0.0
+    for trial in range(1 + _TRIALS):
+      states, figures = self._advance(states, source, index, control, form)
+      if not trial:
+        jax.block_until_ready(figures)
+        started = time.perf_counter()
+    jax.block_until_ready(states)
+    spent = time.perf_counter() - started
+    windows = len(runs) * index.shape[0] * self.config.batch.size
+    return _TRIALS * windows / spent
+
+  def _epochs(
     self,
-    state: TrainState,
-    epoch: int,
-    stream: Any,
-    log: JsonLines,
+    runs: Sequence[Replica],
+    form: str,
+    number: int,
+    calls: dispatch.Dispatches,
     bar: tqdm.tqdm,
-  ) -> tuple[TrainState, float]:
-    config = self.config
-    rate = optim.learning_rate(config.optim, epoch)
-    control = steps.make_control(config.seed, rate, epoch)
-    control = mesh_lib.replicate(self.mesh, control)
-    pending: list[tuple[int, dict[str, jax.Array]]] = []
-    waited = 0.0
-    done = 0
-    dispatches = self._dispatches(epoch, stream)
-    first = bar.n == bar.initial
-    while True:
-      asked = time.perf_counter()
-      item = next(dispatches, None)
-      waited += time.perf_counter() - asked
-      if item is None:
-        break
-      source, index = item
-      state, figures = self._train_step(state, source, index, control)
-      count = index.shape[0]
-      pending.append((count, figures))
+  ) -> None:
+    """One epoch of every run that is not finished."""
+    several = form != SEPARATE
+    lines = [EpochLines(run, i if several else None) for i, run in
+             enumerate(runs)]  # fmt: skip
+    live = [not run.finished for run in runs]
+    control = self._control(lines, form)
+    states = [run.state for run in runs]
+    before: Any = None
+    # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
+    first = bar.n == getattr(bar, "initial", None)
+    for source, index in calls.epoch(number):
+      states, figures = self._advance(states, source, index, control, form)
+      # Two calls under way, never more: the device has one to do while the
+      # host reads, and the host cannot fill its memory with batches.
+      jax.block_until_ready(before)
+      before = figures
       if first:
         # The first call compiles; the time left is that of the others.
         bar.unpause()
         first = False
-      done += count
-      bar.update(count)
-      at_log = done // config.run.log_every_steps != (
-        (done - count) // config.run.log_every_steps
-      )
-      # The epoch's last steps are logged too, so that no line mixes epochs
-      # and a resumed run writes the same lines.
-      if at_log or done == self.steps_per_epoch:
-        line = _mean(pending)
-        pending = []
-        line["step"] = epoch * self.steps_per_epoch + done
-        line["epoch"] = epoch + 1
-        line["learning_rate"] = rate
-        self._check(line, int(state.skipped))
-        log.write(line)
-        bar.set_postfix(loss=f"{line['loss']:.3f}")
-    return state, waited
+      for line, state, going in zip(lines, states, live):
+        loss = line.flush()
+        if loss is not None:
+          bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        if going:
+          bar.update(line.add(index.shape[0], figures, state))
+    for run, line, state in zip(runs, lines, states):
+      line.flush()
+      run.state = state
 
-  def _stream(self, step: int) -> Any:
-    """Opens the host's pipeline at a step; None when batches are cached."""
-    if self.cached:
-      return None
-    return pipeline.grain_batches(
-      self.table,
-      self.order,
-      self.steps_per_epoch,
-      step,
-      workers=self.config.batch.workers,
-      shard=(jax.process_index(), jax.process_count()),
-      fields=self.task.fields,
+  def _close_epoch(self, run: Replica, timing: dict[str, Any]) -> None:
+    """Validates, logs and saves a run that has done an epoch."""
+    started = time.perf_counter()
+    options, done = run.config.run, run.epoch
+    line: dict[str, Any] = {"epoch": done, "step": int(run.state.step)}
+    if run.finished or done % options.validate_every_epochs == 0:
+      predicted = self.predict(run.state, run.rows.validation)
+      line |= self.task.validation_figures(
+        predicted, self.table, run.rows.validation
+      )
+      run.metrics_log.write(line)
+      logging.info(
+        "%sepoch %d/%d: %s %.4f; %.0f windows/s, %.2f %% waiting for data",
+        f"{run.name}: " if timing["replicas"] > 1 else "",
+        done,
+        run.config.optim.epochs,
+        self.task.best_metric,
+        line[self.task.best_metric],
+        timing["windows_per_s"],
+        100 * timing["data_wait_share"],
+      )
+      if run.finished or done % options.save_every_epochs == 0:
+        run.metrics_log.sync()
+        run.checkpoints.save(run.state, line)
+    spent = time.perf_counter() - started
+    run.timing_log.write(
+      {"epoch": done, **timing, "validate_and_save_s": spent}
     )
 
+  def _advance(
+    self, states: Sequence[TrainState], source, index, control, form: str
+  ) -> tuple[Sequence[TrainState], dict[str, jax.Array]]:
+    """One call of the train step."""
+    if form not in self._steps:
+      parallel = self.config.run.parallel
+      if form == SEPARATE:
+        self._steps[form] = steps.make_train_step(
+          self.task, self.mesh, cached=self.cached, parallel=parallel
+        )
+      else:
+        self._steps[form] = replicated.make_train_step(
+          self.task, self.mesh, form=form, parallel=parallel
+        )
+    step = self._steps[form]
+    if form == SEPARATE:
+      state, figures = step(states[0], source, index, control)
+      return [state], figures
+    return step(tuple(states), source, index, control)
+
+  def _control(self, lines: Sequence[EpochLines], form: str) -> dict:
+    controls = [line.control() for line in lines]
+    joined = (
+      controls[0] if form == SEPARATE else replicated.stack_control(controls)
+    )
+    return mesh_lib.replicate(self.mesh, joined)
+
   def _dispatches(
-    self, epoch: int, stream: Any
-  ) -> Iterator[tuple[Any, jax.Array]]:
-    """Yields (source, index [k, batch]) so that no epoch ends inside one."""
-    table = self.order(epoch)
-    k = steps.steps_per_dispatch(self.config.run.steps_per_dispatch)
-    sharding = jax.NamedSharding(self.mesh, jax.P(None, mesh_lib.DATA_AXIS))
-    share = jax.process_index(), jax.process_count()
+    self, runs: Sequence[Replica], form: str
+  ) -> dispatch.Dispatches:
+    """Opens the calls' data from where the runs are."""
+    started = [run.epoch for run in runs]
+    left = [run.config.optim.epochs - run.epoch for run in runs]
 
-    def place(x: np.ndarray) -> jax.Array:
-      return jax.make_array_from_process_local_data(sharding, x)
+    def order(number: int) -> np.ndarray:
+      tables = [
+        run.order.table(first + number) if number < rest else None
+        for run, first, rest in zip(runs, started, left)
+      ]
+      if form == SEPARATE:
+        assert tables[0] is not None
+        return tables[0]
+      return replicated.stack_orders(tables)
 
-    def own(x: np.ndarray) -> np.ndarray:
-      return np.split(x, share[1], axis=1)[share[0]]
-
-    for start in range(0, len(table), k):
-      index = place(own(table[start : start + k]))
-      if stream is None:
-        yield self._cache, index
-        continue
-      parts = [next(stream) for _ in range(index.shape[0])]
-      yield (
-        {
-          name: place(np.stack([part[name] for part in parts]))
-          for name in (*self.task.fields, "row")
-        },
-        index,
+    stream = None
+    if not self.cached:
+      (run,) = runs
+      stream = pipeline.grain_batches(
+        self.table,
+        run.order.table,
+        run.order.steps_per_epoch,
+        int(run.state.step),
+        workers=self.config.batch.workers,
+        shard=(jax.process_index(), jax.process_count()),
+        fields=self.task.fields,
       )
-
-  def _use_cache(self) -> bool:
-    config = self.config.batch
-    if config.device_cache != "auto":
-      return config.device_cache == "on"
-    budget = config.cache_budget_gib * 2**30
-    return device_cache.fits(self.table, budget, self.task.fields)
-
-  def _check(self, line: dict[str, Any], skipped: int) -> None:
-    allowed = self.config.optim.max_skipped_steps
-    line["skipped_steps"] = skipped
-    if skipped > allowed:
-      raise InputError(
-        f"step {line['step']}",
-        f"{skipped} updates had a non-finite loss or gradient "
-        f"(loss {line['loss']}, gradient norm {line['gradient_norm']})",
-        "lower optim.learning_rate; the last good checkpoint is kept",
-      )
-
-
-def _mean(pending: list[tuple[int, dict[str, jax.Array]]]) -> dict[str, Any]:
-  """Means over steps of (steps, figures); what is not finite stays so."""
-  counts = [count for count, _ in pending]
-  host = jax.device_get([figures for _, figures in pending])
-  return {
-    name: float(np.average([np.float64(h[name]) for h in host], weights=counts))
-    for name in sorted(host[0])
-  }
+    return dispatch.Dispatches(
+      order,
+      self.mesh,
+      epochs=range(max(left)),
+      steps_per_call=steps.steps_per_dispatch(
+        self.config.run.steps_per_dispatch
+      ),
+      fields=self.task.fields,
+      cache=self._cache,
+      stream=stream,
+    )

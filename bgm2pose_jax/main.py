@@ -56,6 +56,21 @@ _FOLD_BY = flags.DEFINE_enum(
 _SEED = flags.DEFINE_integer(
   "seed", 0, "of initialisation, order, dropout and noise"
 )
+_SEEDS = flags.DEFINE_list(
+  "seeds", None, "several runs, one per seed, e.g. 0,1,2; instead of --seed"
+)
+_FOLDS = flags.DEFINE_list(
+  "folds", None, "several runs, one per fold, e.g. 0,1,2; instead of --fold"
+)
+_REPLICAS = flags.DEFINE_enum(
+  "replicas",
+  "auto",
+  list(config_lib.REPLICAS),
+  "how the runs of --seeds and --folds share the device: separate (one after "
+  "another), or in one program: unrolled, vmap, or products (vmap with "
+  "convolutions as batched matrix products). auto tries them and takes the "
+  "fastest; on CPU that is separate",
+)
 _DATASET = flags.DEFINE_enum(
   "dataset",
   None,
@@ -147,6 +162,38 @@ def config_from_flags() -> config_lib.Config:
   return config_lib.overlay(config, config_tree.parse_assignments(_SET.value))
 
 
+def configs_from_flags() -> list[config_lib.Config]:
+  """Returns a configuration for every fold and seed asked for.
+
+  Raises:
+    InputError: as `config_from_flags`; or a list that is none of numbers.
+  """
+  base = config_from_flags()
+  if _FOLDS.value is not None and base.test_subject is not None:
+    raise InputError(
+      f"--folds={','.join(_FOLDS.value)}",
+      "given together with --test_subject",
+      "drop one: each fold names its own subject",
+    )
+  return [
+    config_lib.overlay(base, {"fold": fold, "seed": seed})
+    for fold in _numbers("folds", _FOLDS.value, base.fold)
+    for seed in _numbers("seeds", _SEEDS.value, base.seed)
+  ]
+
+
+def _numbers(name: str, given: list[str] | None, one: int) -> list[int]:
+  if given is None:
+    return [one]
+  if not given or not all(text.isdecimal() for text in given):
+    raise InputError(
+      f"--{name}={','.join(given)}",
+      "is no list of numbers",
+      f"write --{name}=0,1,2",
+    )
+  return [int(text) for text in given]
+
+
 def _dataset() -> str:
   simulating = _MOCAP_DIR.value or _MUSIC_DIR.value
   if _AMPL_DIR.value is None:
@@ -184,18 +231,19 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   try:
-    config = config_from_flags()
+    asked = configs_from_flags()
     compilation.set_deterministic(_DETERMINISTIC.value)
     # The readers load only now: --help and a wrong flag are quicker.
     from bgm2pose_jax import train
 
     workdir = _WORKDIR.value
     data_dir = _DATA_DIR.value
-    train.run(
-      config,
+    train.run_all(
+      asked,
       data_dir=pathlib.Path(data_dir) if data_dir else None,
       workdir=pathlib.Path(workdir) if workdir else None,
       mode=_MODE.value,
+      replicas=_REPLICAS.value,
     )
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)

@@ -22,17 +22,21 @@ from bgm2pose_jax.train_state import TrainState
 Arrays = Mapping[str, jax.Array]
 
 
-class Updates(Protocol):
-  """What a step needs of a task."""
+class Predicts(Protocol):
+  """What the predict step needs of a task."""
+
+  def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
+    """Predictions for this device's rows."""
+    ...
+
+
+class Updates(Predicts, Protocol):
+  """What the train step needs of a task."""
 
   def update(
     self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
   ) -> tuple[TrainState, dict[str, jax.Array]]:
     """One update on this device's rows; metrics already averaged."""
-    ...
-
-  def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
-    """Predictions for this device's rows."""
     ...
 
 
@@ -76,6 +80,22 @@ def example_keys(seed: jax.Array, step: jax.Array, rows: int) -> jax.Array:
   )
 
 
+def update(
+  task: Updates, state: TrainState, batch: Arrays, control: Arrays
+) -> tuple[TrainState, dict[str, jax.Array]]:
+  """One update on this device's rows, its keys drawn from seed and step.
+
+  Args:
+    task: brings `update`.
+    state: of the run.
+    batch: {field: [rows, ...]}.
+    control: from `make_control`.
+  """
+  rows = jax.tree.leaves(batch)[0].shape[0]
+  keys = example_keys(control["seed"], state.step, rows)
+  return task.update(state, batch, keys, control)
+
+
 def make_train_step(
   task: Updates,
   mesh: jax.sharding.Mesh,
@@ -98,17 +118,12 @@ def make_train_step(
     [steps, batch, ...] and `index` still names their rows.
   """
 
-  def one(state, batch, control):
-    rows = jax.tree.leaves(batch)[0].shape[0]
-    keys = example_keys(control["seed"], state.step, rows)
-    return task.update(state, batch, keys, control)
-
   def per_device(state, source, index, control):
     def body(state, item):
       position, batch = item
       if cached:
         batch = device_cache.take(source, position)
-      return one(state, batch, control)
+      return update(task, state, batch, control)
 
     batches = {} if cached else source
     if index.shape[0] == 1:  # a loop of one is slow on CPU
@@ -128,7 +143,7 @@ def make_train_step(
 
 
 def make_predict_step(
-  task: Updates, mesh: jax.sharding.Mesh, *, parallel: str = "jit"
+  task: Predicts, mesh: jax.sharding.Mesh, *, parallel: str = "jit"
 ) -> Callable[..., jax.Array]:
   """Builds f(state, batch [rows, ...]) -> predictions [rows, ...]."""
   return mesh_lib.over_devices(

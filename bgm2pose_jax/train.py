@@ -1,16 +1,17 @@
-"""A whole run, read from top to bottom: data, model, training, report."""
+"""Whole runs, read from top to bottom: data, model, training, report."""
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import pathlib
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 from absl import logging
 
-from bgm2pose_jax import baselines, compilation, results, settings
+from bgm2pose_jax import baselines, compilation, results, settings, together
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import mesh as mesh_lib
@@ -20,7 +21,9 @@ from bgm2pose_jax.data import prepare, source
 from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.loop import Trainer
+from bgm2pose_jax.loop import SEPARATE, Trainer
+from bgm2pose_jax.plan import Plan, make_plans
+from bgm2pose_jax.replica import Order, Replica, make_order
 from bgm2pose_jax.report import page
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.tasks import registry as task_registry
@@ -34,7 +37,7 @@ def run(
   workdir: pathlib.Path | None = None,
   mode: str = "train_and_evaluate",
 ) -> dict[str, Any] | None:
-  """Prepares the data, trains, evaluates and reports.
+  """Prepares the data, trains, evaluates and reports one run.
 
   The same call again resumes an unfinished run from its last saved epoch and
   gives back the result of a finished one.
@@ -51,17 +54,46 @@ def run(
   Raises:
     InputError: for data, settings or a folder that cannot be used.
   """
-  started = time.perf_counter()
+  (found,) = run_all([config], data_dir=data_dir, workdir=workdir, mode=mode)
+  return found
 
+
+def run_all(
+  configs: Sequence[Config],
+  *,
+  data_dir: pathlib.Path | None,
+  workdir: pathlib.Path | None = None,
+  mode: str = "train_and_evaluate",
+  replicas: str = "auto",
+) -> list[dict[str, Any] | None]:
+  """Does runs that differ in seed or fold, on shared data and programs.
+
+  Each run has its own folder, with the files and, to rounding, the numbers of
+  a run of its own.
+
+  Args:
+    configs: as asked for, one a run.
+    data_dir: cache of simulated and prepared data; None is the user's.
+    workdir: the run's folder; of several runs the folder that theirs lie in.
+    mode: one of `config.MODES`.
+    replicas: one of `config.REPLICAS`.
+
+  Returns:
+    For each run the content of results.json, or None for `train`.
+
+  Raises:
+    InputError: for data, settings or a folder that cannot be used.
+  """
   if mode not in config_lib.MODES:
     raise InputError(
       f"--mode={mode}", "unknown", f"choose one of {config_lib.MODES}"
     )
 
-  # What there is, which part of it this run needs, and what cannot work:
+  # What there is, which part of it the runs need, and what cannot work:
   # before anything is made.
-  task_registry.check(config)
-  data = config.data
+  shared = configs[0]
+  task_registry.check(shared)
+  data = shared.data
   recordings = prepare.open_source(
     data.dataset,
     data.ampl_dir,
@@ -69,78 +101,92 @@ def run(
     data.mocap_dir,
     data.music_dir,
   )
-  split = settings.resolve(
-    config.setting,
-    recordings.holdings(),
-    test_track=config.test_track,
-    test_subject=config.test_subject,
-    fold=config.fold,
-    fold_by=config.fold_by,
-  )
-  config = _resolved(config, split)
-  workdir = workdir or pathlib.Path("runs") / workdir_lib.default_name(config)
-  saved = checkpoint_lib.committed_steps(workdir / workdir_lib.CHECKPOINTS)
-  if mode == "evaluate" and not saved:
-    raise InputError(workdir, "holds no checkpoint to evaluate", "train first")
-  if config.init_from and not saved:
-    checkpoint_lib.find_step(config.init_from)
-  fingerprint, simulated = prepare.identify(
-    recordings, feature_set=data.feature_set
-  )
-  workdir_lib.claim(
-    workdir,
-    config,
-    {
-      "fingerprint": fingerprint,
-      "name": data.dataset,
-      "simulated": simulated,
-    },
-  )
-  logging.info("work folder: %s", workdir)
-  finished = workdir / workdir_lib.RESULTS
-  if mode != "train" and finished.exists():
-    found = workdir_lib.read_json(finished)
-    print(table_lib.render(found))
-    print(f"\nfinished before: {finished}")
-    return found
+  plans = make_plans(configs, recordings, workdir, mode)
+  found = {plan.workdir: plan.found for plan in plans}
+  for plan in plans:
+    if plan.found is not None:
+      print(table_lib.render(plan.found))
+      print(f"\nfinished before: {plan.workdir / workdir_lib.RESULTS}")
+  todo = [plan for plan in plans if plan.found is None]
+  if not todo:
+    return list(found.values())
 
   # Data: only the tracks the setting needs are made.
   inventory = recordings.inventory()
   if inventory is not None:
     logging.info("found\n%s", inventory)
+  tracks = tuple(dict.fromkeys(t for plan in plans for t in plan.split.tracks))
   prepared = prepare.prepare(
     recordings,
     data_dir=data_dir,
-    tracks=split.tracks,
+    tracks=tracks,
     feature_set=data.feature_set,
   )
-  windows = source.load(prepared, split.tracks)
-  rows = split_rows(windows, split, data.validation_fraction)
-  _log_split(split, windows, rows)
+  windows = source.load(prepared, tracks)
 
-  # Model, state and steps. Compiled programs are kept, so that a run that goes
-  # on does not wait for the compiler again: in the user's own cache, whatever
-  # folder the data lie in.
+  # Model and steps. Compiled programs are kept, so that a run that goes on does
+  # not wait for the compiler again: in the user's own cache, whatever folder
+  # the data lie in.
   compilation.keep_programs(prepare.default_data_dir() / "compiled")
-  task = task_registry.make_task(config, windows.spec, len(windows.tracks))
+  task = task_registry.make_task(shared, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
-  trainer = Trainer(config, task, windows, rows, mesh)
-  state = mesh_lib.replicate(
-    mesh, task.init_state(config.seed, task.fit(windows, rows.train))
+  trainer = Trainer(shared, task, windows, mesh)
+  rows = [
+    split_rows(windows, plan.split, data.validation_fraction) for plan in todo
+  ]
+  orders = [
+    make_order(plan.config, windows, part, mesh.devices.size)
+    for plan, part in zip(todo, rows)
+  ]
+
+  # Train, in one program or one after another, and evaluate each.
+  opened: list[Replica] = []
+
+  def open_all() -> list[Replica]:
+    if not opened:
+      opened.extend(map(functools.partial(_open, trainer), todo, rows, orders))
+    return opened
+
+  form = together.settle(
+    replicas, [plan.workdir for plan in todo], trainer, open_all
   )
-  parameters = sum(x.size for x in jax.tree.leaves(state.params))
+  training = mode != "evaluate"
+  if form != SEPARATE and training:
+    trainer.run(open_all(), form)
+  for i, plan in enumerate(todo):
+    replica = opened[i] if opened else _open(trainer, plan, rows[i], orders[i])
+    if training:
+      trainer.run([replica])  # nothing is left of it when trained above
+    elif not replica.finished:
+      raise InputError(
+        plan.workdir,
+        f"has done {replica.epoch} of {plan.config.optim.epochs} epochs",
+        "finish it first: the test subject is looked at once",
+      )
+    found[plan.workdir] = _close(trainer, plan, replica, mode)
+  if len(todo) > 1 and mode != "train":
+    _print_all(plans, found)
+  return list(found.values())
+
+
+def _open(trainer: Trainer, plan: Plan, rows: Rows, order: Order) -> Replica:
+  """Makes or restores a run's state and opens its logs."""
+  windows, config, task = trainer.table, plan.config, trainer.task
+  _log_split(plan.split, windows, rows)
+  state = mesh_lib.replicate(
+    trainer.mesh,
+    task.init_state(config.seed, task.fit(windows, rows.train)),
+  )
   logging.info(
     "%s: %d parameters; %d steps of %d windows; data %s",
     config.model,
-    parameters,
-    trainer.total_steps,
+    sum(x.size for x in jax.tree.leaves(state.params)),
+    order.total_steps,
     config.batch.size,
     "cached on the device" if trainer.cached else "streamed by grain",
   )
-
-  # Restore.
   checkpoints = checkpoint_lib.Checkpoints(
-    workdir / workdir_lib.CHECKPOINTS, metric=task.best_metric
+    plan.workdir / workdir_lib.CHECKPOINTS, metric=task.best_metric
   )
   newest = checkpoints.latest()
   if newest is not None:
@@ -148,86 +194,87 @@ def run(
     logging.info("resuming after step %d", newest)
   elif config.init_from:
     state = checkpoint_lib.load_weights(config.init_from, state)
-  metrics_log = JsonLines(workdir / workdir_lib.METRICS)
+  metrics_log = JsonLines(plan.workdir / workdir_lib.METRICS)
   metrics_log.truncate_after_step(int(state.step))
-  timing_log = JsonLines(workdir / workdir_lib.TIMING)
+  timing_log = JsonLines(plan.workdir / workdir_lib.TIMING)
   timing_log.write({"event": "start", **host_facts()})
+  return Replica(
+    plan.name, config, rows, order, state, metrics_log, timing_log, checkpoints
+  )
 
-  # Train.
-  if mode != "evaluate":
-    state = trainer.run(state, metrics_log, timing_log, checkpoints)
-  elif int(state.step) < trainer.total_steps:
-    raise InputError(
-      workdir,
-      f"has done {int(state.step)} of {trainer.total_steps} steps",
-      "finish it first: the test subject is looked at once",
-    )
+
+def _close(
+  trainer: Trainer, plan: Plan, run: Replica, mode: str
+) -> dict[str, Any] | None:
+  """Evaluates a trained run and writes its report; its state is let go."""
+  started = time.perf_counter()
+  state, rows, windows = run.state, run.rows, trainer.table
   if mode == "train":
-    checkpoints.close()
+    run.close()
     return None
 
   # Evaluate: the test rows are looked at here, once.
-  if config.run.report_weights == "best":
-    best = checkpoints.best()
+  if plan.config.run.report_weights == "best":
+    best = run.checkpoints.best()
     if best is not None:
-      state = checkpoints.restore(best, state)
-  checkpoints.close()
+      state = run.checkpoints.restore(best, state)
   predicted = trainer.predict(state, rows.test)
   evaluated = time.perf_counter()
   simple = (
     None
-    if split.setting == "plain_clothes"
+    if plan.split.setting == "plain_clothes"
     else baselines.all_baselines(
       windows,
       rows.train,
       rows.test,
-      per_recording=config.data.feature_norm == "per_recording",
+      per_recording=plan.config.data.feature_norm == "per_recording",
     )
   )
-  timing_log.write(
+  run.timing_log.write(
     {"event": "baselines", "seconds": time.perf_counter() - evaluated}
   )
 
   # Report.
   found = results.build_results(
-    config=config_lib.to_dict(config),
-    split=split,
+    config=config_lib.to_dict(plan.config),
+    split=plan.split,
     table=windows,
     rows=rows.test,
     predicted=predicted,
     baselines=simple,
-    parameters=parameters,
+    parameters=sum(x.size for x in jax.tree.leaves(state.params)),
     steps=int(state.step),
   )
   arrays = results.predictions(windows, rows.test, predicted)
-  results.write_predictions(workdir / workdir_lib.PREDICTIONS, arrays)
+  results.write_predictions(plan.workdir / workdir_lib.PREDICTIONS, arrays)
   page.write_page(
-    workdir / workdir_lib.REPORT,
+    plan.workdir / workdir_lib.REPORT,
     results=found,
-    curves=metrics_log.read(),
+    curves=run.metrics_log.read(),
     predictions=arrays,
   )
-  results.write_results(finished, found)
-  timing_log.write(
+  results.write_results(plan.workdir / workdir_lib.RESULTS, found)
+  run.timing_log.write(
     {"event": "finished", "seconds": time.perf_counter() - started}
   )
-  metrics_log.close()
-  timing_log.close()
+  run.close()
   print(table_lib.render(found))
-  print(f"\nwrote {workdir}: results.json, report.html, predictions.npz")
+  print(f"\nwrote {plan.workdir}: results.json, report.html, predictions.npz")
   return found
 
 
-def _resolved(config: Config, split: settings.Split) -> Config:
-  """The config with the names that its track, subject and fold stood for."""
-  one_subject = split.fold_by == "subject" and len(split.test_subjects) == 1
-  return dataclasses.replace(
-    config,
-    test_track=split.test_tracks[0],
-    test_subject=split.test_subjects[0] if one_subject else None,
-    fold=split.fold,
-    fold_by=split.fold_by,
-  )
+def _print_all(
+  plans: Sequence[Plan], found: Mapping[pathlib.Path, dict[str, Any] | None]
+) -> None:
+  """One line a run: where it lies and how it did."""
+  print()
+  for plan in plans:
+    result = found[plan.workdir]
+    if result is not None and result["rmse"] is not None:
+      print(
+        f"{plan.name}: RMSE {result['rmse']:.4f}, MAE {result['mae']:.4f} "
+        f"({plan.workdir})"
+      )
 
 
 def _log_split(split: settings.Split, windows: WindowTable, rows: Rows) -> None:

@@ -61,10 +61,15 @@ class Measured:
   Attributes:
     ours_s: median seconds of each round.
     peer_s: the peer's, empty without one.
+    ours_cpu_s: median processor seconds of each round, all cores together;
+      other programs disturb them less.
+    peer_cpu_s: the peer's.
   """
 
   ours_s: Sequence[float]
   peer_s: Sequence[float] = ()
+  ours_cpu_s: Sequence[float] = ()
+  peer_cpu_s: Sequence[float] = ()
 
   @property
   def seconds(self) -> float:
@@ -104,16 +109,19 @@ def in_turns(
   sides = [side for side in (ours, peer) if side is not None]
   for side in sides:
     side()
-  times: list[list[float]] = [[] for _ in sides]
+  walls: list[list[float]] = [[], []]
+  cpus: list[list[float]] = [[], []]
   for _ in range(rounds):
-    for side, found in zip(sides, times):
-      spent = []
+    for i, side in enumerate(sides):
+      spent, worked = [], []
       for _ in range(repeats):
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         side()
         spent.append(time.perf_counter() - started)
-      found.append(statistics.median(spent))
-  return Measured(times[0], times[1] if peer is not None else ())
+        worked.append(time.process_time() - processor)
+      walls[i].append(statistics.median(spent))
+      cpus[i].append(statistics.median(worked))
+  return Measured(walls[0], walls[1], cpus[0], cpus[1])
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

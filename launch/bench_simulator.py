@@ -1,127 +1,188 @@
-"""Measures the simulator: multiple of real time, operations, share of a floor.
+"""Measures the simulator: multiple of real time, growth, share of a floor.
 
-  python launch/bench_simulator.py --seconds=60
+  python launch/bench_simulator.py --seconds=30
 
-The operations counted are the multiplications and additions that the body's
-spectra need however they are arranged (docstring of `count_operations`). The
-floor is the time this machine takes for the same number in the densest form
-it has, a matrix product on all cores; the share is floor over measured time.
+First the default scene: a whole recording, the body alone, the empty room
+alone beside pyroomacoustics (same order, length and channels, in turns; the
+two recordings are compared), and several recordings one after another beside
+as many on two threads. Then the body's time over the number of spheres, the
+ceiling in frequency (the number of bins) and the hop, and the room's over the
+order of its image sources. `--growth=false` leaves that out.
+
+Operations counted are the multiplications and additions that the work needs
+however it is arranged (`simulator_case`). The floor is the time this machine
+takes for the same number in the densest form it has, a matrix product on all
+cores; the share is floor over measured time.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
+import functools
+import importlib.util
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import bench_report
 import ceilings
-import jax
 import numpy as np
+import room_peer
 from absl import app, flags
+from simulator_case import Case, room_operations
 
-from bgm2pose_jax.simulate import recorder
-from bgm2pose_jax.simulate.body_response import body_response
-from bgm2pose_jax.simulate.response_plan import BLOCK_HOPS, Plan, make_plan
 from bgm2pose_jax.simulate.scene import Scene
-from bgm2pose_jax.skeleton import JOINTS
 
-_SECONDS = flags.DEFINE_float("seconds", 60.0, "seconds of audio to render")
-_REPEATS = flags.DEFINE_integer("repeats", 3, "runs; the fastest counts")
+_SECONDS = flags.DEFINE_float("seconds", 30.0, "of audio to render", 1.0)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "two sides take turns", 1)
+_REPEATS = flags.DEFINE_integer("repeats", 2, "in a round", 1)
+_RECORDINGS = flags.DEFINE_integer("recordings", 4, "at once", 1)
 _HOP_S = flags.DEFINE_float(
   "hop_s", Scene().body_hop_s, "hop of the body's spectra"
 )
+_GROWTH = flags.DEFINE_bool("growth", True, "also over spheres, bins, order")
+_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
 
-# Height, and distance from the midline, of a standing person's joints.
-_STANDING = {
-  "Hips": (1.0, 0.0),
-  "Spine": (1.1, 0.0),
-  "Spine1": (1.3, 0.0),
-  "Neck": (1.5, 0.0),
-  "Head": (1.65, 0.0),
-  "Shoulder": (1.45, 0.06),
-  "Arm": (1.43, 0.18),
-  "ForeArm": (1.15, 0.2),
-  "Hand": (0.9, 0.22),
-  "UpLeg": (0.95, 0.1),
-  "Leg": (0.5, 0.1),
-  "Foot": (0.08, 0.1),
-  "ToeBase": (0.02, 0.1),
-}
+_SPHERES = (8, 16, 32, 64)
+_CEILINGS_HZ = (4000.0, 8000.0, 16000.0, 23000.0)
+_HOPS_S = (0.005, 0.0025, 0.001)
+_ORDERS = (0, 1, 3, 6, 10)
+_THREADS = 2
 
 
-def swaying_person(seconds: float, rate_hz: float = 120.0) -> np.ndarray:
-  """A standing person who sways by 20 cm, float32 [time, 21, 3]."""
-  pose = np.zeros((len(JOINTS), 3))
-  for i, joint in enumerate(JOINTS):
-    side = 1 if joint.startswith("Left") else -1
-    name = joint.removeprefix("Left").removeprefix("Right")
-    height, away = _STANDING[name]
-    pose[i] = (side * away, height, 0.0)
-  t = np.arange(int(seconds * rate_hz) + 1) / rate_hz
-  way = 0.2 * np.sin(np.pi * t)[:, None, None] * np.array([1.0, 0.1, 0.5])
-  return (pose + way).astype(np.float32)
+def _timed(ours: Any, peer: Any = None) -> bench_report.Measured:
+  return bench_report.in_turns(
+    ours, peer, rounds=_ROUNDS.value, repeats=_REPEATS.value
+  )
 
 
-def count_operations(
-  plan: Plan, sources: int, spheres: int, seconds: float
-) -> float:
-  """Real multiplications and additions of the body's transfer functions.
+def _row(
+  what: str, seconds: float, audio_s: float, operations: float, peak: float
+) -> dict[str, Any]:
+  return {
+    "what": what,
+    "s": seconds,
+    "x real time": audio_s / seconds,
+    "G operations": operations / 1e9,
+    "floor s": operations / peak,
+    "share %": operations / peak / seconds * 100,
+  }
 
-  Per hop, source, sphere and frequency: phasor product 6, interpolated
-  amplitude 4, their product 6, sum into four channels 16; per lookup (every
-  `BLOCK_HOPS` hops) 16. Transforms: 5 n log2 n per segment of n samples, half
-  that for real ones.
+
+def default_scene(case: Case, peak: float) -> list[dict[str, Any]]:
+  """Whole, body, room beside its peer, several recordings.
+
+  Args:
+    case: what is rendered.
+    peak: operations a second of a matrix product.
   """
-  hops = seconds * plan.sample_rate_hz / plan.sizes.hop
-  paths = hops * sources * spheres * plan.sizes.bins * (32 + 16 / BLOCK_HOPS)
-  n = plan.sizes.fft_size
-  transforms = hops * (sources + 4) * 2.5 * n * np.log2(n)
-  return float(paths + transforms)
+  in_room = room_operations(case.scene, case.seconds)
+  whole = case.operations + in_room
+  rows = [
+    _row(name, _timed(run).seconds, case.seconds, operations, peak)
+    for name, run, operations in (
+      ("whole recording", case.recording, whole),
+      ("body", case.body, case.operations),
+    )
+  ]
+  peer: Callable[[], np.ndarray] | None = None
+  if importlib.util.find_spec("pyroomacoustics") is None:
+    print("pyroomacoustics is not installed: the peer is missing")
+  else:
+    peer = functools.partial(room_peer.static_recording, case.scene, case.music)
+    apart = room_peer.apart_db(case.room(), peer(), case.scene.sample_rate_hz)
+    print(f"empty room: {apart:.0f} dB apart from pyroomacoustics'")
+  measured = _timed(case.room, peer)
+  row = _row("empty room", measured.seconds, case.seconds, in_room, peak)
+  row |= {"peer s": measured.peer_seconds, "x peer": measured.ratio}
+  rows.append(row)
+
+  count = _RECORDINGS.value
+
+  def one_by_one() -> None:
+    for _ in range(count):
+      case.recording()
+
+  def side_by_side() -> None:
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+      for done in [pool.submit(case.recording) for _ in range(count)]:
+        done.result()
+
+  measured = _timed(side_by_side, one_by_one)
+  name = f"{count} recordings on {_THREADS} threads; peer: one by one"
+  row = _row(name, measured.seconds, count * case.seconds, count * whole, peak)
+  rows.append(row | {"peer s": measured.peer_seconds, "x peer": measured.ratio})
+  return rows
+
+
+def growth(case: Case, peak: float) -> list[dict[str, Any]]:
+  """The body over spheres, bins and hop; the room over its order.
+
+  Args:
+    case: what is rendered when nothing is changed.
+    peak: operations a second of a matrix product.
+  """
+  bodies = [dataclasses.replace(case, number=number) for number in _SPHERES]
+  bodies += [
+    dataclasses.replace(
+      case, scene=dataclasses.replace(case.scene, **{field: value})
+    )
+    for field, values in (
+      ("body_ceiling_hz", _CEILINGS_HZ),
+      ("body_hop_s", _HOPS_S),
+    )
+    for value in values
+  ]
+  rows = []
+  for body in bodies:
+    sizes = body.plan.sizes
+    row = _row(
+      "body", _timed(body.body).seconds, case.seconds, body.operations, peak
+    )
+    rows.append(
+      row | {"spheres": body.spheres, "bins": sizes.bins, "hop": sizes.hop}
+    )
+  for order in _ORDERS:
+    scene = dataclasses.replace(case.scene, max_order=order)
+    seconds = _timed(dataclasses.replace(case, scene=scene).room).seconds
+    operations = room_operations(scene, case.seconds)
+    row = _row("empty room", seconds, case.seconds, operations, peak)
+    rows.append(row | {"order": order})
+  return rows
 
 
 def main(argv: Sequence[str]) -> None:
   """Renders and prints."""
-  del argv
-  scene = Scene(body_hop_s=_HOP_S.value)
-  seconds = _SECONDS.value
-  pose = swaying_person(seconds)
-  rng = np.random.default_rng(0)
-  samples = int(seconds * scene.sample_rate_hz)
-  music = rng.standard_normal((2, samples), dtype=np.float32)
-  spheres, rectangles = recorder.scatterers(pose)
-  plan = make_plan(scene, spheres)
-
-  def body() -> np.ndarray:
-    return body_response(scene, music, spheres, 120.0, rectangles=rectangles)
-
-  start = time.perf_counter()
-  recorder.render(scene, music[:, :9600], pose)
-  print(f"first call (table, compilation): {time.perf_counter() - start:.1f} s")
-  whole_s = ceilings.fastest_s(
-    lambda: recorder.render(scene, music, pose), _REPEATS.value
-  )
-  body_s = ceilings.fastest_s(body, _REPEATS.value)
-  static_s = ceilings.fastest_s(
-    lambda: recorder.static_recording(scene, music), _REPEATS.value
-  )
-  number = spheres.centres_m.shape[1]
-  operations = count_operations(plan, len(music), number, seconds)
-  peak = ceilings.matmul_flops_per_second("float32", _REPEATS.value)
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  case = Case(Scene(body_hop_s=_HOP_S.value), _SECONDS.value)
+  about = bench_report.facts("jaxlib", "numpy", "scipy", "pyroomacoustics")
+  print(bench_report.headline(about))
+  sizes = case.plan.sizes
   print(
-    f"scene: {len(music)} loudspeakers, {number} spheres, "
-    f"hop {plan.sizes.hop} samples, segments of {plan.sizes.fft_size}, "
-    f"{plan.sizes.bins} frequencies; {jax.devices()[0].device_kind}"
+    f"{len(case.scene.speakers_m)} loudspeakers, {case.spheres} spheres, order "
+    f"{case.scene.max_order}, hop {sizes.hop} samples, segments of "
+    f"{sizes.fft_size}, {sizes.bins} frequencies; {case.seconds:g} s of audio"
   )
-  for name, spent in (
-    ("whole recording", whole_s),
-    ("body", body_s),
-    ("static room", static_s),
-  ):
-    print(f"{name}: {spent:.2f} s = {seconds / spent:.1f} x real time")
+  started = time.perf_counter()
+  case.recording()
   print(
-    f"body: {operations / 1e9:.1f} G operations, "
-    f"{operations / body_s / 1e9:.1f} G/s; floor at {peak / 1e9:.0f} G/s: "
-    f"{operations / peak:.2f} s, share reached {operations / peak / body_s:.0%}"
+    f"first call (table, compilation): {time.perf_counter() - started:.1f} s"
   )
+  peak = ceilings.matmul_flops_per_second("float32")
+  print(f"a large product: {peak / 1e9:.0f} G operations/s")
+  rows = default_scene(case, peak)
+  columns = ["what", "s", "x real time", "G operations", "floor s", "share %"]
+  print(bench_report.table(rows, [*columns, "peer s", "x peer"]))
+  grown: list[dict[str, Any]] = []
+  if _GROWTH.value:
+    grown = growth(case, peak)
+    changed = ["spheres", "bins", "hop", "order"]
+    print()
+    print(bench_report.table(grown, [columns[0], *changed, *columns[1:]]))
+  found = {"rows": rows, "growth": grown, "peak_per_s": peak}
+  bench_report.write_json(_JSON.value, about, **found)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Measures the train step: windows a second, arithmetic, share of a ceiling.
 
   python launch/bench_train_step.py --preset=official --width=1,0.25 \
-    --batch=16,64 --torch_peer=FILE --torch_channels_last
+    --batch=16 --compute_dtype=float32,bfloat16 --torch_peer=FILE
 
 One table for every width and batch given. Arithmetic (GFLOP) is our own count
 of the matrix products and convolutions in the traced step
@@ -10,10 +10,16 @@ backward pass included; XLA's count of the compiled step, which adds the
 element-wise work but runs through a loop once, is printed beside it. On CPU
 wide float32 convolutions run with about half the products: ours counts them
 whole, as a twin has them, XLA what is left. The ceiling is a large matrix
-product in the compute type, measured between the rounds. With a PyTorch twin
-(`launch/torch_peer.py` says what its file defines) both sides run in turns,
-`--steps` each, for `--rounds` rounds, so that a machine that slows down slows
-both; the ratio of a round compares medians of that round.
+product in the compute type, measured between the rounds; the floor is the time
+the products that run would take at it.
+
+With a PyTorch twin (`launch/torch_peer.py` says what its file defines) all
+sides run in turns, `--steps` each, for `--rounds` rounds, so that a machine
+that slows down slows all; the ratio of a round compares medians of that round.
+`--torch_variants` chooses what of PyTorch runs: float32 eager with and without
+channels_last, bfloat16 autocast with channels_last, `torch.compile`. A variant
+that does not start is named and left out; the ratio is to the best of the
+others and to eager float32.
 
 Equal work. A twin of the published code with dropout 0.1 in its usual places,
 8 heads, music asking, the residual and temperature 0.07 is met by
@@ -32,6 +38,7 @@ for one that was put aside (`auto` does so on a machine that is not idle).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -57,8 +64,8 @@ from bgm2pose_jax.errors import InputError
 _PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
 _WIDTH = flags.DEFINE_list("width", None, "of the network, several by commas")
 _BATCH = flags.DEFINE_list("batch", None, "windows a step, several by commas")
-_DTYPE = flags.DEFINE_enum(
-  "compute_dtype", "float32", ["float32", "bfloat16"], "type to compute in"
+_DTYPE = flags.DEFINE_list(
+  "compute_dtype", "float32", "ours: float32, bfloat16 or both by commas"
 )
 _PARALLEL = flags.DEFINE_enum(
   "parallel", "jit", ["jit", "pmap"], "wrapper of the step"
@@ -72,9 +79,10 @@ _PEER = flags.DEFINE_string("torch_peer", None, "file of a PyTorch twin")
 _PEER_SET = flags.DEFINE_multi_string(
   "torch_set", [], "key=value, keyword of the twin's BGM2Pose"
 )
-_COMPILE = flags.DEFINE_bool("torch_compile", False, "also torch.compile")
-_LAST = flags.DEFINE_bool(
-  "torch_channels_last", False, "also with weights in channels_last"
+_VARIANTS = flags.DEFINE_list(
+  "torch_variants",
+  ["eager", "channels_last", "bfloat16_channels_last", "compiled"],
+  f"of the twin, by commas: {', '.join(torch_peer.VARIANTS)}",
 )
 _WAIT = flags.DEFINE_enum(
   "torch_wait",
@@ -96,7 +104,6 @@ def cases() -> list[config_lib.Config]:
     configs.get_config(_PRESET.value),
     {
       "preset": _PRESET.value,
-      "run.compute_dtype": _DTYPE.value,
       "run.parallel": _PARALLEL.value,
     },
   )
@@ -111,14 +118,14 @@ def cases() -> list[config_lib.Config]:
 def peers_of(
   config: config_lib.Config, passive_wait: bool
 ) -> list[torch_peer.Peer]:
-  """Starts every variant of the twin for a configuration.
+  """Starts every variant of the twin that runs.
 
   Args:
-    config: whose width, batch and type the twin takes.
+    config: whose width and batch the twin takes.
     passive_wait: see `torch_peer.Peer`.
 
   Raises:
-    InputError: a variant does not run.
+    InputError: no variant runs, or one is unknown.
   """
   if _PEER.value is None:
     return []
@@ -126,35 +133,29 @@ def peers_of(
     key: _value(text)
     for key, text in config_tree.parse_assignments(_PEER_SET.value).items()
   }
-  variants = [
-    (compiled, last)
-    for compiled in (False, True)[: 1 + _COMPILE.value]
-    for last in (False, True)[: 1 + _LAST.value]
-  ]
-  started = []
-  try:
-    for compiled, last in variants:
-      case = torch_peer.Case(
-        _PEER.value,
-        float(config.network["width"]),
-        config.batch.size,
-        config.run.compute_dtype,
-        fields,
-        compiled,
-        last,
-      )
+  started, failures = [], []
+  for name in _VARIANTS.value:
+    case = torch_peer.Case(
+      _PEER.value,
+      float(config.network["width"]),
+      config.batch.size,
+      fields=fields,
+    )
+    case = dataclasses.replace(case, **torch_peer.VARIANTS[name])
+    try:
       started.append(torch_peer.Peer(case, passive_wait=passive_wait))
-  except InputError:
-    for peer in started:
-      peer.close()
-    raise
+    except InputError as error:
+      failures.append(error)
+      print(f"left out: {error}", flush=True)
+  if failures and not started:
+    raise failures[0]
   return started
 
 
 def measure(
   config: config_lib.Config, passive_wait: bool
 ) -> list[dict[str, Any]]:
-  """Times our step and its twins in turns.
+  """Times our step in each type and its twins in turns.
 
   Args:
     config: of the step.
@@ -164,28 +165,30 @@ def measure(
     One row each, ours first.
 
   Raises:
-    InputError: a twin does not run, or the batch does not fit the devices.
+    InputError: no twin runs, or the batch does not fit the devices.
   """
-  ours = timed_step.OurStep(config)
-  runners = [ours, *peers_of(config, passive_wait)]
+  ours = [
+    timed_step.OurStep(config_lib.overlay(config, {"run.compute_dtype": dtype}))
+    for dtype in _DTYPE.value
+  ]
+  runners = [*ours, *peers_of(config, passive_wait)]
   times: list[list[list[tuple[float, float]]]] = [[] for _ in runners]
-  ceiling = 0.0
+  peaks = dict.fromkeys(_DTYPE.value, 0.0)
+  # The ceiling is one accelerator's; CPU devices share the same cores.
+  shares = 1 if jax.default_backend() == "cpu" else jax.device_count()
   try:
     for _ in range(_ROUNDS.value):
-      ceiling = max(
-        ceiling, ceilings.matmul_flops_per_second(config.run.compute_dtype)
-      )
+      for dtype, peak in peaks.items():
+        found = ceilings.matmul_flops_per_second(dtype) * shares
+        peaks[dtype] = max(peak, found)
       for runner, rounds in zip(runners, times):
         rounds.append(runner.run(_STEPS.value))
   finally:
     for runner in runners:
       runner.close()
-  if not np.isfinite(ours.last_loss()):
+  if not all(np.isfinite(one.last_loss()) for one in ours):
     raise InputError("--set", "the loss is not finite", "lower the rate")
-  # The ceiling is one accelerator's; CPU devices share the same cores.
-  shares = 1 if jax.default_backend() == "cpu" else jax.device_count()
-  peak = ceiling * shares
-  return step_table.rows_of(config, ours, runners, times, peak)
+  return step_table.rows_of(config, runners, times, peaks)
 
 
 def _value(text: str) -> Any:
@@ -207,9 +210,15 @@ def main(argv: Sequence[str]) -> None:
     todo = cases()
     if _PEER.value is not None:
       torch_peer.check(_PEER.value)
+      for name in set(_VARIANTS.value) - set(torch_peer.VARIANTS):
+        raise InputError(
+          f"--torch_variants={name}",
+          "unknown",
+          f"choose of {', '.join(torch_peer.VARIANTS)}",
+        )
     about = bench_report.facts("jaxlib", "flax", "torch")
     print(bench_report.headline(about))
-    print(f"{_PRESET.value}, {_DTYPE.value}, {_PARALLEL.value}")
+    print(f"{_PRESET.value}, {_PARALLEL.value}")
     if _PEER.value is not None:
       print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
     rows: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
-"""What the device at hand can do at most: a large product, a large copy.
+"""What the device at hand can do at most: product, copy, transfer to it.
 
-Every share that a benchmark states is of one of these two figures, measured
-in the same run.
+Every share that a benchmark states is of one of these figures, measured in the
+same run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def fastest_s(run: Callable[[], object], repeats: int) -> float:
@@ -70,3 +71,18 @@ def copy_bytes_per_second(repeats: int = 5) -> float:
     x.block_until_ready()
 
   return 2 * x.nbytes / fastest_s(run, repeats)
+
+
+def transfer_bytes_per_second(repeats: int = 5) -> float:
+  """Bytes a second that reach the device from the host's plain memory.
+
+  Args:
+    repeats: the fastest counts.
+  """
+  x = np.random.default_rng(0).random(2**26, np.float32)
+
+  def run() -> None:
+    jax.device_put(x).block_until_ready()
+
+  run()
+  return x.nbytes / fastest_s(run, repeats)

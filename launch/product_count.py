@@ -8,12 +8,16 @@ nor a convolution counts nothing.
 
 The layers' 3 x 3 convolutions count as what they are, also on CPU, where the
 wide ones run with fewer products (`bgm2pose_jax/models/winograd.py`).
+
+`traffic` counts bytes in the same way: what these products read and write when
+each fetches its operands from main memory and puts its result there, and all
+work between them costs no traffic of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -22,16 +26,39 @@ from jax.extend import core
 
 from bgm2pose_jax.models import winograd
 
+Weights = Mapping[str, Callable[[Any], float]]
 
-def count(function: Callable[..., Any], *arguments: Any) -> float:
+_PRODUCTS = ("dot_general", "conv_general_dilated")
+
+
+def count(
+  function: Callable[..., Any], *arguments: Any, plain: bool = True
+) -> float:
   """Returns the operations of one call, over all devices together.
+
+  Args:
+    function: anything JAX can trace, compiled or not.
+    *arguments: arrays, or `jax.ShapeDtypeStruct` in their place.
+    plain: count convolutions as what they are; False counts the products
+      that run here.
+  """
+  with winograd.plain_convolution(plain):
+    program = jax.make_jaxpr(function)(*arguments).jaxpr
+  return _of_program(
+    program, dict(zip(_PRODUCTS, (of_product, of_convolution)))
+  )
+
+
+def traffic(function: Callable[..., Any], *arguments: Any) -> float:
+  """Returns the bytes that products read and write, see above.
 
   Args:
     function: anything JAX can trace, compiled or not.
     *arguments: arrays, or `jax.ShapeDtypeStruct` in their place.
   """
   with winograd.plain_convolution(True):
-    return _of_program(jax.make_jaxpr(function)(*arguments).jaxpr)
+    program = jax.make_jaxpr(function)(*arguments).jaxpr
+  return _of_program(program, dict.fromkeys(_PRODUCTS, _bytes_of))
 
 
 def of_convolution(equation: Any) -> float:
@@ -84,16 +111,23 @@ def _meetings(
   return int((inside & (place % left_dilation == 0)).sum())
 
 
-def _of_program(program: core.Jaxpr) -> float:
+def _bytes_of(equation: Any) -> float:
+  return float(
+    sum(
+      v.aval.size * v.aval.dtype.itemsize
+      for v in (*equation.invars, *equation.outvars)
+    )
+  )
+
+
+def _of_program(program: core.Jaxpr, weights: Weights) -> float:
   total = 0.0
   for equation in program.eqns:
     name = equation.primitive.name
-    if name == "dot_general":
-      total += of_product(equation)
-    elif name == "conv_general_dilated":
-      total += of_convolution(equation)
+    if name in weights:
+      total += weights[name](equation)
     else:
-      inner = [_of_program(p) for p in _programs(equation.params)]
+      inner = [_of_program(p, weights) for p in _programs(equation.params)]
       if inner:
         # Of the branches of a condition one runs; of other equations all.
         whole = max(inner) if name == "cond" else sum(inner)

@@ -22,7 +22,7 @@ from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.tasks.registry import make_task
 
-# Distinct music segments in the cache; batches walk through them.
+# Distinct random batches in the cache; steps walk through them.
 _BATCHES = 4
 
 
@@ -69,8 +69,10 @@ class OurStep:
 
   Attributes:
     name: for the table.
+    compute_dtype: it computes in.
     flops: of one step, matrix products and convolutions, by our own count,
       which takes the fast convolution on CPU for the plain one.
+    run_flops: of those that run here, fewer with the fast convolution.
     xla_flops: of one step by XLA's analysis of the compiled program, all
       devices together; None where XLA does not say (pmap).
     parameters: trained numbers.
@@ -78,24 +80,35 @@ class OurStep:
     first_loss: of the first dispatch, a mean over its steps.
   """
 
-  name = "bgm2pose_jax"
-
-  def __init__(self, config: Config):
+  def __init__(
+    self,
+    config: Config,
+    *,
+    table: WindowTable | None = None,
+    mesh: jax.sharding.Mesh | None = None,
+  ):
     """Compiles the step and runs it twice.
 
     Args:
       config: of the run.
+      table: windows to train on, in their order, over and over; a multiple
+        of the batch. Random ones if not given.
+      mesh: the devices; all if not given.
 
     Raises:
       InputError: the batch cannot be spread over the devices.
     """
-    mesh = mesh_lib.make_mesh()
+    self.compute_dtype = config.run.compute_dtype
+    self.name = f"bgm2pose_jax {self.compute_dtype}"
+    mesh = mesh_lib.make_mesh() if mesh is None else mesh
     batch, devices = config.batch.size, mesh.devices.size
     if batch % devices:
       raise InputError(
         "--batch", f"{batch} is no multiple of {devices} devices", "change it"
       )
-    table = made_up_windows(_BATCHES * batch)
+    if table is None:
+      table = made_up_windows(_BATCHES * batch)
+    self._batches = len(table) // batch
     task = make_task(config, table.spec, len(table.tracks))
     statistics = task.fit(table, np.arange(len(table)))
     whole = jax.NamedSharding(mesh, jax.P())
@@ -108,17 +121,22 @@ class OurStep:
     control = steps.make_control(config.seed, rate, 0)
     self._control = mesh_lib.replicate(mesh, control)
     self._dispatch = steps.steps_per_dispatch(config.run.steps_per_dispatch)
-    rows = np.arange(len(table), dtype=np.int32).reshape(_BATCHES, batch)
+    rows = np.arange(self._batches * batch, dtype=np.int32)
+    rows = rows.reshape(self._batches, batch)
+    ahead = np.arange(self._dispatch)
     self._indices = [
-      jax.device_put(rows[(i + np.arange(self._dispatch)) % _BATCHES], spread)
-      for i in range(_BATCHES)
+      jax.device_put(rows[(i + ahead) % self._batches], spread)
+      for i in range(self._batches)
     ]
     self._calls = 0
     step = steps.make_train_step(
       task, mesh, cached=True, parallel=config.run.parallel
     )
     arguments = (self._state, self._cache, self._indices[0], self._control)
-    self.flops = product_count.count(step, *arguments) / self._dispatch
+    self.flops, self.run_flops = (
+      product_count.count(step, *arguments, plain=plain) / self._dispatch
+      for plain in (True, False)
+    )
     started = time.perf_counter()
     self.xla_flops: float | None = None
     self._step: Any = step
@@ -162,7 +180,7 @@ class OurStep:
     """Nothing to end."""
 
   def _once(self) -> None:
-    index = self._indices[self._calls % _BATCHES]
+    index = self._indices[self._calls % self._batches]
     self._calls += 1
     self._state, self._figures = self._step(
       self._state, self._cache, index, self._control

@@ -1,10 +1,8 @@
 """A PyTorch twin to measure against, in a process of its own.
 
 The twin is a file that defines `BGM2Pose(width, **fields)`, a module, and
-`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. A process of its
-own keeps each framework's threads, memory and environment apart; it waits on
-its standard input, using no core, until it is told to run some steps. Run as
-a script this file is that process.
+`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. Run as a script
+this file is the process that is asked for some steps.
 """
 
 from __future__ import annotations
@@ -15,12 +13,12 @@ import importlib.util
 import json
 import os
 import pathlib
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from typing import IO, Any
+
+from peer_process import PeerProcess
 
 from bgm2pose_jax.errors import InputError
 
@@ -47,8 +45,8 @@ class Case:
   file: str
   width: float
   batch: int
-  compute_dtype: str
-  fields: Mapping[str, Any]
+  compute_dtype: str = "float32"
+  fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   compiled: bool = False
   channels_last: bool = False
   predicts: bool = False
@@ -57,7 +55,27 @@ class Case:
   def name(self) -> str:
     """What the table calls it."""
     parts = ["torch", "compiled" if self.compiled else "eager"]
+    parts += ["bfloat16"] * (self.compute_dtype == "bfloat16")
     return " ".join(parts + ["channels_last"] * self.channels_last)
+
+
+# What a PyTorch user may try, as fields of `Case` that differ.
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+  "eager": {},
+  "channels_last": {"channels_last": True},
+  "compiled": {"compiled": True},
+  "compiled_channels_last": {"compiled": True, "channels_last": True},
+  "bfloat16": {"compute_dtype": "bfloat16"},
+  "bfloat16_channels_last": {
+    "compute_dtype": "bfloat16",
+    "channels_last": True,
+  },
+  "compiled_bfloat16_channels_last": {
+    "compute_dtype": "bfloat16",
+    "compiled": True,
+    "channels_last": True,
+  },
+}
 
 
 def check(file: str) -> None:
@@ -98,19 +116,13 @@ class Peer:
       InputError: the twin does not run; with its last line.
     """
     self.name = case.name
-    environment = dict(os.environ)
-    if passive_wait:
-      environment["OMP_WAIT_POLICY"] = "passive"
-    self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives on
-    self._process = subprocess.Popen(
-      [sys.executable, __file__, json.dumps(dataclasses.asdict(case))],
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      stderr=self._errors,
-      text=True,
-      env=environment,
+    self._process = PeerProcess(
+      __file__,
+      dataclasses.asdict(case),
+      where=f"--torch_peer: {case.name}",
+      environment={"OMP_WAIT_POLICY": "passive"} if passive_wait else None,
     )
-    self.about: dict[str, Any] = self._reply()
+    self.about = self._process.about
 
   def run(self, steps: int) -> list[Timing]:
     """Runs steps now and returns each one's times.
@@ -118,30 +130,11 @@ class Peer:
     Args:
       steps: how many.
     """
-    assert self._process.stdin is not None
-    self._process.stdin.write(f"{steps}\n")
-    self._process.stdin.flush()
-    return [(wall, cpu) for wall, cpu in self._reply()]
+    return [(wall, cpu) for wall, cpu in self._process.ask(steps)]
 
   def close(self) -> None:
     """Ends the process."""
-    assert self._process.stdin is not None
-    assert self._process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):
-      self._process.stdin.close()
-    self._process.wait()
-    self._process.stdout.close()
-    self._errors.close()
-
-  def _reply(self) -> Any:
-    assert self._process.stdout is not None
-    line = self._process.stdout.readline()
-    if line:
-      return json.loads(line)
-    self._process.wait()
-    self._errors.seek(0)
-    said = self._errors.read().strip().splitlines() or ["it said nothing"]
-    raise InputError(f"--torch_peer: {self.name}", said[-1], "mend the file")
+    self._process.close()
 
 
 def _load(file: str) -> Any:

@@ -7,7 +7,7 @@ import math
 
 import jax.numpy as jnp
 
-from bgm2pose_jax import loop
+from bgm2pose_jax import replica
 from bgm2pose_jax.writer import JsonLines
 
 
@@ -16,7 +16,7 @@ def test_means_are_over_steps_and_keep_what_is_not_finite(tmp_path):
     (8, {"loss": jnp.float32(1.0), "norm": jnp.float32(2.0)}),
     (2, {"loss": jnp.float32(6.0), "norm": jnp.float32(math.nan)}),
   ]
-  line = loop._mean(pending)
+  line = replica.mean(pending)
   assert line["loss"] == 2.0
   assert math.isnan(line["norm"])
   with JsonLines(tmp_path / "metrics.jsonl") as log:

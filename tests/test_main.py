@@ -58,6 +58,26 @@ def _run(folder: pathlib.Path, *flags: str, code: int = 0):
   return done
 
 
+def _kill_after_a_save(folder: pathlib.Path, *flags: str) -> None:
+  """Kills a run after its first saved epoch, in the middle of what follows."""
+  (work,) = (
+    pathlib.Path(f.partition("=")[2]) for f in flags if "--workdir" in f
+  )
+  process = subprocess.Popen(
+    _command(folder, *flags),
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+    env=_environment(folder),
+  )
+  deadline = time.monotonic() + 300
+  while not list(work.glob("**/checkpoints/*/commit_success.txt")):
+    assert process.poll() is None, "ended before it could be killed"
+    assert time.monotonic() < deadline
+    time.sleep(0.02)
+  os.kill(process.pid, signal.SIGKILL)
+  process.wait()
+
+
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
   """AMPL's file names, four people, one finished run."""
@@ -124,21 +144,7 @@ def test_finished_run_answers_at_once_and_other_config_is_refused(raw):
 def test_killed_run_ends_in_the_same_bytes(raw):
   folder, flags, _ = raw
   work = folder / "killed"
-  command = _command(folder, *flags, f"--workdir={work}")
-  process = subprocess.Popen(
-    command,
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.DEVNULL,
-    env=_environment(folder),
-  )
-  # After the first saved epoch, in the middle of what follows.
-  deadline = time.monotonic() + 300
-  while not list(work.glob("checkpoints/*/commit_success.txt")):
-    assert process.poll() is None, "ended before it could be killed"
-    assert time.monotonic() < deadline
-    time.sleep(0.02)
-  os.kill(process.pid, signal.SIGKILL)
-  process.wait()
+  _kill_after_a_save(folder, *flags, f"--workdir={work}")
   assert not (work / "results.json").exists()
   _run(folder, *flags, f"--workdir={work}")
   for name in ("results.json", "metrics.jsonl", "predictions.npz"):
@@ -151,6 +157,40 @@ def test_killed_run_ends_in_the_same_bytes(raw):
     if json.loads(line).get("event") == "start"
   ]
   assert len(starts) == 2
+
+
+@pytest.mark.slow
+def test_runs_asked_for_together_are_those_of_separate_commands(raw):
+  folder, flags, _ = raw
+  many = folder / "many"
+  done = _run(folder, *flags, "--seeds=0,3", f"--workdir={many}")
+  assert "on CPU nothing is faster" in done.stderr
+  runs = {run.name.split("-")[3]: run for run in many.iterdir()}
+  assert runs.keys() == {"seed0", "seed3"}
+  for name in ("results.json", "metrics.jsonl", "predictions.npz"):
+    alone = (folder / "alone" / name).read_bytes()
+    assert (runs["seed0"] / name).read_bytes() == alone, name
+    assert (runs["seed3"] / name).read_bytes() != alone, name
+
+
+@pytest.mark.slow
+def test_replicas_killed_in_one_program_go_on_in_it(raw):
+  folder, flags, _ = raw
+  flags = (*flags[:2], "--folds=1,2", f"--workdir={folder / 'joined'}")
+  _kill_after_a_save(folder, *flags, "--replicas=vmap")
+  # As it began: nothing needs to be said again.
+  done = _run(folder, *flags)
+  assert "vmap (as they began)" in done.stderr
+  (ours,) = (folder / "joined").glob("*fold1*")
+  other = json.loads((ours / "results.json").read_text())
+  assert other["test_subjects"] == ["6"]
+  # The same run as apart, but for the rounding of another program.
+  first = [
+    json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    for run in (folder / "alone", ours)
+  ]
+  assert first[0]["step"] == first[1]["step"]
+  assert first[0]["loss"] == pytest.approx(first[1]["loss"], rel=1e-2)
 
 
 @pytest.mark.slow
@@ -199,6 +239,9 @@ def test_plain_clothes_gives_predictions_and_a_page(raw):
     (("--init_from=nowhere",), "no finished checkpoint"),
     (("--mode=evaluate",), "train first"),
     (("--seed=4294967296",), "seed"),
+    (("--seeds=0,x",), "write --seeds=0,1,2"),
+    (("--seeds=1,1",), "named twice"),
+    (("--folds=0,1", "--test_subject=2"), "drop one"),
   ],
 )
 def test_wrong_flags_are_one_line(tmp_path, flags, words):

@@ -10,14 +10,14 @@ import contextlib
 import io
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tqdm
 
+from bgm2pose_jax.data import beam_pipeline, recordings, staging
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data import recordings, staging
 from bgm2pose_jax.errors import InputError
 
 # TFDS keeps this much in memory, then writes everything twice.
@@ -85,6 +85,7 @@ def build_track(
   feature_set: str,
   pose_resample: str,
   bar: tqdm.tqdm,
+  beam_options: Sequence[str] | None = None,
 ) -> None:
   """Makes one prepared track from a folder, whole or not at all.
 
@@ -98,9 +99,13 @@ def build_track(
     feature_set: name in `bgm2pose_jax.features`.
     pose_resample: see `skeleton.resample_windows`.
     bar: counts windows; closed at the end.
+    beam_options: build through Apache Beam, a recording a piece of work, with
+      these options of its pipeline; see `beam_pipeline.download_config`. None
+      builds in this process.
 
   Raises:
-    InputError: a recording that cannot be used.
+    InputError: a recording that cannot be used, or options of Beam that
+      cannot.
   """
   # TFDS takes half a second to import, and training needs none of it.
   import tensorflow_datasets as tfds
@@ -112,6 +117,8 @@ def build_track(
 
   tfds.disable_progress_bar()  # ours counts windows
   with bar, staging.staged(folder) as stage:
+    through_beam = beam_options is not None
+    refusal = stage / "refusal.json"
     builder = ampl_dataset_builder.Builder(
       config=config,
       data_dir=str(stage),
@@ -120,14 +127,22 @@ def build_track(
       feature_set=feature_set,
       pose_resample=pose_resample,
       on_windows=bar.update,
+      beam_refusal=refusal if through_beam else None,
     )
-    # It prints that it downloads, which it does not.
-    with contextlib.redirect_stdout(io.StringIO()):
-      builder.download_and_prepare(file_format="array_record")
+    with contextlib.ExitStack() as stack:
+      # It prints that it downloads, which it does not.
+      stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+      download = None
+      if beam_options is not None:
+        stack.enter_context(beam_pipeline.reasons_from(refusal))
+        download = beam_pipeline.download_config(beam_options)
+      builder.download_and_prepare(
+        file_format="array_record", download_config=download
+      )
     shutil.rmtree(stage / "downloads", ignore_errors=True)
     content = {
       **fields,
       "track": track,
       "spec": ampl_dataset_builder.feature_spec(feature_set).to_dict(),
     }
-    manifest_lib.write(stage, content)
+    bar.update(manifest_lib.write(stage, content).count - bar.n)

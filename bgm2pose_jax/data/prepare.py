@@ -3,6 +3,8 @@
     python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl
     python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl --report_only
     python -m bgm2pose_jax.data.prepare --tracks=haze,swing --minutes=2
+    python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl \
+      --beam_options=direct_num_workers=8,direct_running_mode=multi_processing
 
 Only the tracks asked for are made, each once: a prepared track lies under a
 digest of its source, so another source never meets old windows. A track appears
@@ -23,7 +25,7 @@ from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import settings
-from bgm2pose_jax.data import build, find, sources, staging
+from bgm2pose_jax.data import beam_pipeline, build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data.sources import Recordings
 from bgm2pose_jax.data.sources import identify as identify
@@ -60,6 +62,7 @@ def prepare(
   feature_set: str = sources.FEATURE_SET,
   pose_resample: str = sources.POSE_RESAMPLE,
   progress: bool = True,
+  beam_options: Sequence[str] | None = None,
 ) -> Prepared:
   """Makes what is missing and says where everything is.
 
@@ -70,14 +73,18 @@ def prepare(
     feature_set: name in `bgm2pose_jax.features`.
     pose_resample: see `skeleton.resample_windows`.
     progress: show a bar with the time left, on stderr.
+    beam_options: build through Apache Beam with these options of its
+      pipeline, e.g. `("direct_num_workers=2",)`; the same records.
 
   Returns:
     The prepared tracks. Their shards are checked when they are loaded.
 
   Raises:
     InputError: unknown track, recordings that cannot be used, or too little
-      room on the disk.
+      room on the disk; options of Beam that it does not know, or no Beam.
   """
+  if beam_options is not None:
+    beam_pipeline.pipeline_options(beam_options)  # fail before any work
   held = found.holdings()
   tracks = list(dict.fromkeys(tracks or _usable_tracks(held)))
   for track in tracks:
@@ -136,6 +143,7 @@ def prepare(
             disable=not progress,
             mininterval=0.5 if sys.stderr.isatty() else 10.0,
           ),
+          beam_options=beam_options,
         )
   return Prepared(dirs, fingerprint, found.simulated)
 
@@ -172,6 +180,14 @@ def run() -> None:
   flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
   flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
   flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
+  flags.DEFINE_list(
+    "beam_options",
+    None,
+    "build through Apache Beam (extra `beam`) with these options of its "
+    "pipeline, e.g. direct_num_workers=2,direct_running_mode=multi_processing "
+    "on this machine or runner=DataflowRunner,project=... on a cluster that "
+    "shares the folders",
+  )
   app.run(_main)
 
 
@@ -212,6 +228,7 @@ def _main(argv: Sequence[str]) -> None:
       data_dir=values.data_dir,
       tracks=values.tracks,
       feature_set=values.feature_set,
+      beam_options=values.beam_options,
     )
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from bgm2pose_jax import skeleton
-from bgm2pose_jax.data.released_layout import ReleasedIndex
+from bgm2pose_jax.data.released_layout import ReleasedRecording
 from bgm2pose_jax.data.released_table import ReleasedWindow
 from bgm2pose_jax.errors import InputError
 
@@ -29,15 +29,15 @@ _COPY = "copy the file again"
 
 
 def examples(
-  index: ReleasedIndex,
-  track: str,
+  root: Path,
+  recording: ReleasedRecording,
   on_windows: Callable[[int], None] = lambda windows: None,
 ) -> Iterator[dict[str, Any]]:
-  """Reads a track's windows one by one, in sequence per recording.
+  """Reads a recording's windows one by one, in sequence.
 
   Args:
-    index: from `scan_released`.
-    track: its token.
+    root: folder that file names are relative to.
+    recording: from `scan_released`.
     on_windows: called with the number of windows made since the last call.
 
   Yields:
@@ -47,21 +47,20 @@ def examples(
   Raises:
     InputError: a file that is not what the layout says.
   """
-  for recording in index.to_build(track):
-    for window in recording.windows:
-      yield {
-        "features": read_features(index.root, window),
-        "pose": read_pose(index.root, window),
-        "subject": recording.subject,
-        "track": track,
-        "genre": recording.genre,
-        "recording": recording.name,
-        "label": window.label,
-        "window_index": window.index,
-        "valid": True,
-        "has_pose": recording.has_pose,
-      }
-      on_windows(1)
+  for window in recording.windows:
+    yield {
+      "features": read_features(root, window),
+      "pose": read_pose(root, window),
+      "subject": recording.subject,
+      "track": recording.track,
+      "genre": recording.genre,
+      "recording": recording.name,
+      "label": window.label,
+      "window_index": window.index,
+      "valid": True,
+      "has_pose": recording.has_pose,
+    }
+    on_windows(1)
 
 
 def read_features(root: Path, window: ReleasedWindow) -> np.ndarray:

@@ -32,9 +32,12 @@ SPEC = FeatureSpec(
   window_frames=12,
 )
 
-# Frames are independent, so long recordings go through in blocks: memory
-# stays bounded and one compilation serves every length.
-_BLOCK_FRAMES = 240
+# Memory stays bounded when frames go through in blocks. On CPU a block of one
+# window stays in the cache, in memory that the loop uses again; larger ones
+# spend most of their time on fresh pages. On an accelerator 2048 frames take
+# about 1 GB.
+_CPU_BLOCK_FRAMES = 12
+_BLOCK_FRAMES = 2048
 
 
 def _check(recording, music) -> None:
@@ -104,39 +107,71 @@ def extract(
     music = np.asarray(music)
   _check(recording, music)
   size = spectrogram.hop_samples(sample_rate_hz)
-  signals = jnp.concatenate(
-    [jnp.asarray(recording, jnp.float32), jnp.asarray(music, jnp.float32)],
-    axis=-2,
+  signals = [
+    spectrogram.split_frames(jnp.asarray(signal, jnp.float32), size)
+    for signal in (recording, music)
+  ]
+  lead, count = signals[0].shape[:-3], signals[0].shape[-2]
+  features = jax.lax.platform_dependent(
+    *(signal.reshape(-1, *signal.shape[-3:]) for signal in signals),
+    cpu=functools.partial(_in_blocks, sample_rate_hz, _CPU_BLOCK_FRAMES),
+    default=functools.partial(_in_blocks, sample_rate_hz, _BLOCK_FRAMES),
   )
-  frames = spectrogram.split_frames(signals, size)
-  # Channels first, frames flat behind them: [channel=6, frames of all, size].
-  frames = jnp.moveaxis(frames, -3, 0)
-  lead = frames.shape[1:-1]
-  frames = frames.reshape(frames.shape[0], -1, size)
-  features = _in_blocks(frames, sample_rate_hz)
-  return features.reshape(*lead, SPEC.bands, len(SPEC.channels))
+  return features.reshape(*lead, count, SPEC.bands, len(SPEC.channels))
 
 
-def _in_blocks(frames: jax.Array, sample_rate_hz: float) -> jax.Array:
-  """[channel=6, frames, size] -> [frames, f, c], block by block."""
-  channels, count, size = frames.shape
-  if count <= _BLOCK_FRAMES:
-    return _frame_features(frames, sample_rate_hz)
-  whole = count // _BLOCK_FRAMES * _BLOCK_FRAMES
-  blocks = frames[:, :whole].reshape(channels, -1, _BLOCK_FRAMES, size)
-  done = jax.lax.map(
-    lambda block: _frame_features(block, sample_rate_hz),
-    jnp.moveaxis(blocks, 1, 0),
+def _in_blocks(
+  sample_rate_hz: float, limit: int, recording: jax.Array, music: jax.Array
+) -> jax.Array:
+  """Features of [n, channel, frames, size] in blocks of `limit` frames.
+
+  Frames do not depend on each other. A block is a part of one example, or
+  several whole ones where they are short.
+
+  Returns:
+    float32 [n, frames, f, c].
+  """
+  count, _, frames, size = recording.shape
+  frame_blocks, each_frames = _share(frames, limit)
+  blocks, each = _share(count, max(1, limit // each_frames))
+  pad = (
+    (0, blocks * each - count),
+    (0, 0),
+    (0, frame_blocks * each_frames - frames),
+    (0, 0),
   )
-  done = done.reshape(whole, *done.shape[2:])
-  if whole == count:
-    return done
-  rest = _frame_features(frames[:, whole:], sample_rate_hz)
-  return jnp.concatenate([done, rest])
+  recording, music = jnp.pad(recording, pad), jnp.pad(music, pad)
+
+  def one(block: jax.Array | int) -> jax.Array:
+    # Cut inside the loop: a copy of all samples in another order would cost
+    # a tenth to a quarter of the whole on CPU.
+    first = block // frame_blocks * each
+    frame = block % frame_blocks * each_frames
+    cuts = [
+      jax.lax.dynamic_slice(
+        signal, (first, 0, frame, 0), (each, signal.shape[1], each_frames, size)
+      )
+      for signal in (recording, music)
+    ]
+    both = jnp.concatenate(cuts, axis=1)
+    return _frame_features(jnp.moveaxis(both, 1, 0), sample_rate_hz)
+
+  if blocks * frame_blocks == 1:
+    return one(0)
+  done = jax.lax.map(one, jnp.arange(blocks * frame_blocks))
+  done = done.reshape(blocks, frame_blocks, *done.shape[1:]).swapaxes(1, 2)
+  done = done.reshape(blocks * each, -1, *done.shape[4:])
+  return done[:count, :frames]
+
+
+def _share(count: int, limit: int) -> tuple[int, int]:
+  """Fewest blocks of at most `limit`, as even as can be: (blocks, size)."""
+  blocks = -(-count // limit)
+  return blocks, -(-count // blocks)
 
 
 def _frame_features(frames: jax.Array, sample_rate_hz: float) -> jax.Array:
-  """[channel=6, frames, size] -> [frames, f=128, c=9]."""
+  """[channel=6, ..., size] -> [..., f=128, c=9]."""
   size = frames.shape[-1]
   spectra = spectrogram.spectrum(frames)
   bands = mel.to_mel(
@@ -145,47 +180,3 @@ def _frame_features(frames: jax.Array, sample_rate_hz: float) -> jax.Array:
   flow = intensity.mel_intensity(spectra[:4], sample_rate_hz, size, SPEC.bands)
   both = jnp.concatenate([mel.power_to_db(bands), flow])
   return jnp.moveaxis(both, 0, -1)
-
-
-@functools.partial(jax.jit, static_argnames="sample_rate_hz")
-def _extract_block(recording, music, sample_rate_hz):
-  return extract(recording, music, sample_rate_hz=sample_rate_hz)
-
-
-def extract_long(
-  recording: np.ndarray,
-  music: np.ndarray,
-  *,
-  sample_rate_hz: float = 48_000,
-) -> np.ndarray:
-  """`extract` for whole recordings on the host, in bounded memory.
-
-  Args:
-    recording: [channel=4 (W, X, Y, Z), s] samples, full scale 1.
-    music: [channel=2, s] samples.
-    sample_rate_hz: samples per second of both.
-
-  Returns:
-    float32 NumPy array [frames, f=128, c=9], the same as `extract`.
-
-  Raises:
-    InputError: as `extract`.
-  """
-  recording, music = np.asarray(recording), np.asarray(music)
-  _check(recording, music)
-  size = spectrogram.hop_samples(sample_rate_hz)
-  frames = recording.shape[-1] // size
-  block = _BLOCK_FRAMES * size
-  if frames < _BLOCK_FRAMES:
-    return np.asarray(_extract_block(recording, music, sample_rate_hz))
-  # The last block is moved back to be whole, so that one shape is compiled.
-  starts = [*range(0, frames * size - block, block), frames * size - block]
-  out = np.empty((frames, SPEC.bands, len(SPEC.channels)), np.float32)
-  for start in starts:
-    cut = slice(start, start + block)
-    out[start // size :][:_BLOCK_FRAMES] = _extract_block(
-      np.ascontiguousarray(recording[:, cut], np.float32),
-      np.ascontiguousarray(music[:, cut], np.float32),
-      sample_rate_hz,
-    )
-  return out

@@ -82,17 +82,28 @@ def mel_matrix(
 
 
 @functools.cache
-def _groups(
-  sample_rate_hz: float, size: int, bands: int
+def groups(
+  sample_rate_hz: float, size: int, bands: int = 128
 ) -> tuple[tuple[int, int, np.ndarray], ...]:
+  """Cuts `mel_matrix` into groups of bands with the bins that they need.
+
+  Args:
+    sample_rate_hz: samples per second.
+    size: FFT length in samples.
+    bands: number of bands.
+
+  Returns:
+    For each group the first bin, the one behind the last, and float32
+    [bins, bands of the group].
+  """
   matrix = mel_matrix(sample_rate_hz, size, bands)
-  groups = []
+  found = []
   for start in range(0, bands, _GROUP_BANDS):
     rows = matrix[start : start + _GROUP_BANDS]
     used = np.flatnonzero(rows.any(axis=0))
     first, end = int(used[0]), int(used[-1]) + 1
-    groups.append((first, end, rows[:, first:end].T.astype(np.float32)))
-  return tuple(groups)
+    found.append((first, end, rows[:, first:end].T.astype(np.float32)))
+  return tuple(found)
 
 
 def to_mel(
@@ -112,7 +123,7 @@ def to_mel(
   parts = [
     # Accelerators would otherwise multiply in bfloat16 or tf32.
     jnp.matmul(bins[..., first:end], rows, precision=jax.lax.Precision.HIGHEST)
-    for first, end, rows in _groups(sample_rate_hz, size, bands)
+    for first, end, rows in groups(sample_rate_hz, size, bands)
   ]
   return jnp.concatenate(parts, axis=-1)
 

@@ -54,25 +54,23 @@ def hop_samples(sample_rate_hz: float) -> int:
 
 @functools.cache
 def _tables(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Window with its two differences, and how the differences scale bins.
+  """Window with its two differences, and what differences do to bins.
 
   Returns:
     float32 [3, size]: window, its first and second circular difference;
-    float32 [3, size // 2 + 1]: power gain of no, one and two differences;
-    complex64 [3, size // 2 + 1]: factors that undo the differences.
+    float32 [2, size // 2 + 1]: power gain of one and of two differences;
+    complex64 [2, size // 2 + 1]: conjugate gain of one and of two.
   """
   window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
   step = window - np.roll(window, 1)
   bend = step - np.roll(step, 1)
   bins = np.arange(size // 2 + 1)
   gain = 1 - np.exp(-2j * np.pi * bins / size)
-  inverse = np.zeros_like(gain)  # a difference says nothing about bin 0
-  inverse[1:] = 1 / gain[1:]
   power_gain = (2 * np.sin(np.pi * bins / size)) ** 2
   return (
     np.stack([window, step, bend]).astype(np.float32),
-    np.stack([power_gain**i for i in range(3)]).astype(np.float32),
-    np.stack([inverse**i for i in range(3)]).astype(np.complex64),
+    np.stack([power_gain, power_gain**2]).astype(np.float32),
+    np.stack([gain, gain**2]).conj().astype(np.complex64),
   )
 
 
@@ -93,6 +91,29 @@ def split_frames(signal: jax.Array, size: int) -> jax.Array:
   return whole.reshape(*signal.shape[:-1], frames, size)
 
 
+def views(frames: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Windowed frames, and their first and second circular difference.
+
+  Args:
+    frames: [..., size] float32 samples, not windowed yet.
+
+  Returns:
+    Three float32 [..., size].
+  """
+  window, step, bend = _tables(frames.shape[-1])[0]
+  # Slices of one array, not `roll`: XLA fuses them into the views' loop.
+  wrapped = jnp.concatenate([frames[..., -2:], frames], axis=-1)
+  before = wrapped[..., 1:-1]
+  change, change_before = frames - before, before - wrapped[..., :-2]
+  return (
+    frames * window,
+    change * window + before * step,
+    (change - change_before) * window
+    + 2 * change_before * step
+    + wrapped[..., :-2] * bend,
+  )
+
+
 def spectrum(frames: jax.Array) -> jax.Array:
   """Spectrum of Hann-windowed frames.
 
@@ -102,34 +123,23 @@ def spectrum(frames: jax.Array) -> jax.Array:
   Returns:
     complex64 [..., size // 2 + 1], `rfft` sign and scale.
   """
-  size = frames.shape[-1]
-  (window, step, bend), gains, undo = _tables(size)
-  before = jnp.roll(frames, 1, axis=-1)
-  change = frames - before
-  change_before = jnp.roll(change, 1, axis=-1)
-  views = (
-    frames * window,
-    change * window + before * step,
-    (change - change_before) * window
-    + 2 * change_before * step
-    + jnp.roll(frames, 2, axis=-1) * bend,
-  )
+  _, gains, undo = _tables(frames.shape[-1])
+  seen = views(frames)
   # Rounding noise is level in frequency and follows a view's energy; undoing
-  # a difference divides it by the gain. Trust is the inverse of that noise,
-  # as ratios: products of energies would leave float32's range.
-  energies = [jnp.sum(view * view, axis=-1, keepdims=True) for view in views]
-  trust = [
-    energies[0] / jnp.where(energy > 0, energy, 1) * gain
-    for energy, gain in zip(energies[1:], gains[1:])
-  ]
-  first = 1 / (1 + trust[0] + trust[1])
-  weights = (first, first * trust[0], first * trust[1])
+  # a difference divides it by the gain. A view's weight is the inverse of
+  # that noise, as a ratio: products of energies would leave float32's range.
   # The views have the same derivative, so their weights need none.
-  parts = [
-    (jax.lax.stop_gradient(weight) * factor) * jnp.fft.rfft(view)
-    for weight, factor, view in zip(weights, undo, views)
+  energies = [jnp.sum(view * view, axis=-1, keepdims=True) for view in seen]
+  ratios = [
+    jax.lax.stop_gradient(energies[0] / jnp.where(energy > 0, energy, 1))
+    for energy in energies[1:]
   ]
-  return parts[0] + parts[1] + parts[2]
+  whole = 1 + ratios[0] * gains[0] + ratios[1] * gains[1]
+  plain, first, second = (jnp.fft.rfft(view) for view in seen)
+  # Weight |g|^2 times 1 / g, which undoes the difference, is conj(g).
+  return (
+    plain + (ratios[0] * undo[0]) * first + (ratios[1] * undo[1]) * second
+  ) / whole
 
 
 def power(spectrum_bins: jax.Array) -> jax.Array:

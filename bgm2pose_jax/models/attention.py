@@ -9,7 +9,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array
-from bgm2pose_jax.models.blocks import normal_param, uniform_param
+from bgm2pose_jax.models.blocks import add_bias, normal_param, uniform_param
 from bgm2pose_jax.models.dot_product import attend
 from bgm2pose_jax.models.dropout import ExampleDropout, example_seeds
 
@@ -89,7 +89,7 @@ class Attention(nnx.Module):
 
   def _project(self, x: Array, kernel: nnx.Param, bias: nnx.Param) -> Array:
     x = x.astype(self.dtype) @ kernel[...].astype(self.dtype)
-    return x + bias[...].astype(self.dtype)
+    return add_bias(x, bias[...])
 
 
 class FrequencyAttention(nnx.Module):
@@ -133,11 +133,11 @@ class FrequencyAttention(nnx.Module):
     Returns:
       [b, t, f, c].
     """
-    embedding = self.band_embedding[...].astype(self.dtype)
-    audio = audio + embedding
-    music = audio if music is None else music + embedding
+    embedding = self.band_embedding[...]
+    audio = add_bias(audio, embedding)
+    other = audio if music is None else add_bias(music, embedding)
     if self.query == "music":
-      mixed = self.attention(music, audio, audio, keys)
+      mixed = self.attention(other, audio, audio, keys)
     else:
-      mixed = self.attention(audio, music, audio, keys)
+      mixed = self.attention(audio, other, audio, keys)
     return audio + mixed if self.residual else mixed

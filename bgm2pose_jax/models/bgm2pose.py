@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
 
-from bgm2pose_jax.array_typing import Array, at_least_float32
+from bgm2pose_jax.array_typing import Array
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.models.attention import FrequencyAttention
 from bgm2pose_jax.models.blocks import (
@@ -238,7 +238,15 @@ class BGM2Pose(nnx.Module):
     self.tail_dropout = nnx.List(
       [ExampleDropout(config.dropout, stream) for stream in _TAIL]
     )
-    self.head = Conv(c3, joints * 3, (1,), rngs=rngs, dtype=dtype)
+    # Coordinates reach ten hip-spine lengths: in bfloat16 they would step by
+    # 0.06, and the smoothness term squares such steps a hundredfold.
+    self.head = Conv(
+      c3,
+      joints * 3,
+      (1,),
+      rngs=rngs,
+      dtype=jnp.promote_types(dtype, jnp.float32),
+    )
     self.contrastive = (
       ContrastiveHeads(
         c3,
@@ -273,11 +281,57 @@ class BGM2Pose(nnx.Module):
     Returns:
       Poses, and embeddings where `pose` is given and the heads exist.
     """
-    x = self._attend(audio, music, keys)
+    x = self.encode_audio(audio, keys)
+    if self.frequency_attention is not None:
+      m = None if self.music_stem is None else self.encode_music(music, keys)
+      x = self.frequency_attention(x, m, keys)
+    poses, sequence = self.decode(self.halve_bands(x, keys), keys)
+    if pose is None or self.contrastive is None:
+      return BGM2PoseOutput(poses, None, None)
+    return BGM2PoseOutput(
+      poses,
+      self.contrastive.audio(sequence, keys),
+      self.contrastive.pose(pose, keys),
+    )
+
+  def encode_audio(self, audio: Array, keys: Array | None) -> Array:
+    """The recording's stem: [b, t, f, ca] to [b, t, f / stem_pool, c]."""
+    x = audio.astype(self.dtype)
+    for stack in self.audio_stem:
+      x = stack(x)
+    return self.audio_dropout(x, keys)
+
+  def encode_music(self, music: Array, keys: Array | None) -> Array:
+    """The music's stem: [b, t, f, cm] to [b, t, f / stem_pool, c].
+
+    Raises:
+      ValueError: the network has none.
+    """
+    if self.music_stem is None:
+      raise ValueError("this network has no music stem")
+    m = music.astype(self.dtype)
+    for stack in self.music_stem:
+      m = stack(m)
+    return self.music_dropout(m, keys)
+
+  def halve_bands(self, x: Array, keys: Array | None) -> Array:
+    """The body: [b, t, f, c] to [b, t, f / 8, c]."""
     for stack in self.body:
       x = stack(x)
-    x = merge_bands(self.body_dropout(x, keys), self.config.tf_merge)
-    full = self.merge(x)
+    return self.body_dropout(x, keys)
+
+  def decode(self, x: Array, keys: Array | None) -> tuple[Array, Array]:
+    """Convolutions over time.
+
+    Args:
+      x: [b, t, f, c] of the body.
+      keys: PRNG keys [b], or None.
+
+    Returns:
+      Poses, float32 [b, t, joint, 3], and the sequence [b, t, c] that the
+      contrastive head reads.
+    """
+    full = self.merge(merge_bands(x, self.config.tf_merge))
     half = self.down_dropout(self.down1(full), keys)
     quarter = self.down2(half)
     x = jnp.concatenate([half, self.up1(quarter)], axis=-1)
@@ -287,30 +341,8 @@ class BGM2Pose(nnx.Module):
       x = block(x)
       if i in (1, 2):
         x = self.tail_dropout[i - 1](x, keys)
-    x = at_least_float32(self.head(x))
-    x = x.reshape(*x.shape[:2], self.joints, 3)
-    if pose is None or self.contrastive is None:
-      return BGM2PoseOutput(x, None, None)
-    return BGM2PoseOutput(
-      x,
-      self.contrastive.audio(full, keys),
-      self.contrastive.pose(pose, keys),
-    )
-
-  def _attend(self, audio: Array, music: Array, keys: Array | None) -> Array:
-    x = audio.astype(self.dtype)
-    for stack in self.audio_stem:
-      x = stack(x)
-    x = self.audio_dropout(x, keys)
-    if self.frequency_attention is None:
-      return x
-    m = None
-    if self.music_stem is not None:
-      m = music.astype(self.dtype)
-      for stack in self.music_stem:
-        m = stack(m)
-      m = self.music_dropout(m, keys)
-    return self.frequency_attention(x, m, keys)
+    x = self.head(x)
+    return x.reshape(*x.shape[:2], self.joints, 3), full
 
 
 def merge_bands(x: Array, how: str) -> Array:

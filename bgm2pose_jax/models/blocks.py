@@ -1,4 +1,4 @@
-"""Layers shared by the models: convolution, batch statistics, pooling.
+"""Layers shared by the models: convolution, activation, pooling.
 
 Channels come last everywhere. Parameters and batch statistics are float32;
 `dtype` is the type the layers compute in. Modules hold no random state and no
@@ -20,12 +20,10 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array, at_least_float32
-from bgm2pose_jax.models import winograd
+from bgm2pose_jax.models import product_convolution, winograd
+from bgm2pose_jax.models.batch_norm import BatchNorm, sum_rows
 
 NEGATIVE_SLOPE = 0.01
-# Weight of the old running statistics; PyTorch calls the same thing 0.1.
-MOMENTUM = 0.9
-EPSILON = 1e-5
 
 _DIMENSIONS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 
@@ -45,9 +43,59 @@ def normal_param(rngs: nnx.Rngs, shape: Sequence[int]) -> nnx.Param:
   return nnx.Param(jax.random.normal(rngs.params(), tuple(shape), jnp.float32))
 
 
+@jax.custom_vjp
 def leaky_relu(x: Array) -> Array:
-  """LeakyReLU with slope 0.01."""
+  """LeakyReLU with slope 0.01.
+
+  Its gradient asks the output for the sign, which the next layer keeps
+  anyway; a mask would be one more array to keep.
+  """
   return jnp.where(x >= 0, x, x * jnp.asarray(NEGATIVE_SLOPE, x.dtype))
+
+
+def _leaky_forward(x):
+  out = leaky_relu(x)
+  return out, out
+
+
+def _leaky_backward(out, grad):
+  slope = jnp.asarray(NEGATIVE_SLOPE, grad.dtype)
+  return (jnp.where(out >= 0, grad, grad * slope),)
+
+
+leaky_relu.defvjp(_leaky_forward, _leaky_backward)
+
+
+def add_bias(x: Array, bias: Array) -> Array:
+  """Adds a parameter, repeated over the leading axes, in float32 at least.
+
+  Its gradient is a sum over all rows, which bfloat16 is too coarse for.
+
+  Args:
+    x: [..., *bias.shape].
+    bias: of any shape.
+
+  Returns:
+    The shape and type of `x`.
+  """
+  return _add_bias(x, bias)
+
+
+@jax.custom_vjp
+def _add_bias(x, bias):
+  return (at_least_float32(x) + bias).astype(x.dtype)
+
+
+def _bias_forward(x, bias):
+  return _add_bias(x, bias), bias
+
+
+def _bias_backward(bias, grad):
+  rows = at_least_float32(grad).reshape(-1, bias.size)
+  return grad, sum_rows(rows).reshape(bias.shape).astype(bias.dtype)
+
+
+_add_bias.defvjp(_bias_forward, _bias_backward)
 
 
 def max_pool(x: Array, axis: int, size: int) -> Array:
@@ -104,13 +152,15 @@ class Conv(nnx.Module):
     """Maps [b, *axes, inputs] to [b, *axes, outputs]."""
     rank = len(self.window)
     x, kernel = x.astype(self.dtype), self.kernel[...].astype(self.dtype)
-    if winograd.applies(x, kernel):
+    if product_convolution.as_products.value:
+      x = product_convolution.convolve(x, kernel)
+    elif winograd.applies(x, kernel):
       x = winograd.conv3x3(x, kernel)
     else:
       x = jax.lax.conv_general_dilated(
         x, kernel, (1,) * rank, "SAME", dimension_numbers=_DIMENSIONS[rank]
       )
-    return x + self.bias[...].astype(self.dtype)
+    return add_bias(x, self.bias[...])
 
 
 class DoublingConv(nnx.Module):
@@ -145,101 +195,7 @@ class DoublingConv(nnx.Module):
     odd = x @ taps[2] + after @ taps[0]
     out = jnp.stack([even, odd], axis=2)
     out = out.reshape(x.shape[0], 2 * x.shape[1], taps.shape[-1])
-    return out + self.bias[...].astype(self.dtype)
-
-
-def sum_rows(x: Array) -> Array:
-  """Sums [..., channels] over every axis but the last, in two stages.
-
-  A single sum of a hundred thousand float32 numbers one after the other loses
-  two digits, which then depend on how many devices share the batch; and CPU
-  runs it on one core.
-  """
-  rows = x.reshape(-1, x.shape[-1])
-  count = rows.shape[0]
-  inner = 1
-  while inner * inner < count and count % (2 * inner) == 0:
-    inner *= 2
-  partial = rows.reshape(count // inner, inner, -1).sum(1)
-  # Without the barrier the compiler joins the two sums again.
-  return jax.lax.optimization_barrier(partial).sum(0)
-
-
-@jax.custom_vjp
-def _affine(x: Array, gain: Array, offset: Array) -> Array:
-  """`x * gain + offset`, whose gradients are summed by `sum_rows`."""
-  return x * gain + offset
-
-
-def _affine_forward(x, gain, offset):
-  return x * gain + offset, (x, gain)
-
-
-def _affine_backward(residuals, grad):
-  x, gain = residuals
-  return grad * gain, sum_rows(grad * x), sum_rows(grad)
-
-
-_affine.defvjp(_affine_forward, _affine_backward)
-
-
-class BatchNorm(nnx.Module):
-  """Batch normalisation over every axis but the last, statistics in float32.
-
-  With `axis_name` the statistics are those of the batch over all devices of
-  that mesh axis; None keeps each device's own.
-
-  Switch between training and evaluation with
-  `nnx.view(model, use_running_average=...)`.
-  """
-
-  def __init__(self, channels: int, *, axis_name: str | None = None):
-    self.scale = nnx.Param(jnp.ones((channels,), jnp.float32))
-    self.bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
-    self.mean = nnx.BatchStat(jnp.zeros((channels,), jnp.float32))
-    self.var = nnx.BatchStat(jnp.ones((channels,), jnp.float32))
-    self.axis_name = axis_name
-    self.use_running_average = False
-
-  def set_view(self, use_running_average: bool | None = None):
-    """Called by `nnx.view`.
-
-    Args:
-      use_running_average: normalise by stored statistics and leave them.
-    """
-    if use_running_average is not None:
-      self.use_running_average = use_running_average
-
-  def __call__(self, x: Array) -> Array:
-    """Normalises [..., channels]; updates the running statistics."""
-    dtype, x = x.dtype, at_least_float32(x)
-    if self.use_running_average:
-      near, mean, var = self.mean[...], 0.0, self.var[...]
-      x = x - near
-    else:
-      # Moments around a value that occurs: around zero, a channel with a
-      # large mean would leave its variance, and its gradients, to rounding.
-      near = jax.lax.stop_gradient(x.reshape(-1, x.shape[-1])[0])
-      if self.axis_name is not None:
-        near = jax.lax.pmean(near, self.axis_name)
-      x = x - near
-      mean, var = self._batch_statistics(x)
-      self.mean[...] = MOMENTUM * self.mean[...] + (1 - MOMENTUM) * (
-        near + mean
-      )
-      self.var[...] = MOMENTUM * self.var[...] + (1 - MOMENTUM) * var
-    # One multiply and one add per entry.
-    gain = self.scale[...] * jax.lax.rsqrt(var + EPSILON)
-    return _affine(x, gain, self.bias[...] - mean * gain).astype(dtype)
-
-  def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
-    """Mean and biased variance over all devices' rows, each read once."""
-    count = x.size // x.shape[-1]
-    moments = jnp.stack([sum_rows(x), sum_rows(jnp.square(x))]) / count
-    if self.axis_name is not None:
-      moments = jax.lax.pmean(moments, self.axis_name)
-    mean, square = moments
-    return mean, jnp.maximum(square - jnp.square(mean), 0.0)
+    return add_bias(out, self.bias[...])
 
 
 class ConvBlock(nnx.Module):

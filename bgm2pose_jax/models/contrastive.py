@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array, at_least_float32
 from bgm2pose_jax.models.attention import Attention
-from bgm2pose_jax.models.blocks import ConvBlock, normal_param
+from bgm2pose_jax.models.blocks import ConvBlock, add_bias, normal_param
 
 
 class ContrastiveHeads(nnx.Module):
@@ -77,9 +77,10 @@ class ContrastiveHeads(nnx.Module):
     keys: Array | None,
   ) -> Array:
     b, _, channels = sequence.shape
-    first = jnp.broadcast_to(token[...].astype(self.dtype), (b, 1, channels))
+    # Repeated before the cast: its gradient is summed in float32.
+    first = jnp.broadcast_to(token[...], (b, 1, channels)).astype(self.dtype)
     tokens = jnp.concatenate([first, sequence.astype(self.dtype)], axis=1)
-    tokens = tokens + self.time_embedding[...].astype(self.dtype)
+    tokens = add_bias(tokens, self.time_embedding[...])
     tokens = tokens[:, None]
     # Only the token's row of the result is read, so only it is computed.
     out = attention(tokens[:, :, :1], tokens, tokens, keys)[:, 0, 0]

@@ -180,6 +180,28 @@ class PoseFromMusic:
       The new state and the metrics, both equal on every device.
     """
     figures, grads, new_model_state = self.gradients(state, batch, keys)
+    return self.apply_gradients(state, figures, grads, new_model_state, control)
+
+  def apply_gradients(
+    self,
+    state: TrainState,
+    figures: dict[str, jax.Array],
+    grads: Any,
+    new_model_state: Any,
+    control: Arrays,
+  ) -> tuple[TrainState, dict[str, jax.Array]]:
+    """The optimiser's part of an update; nothing moves if not all is finite.
+
+    Args:
+      state: replicated.
+      figures: from `gradients`; `parameter_norm` is added.
+      grads: from `gradients`.
+      new_model_state: from `gradients`.
+      control: traced `learning_rate` and others.
+
+    Returns:
+      The new state and the figures.
+    """
     finite = jnp.isfinite(figures["loss"]) & jnp.isfinite(
       figures["gradient_norm"]
     )
@@ -222,18 +244,13 @@ class PoseFromMusic:
       (state.params, state.model_state, state.statistics)
     )
     params, model_state, statistics = state_in
-    audio, music = self._inputs(statistics, batch)
-    noise = self.config.optim.input_noise
-    if noise:
-      audio = _add_noise(audio, keys, 1, noise)
-      music = _add_noise(music, keys, 2, noise)
-
+    audio, music = self.training_inputs(statistics, batch, keys)
     target = batch["pose"] - statistics["pose_mean"]
 
     def loss(params):
-      model = nnx.merge(self._train_def, params, model_state, copy=True)
+      model = self.training_model(params, model_state)
       out = model(audio, music, target, keys=keys)
-      terms = self._terms(out, target)
+      terms = self.loss_terms(out, target)
       new_state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.Param)))
       total = sum(terms[name] for name in sorted(terms))
       return total, (terms, out, new_state)
@@ -244,9 +261,33 @@ class PoseFromMusic:
     new_model_state = _replicated(new_model_state)
     figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
     figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
-    figures |= self._term_norms(out, target)
+    figures |= self.term_norms(out, target)
     figures["gradient_norm"] = optax.tree.norm(grads)
     return figures, grads, new_model_state
+
+  def training_model(self, params: Any, model_state: Any) -> Any:
+    """The network in training mode; it changes its own copy of the state."""
+    return nnx.merge(self._train_def, params, model_state, copy=True)
+
+  def training_inputs(
+    self, statistics: Any, batch: Arrays, keys: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """Normalised features of one batch, with noise where configured.
+
+    Args:
+      statistics: from `fit`.
+      batch: features [b, t, f, c] and the group of each row [b].
+      keys: [b], one per example.
+
+    Returns:
+      audio [b, t, f, ca] and music [b, t, f, cm], float32.
+    """
+    audio, music = self._inputs(statistics, batch)
+    noise = self.config.optim.input_noise
+    if noise:
+      audio = _add_noise(audio, keys, 1, noise)
+      music = _add_noise(music, keys, 2, noise)
+    return audio, music
 
   def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
     """Predicts this device's rows.
@@ -291,7 +332,7 @@ class PoseFromMusic:
       self.config.data.feature_norm,
     )
 
-  def _terms(self, out, target) -> dict[str, jax.Array]:
+  def loss_terms(self, out, target) -> dict[str, jax.Array]:
     """Weighted loss terms, each a mean over this device's rows."""
     weights = self.config.loss
     terms = {"pose": losses.pose_mse(out.pose, target).mean()}
@@ -308,7 +349,7 @@ class PoseFromMusic:
       )
     return terms
 
-  def _term_norms(self, out, target) -> dict[str, jax.Array]:
+  def term_norms(self, out, target) -> dict[str, jax.Array]:
     """Gradient norm of each term at the network's outputs (cheap).
 
     Of the mean over all devices' rows, whatever their number: each device's
@@ -317,8 +358,8 @@ class PoseFromMusic:
     axis = mesh_lib.DATA_AXIS
     devices = jax.lax.axis_size(axis)
     norms = {}
-    for name in sorted(self._terms(out, target)):
-      grads = jax.grad(lambda o, n=name: self._terms(o, target)[n])(out)
+    for name in sorted(self.loss_terms(out, target)):
+      grads = jax.grad(lambda o, n=name: self.loss_terms(o, target)[n])(out)
       square = jax.lax.psum(optax.tree.norm(grads, squared=True), axis)
       norms[f"output_gradient_{name}"] = jnp.sqrt(square) / devices
     return norms

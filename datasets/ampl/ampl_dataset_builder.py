@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
+from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
-from bgm2pose_jax.data import (
-  raw_layout,
-  recordings,
-  released_layout,
-  released_windows,
-)
-from bgm2pose_jax.data.track_music import TrackMusic
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.skeleton import NUM_JOINTS
@@ -59,6 +54,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     feature_set: str = FEATURE_SET,
     pose_resample: str = "interp",
     on_windows: Callable[[int], None] | None = None,
+    beam_refusal: Path | None = None,
     **kwargs: Any,
   ):
     """Names the source; nothing is read before `download_and_prepare`.
@@ -69,7 +65,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       track: the track to build.
       feature_set: name in `bgm2pose_jax.features`.
       pose_resample: see `skeleton.resample_windows`.
-      on_windows: called with the number of windows made since the last call.
+      on_windows: called with the number of windows made since the last call;
+        not through Beam.
+      beam_refusal: build through Apache Beam, see `beam_examples.examples`.
       **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
     """
     self._source_dir = source_dir
@@ -77,6 +75,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self._feature_set = feature_set
     self._pose_resample = pose_resample
     self._on_windows = on_windows or (lambda windows: None)
+    self._beam_refusal = beam_refusal
     super().__init__(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -113,58 +112,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       )
     return {SPLIT: self._generate_examples(self._source_dir, self._track)}
 
-  def _generate_examples(
-    self, source_dir: str, track: str
-  ) -> Iterator[tuple[int, dict[str, Any]]]:
+  def _generate_examples(self, source_dir: str, track: str) -> Any:
     config = self.builder_config
-    if config is not None and config.name == "released":
-      examples = released_windows.examples(
-        released_layout.scan_released(source_dir), track, self._on_windows
-      )
-    else:
-      examples = _computed_examples(
-        raw_layout.scan_raw(source_dir),
-        track,
-        self._feature_set,
-        self._pose_resample,
-        self._on_windows,
-      )
-    yield from enumerate(examples)
+    examples, found = track_examples.find(
+      source_dir,
+      track,
+      released=config is not None and config.name == "released",
+      feature_set=self._feature_set,
+      pose_resample=self._pose_resample,
+    )
+    if self._beam_refusal is None:
+      return enumerate(self._in_turn(examples, found))
+    from bgm2pose_jax.datasets.ampl import beam_examples  # pyright: ignore
 
+    return beam_examples.examples(examples, found, self._beam_refusal)
 
-def _computed_examples(
-  index: raw_layout.RawIndex,
-  track: str,
-  feature_set: str,
-  pose_resample: str,
-  on_windows: Callable[[int], None],
-) -> Iterator[dict[str, Any]]:
-  """Computes a track's windows from its recordings, one by one."""
-  found = index.to_build(track)
-  extract = _block_extractor(feature_set)
-  sound = index.root / raw_layout.SOUND
-  with TrackMusic(found[0].music, track, sound) as music:
-    for recording in found:
-      windows = recordings.read_windows(
-        recording, music.frames, music.path, pose_resample
-      )
-      for block in recordings.audio_blocks(recording, music, len(windows)):
-        features = extract(block)
-        for i in range(block.windows):
-          at = block.first_window + i
-          yield {
-            "features": features[i],
-            "pose": windows.pose[at],
-            "subject": recording.subject,
-            "track": track,
-            "genre": recording.genre,
-            "recording": recording.name,
-            "label": windows.labels[at],
-            "window_index": at,
-            "valid": bool(windows.labels[at]),
-            "has_pose": bool(windows.has_pose[at]),
-          }
-        on_windows(block.windows)
+  def _in_turn(
+    self, examples: track_examples.TrackExamples, found: Iterable[Any]
+  ) -> Iterator[dict[str, Any]]:
+    with examples.reader(self._on_windows) as read:
+      for recording in found:
+        yield from read(recording)
 
 
 def feature_spec(feature_set: str) -> FeatureSpec:
@@ -172,32 +140,3 @@ def feature_spec(feature_set: str) -> FeatureSpec:
   from bgm2pose_jax import features
 
   return features.get_feature_set(feature_set).spec
-
-
-@functools.cache
-def _block_extractor(
-  feature_set: str,
-) -> Callable[[recordings.Block], np.ndarray]:
-  """Returns block -> float32 [windows, t, f, c], compiled once for all."""
-  # Reading a prepared dataset through TFDS needs no JAX.
-  import jax
-
-  from bgm2pose_jax import features
-
-  chosen = features.get_feature_set(feature_set)
-  compiled = jax.jit(
-    functools.partial(
-      chosen.extract, sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ
-    )
-  )
-  full = recordings.BLOCK_WINDOWS * recordings.WINDOW_SAMPLES
-
-  def extract(block: recordings.Block) -> np.ndarray:
-    # Frames do not overlap: silence behind the last window changes nothing.
-    pad = ((0, 0), (0, full - block.audio.shape[1]))
-    out = compiled(np.pad(block.audio, pad), np.pad(block.music, pad))
-    frames = chosen.spec.window_frames
-    windows = np.asarray(out).reshape(-1, frames, *out.shape[1:])
-    return windows[: block.windows]
-
-  return extract

@@ -141,12 +141,13 @@ def test_size_must_fit_the_header(tmp_path, change):
 def test_values_that_are_no_numbers_are_placed(tmp_path):
   root = released_fixture.make_released_folder(tmp_path, {("0", "arnor"): 2})
   index = released_layout.scan_released(root)
-  window = index.recordings[0].windows[1]
+  recording = index.recordings[0]
+  window = recording.windows[1]
   stored = np.load(root / window.sound)
   # Phase is not used, so nobody minds it.
   stored[9:] = np.nan
   np.save(root / window.sound, stored)
-  assert len(list(released_windows.examples(index, "arnor"))) == 2
+  assert len(list(released_windows.examples(root, recording))) == 2
   stored[6, 100, 3] = np.nan
   stored[8, 127, 11] = -np.inf
   np.save(root / window.sound, stored)
@@ -155,7 +156,7 @@ def test_values_that_are_no_numbers_are_placed(tmp_path):
     match=r"arnor_1_0\.6_music_intensity\.npy: nan at channel Ix, band 100, "
     r"frame 3; 2 such values",
   ):
-    list(released_windows.examples(index, "arnor"))
+    list(released_windows.examples(root, recording))
   assert window.joint is not None
   pose = np.load(root / window.joint)
   pose[7, 3 * 4 + 1] = np.inf

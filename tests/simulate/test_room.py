@@ -4,70 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import room_peer
 
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.scene import OCTAVES_HZ, Scene, Tail
 
 RATE = 48000
-
-
-def _pyroomacoustics(scene: Scene) -> list[list[np.ndarray]]:
-  """Impulse responses [channel][speaker] by the independent library."""
-  pra = pytest.importorskip("pyroomacoustics")
-  from pyroomacoustics import directivities as dv
-
-  low, _ = scene.room_corners_m()
-  walls = scene.wall_reflection()[:, 0]
-  names = ("west", "east", "south", "north", "floor", "ceiling")
-  # pyroomacoustics: x, y horizontal, z up. Ours: x, z horizontal, y up. Its y
-  # is our z and its z our y; image sources do not mind the mirrored frame.
-  order = [0, 1, 4, 5, 2, 3]
-  materials = {
-    name: pra.Material(energy_absorption=float(1 - walls[i] ** 2))
-    for name, i in zip(names, order)
-  }
-  settings = {
-    "rir_hpf_enable": False,
-  }
-  saved = {k: pra.constants.get(k) for k in settings}
-  saved["c"] = pra.constants.get("c")
-  pra.constants.set("c", scene.speed_of_sound_m_s)
-  for key, value in settings.items():
-    pra.constants.set(key, value)
-  try:
-    size = [scene.room_m[i] for i in (0, 2, 1)]
-    shoebox = pra.ShoeBox(
-      size,
-      fs=scene.sample_rate_hz,
-      materials=materials,
-      max_order=scene.max_order,
-      air_absorption=False,
-      use_rand_ism=False,
-    )
-
-    def place(p: tuple[float, ...]) -> np.ndarray:
-      return (np.asarray(p) - low)[[0, 2, 1]]
-
-    def figure_eight(azimuth: float, colatitude: float):
-      return dv.FigureEight(
-        orientation=dv.DirectionVector(azimuth, colatitude, degrees=True)
-      )
-
-    mics = [
-      dv.Omnidirectional(),
-      figure_eight(0, 90),  # our x
-      figure_eight(0, 0),  # our y
-      figure_eight(90, 90),  # our z
-    ]
-    for mic in mics:
-      shoebox.add_microphone(place(scene.mic_m), directivity=mic)
-    for speaker in scene.speakers_m:
-      shoebox.add_source(place(speaker))
-    shoebox.compute_rir()
-    return shoebox.rir
-  finally:
-    for key, value in saved.items():
-      pra.constants.set(key, value)
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
@@ -77,13 +19,15 @@ def test_equals_pyroomacoustics(order: int) -> None:
     reflection=(0.8, 0.7, 0.6, 0.9, 0.75, 0.5),
     room_m=(7, 3, 6),
   )
+  pytest.importorskip("pyroomacoustics")
   ours = room.static_response(scene)
-  theirs = _pyroomacoustics(scene)
+  with room_peer.shoebox(scene) as shoebox:
+    shoebox.compute_rir()
+    theirs = shoebox.rir  # [channel][speaker]
   size = 16384
   freqs = np.fft.rfftfreq(size, 1 / RATE)
   band = (freqs >= 100) & (freqs <= 16000)
-  # Its fractional-delay filters (81 taps) put everything 40 samples later.
-  shift = np.exp(2j * np.pi * freqs * 40 / RATE)
+  shift = np.exp(2j * np.pi * freqs * room_peer.DELAY_SAMPLES / RATE)
   for channel in range(4):
     for speaker in range(2):
       a = np.fft.rfft(ours[speaker, channel], size)[band]

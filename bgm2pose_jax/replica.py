@@ -1,0 +1,238 @@
+"""One run inside a trainer: its rows, order, state and logs.
+
+Runs that share their windows and differ in seed or fold are replicas of each
+other; a trainer takes one or several.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bgm2pose_jax import optim, steps
+from bgm2pose_jax.checkpoint import Checkpoints
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.data import groups
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.train_state import TrainState
+from bgm2pose_jax.writer import JsonLines
+
+Figures = Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+  """Which windows each step of a run sees.
+
+  Attributes:
+    table: epoch -> int32 [steps, batch].
+    steps_per_epoch: updates between two learning rates.
+    total_steps: of the whole run.
+  """
+
+  table: groups.EpochOrder
+  steps_per_epoch: int
+  total_steps: int
+
+
+def make_order(
+  config: Config, table: WindowTable, rows: Rows, devices: int
+) -> Order:
+  """Settles the order of a run's batches.
+
+  Args:
+    config: of the run.
+    table: windows.
+    rows: which of them train.
+    devices: that a batch is spread over.
+
+  Raises:
+    InputError: when a batch cannot be made of the training windows, or not
+      be spread over the devices.
+  """
+  batch = config.batch.size
+  if batch % devices:
+    raise InputError(
+      "batch.size",
+      f"is {batch}, not a multiple of {devices} devices",
+      f"give --set batch.size={batch + -batch % devices}",
+    )
+  if len(rows.train) < batch:
+    raise InputError(
+      "batch.size",
+      f"is {batch}, but only {len(rows.train)} windows train",
+      "make the batch smaller or the data larger",
+    )
+  per_epoch = config.optim.steps_per_epoch or max(
+    1, (len(rows.train) - 1) // batch
+  )
+  order = groups.EpochOrder(
+    segment_key=groups.group_key(
+      table.track, table.window_index, config.batch.grouping
+    ),
+    rows=rows.train,
+    batch_size=batch,
+    seed=config.seed,
+    mode=config.batch.grouping,
+    dedup=config.batch.dedup,
+    steps=per_epoch,
+  )
+  return Order(order, per_epoch, per_epoch * config.optim.epochs)
+
+
+@dataclasses.dataclass
+class Replica:
+  """A run in the making.
+
+  Attributes:
+    name: for log lines.
+    config: of the run.
+    rows: which windows train, validate and test.
+    order: of its batches.
+    state: fresh or restored, at the start of an epoch; replaced as it trains.
+    metrics_log: metrics.jsonl, already cut back to the state's step.
+    timing_log: timing.jsonl.
+    checkpoints: where states are saved.
+  """
+
+  name: str
+  config: Config
+  rows: Rows
+  order: Order
+  state: TrainState
+  metrics_log: JsonLines
+  timing_log: JsonLines
+  checkpoints: Checkpoints
+
+  @property
+  def epoch(self) -> int:
+    """Epochs done."""
+    return int(self.state.step) // self.order.steps_per_epoch
+
+  @property
+  def finished(self) -> bool:
+    """Whether every epoch is done."""
+    return self.epoch >= self.config.optim.epochs
+
+  def close(self) -> None:
+    """Closes logs and checkpoints and lets the state's memory go."""
+    self.metrics_log.close()
+    self.timing_log.close()
+    self.checkpoints.close()
+    del self.state
+
+
+class EpochLines:
+  """Turns the figures of an epoch's steps into lines of metrics.jsonl.
+
+  A line that is due waits until `flush`, so that the device has its next
+  steps to do while the host reads figures.
+  """
+
+  def __init__(self, run: Replica, place: int | None):
+    """Starts the run's next epoch.
+
+    Args:
+      run: whose lines these are.
+      place: of its figures in those of several replicas; None when the
+        figures are its own alone.
+    """
+    self._run, self._place = run, place
+    self._epoch = run.epoch
+    self._rate = optim.learning_rate(run.config.optim, self._epoch)
+    self._done = 0
+    self._pending: list[tuple[int, Figures]] = []
+    self._due: tuple[dict[str, Any], list, jax.Array] | None = None
+
+  def control(self) -> dict:
+    """Returns the epoch's `steps.make_control`."""
+    return steps.make_control(self._run.config.seed, self._rate, self._epoch)
+
+  def add(self, offered: int, figures: Figures, state: TrainState) -> int:
+    """Takes the figures of one call of the train step.
+
+    Args:
+      offered: steps of the call; the run rests in those beyond its epoch.
+      figures: their means, [replica] each when there are several.
+      state: the run's, after them.
+
+    Returns:
+      Steps that the run did.
+    """
+    steps_per_epoch = self._run.order.steps_per_epoch
+    count = min(offered, steps_per_epoch - self._done)
+    if not count:
+      return 0
+    self._pending.append((count, figures))
+    every = self._run.config.run.log_every_steps
+    before, self._done = self._done, self._done + count
+    # The epoch's last steps are logged too, so that no line mixes epochs
+    # and a resumed run writes the same lines.
+    if self._done // every != before // every or self._done == steps_per_epoch:
+      line = {
+        "step": self._epoch * steps_per_epoch + self._done,
+        "epoch": self._epoch + 1,
+        "learning_rate": self._rate,
+      }
+      # The next call takes over the memory of the state's own count.
+      self._due = line, self._pending, jnp.copy(state.skipped)
+      self._pending = []
+    return count
+
+  def flush(self) -> float | None:
+    """Writes the line that is due, which waits for its steps.
+
+    Returns:
+      Its loss, or None when no line was due.
+
+    Raises:
+      InputError: when more updates were left out as non-finite than allowed.
+    """
+    if self._due is None:
+      return None
+    line, pending, skipped = self._due
+    self._due = None
+    line |= mean(pending, self._place)
+    self._check(line, int(skipped))
+    self._run.metrics_log.write(line)
+    return line["loss"]
+
+  def _check(self, line: dict[str, Any], skipped: int) -> None:
+    allowed = self._run.config.optim.max_skipped_steps
+    line["skipped_steps"] = skipped
+    if skipped > allowed:
+      raise InputError(
+        f"step {line['step']}",
+        f"{skipped} updates had a non-finite loss or gradient "
+        f"(loss {line['loss']}, gradient norm {line['gradient_norm']})",
+        "lower optim.learning_rate; the last good checkpoint is kept",
+      )
+
+
+def mean(
+  pending: Sequence[tuple[int, Figures]], place: int | None = None
+) -> dict[str, float]:
+  """Means over steps; what is not finite stays so.
+
+  Args:
+    pending: for each call its steps and the means over them.
+    place: which replica's, where the means are those of several.
+  """
+  counts = [count for count, _ in pending]
+  host = jax.device_get([figures for _, figures in pending])
+
+  def values(name: str) -> list[np.float64]:
+    found = [h[name] if place is None else h[name][place] for h in host]
+    return [np.float64(value) for value in found]
+
+  return {
+    name: float(np.average(values(name), weights=counts))
+    for name in sorted(host[0])
+  }

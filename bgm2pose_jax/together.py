@@ -1,0 +1,94 @@
+"""Whether several runs share one program, and how that was settled.
+
+The form is part of how a run rounds, so it is written into each run's folder
+and taken up again when the same runs go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import jax
+from absl import logging
+
+from bgm2pose_jax import workdir as workdir_lib
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.loop import SEPARATE, Trainer
+from bgm2pose_jax.replica import Replica
+from bgm2pose_jax.replicated import FORMS
+
+# Name of the file in each run's folder.
+REPLICAS = "replicas.json"
+
+
+def settle(
+  asked: str,
+  workdirs: Sequence[pathlib.Path],
+  trainer: Trainer,
+  open_all: Callable[[], Sequence[Replica]],
+) -> str:
+  """Returns how runs share a program: `SEPARATE` or one of `FORMS`.
+
+  Args:
+    asked: one of `config.REPLICAS`. `auto` takes what these runs began with;
+      else one after another on CPU, where that was always faster; else what
+      is fastest when tried.
+    workdirs: of the runs that are not finished.
+    trainer: of the runs.
+    open_all: gives the runs, when they have to be tried.
+
+  Raises:
+    InputError: when one program is asked for and the windows do not fit on
+      the device.
+  """
+  if len(workdirs) == 1:
+    return SEPARATE
+  if asked in FORMS and not trainer.cached:
+    raise InputError(
+      f"--replicas={asked}",
+      "needs the windows on the device, where they do not fit",
+      "raise batch.cache_budget_gib, or take --replicas=separate",
+    )
+  began = {_read(workdir) for workdir in workdirs}
+  form = asked
+  if asked == "auto":
+    form, why = SEPARATE, ""
+    before = next(iter(began))
+    if len(began) == 1 and before is not None:
+      form, why = before, "as they began"
+    elif jax.default_backend() == "cpu":
+      why = "on CPU nothing is faster"
+    elif not trainer.cached:
+      why = "the windows do not fit on the device"
+    elif jax.process_count() > 1:
+      why = "several hosts would have to time alike"
+    else:
+      form, speed = trainer.fastest(open_all())
+      why = ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
+    logging.info("%d runs: %s (%s)", len(workdirs), form, why)
+  for workdir in workdirs:
+    _write(workdir, form, workdirs)
+  return form
+
+
+def _read(workdir: pathlib.Path) -> str | None:
+  path = workdir / REPLICAS
+  if not path.exists():
+    return None
+  form = workdir_lib.read_json(path).get("form")
+  if form not in (SEPARATE, *FORMS):
+    raise InputError(path, f"names the form {form!r}", "delete the file")
+  return form
+
+
+def _write(
+  workdir: pathlib.Path, form: str, workdirs: Sequence[pathlib.Path]
+) -> None:
+  content = {"form": form, "runs": sorted(w.name for w in workdirs)}
+  path = workdir / REPLICAS
+  partial = path.with_suffix(".json.part")
+  partial.write_text(json.dumps(content, indent=2) + "\n")
+  os.replace(partial, path)

@@ -1,0 +1,157 @@
+"""A track's recordings as examples: the same from a loop and from Beam."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax.data import (
+  raw_layout,
+  recordings,
+  released_layout,
+  released_windows,
+)
+from bgm2pose_jax.data.track_music import TrackMusic
+
+# recording -> its windows in sequence
+Reader = Callable[[Any], Iterator[dict[str, Any]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackExamples:
+  """How a track's recordings become examples.
+
+  Holds names alone, so that it can be sent to another process.
+
+  Attributes:
+    root: of the folder's index.
+    track: its token.
+    released: the published layout, not the raw one.
+    music: the track's, for raw recordings.
+    feature_set: name in `bgm2pose_jax.features`.
+    pose_resample: see `skeleton.resample_windows`.
+  """
+
+  root: Path
+  track: str
+  released: bool
+  music: Path | None
+  feature_set: str
+  pose_resample: str
+
+  @contextlib.contextmanager
+  def reader(
+    self, on_windows: Callable[[int], None] = lambda windows: None
+  ) -> Iterator[Reader]:
+    """Opens what the track's recordings share.
+
+    Args:
+      on_windows: called with the number of windows made since the last call.
+
+    Yields:
+      Function from a recording to its examples, one a window.
+
+    Raises:
+      InputError: music that cannot be used; from the function, a recording.
+    """
+    if self.released:
+      yield lambda recording: released_windows.examples(
+        self.root, recording, on_windows
+      )
+      return
+    sound = self.root / raw_layout.SOUND
+    with TrackMusic(self.music, self.track, sound) as music:
+      yield lambda recording: self._computed(recording, music, on_windows)
+
+  def _computed(
+    self,
+    recording: raw_layout.RawRecording,
+    music: TrackMusic,
+    on_windows: Callable[[int], None],
+  ) -> Iterator[dict[str, Any]]:
+    """Computes a recording's windows from its sound."""
+    windows = recordings.read_windows(
+      recording, music.frames, music.path, self.pose_resample
+    )
+    blocks = recordings.audio_blocks(recording, music, len(windows))
+    computed = _window_features(blocks, self.feature_set, on_windows)
+    for at, features in enumerate(computed):
+      yield {
+        "features": features,
+        "pose": windows.pose[at],
+        "subject": recording.subject,
+        "track": self.track,
+        "genre": recording.genre,
+        "recording": recording.name,
+        "label": windows.labels[at],
+        "window_index": at,
+        "valid": bool(windows.labels[at]),
+        "has_pose": bool(windows.has_pose[at]),
+      }
+
+
+def find(
+  source_dir: str,
+  track: str,
+  *,
+  released: bool,
+  feature_set: str,
+  pose_resample: str,
+) -> tuple[TrackExamples, tuple[Any, ...]]:
+  """Finds a track's recordings, in the order of their examples.
+
+  Args:
+    source_dir: AMPL's folder.
+    track: its token.
+    released: the published layout, not the raw one.
+    feature_set: name in `bgm2pose_jax.features`.
+    pose_resample: see `skeleton.resample_windows`.
+
+  Returns:
+    How recordings become examples, and the recordings.
+
+  Raises:
+    InputError: no such folder or track.
+  """
+  if released:
+    index = released_layout.scan_released(source_dir)
+    found, music = index.to_build(track), None
+  else:
+    index = raw_layout.scan_raw(source_dir)
+    found = index.to_build(track)
+    music = found[0].music
+  examples = TrackExamples(
+    root=index.root,
+    track=track,
+    released=released,
+    music=music,
+    feature_set=feature_set,
+    pose_resample=pose_resample,
+  )
+  return examples, found
+
+
+def _window_features(
+  blocks: Iterable[recordings.Block],
+  feature_set: str,
+  on_windows: Callable[[int], None],
+) -> Iterator[np.ndarray]:
+  """Yields float32 [t, f, c] for every window of consecutive blocks."""
+  # Reading a prepared dataset through TFDS needs no JAX.
+  from bgm2pose_jax import features
+
+  frames = features.get_feature_set(feature_set).spec.window_frames
+  for block in features.extract_stream(
+    ((block.audio, block.music) for block in blocks),
+    block_frames=recordings.BLOCK_WINDOWS * frames,
+    feature_set=feature_set,
+    sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ,
+  ):
+    windows = block.reshape(-1, frames, *block.shape[1:])
+    yield from windows
+    on_windows(len(windows))

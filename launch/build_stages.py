@@ -1,0 +1,132 @@
+"""The stages of the dataset build, each by itself on one recording."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
+  ampl_dataset_builder,
+  track_examples,
+)
+
+from bgm2pose_jax import features
+from bgm2pose_jax.data import manifest, raw_layout, recordings
+from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.data.track_music import TrackMusic
+from bgm2pose_jax.simulate import raw_folder
+from bgm2pose_jax.simulate.casting import RawPlan
+
+TRACK = "haze"
+
+
+def make_recordings(folder: pathlib.Path, minutes: float, count: int) -> int:
+  """Simulates one recording and gives it `count` names.
+
+  The others are links: what reading and computing take does not depend on
+  whose recording it is.
+
+  Args:
+    folder: empty; gets AMPL's raw layout.
+    minutes: length of each.
+    count: how many people the folder then seems to hold.
+
+  Returns:
+    Bytes of sound and poses to read.
+  """
+  plan = RawPlan(subjects=1, tracks=(TRACK,), minutes=minutes)
+  raw_folder.make_raw(folder, plan, progress=False)
+  (first,) = raw_layout.scan_raw(folder).recordings
+  assert first.poses is not None
+  paths = (first.wav, first.annotations, first.poses)
+  for number in range(1, count):
+    for path in paths:
+      name = path.name.replace(
+        f"subject_{first.subject}_", f"subject_c{number}_", 1
+      )
+      os.link(path, path.with_name(name))
+  return count * sum(path.stat().st_size for path in paths)
+
+
+class BuildStages:
+  """One recording's way to records, cut where it can be timed.
+
+  What a stage needs from those before it is made beforehand and kept in
+  memory. Closes the track's music at the end of the `with` block.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    self._folder = folder
+    self._how, found = track_examples.find(
+      str(folder),
+      TRACK,
+      released=False,
+      feature_set=ampl_dataset_builder.FEATURE_SET,
+      pose_resample="interp",
+    )
+    self._recording = found[0]
+    self._music = self._open_music()
+    self._windows = len(self.read_poses())
+    self._blocks = list(self._read())
+    with self._how.reader() as read:
+      self._examples = list(read(self._recording))
+
+  def __enter__(self) -> BuildStages:
+    return self
+
+  def __exit__(self, *unused: object) -> None:
+    self._music.__exit__()
+
+  @property
+  def seconds(self) -> float:
+    """Length of the recording."""
+    return self._windows * recordings.WINDOW_S
+
+  def by_name(self) -> dict[str, Callable[[pathlib.Path], object]]:
+    """Returns {stage: function of an empty scratch folder}."""
+    return {
+      "decode music": lambda _: self._open_music().__exit__(),
+      "poses and labels": lambda _: self.read_poses(),
+      "read audio": lambda _: [None for _ in self._read()],
+      "features": lambda _: self.compute(),
+      "encode and write": self.write,
+    }
+
+  def read_poses(self) -> recordings.Windows:
+    """Reads labels and poses, and normalises the poses."""
+    music = self._music
+    return recordings.read_windows(self._recording, music.frames, music.path)
+
+  def compute(self) -> None:
+    """Computes the features of all blocks."""
+    stream = features.extract_stream(
+      ((block.audio, block.music) for block in self._blocks),
+      block_frames=recordings.BLOCK_WINDOWS * 12,
+      sample_rate_hz=SAMPLE_RATE_HZ,
+    )
+    for _ in stream:
+      pass
+
+  def write(self, scratch: pathlib.Path) -> None:
+    """Writes ready examples as the build does, with the manifest."""
+    builder: Any = ampl_dataset_builder.Builder(
+      config="raw",
+      data_dir=str(scratch),
+      source_dir=str(self._folder),
+      track=TRACK,
+    )
+    builder._generate_examples = lambda *_: enumerate(self._examples)
+    with contextlib.redirect_stdout(io.StringIO()):
+      builder.download_and_prepare(file_format="array_record")
+    manifest.write(scratch, {})
+
+  def _open_music(self) -> TrackMusic:
+    sound = self._how.root / raw_layout.SOUND
+    return TrackMusic(self._how.music, TRACK, sound)
+
+  def _read(self):
+    return recordings.audio_blocks(self._recording, self._music, self._windows)

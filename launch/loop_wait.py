@@ -1,0 +1,73 @@
+"""What the training loop waits for data, as every run writes it down."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import loop, replica
+from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.checkpoint import Checkpoints
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.writer import JsonLines
+
+
+def measure(
+  config: Config, table: WindowTable, steps: int, workers: int | None
+) -> dict[str, Any]:
+  """Trains two epochs and reports the second, which compiles nothing.
+
+  Args:
+    config: of the run; batch, network and types are kept.
+    table: windows, all of which train.
+    steps: of an epoch.
+    workers: of grain; None keeps the split on the device.
+
+  Returns:
+    One row: `input`, `step ms`, `wait ms` (of a step) and `wait %`.
+  """
+  config = config_lib.overlay(
+    config,
+    {
+      "batch.device_cache": "on" if workers is None else "off",
+      "batch.workers": workers or 0,
+      "optim.epochs": 2,
+      "optim.steps_per_epoch": steps,
+      "run.validate_every_epochs": 2,
+      "run.save_every_epochs": 2,
+      "run.eval_batch": config.batch.size,
+    },
+  )
+  rows = np.arange(len(table))
+  rows = Rows(rows, rows[: config.batch.size], rows[:0])
+  task = make_task(config, table.spec, len(table.tracks))
+  mesh = mesh_lib.make_mesh()
+  trainer = loop.Trainer(config, task, table, mesh)
+  order = replica.make_order(config, table, rows, mesh.devices.size)
+  state = task.init_state(config.seed, task.fit(table, rows.train))
+  with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    checkpoints = Checkpoints(folder / "saved", metric=task.best_metric)
+    with (
+      JsonLines(folder / "metrics.jsonl") as metrics,
+      JsonLines(folder / "timing.jsonl") as timing,
+    ):
+      run = replica.Replica(
+        "timed", config, rows, order, state, metrics, timing, checkpoints
+      )
+      trainer.run([run])
+      second = timing.read()[-1]
+    checkpoints.close()
+  return {
+    "input": "device cache" if workers is None else f"grain, {workers} workers",
+    "step ms": second["train_s"] / steps * 1e3,
+    "wait ms": second["data_wait_s"] / steps * 1e3,
+    "wait %": second["data_wait_share"] * 100,
+  }

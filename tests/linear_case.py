@@ -1,0 +1,190 @@
+"""A run of the loop that compiles at once, as helper and as script.
+
+    python tests/linear_case.py FOLDER --devices=2 --cache=off
+
+trains as `train` does, on forced CPU devices; several processes: add
+--process=I --processes=N --coordinator=HOST:PORT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import configs, features, loop, replica, train_state
+from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.checkpoint import Checkpoints
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.writer import JsonLines
+
+WINDOWS, BATCH, STEPS = 28, 4, 5
+FIELDS = ("features", "pose", "track")
+
+
+class Linear:
+  """Least squares from sound to pose: the loop knows no model."""
+
+  fields = FIELDS
+  best_metric = "validation_error"
+
+  def init_state(self):
+    zeros = jnp.zeros((128 * 9, 21 * 3))
+    return train_state.create(zeros, (), (), (), snapshots=0)
+
+  def update(self, state, batch, keys, control):
+    del keys
+    x, y = self._flat(batch["features"]), batch["pose"].reshape(-1, 63)
+    gap = x @ state.params - y
+    rate = control["learning_rate"] * 1e-6
+    step = jax.lax.pmean(x.T @ gap / len(x), mesh_lib.DATA_AXIS)
+    loss = jax.lax.pmean(jnp.mean(gap**2), mesh_lib.DATA_AXIS)
+    state = state.replace(
+      step=state.step + 1, params=state.params - rate * step
+    )
+    return state, {"loss": loss}
+
+  def predict(self, state, batch):
+    out = self._flat(batch["features"]) @ state.params
+    return out.reshape(-1, 12, 21, 3)
+
+  def validation_figures(self, predicted, table, rows):
+    error = np.abs(predicted - table.pose[rows]).mean()
+    return {self.best_metric: float(error)}
+
+  def _flat(self, x):
+    return x.reshape(-1, 128 * 9) / 2
+
+
+def make_table() -> WindowTable:
+  rng = np.random.default_rng(0)
+  zeros = np.zeros(WINDOWS, np.int32)
+  return WindowTable(
+    features=rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32),
+    pose=rng.normal(10, 3, (WINDOWS, 12, 21, 3)).astype(np.float32),
+    subject=zeros,
+    track=zeros,
+    genre=zeros,
+    recording=zeros,
+    label=zeros,
+    window_index=np.arange(WINDOWS, dtype=np.int32),
+    valid=np.ones(WINDOWS, bool),
+    has_pose=np.ones(WINDOWS, bool),
+    subjects=("0",),
+    tracks=("haze",),
+    genres=("ambient",),
+    recordings=("r",),
+    labels=("wave",),
+    spec=features.get_feature_set("logmel_intensity").spec,
+    simulated=True,
+    fingerprint="0",
+  )
+
+
+def make_config(**changes) -> config_lib.Config:
+  return config_lib.overlay(
+    configs.get_config("demo"),
+    {
+      "batch.size": BATCH,
+      "optim.epochs": 2,
+      "optim.steps_per_epoch": STEPS,
+      "optim.snapshot_average": "off",
+      "run.log_every_steps": 2,
+      "run.steps_per_dispatch": 1,
+      **changes,
+    },
+  )
+
+
+def train(folder: pathlib.Path, **changes) -> tuple[list[str], list, list]:
+  """Two epochs of five steps, a line every two.
+
+  Returns:
+    What happened, in order ("call", "line", "validation"), and the lines of
+    metrics.jsonl and timing.jsonl.
+  """
+  config = make_config(**changes)
+  trainer = make_trainer(config)
+  did: list[str] = []
+  step = trainer._advance
+
+  def recorded(*arguments):
+    did.append("call")
+    return step(*arguments)
+
+  class Log(JsonLines):
+    def write(self, line):
+      did.append("line" if "loss" in line else "validation")
+      super().write(line)
+
+  trainer._advance = recorded
+  run = open_run(trainer, config, np.arange(WINDOWS), folder)
+  run.metrics_log.close()
+  run.metrics_log = Log(folder / "metrics.jsonl")
+  trainer.run([run])
+  lines, times = run.metrics_log.read(), run.timing_log.read()
+  run.close()
+  return did, lines, times
+
+
+def make_trainer(config: config_lib.Config) -> loop.Trainer:
+  return loop.Trainer(config, Linear(), make_table(), mesh_lib.make_mesh())
+
+
+def open_run(
+  trainer: loop.Trainer,
+  config: config_lib.Config,
+  rows: np.ndarray,
+  folder: pathlib.Path,
+) -> replica.Replica:
+  """A run on some of the windows, fresh or from its newest checkpoint."""
+  checkpoints = Checkpoints(
+    folder / "checkpoints", metric=trainer.task.best_metric
+  )
+  state = mesh_lib.replicate(trainer.mesh, trainer.task.init_state())
+  if (newest := checkpoints.latest()) is not None:
+    state = checkpoints.restore(newest, state)
+  log = JsonLines(folder / "metrics.jsonl")
+  log.truncate_after_step(int(state.step))
+  parts = Rows(rows, rows, rows)
+  order = replica.make_order(
+    config, trainer.table, parts, trainer.mesh.devices.size
+  )
+  timing = JsonLines(folder / "timing.jsonl")
+  return replica.Replica(
+    folder.name, config, parts, order, state, log, timing, checkpoints
+  )
+
+
+def main() -> None:
+  """Runs what the arguments say."""
+  parser = argparse.ArgumentParser()
+  parser.add_argument("folder", type=pathlib.Path)
+  parser.add_argument("--devices", type=int, default=1)
+  parser.add_argument("--cache", default="on")
+  parser.add_argument("--process", type=int, default=0)
+  parser.add_argument("--processes", type=int, default=1)
+  parser.add_argument("--coordinator")
+  given = parser.parse_args()
+  os.environ["JAX_PLATFORMS"] = "cpu"
+  os.environ["XLA_FLAGS"] = (
+    f"--xla_force_host_platform_device_count={given.devices}"
+  )
+  if given.processes > 1:
+    jax.distributed.initialize(
+      given.coordinator, given.processes, given.process
+    )
+  assert jax.device_count() == given.devices * given.processes
+  train(given.folder, **{"batch.device_cache": given.cache})
+  if given.processes > 1:
+    jax.distributed.shutdown()
+
+
+if __name__ == "__main__":
+  main()
