@@ -75,7 +75,7 @@ def counted(config: Config, devices: int, rows: int) -> dict[str, Any]:
   Returns:
     `flops` of one device, and `collective_count.summary`.
   """
-  mesh = jax.sharding.AbstractMesh((devices,), (mesh_lib.DATA_AXIS,))
+  mesh: Any = jax.sharding.AbstractMesh((devices,), (mesh_lib.DATA_AXIS,))
   batch = devices * rows
   table = timed_step.made_up_windows(2)
   with target.tracing_for("tpu"):

@@ -14,6 +14,8 @@ from bgm2pose_jax.models.bgm2pose import BGM2Pose, BGM2PoseConfig
 # at most (direct sum in float32: 4.4e-6, kernel gradient 1.7e-5); a wrong
 # coefficient or tap gives 0.1 and more.
 TOLERANCE = 5e-5
+# How the fast convolution shows in a traced program: its own gradient rule.
+_FAST = f"fwd={winograd._forward.__name__}"
 # [b, t, f, c, o]: what the network has, no whole tiles, less than two tiles,
 # one frame, both ways to the kernel's gradient.
 SHAPES = (
@@ -126,9 +128,9 @@ def test_the_demo_is_too_narrow():
 def test_the_layer_takes_the_path_where_it_applies(channels, dtype, fast):
   layer = blocks.Conv(channels, channels, (3, 3), rngs=nnx.Rngs(0), dtype=dtype)
   x = jnp.ones((1, 2, 6, channels))
-  assert ("custom_vjp" in str(jax.make_jaxpr(layer)(x))) == fast
+  assert (_FAST in str(jax.make_jaxpr(layer)(x))) == fast
   want = _plain(x.astype(dtype), layer.kernel[...].astype(dtype))
-  want += layer.bias[...].astype(dtype)
+  want = (want.astype(jnp.float32) + layer.bias[...]).astype(dtype)
   got = nnx.jit(lambda layer, x: layer(x))(layer, x)
   assert got.dtype == dtype
   if fast:
@@ -150,8 +152,8 @@ def test_plain_convolution_traces_again_and_only_inside():
   fast = str(jax.make_jaxpr(run)(x))
   with winograd.plain_convolution(True):
     plain = str(jax.make_jaxpr(run)(x))
-  assert ("custom_vjp" in fast, "custom_vjp" in plain) == (True, False)
-  assert "custom_vjp" in str(jax.make_jaxpr(run)(x))
+  assert (_FAST in fast, _FAST in plain) == (True, False)
+  assert _FAST in str(jax.make_jaxpr(run)(x))
 
 
 @pytest.mark.parametrize(
