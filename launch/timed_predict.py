@@ -25,6 +25,8 @@ from bgm2pose_jax.train_state import TrainState
 SOURCES = ("features", "audio")
 _WINDOW_SAMPLES = 28_800  # 0.6 s at 48 kHz
 _FIT_WINDOWS = 2
+# Not to be taken for the numbers of a window's recording or track.
+_SIGNALS = ("recording_signal", "music_signal")
 
 
 def inputs_only(state: TrainState) -> TrainState:
@@ -56,7 +58,7 @@ def make_inputs(
     name: rng.uniform(-0.3, 0.3, (batch, channels, _WINDOW_SAMPLES)).astype(
       np.float32
     )
-    for name, channels in (("recording", 4), ("music", 2))
+    for name, channels in zip(_SIGNALS, (4, 2))
   } | groups
 
 
@@ -80,15 +82,15 @@ class FromAudio:
 
     Args:
       state: as the task's `predict`.
-      batch: recording [b, 4, s], music [b, 2, s] and the task's group [b].
+      batch: recording_signal [b, 4, s], music_signal [b, 2, s] and the
+        task's group [b].
 
     Returns:
       As the task's `predict`.
     """
-    rest = {k: x for k, x in batch.items() if k not in ("recording", "music")}
+    rest = {k: x for k, x in batch.items() if k not in _SIGNALS}
     found = self._extract(
-      batch["recording"],
-      batch["music"],
+      *(batch[name] for name in _SIGNALS),
       sample_rate_hz=self._task.spec.sample_rate_hz,
     )
     return self._task.predict(state, {"features": found, **rest})
