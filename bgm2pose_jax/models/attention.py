@@ -135,9 +135,9 @@ class FrequencyAttention(nnx.Module):
     """
     embedding = self.band_embedding[...]
     audio = add_bias(audio, embedding)
-    music = audio if music is None else add_bias(music, embedding)
+    other = audio if music is None else add_bias(music, embedding)
     if self.query == "music":
-      mixed = self.attention(music, audio, audio, keys)
+      mixed = self.attention(other, audio, audio, keys)
     else:
-      mixed = self.attention(audio, music, audio, keys)
+      mixed = self.attention(audio, other, audio, keys)
     return audio + mixed if self.residual else mixed

@@ -7,7 +7,7 @@ a float32 copy would double the memory and traffic of a bfloat16 network.
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +78,6 @@ class BatchNorm(nnx.Module):
     return out
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def normalise(
   axis_name: str | None, x: Array, scale: Array, bias: Array
 ) -> tuple[Array, Array, Array]:
@@ -94,7 +93,7 @@ def normalise(
     The normalised entries in the type of `x`; mean and biased variance
     [channels], through which no gradient flows.
   """
-  return _forward(axis_name, x, scale, bias)[0]
+  return _normalise(axis_name, x, scale, bias)
 
 
 def _forward(axis_name, x, scale, bias):
@@ -127,7 +126,11 @@ def _backward(axis_name, residuals, grads):
   return x_grad.astype(x.dtype), scale_grad, bias_grad
 
 
-normalise.defvjp(_forward, _backward)
+# The decorator's type says nothing of what it returns.
+_normalise: Any = jax.custom_vjp(
+  lambda *arguments: _forward(*arguments)[0], nondiff_argnums=(0,)
+)
+_normalise.defvjp(_forward, _backward)
 
 
 def _shared(x: Array, axis_name: str | None) -> Array:

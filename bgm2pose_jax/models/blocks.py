@@ -66,7 +66,6 @@ def _leaky_backward(out, grad):
 leaky_relu.defvjp(_leaky_forward, _leaky_backward)
 
 
-@jax.custom_vjp
 def add_bias(x: Array, bias: Array) -> Array:
   """Adds a parameter, repeated over the leading axes, in float32 at least.
 
@@ -79,11 +78,16 @@ def add_bias(x: Array, bias: Array) -> Array:
   Returns:
     The shape and type of `x`.
   """
+  return _add_bias(x, bias)
+
+
+@jax.custom_vjp
+def _add_bias(x, bias):
   return (at_least_float32(x) + bias).astype(x.dtype)
 
 
 def _bias_forward(x, bias):
-  return add_bias(x, bias), bias
+  return _add_bias(x, bias), bias
 
 
 def _bias_backward(bias, grad):
@@ -91,7 +95,7 @@ def _bias_backward(bias, grad):
   return grad, sum_rows(rows).reshape(bias.shape).astype(bias.dtype)
 
 
-add_bias.defvjp(_bias_forward, _bias_backward)
+_add_bias.defvjp(_bias_forward, _bias_backward)
 
 
 def max_pool(x: Array, axis: int, size: int) -> Array:
