@@ -8,13 +8,12 @@ outputs. Each stage's outputs are the next one's inputs.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
-import product_count
+import stage_program
 import timed_step
 from flax import nnx
 
@@ -38,33 +37,7 @@ _DECODER = [
 ]
 
 
-@dataclasses.dataclass
-class Stage:
-  """One stage, ready to run.
-
-  Attributes:
-    name: for the table.
-    flops: operations of matrix products and convolutions, as written.
-    run_flops: of those that run here: on CPU wide float32 convolutions take
-      fewer.
-    least_bytes: inputs and parameters read once by each pass that needs them,
-      outputs and gradients written once; see `roofline`.
-    product_bytes: what all products and convolutions read and write.
-    scratch_bytes: memory the compiled program takes besides arguments and
-      results; None where XLA does not say.
-    run: does the work and waits for its end.
-  """
-
-  name: str
-  flops: float
-  run_flops: float
-  least_bytes: float
-  product_bytes: float
-  scratch_bytes: float | None
-  run: Callable[[], None]
-
-
-def stages_of(config: Config, calls: int) -> list[Stage]:
+def stages_of(config: Config, calls: int) -> list[stage_program.Stage]:
   """Builds every stage of a configuration's train step, on one device.
 
   Args:
@@ -77,7 +50,7 @@ def stages_of(config: Config, calls: int) -> list[Stage]:
 class _Builder:
   def __init__(self, config: Config, calls: int):
     self.calls = calls
-    self.stages: list[Stage] = []
+    self.stages: list[stage_program.Stage] = []
     self.mesh = mesh_lib.make_mesh(jax.devices()[:1])
     batch = config.batch.size
     table = timed_step.made_up_windows(2 * batch)
@@ -95,7 +68,7 @@ class _Builder:
     )
     self.dtype = np.dtype(config.run.compute_dtype)
 
-  def build(self) -> list[Stage]:
+  def build(self) -> list[stage_program.Stage]:
     model = self.task.training_model(self.state.params, self.state.model_state)
     audio, music, target = self._inputs()
     x = self._layers(
@@ -117,17 +90,17 @@ class _Builder:
         # With or without the music, and the keys at the end.
         lambda m, x, *rest: m.frequency_attention(x, *(None, *rest)[-2:]),
         *inputs,
-        differentiate=True,
+        differentiate=len(inputs),
       )
     x = self._layers(
       "body",
       ["body"],
       lambda m, x, k: m.halve_bands(x, k),
       x,
-      differentiate=True,
+      differentiate=1,
     )
     pose, sequence = self._layers(
-      "decoder", _DECODER, lambda m, x, k: m.decode(x, k), x, differentiate=True
+      "decoder", _DECODER, lambda m, x, k: m.decode(x, k), x, differentiate=1
     )
     embeddings = (None, None)
     if model.contrastive is not None:
@@ -140,7 +113,7 @@ class _Builder:
         ),
         sequence,
         target,
-        differentiate=True,
+        differentiate=1,
       )
     self._losses(BGM2PoseOutput(pose, *embeddings), target)
     self._optimiser()
@@ -167,7 +140,7 @@ class _Builder:
     modules: list[str],
     method: Callable[..., Any],
     *inputs: Any,
-    differentiate: bool = False,
+    differentiate: int = 0,
   ) -> Any:
     """A part of the network, forward and backward.
 
@@ -176,13 +149,14 @@ class _Builder:
       modules: attributes of the network whose parameters it has.
       method: (network, *inputs, keys) -> outputs.
       *inputs: [b, ...].
-      differentiate: whether gradients go on to what comes before.
+      differentiate: how many of the inputs, the first ones, hand gradients
+        on to what comes before; the others are data.
 
     Returns:
       The outputs.
     """
     own = {key: self.state.params[key] for key in modules}
-    first_input = 1 if differentiate else 1 + len(inputs)
+    count = 1 + differentiate
 
     def forward(rest, statistics, keys, params, *values):
       model = self.task.training_model({**rest, **params}, statistics)
@@ -193,12 +167,12 @@ class _Builder:
     def run(rest, statistics, params, keys, cotangent, *values):
       rest, statistics, params = mesh_lib.to_varying((rest, statistics, params))
       point = (params, *values)
-      fixed = point[first_input:]
+      fixed = point[count:]
 
       def of(*moving):
         return forward(rest, statistics, keys, *moving, *fixed)
 
-      out, back, after = jax.vjp(of, *point[:first_input], has_aux=True)
+      out, back, after = jax.vjp(of, *point[:count], has_aux=True)
       grad, *input_grads = back(cotangent)
       shared = jax.lax.pmean((grad, after), mesh_lib.DATA_AXIS)
       return out, tuple(input_grads), *shared
@@ -263,54 +237,16 @@ class _Builder:
     out_axes: tuple[int | None, ...],
     read: Any = None,
   ) -> Any:
-    """Compiles a stage, keeps it and returns what it gives.
-
-    Args:
-      name: of the stage.
-      function: per device.
-      arguments: of the function.
-      in_axes: see `mesh.over_devices`.
-      out_axes: see `mesh.over_devices`.
-      read: arrays that it cannot but read; the arguments if not given.
-    """
-    program = mesh_lib.over_devices(
-      function, self.mesh, in_axes=in_axes, out_axes=out_axes
+    """Keeps a stage and returns what it gives; see `stage_program.make`."""
+    stage, outputs = stage_program.make(
+      name,
+      function,
+      self.mesh,
+      arguments,
+      in_axes,
+      out_axes,
+      calls=self.calls,
+      read=read,
     )
-    arguments = tuple(
-      jax.device_put(
-        tree,
-        jax.NamedSharding(
-          self.mesh, jax.P() if axis is None else jax.P(mesh_lib.DATA_AXIS)
-        ),
-      )
-      for tree, axis in zip(arguments, in_axes)
-    )
-    compiled = program.lower(*arguments).compile()
-    memory = compiled.memory_analysis()
-    outputs = jax.block_until_ready(compiled(*arguments))
-
-    def run() -> None:
-      for _ in range(self.calls):
-        last = compiled(*arguments)
-      jax.block_until_ready(last)
-
-    self.stages.append(
-      Stage(
-        name,
-        product_count.count(program, *arguments),
-        product_count.count(program, *arguments, plain=False),
-        _nbytes(arguments if read is None else read) + _nbytes(outputs),
-        product_count.traffic(program, *arguments),
-        getattr(memory, "temp_size_in_bytes", None),
-        run,
-      )
-    )
+    self.stages.append(stage)
     return outputs
-
-
-def _nbytes(tree: Any) -> int:
-  return sum(
-    x.nbytes
-    for x in jax.tree.leaves(tree)
-    if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
-  )

@@ -78,7 +78,7 @@ def test_rows_figures_and_picture_without_readers_or_torch(tmp_path):
   assert done.returncode == 0, done.stderr
   (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
   assert (row["what"], row["width"], row["batch"]) == (
-    "bgm2pose_jax",
+    "bgm2pose_jax float32",
     0.03125,
     4,
   )
@@ -87,6 +87,8 @@ def test_rows_figures_and_picture_without_readers_or_torch(tmp_path):
   assert row["gflop_per_s"] == pytest.approx(row["gflop"] / row["ms"] * 1e3)
   share = row["gflop_per_s"] / row["ceiling_gflop_per_s"]
   assert row["ceiling_share"] == pytest.approx(share)
+  floor_ms = 1e3 * row["run_gflop"] / row["ceiling_gflop_per_s"]
+  assert row["floor_ms"] == pytest.approx(floor_ms)
   # Element-wise work, which only XLA counts, is much of so small a step.
   assert 0.4 * row["xla_gflop"] < row["gflop"] < 1.2 * row["xla_gflop"]
   table = [line for line in done.stdout.splitlines() if "bgm2pose_jax" in line]
@@ -111,6 +113,60 @@ def test_torch_absent_names_what_to_install(tmp_path):
   )
   assert done.returncode == 2
   assert "pip install torch" in done.stderr
+
+
+def test_an_unknown_variant_is_refused(tmp_path):
+  pytest.importorskip("torch")
+  (tmp_path / "twin.py").write_text(TWIN)
+  done = _run(
+    *TINY,
+    f"--torch_peer={tmp_path / 'twin.py'}",
+    "--torch_variants=eager,fast",
+    blocked=BLOCKED,
+  )
+  assert done.returncode == 2
+  assert "--torch_variants=fast: unknown" in done.stderr
+
+
+@pytest.mark.slow
+def test_every_variant_that_runs_is_beside_both_of_ours(tmp_path):
+  pytest.importorskip("torch")
+  # Fails once channels_last is asked for, as a twin may.
+  text = TWIN + textwrap.dedent("""
+    def _refuse(self, *arguments, **fields):
+      if "memory_format" in fields:
+        raise ValueError("not in this format")
+      return torch.nn.Module.to(self, *arguments, **fields)
+
+    BGM2Pose.to = _refuse
+  """)
+  (tmp_path / "twin.py").write_text(text)
+  done = _run(
+    *TINY,
+    "--rounds=2",
+    "--compute_dtype=float32,bfloat16",
+    f"--torch_peer={tmp_path / 'twin.py'}",
+    "--torch_variants=eager,channels_last,bfloat16",
+    f"--json={tmp_path / 'rows.json'}",
+  )
+  assert done.returncode == 0, done.stderr
+  assert "left out: --torch_peer: torch eager channels_last" in done.stdout
+  rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+  peers = ["torch eager", "torch eager bfloat16"]
+  assert [row["what"] for row in rows] == [
+    "bgm2pose_jax float32",
+    "bgm2pose_jax bfloat16",
+    *peers,
+  ]
+  plain = rows[2]
+  for row in rows[:2]:
+    assert list(row["ratios"]) == peers
+    expected = [p / o for o, p in zip(row["ms_rounds"], plain["ms_rounds"])]
+    assert row["ratios"]["torch eager"]["rounds"] == pytest.approx(expected)
+  said = [line for line in done.stdout.splitlines() if "the best twin" in line]
+  assert len(said) == 2
+  best = max(rows[2:], key=lambda row: row["windows_per_s"])["what"]
+  assert all(f"({best};" in line for line in said)
 
 
 def test_a_twin_runs_in_turns_in_its_own_process(tmp_path):
