@@ -69,7 +69,7 @@ _REPLICAS = flags.DEFINE_enum(
   "how the runs of --seeds and --folds share the device: separate (one after "
   "another), or in one program: unrolled, vmap, or products (vmap with "
   "convolutions as batched matrix products). auto tries them and takes the "
-  "fastest; on CPU that is separate",
+  "fastest; on CPU it takes separate",
 )
 _DATASET = flags.DEFINE_enum(
   "dataset",

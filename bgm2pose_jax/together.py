@@ -34,8 +34,8 @@ def settle(
 
   Args:
     asked: one of `config.REPLICAS`. `auto` takes what these runs began with;
-      else one after another on CPU, where that was always faster; else what
-      is fastest when tried.
+      else one after another on CPU, where trying takes as long as it saves;
+      else what is fastest when tried.
     workdirs: of the runs that are not finished.
     trainer: of the runs.
     open_all: gives the runs, when they have to be tried.
@@ -60,7 +60,7 @@ def settle(
     if len(began) == 1 and before is not None:
       form, why = before, "as they began"
     elif jax.default_backend() == "cpu":
-      why = "on CPU nothing is faster"
+      why = "on CPU; --replicas=unrolled compiles longer, then runs faster"
     elif not trainer.cached:
       why = "the windows do not fit on the device"
     elif jax.process_count() > 1:

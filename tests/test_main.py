@@ -164,7 +164,7 @@ def test_runs_asked_for_together_are_those_of_separate_commands(raw):
   folder, flags, _ = raw
   many = folder / "many"
   done = _run(folder, *flags, "--seeds=0,3", f"--workdir={many}")
-  assert "on CPU nothing is faster" in done.stderr
+  assert "2 runs: separate (on CPU" in done.stderr
   runs = {run.name.split("-")[3]: run for run in many.iterdir()}
   assert runs.keys() == {"seed0", "seed3"}
   for name in ("results.json", "metrics.jsonl", "predictions.npz"):
