@@ -229,7 +229,7 @@ class Trainer:
         "%sepoch %d/%d: %s %.4f; %.0f windows/s, %.2f %% waiting for data",
         f"{run.name}: " if timing["replicas"] > 1 else "",
         done,
-        run.config.optim.epochs,
+        run.order.epochs,
         self.task.best_metric,
         line[self.task.best_metric],
         timing["windows_per_s"],
@@ -275,7 +275,7 @@ class Trainer:
   ) -> dispatch.Dispatches:
     """Opens the calls' data from where the runs are."""
     started = [run.epoch for run in runs]
-    left = [run.config.optim.epochs - run.epoch for run in runs]
+    left = [run.order.epochs - run.epoch for run in runs]
 
     def order(number: int) -> np.ndarray:
       tables = [

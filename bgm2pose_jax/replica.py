@@ -34,12 +34,17 @@ class Order:
   Attributes:
     table: epoch -> int32 [steps, batch].
     steps_per_epoch: updates between two learning rates.
-    total_steps: of the whole run.
+    epochs: of the whole run.
   """
 
   table: groups.EpochOrder
   steps_per_epoch: int
-  total_steps: int
+  epochs: int
+
+  @property
+  def total_steps(self) -> int:
+    """Updates of the whole run."""
+    return self.steps_per_epoch * self.epochs
 
 
 def make_order(
@@ -84,7 +89,7 @@ def make_order(
     dedup=config.batch.dedup,
     steps=per_epoch,
   )
-  return Order(order, per_epoch, per_epoch * config.optim.epochs)
+  return Order(order, per_epoch, config.optim.epochs)
 
 
 @dataclasses.dataclass
@@ -119,7 +124,7 @@ class Replica:
   @property
   def finished(self) -> bool:
     """Whether every epoch is done."""
-    return self.epoch >= self.config.optim.epochs
+    return self.epoch >= self.order.epochs
 
   def close(self) -> None:
     """Closes logs and checkpoints and lets the state's memory go."""

@@ -6,8 +6,6 @@ and taken up again when the same runs go on.
 
 from __future__ import annotations
 
-import json
-import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -69,8 +67,9 @@ def settle(
       form, speed = trainer.fastest(open_all())
       why = ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
     logging.info("%d runs: %s (%s)", len(workdirs), form, why)
+  content = {"form": form, "runs": sorted(w.name for w in workdirs)}
   for workdir in workdirs:
-    _write(workdir, form, workdirs)
+    workdir_lib.write_json(workdir / REPLICAS, content)
   return form
 
 
@@ -82,13 +81,3 @@ def _read(workdir: pathlib.Path) -> str | None:
   if form not in (SEPARATE, *FORMS):
     raise InputError(path, f"names the form {form!r}", "delete the file")
   return form
-
-
-def _write(
-  workdir: pathlib.Path, form: str, workdirs: Sequence[pathlib.Path]
-) -> None:
-  content = {"form": form, "runs": sorted(w.name for w in workdirs)}
-  path = workdir / REPLICAS
-  partial = path.with_suffix(".json.part")
-  partial.write_text(json.dumps(content, indent=2) + "\n")
-  os.replace(partial, path)

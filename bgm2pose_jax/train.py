@@ -84,6 +84,8 @@ def run_all(
   Raises:
     InputError: for data, settings or a folder that cannot be used.
   """
+  started = time.perf_counter()
+
   if mode not in config_lib.MODES:
     raise InputError(
       f"--mode={mode}", "unknown", f"choose one of {config_lib.MODES}"
@@ -147,12 +149,12 @@ def run_all(
       opened.extend(map(functools.partial(_open, trainer), todo, rows, orders))
     return opened
 
-  form = together.settle(
-    replicas, [plan.workdir for plan in todo], trainer, open_all
-  )
   training = mode != "evaluate"
-  if form != SEPARATE and training:
-    trainer.run(open_all(), form)
+  if training:
+    folders = [plan.workdir for plan in todo]
+    form = together.settle(replicas, folders, trainer, open_all)
+    if form != SEPARATE:
+      trainer.run(open_all(), form)
   for i, plan in enumerate(todo):
     replica = opened[i] if opened else _open(trainer, plan, rows[i], orders[i])
     if training:
@@ -163,7 +165,7 @@ def run_all(
         f"has done {replica.epoch} of {plan.config.optim.epochs} epochs",
         "finish it first: the test subject is looked at once",
       )
-    found[plan.workdir] = _close(trainer, plan, replica, mode)
+    found[plan.workdir] = _close(trainer, plan, replica, mode, started)
   if len(todo) > 1 and mode != "train":
     _print_all(plans, found)
   return list(found.values())
@@ -204,10 +206,9 @@ def _open(trainer: Trainer, plan: Plan, rows: Rows, order: Order) -> Replica:
 
 
 def _close(
-  trainer: Trainer, plan: Plan, run: Replica, mode: str
+  trainer: Trainer, plan: Plan, run: Replica, mode: str, started: float
 ) -> dict[str, Any] | None:
   """Evaluates a trained run and writes its report; its state is let go."""
-  started = time.perf_counter()
   state, rows, windows = run.state, run.rows, trainer.table
   if mode == "train":
     run.close()

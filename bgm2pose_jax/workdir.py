@@ -106,9 +106,7 @@ def claim(
     "seed": config.seed,
     "versions": versions(),
   }
-  partial = path.with_suffix(".json.part")
-  partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-  os.replace(partial, path)
+  write_json(path, content)
 
 
 def read_config(workdir: pathlib.Path) -> Config:
@@ -147,6 +145,18 @@ def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:
   if not isinstance(found, dict):
     raise InputError(path, "is no run's file", "use another --workdir")
   return found
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+  """Writes an object that `read_json` reads, whole or not at all.
+
+  Args:
+    path: of the file.
+    content: plain values.
+  """
+  partial = path.with_suffix(".json.part")
+  partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+  os.replace(partial, path)
 
 
 def versions() -> dict[str, str]:

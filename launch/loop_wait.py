@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
+import scratch_run
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import loop, replica
+from bgm2pose_jax import loop
 from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.tasks.registry import make_task
-from bgm2pose_jax.writer import JsonLines
 
 
 def measure(
@@ -48,23 +45,10 @@ def measure(
   rows = np.arange(len(table))
   rows = Rows(rows, rows[: config.batch.size], rows[:0])
   task = make_task(config, table.spec, len(table.tracks))
-  mesh = mesh_lib.make_mesh()
-  trainer = loop.Trainer(config, task, table, mesh)
-  order = replica.make_order(config, table, rows, mesh.devices.size)
-  state = task.init_state(config.seed, task.fit(table, rows.train))
-  with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    checkpoints = Checkpoints(folder / "saved", metric=task.best_metric)
-    with (
-      JsonLines(folder / "metrics.jsonl") as metrics,
-      JsonLines(folder / "timing.jsonl") as timing,
-    ):
-      run = replica.Replica(
-        "timed", config, rows, order, state, metrics, timing, checkpoints
-      )
-      trainer.run([run])
-      second = timing.read()[-1]
-    checkpoints.close()
+  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
+  with scratch_run.opened(trainer, rows) as run:
+    trainer.run([run])
+    second = run.timing_log.read()[-1]
   return {
     "input": "device cache" if workers is None else f"grain, {workers} workers",
     "step ms": second["train_s"] / steps * 1e3,

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -26,19 +24,18 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 import bench_report
 import jax
 import numpy as np
+import scratch_run
 import timed_step
 from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs, loop, replica
+from bgm2pose_jax import config_tree, configs, loop
 from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.tasks.registry import make_task
-from bgm2pose_jax.writer import JsonLines
 
 _PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
 _SET = flags.DEFINE_multi_string(
@@ -86,34 +83,21 @@ def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
   rows = Rows(rows, rows[-max(1, count // 10) :], rows[:0])
   started = time.perf_counter()
   task = make_task(config, table.spec, len(table.tracks))
-  mesh = mesh_lib.make_mesh()
-  trainer = loop.Trainer(config, task, table, mesh)
-  whole = replica.make_order(config, table, rows, mesh.devices.size)
-  state = task.init_state(config.seed, task.fit(table, rows.train))
-  jax.block_until_ready(state)
-  ready = time.perf_counter() - started
-  epochs = config.optim.epochs
-  first = min(2, epochs)
-  order = dataclasses.replace(whole, total_steps=first * whole.steps_per_epoch)
-  with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    checkpoints = Checkpoints(folder / "saved", metric=task.best_metric)
-    with (
-      JsonLines(folder / "metrics.jsonl") as metrics,
-      JsonLines(folder / "timing.jsonl") as timing,
-    ):
-      run = replica.Replica(
-        "timed", config, rows, order, state, metrics, timing, checkpoints
-      )
+  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
+  with scratch_run.opened(trainer, rows) as run:
+    jax.block_until_ready(run.state)
+    ready = time.perf_counter() - started
+    whole = run.order
+    epochs = whole.epochs
+    run.order = dataclasses.replace(whole, epochs=min(2, epochs))
+    trainer.run([run])
+    last = run.timing_log.read()[-1]
+    each = last["train_s"] + last["validate_and_save_s"]
+    run.order = whole
+    if ready + each * epochs <= limit_s:
       trainer.run([run])
-      last = timing.read()[-1]
-      each = last["train_s"] + last["validate_and_save_s"]
-      if ready + each * epochs <= limit_s and epochs > first:
-        run.order = whole
-        trainer.run([run])
-      lines = timing.read()
-      loss = metrics.read()[-2]["loss"]
-    checkpoints.close()
+    lines = run.timing_log.read()
+    loss = run.metrics_log.read()[-2]["loss"]
   spent = time.perf_counter() - started
   steady = lines[1:] or lines
   steady_s = float(np.median([line["train_s"] for line in steady]))

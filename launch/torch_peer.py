@@ -170,23 +170,17 @@ def _prediction(model: Any, case: Case, device: str) -> Callable[[], Timing]:
   return step
 
 
-def _serve(case: Case, replies: IO[str]) -> None:
-  """Builds the twin, then runs as many steps as each line of stdin says."""
+def _update(
+  model: Any, loss_fn: Callable[..., Any], case: Case, device: str
+) -> Callable[[], Timing]:
+  """One training step of the twin."""
   import torch  # pyright: ignore[reportMissingImports]
 
-  device = "cuda" if torch.cuda.is_available() else "cpu"
-  if device == "cpu":
-    # As many as XLA takes: the cores this process may use.
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-  torch.manual_seed(0)
-  twin = _load(case.file)
-  model = twin.BGM2Pose(case.width, **case.fields).to(device)
-  if case.channels_last:
-    model = model.to(memory_format=torch.channels_last)
   optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
   features = torch.randn(case.batch, 9, 12, 128, device=device)
   pose = torch.randn(case.batch, 12, 63, device=device)
-  loss_fn = torch.compile(twin.loss_fn) if case.compiled else twin.loss_fn
+  if case.compiled:
+    loss_fn = torch.compile(loss_fn)
   low = case.compute_dtype == "bfloat16"
 
   def step() -> Timing:
@@ -200,8 +194,26 @@ def _serve(case: Case, replies: IO[str]) -> None:
       torch.cuda.synchronize()
     return time.perf_counter() - wall, time.process_time() - cpu
 
+  return step
+
+
+def _serve(case: Case, replies: IO[str]) -> None:
+  """Builds the twin, then runs as many steps as each line of stdin says."""
+  import torch  # pyright: ignore[reportMissingImports]
+
+  device = "cuda" if torch.cuda.is_available() else "cpu"
+  if device == "cpu":
+    # As many as XLA takes: the cores this process may use.
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+  torch.manual_seed(0)
+  twin = _load(case.file)
+  model = twin.BGM2Pose(case.width, **case.fields).to(device)
+  if case.channels_last:
+    model = model.to(memory_format=torch.channels_last)
   if case.predicts:
     step = _prediction(model, case, device)
+  else:
+    step = _update(model, twin.loss_fn, case, device)
 
   def reply(value: Any) -> None:
     print(json.dumps(value), file=replies, flush=True)

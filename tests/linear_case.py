@@ -15,9 +15,10 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+import window_table
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs, features, loop, replica, train_state
+from bgm2pose_jax import configs, loop, replica, train_state
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.data.rows import Rows
@@ -64,26 +65,9 @@ class Linear:
 
 def make_table() -> WindowTable:
   rng = np.random.default_rng(0)
-  zeros = np.zeros(WINDOWS, np.int32)
-  return WindowTable(
-    features=rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32),
-    pose=rng.normal(10, 3, (WINDOWS, 12, 21, 3)).astype(np.float32),
-    subject=zeros,
-    track=zeros,
-    genre=zeros,
-    recording=zeros,
-    label=zeros,
-    window_index=np.arange(WINDOWS, dtype=np.int32),
-    valid=np.ones(WINDOWS, bool),
-    has_pose=np.ones(WINDOWS, bool),
-    subjects=("0",),
-    tracks=("haze",),
-    genres=("ambient",),
-    recordings=("r",),
-    labels=("wave",),
-    spec=features.get_feature_set("logmel_intensity").spec,
-    simulated=True,
-    fingerprint="0",
+  return window_table.one_recording(
+    rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32),
+    rng.normal(10, 3, (WINDOWS, 12, 21, 3)).astype(np.float32),
   )
 
 

@@ -28,11 +28,11 @@ TINY = (
 )
 
 
-def run(script: str, *arguments: object, environment=None):
+def run(script: str, *arguments: object, blocked=BLOCKED, environment=None):
   """Returns the finished process."""
   code = textwrap.dedent(f"""
     import runpy, sys
-    for name in {BLOCKED!r}:
+    for name in {blocked!r}:
       sys.modules[name] = None
     sys.path.insert(0, {str(LAUNCH)!r})
     sys.argv = [{script!r}, *{list(map(str, arguments))!r}]
@@ -54,8 +54,10 @@ def run(script: str, *arguments: object, environment=None):
   )
 
 
-def figures(script: str, json_file: pathlib.Path, *arguments: object) -> dict:
+def figures(
+  script: str, json_file: pathlib.Path, *arguments: object, blocked=BLOCKED
+) -> dict:
   """Runs a script to a good end and returns what it wrote."""
-  done = run(script, *arguments, f"--json={json_file}")
+  done = run(script, *arguments, f"--json={json_file}", blocked=blocked)
   assert done.returncode == 0, done.stdout + done.stderr
   return json.loads(json_file.read_text())

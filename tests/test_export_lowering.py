@@ -163,4 +163,7 @@ def test_audio_to_features_lowers():
     jax.ShapeDtypeStruct((4, channels, samples), np.float32)
     for channels in (4, 2)
   ]
-  _program(jax.jit(features.extract), signals, *PLATFORMS)
+  program = _program(jax.jit(features.extract), signals, *PLATFORMS)
+  # One in the form of either kind of processor: transforms stay transforms.
+  assert _count("fft", program) == 2
+  assert "f64" not in program

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import window_table
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs, evaluate, features, steps
+from bgm2pose_jax import configs, evaluate, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data.table import WindowTable
@@ -32,33 +33,12 @@ def _config(**changes):
 def _table(seed: int = 0) -> WindowTable:
   """Windows whose left hand's height is written into the recording's bands."""
   rng = np.random.default_rng(seed)
-  spec = features.get_feature_set("logmel_intensity").spec
   code = rng.uniform(-1, 1, (WINDOWS, 12)).astype(np.float32)
   x = rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32)
   x[..., :64, 0] += 10 * code[..., None]
   pose = np.zeros((WINDOWS, 12, 21, 3), np.float32)
   pose[..., 8, 1] = 10 + 3 * code
-  zeros = np.zeros(WINDOWS, np.int32)
-  return WindowTable(
-    features=x,
-    pose=pose,
-    subject=zeros,
-    track=zeros,
-    genre=zeros,
-    recording=zeros,
-    label=zeros,
-    window_index=np.arange(WINDOWS, dtype=np.int32),
-    valid=np.ones(WINDOWS, bool),
-    has_pose=np.ones(WINDOWS, bool),
-    subjects=("0",),
-    tracks=("haze",),
-    genres=("ambient",),
-    recordings=("r",),
-    labels=("wave",),
-    spec=spec,
-    simulated=True,
-    fingerprint="0",
-  )
+  return window_table.one_recording(x, pose)
 
 
 @pytest.fixture(scope="module")

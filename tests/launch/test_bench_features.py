@@ -1,47 +1,26 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
-import textwrap
 
 import feature_stages
 import jax.numpy as jnp
 import product_count
 import pytest
+import script_runs
 
 from bgm2pose_jax.features import mel
-
-LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
-# A machine with an accelerator may have none of these.
-BLOCKED = ("grain", "tensorflow_datasets", "librosa", "soundfile", "soxr")
-
-
-def _run(*arguments, blocked=()):
-  script = textwrap.dedent(f"""
-    import runpy, sys
-    for name in {blocked!r}:
-      sys.modules[name] = None
-    sys.path.insert(0, {str(LAUNCH)!r})
-    sys.argv = ["bench_features.py", *{list(map(str, arguments))!r}]
-    runpy.run_path({str(LAUNCH / "bench_features.py")!r}, run_name="__main__")
-  """)
-  return subprocess.run(
-    [sys.executable, "-c", script],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=300,
-    env={**os.environ, "JAX_PLATFORMS": "cpu"},
-  )
 
 
 @pytest.mark.slow
 def test_ours_and_librosa_compute_the_same(tmp_path):
   path = tmp_path / "figures.json"
-  done = _run("--windows=1,2", "--rounds=1", f"--json={path}")
+  done = script_runs.run(
+    "bench_features.py",
+    "--windows=1,2",
+    "--rounds=1",
+    f"--json={path}",
+    blocked=(),
+  )
   assert done.returncode == 0, done.stderr
   found = json.loads(path.read_text())
   rows = found["rows"]
@@ -67,8 +46,12 @@ def test_ours_and_librosa_compute_the_same(tmp_path):
 @pytest.mark.slow
 def test_without_librosa_ours_is_measured_alone(tmp_path):
   path = tmp_path / "figures.json"
-  done = _run(
-    "--windows=1", "--rounds=1", "--stages", f"--json={path}", blocked=BLOCKED
+  done = script_runs.run(
+    "bench_features.py",
+    "--windows=1",
+    "--rounds=1",
+    "--stages",
+    f"--json={path}",
   )
   assert done.returncode == 0, done.stderr
   assert "librosa is not installed" in done.stdout

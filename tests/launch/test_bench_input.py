@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
+import script_runs
 
-LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
 SMALL = ("--batch=4", "--windows=32", "--batches=3", "--rounds=1", "--steps=0")
-
-
-def _run(*arguments, blocked=()):
-  script = textwrap.dedent(f"""
-    import runpy, sys
-    for name in {blocked!r}:
-      sys.modules[name] = None
-    sys.path.insert(0, {str(LAUNCH)!r})
-    sys.argv = ["bench_input.py", *{list(map(str, arguments))!r}]
-    runpy.run_path({str(LAUNCH / "bench_input.py")!r}, run_name="__main__")
-  """)
-  return subprocess.run(
-    [sys.executable, "-c", script],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=300,
-    env={**os.environ, "JAX_PLATFORMS": "cpu"},
-  )
 
 
 def test_without_grain_and_torch_the_cache_is_measured(tmp_path):
   out = tmp_path / "found.json"
-  done = _run(
+  done = script_runs.run(
+    "bench_input.py",
     *SMALL,
     f"--json={out}",
     blocked=("grain", "torch", "tensorflow_datasets", "librosa"),
@@ -80,6 +57,6 @@ def test_every_side_delivers_the_rows_of_a_round(tmp_path):
 
 
 def test_a_batch_larger_than_the_split_is_one_line():
-  done = _run("--batch=64", "--windows=32")
+  done = script_runs.run("bench_input.py", "--batch=64", "--windows=32")
   assert done.returncode == 2
   assert done.stderr.splitlines()[-1].startswith("error: --windows")

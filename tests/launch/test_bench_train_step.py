@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 import textwrap
 
 import pytest
+import script_runs
 
-LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
 # Without attention and heads there is little to compile.
 TINY = (
   "--preset=demo",
@@ -20,8 +16,6 @@ TINY = (
   "--batch=4",
   "--steps=2",
 )
-# A machine with an accelerator may have none of these.
-BLOCKED = ("grain", "tensorflow_datasets", "tensorflow", "librosa", "soundfile")
 TWIN = """
 import torch
 
@@ -42,38 +36,15 @@ def loss_fn(model, feats, pose):
 """
 
 
-def _run(*arguments, blocked=BLOCKED):
-  script = textwrap.dedent(f"""
-    import runpy, sys
-    for name in {blocked!r}:
-      sys.modules[name] = None
-    sys.path.insert(0, {str(LAUNCH)!r})
-    sys.argv = ["bench_train_step.py", *{list(map(str, arguments))!r}]
-    runpy.run_path({str(LAUNCH / "bench_train_step.py")!r}, run_name="__main__")
-  """)
-  return subprocess.run(
-    [sys.executable, "-c", script],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=300,
-    env={
-      **os.environ,
-      "JAX_PLATFORMS": "cpu",
-      # Compiles in a third of the time; no time measured here is looked at.
-      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-    },
-  )
-
-
 @pytest.mark.slow
 def test_rows_figures_and_picture_without_readers_or_torch(tmp_path):
-  done = _run(
+  done = script_runs.run(
+    "bench_train_step.py",
     *TINY,
     "--rounds=2",
     f"--json={tmp_path / 'rows.json'}",
     f"--plot={tmp_path / 'rows.png'}",
-    blocked=(*BLOCKED, "torch"),
+    blocked=(*script_runs.BLOCKED, "torch"),
   )
   assert done.returncode == 0, done.stderr
   (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
@@ -97,7 +68,9 @@ def test_rows_figures_and_picture_without_readers_or_torch(tmp_path):
 
 
 def test_a_missing_twin_is_one_line_and_code_2(tmp_path):
-  done = _run(*TINY, f"--torch_peer={tmp_path / 'none.py'}")
+  done = script_runs.run(
+    "bench_train_step.py", *TINY, f"--torch_peer={tmp_path / 'none.py'}"
+  )
   assert done.returncode == 2
   assert done.stderr.splitlines()[-1].startswith("error: --torch_peer=")
   assert "no such file" in done.stderr
@@ -106,10 +79,11 @@ def test_a_missing_twin_is_one_line_and_code_2(tmp_path):
 
 def test_torch_absent_names_what_to_install(tmp_path):
   (tmp_path / "twin.py").write_text(TWIN)
-  done = _run(
+  done = script_runs.run(
+    "bench_train_step.py",
     *TINY,
     f"--torch_peer={tmp_path / 'twin.py'}",
-    blocked=(*BLOCKED, "torch"),
+    blocked=(*script_runs.BLOCKED, "torch"),
   )
   assert done.returncode == 2
   assert "pip install torch" in done.stderr
@@ -118,11 +92,11 @@ def test_torch_absent_names_what_to_install(tmp_path):
 def test_an_unknown_variant_is_refused(tmp_path):
   pytest.importorskip("torch")
   (tmp_path / "twin.py").write_text(TWIN)
-  done = _run(
+  done = script_runs.run(
+    "bench_train_step.py",
     *TINY,
     f"--torch_peer={tmp_path / 'twin.py'}",
     "--torch_variants=eager,fast",
-    blocked=BLOCKED,
   )
   assert done.returncode == 2
   assert "--torch_variants=fast: unknown" in done.stderr
@@ -141,7 +115,8 @@ def test_every_variant_that_runs_is_beside_both_of_ours(tmp_path):
     BGM2Pose.to = _refuse
   """)
   (tmp_path / "twin.py").write_text(text)
-  done = _run(
+  done = script_runs.run(
+    "bench_train_step.py",
     *TINY,
     "--rounds=2",
     "--compute_dtype=float32,bfloat16",

@@ -123,3 +123,33 @@ def test_every_job_names_a_script_that_takes_its_arguments():
     for name in names:
       known = f'"{name}"' in text or f'"{name.removeprefix("no")}"' in text
       assert known, (job.name, name)
+
+
+@pytest.mark.slow
+def test_a_run_of_ampls_size_ends_or_is_estimated(tmp_path):
+  tiny = (
+    *script_runs.TINY,
+    "--set=network.width=0.03125",
+    "--windows=40",
+    "--set=optim.epochs=3",
+  )
+  (whole,) = script_runs.figures(
+    "run_ampl_sized.py", tmp_path / "a.json", *tiny
+  )["rows"]
+  assert (whole["epochs measured"], whole["estimate s"]) == (3, None)
+  assert whole["total s"] > 0
+  (cut,) = script_runs.figures(
+    "run_ampl_sized.py", tmp_path / "b.json", *tiny, "--limit_s=0"
+  )["rows"]
+  assert (cut["epochs measured"], cut["total s"]) == (2, None)
+  assert cut["estimate s"] > 0
+
+
+@pytest.mark.slow
+def test_the_forms_of_accelerators_give_the_cpus_gradient(tmp_path):
+  arguments = (*script_runs.TINY, "--width=0.03125", "--batch=4")
+  found = script_runs.figures(
+    "compare_with_cpu.py", tmp_path / "rows.json", *arguments
+  )
+  exact, _, low = found["rows"]
+  assert exact["gradient error"] < 1e-3 < low["gradient error"]
