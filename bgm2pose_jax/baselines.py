@@ -43,10 +43,12 @@ class Prediction:
   Attributes:
     pose: float32 [n, frame, joint, 3].
     facts: JSON-ready entries for results.json, such as ridge's alpha.
+    parameters: numbers fitted.
   """
 
   pose: np.ndarray
   facts: Mapping[str, Any]
+  parameters: int
 
 
 def all_baselines(
@@ -72,7 +74,8 @@ def all_baselines(
   """
   constant = mean_pose(table.pose, train)
   frames = table.pose.shape[1]
-  out = {"mean_pose": Prediction(repeat_pose(constant, len(test), frames), {})}
+  still = repeat_pose(constant, len(test), frames)
+  out = {"mean_pose": Prediction(still, {}, constant.size)}
   for name, channels in (("ridge", "difference"), ("music_only", "music")):
     ridge = fit_ridge(
       table, train, channels=channels, pool=pool, per_recording=per_recording
@@ -85,5 +88,6 @@ def all_baselines(
       "left_out_groups": ridge.folds,
       "per_recording": per_recording,
     }
-    out[name] = Prediction(ridge.predict(table, test), facts)
+    size = ridge.weight.size + ridge.bias.size
+    out[name] = Prediction(ridge.predict(table, test), facts, size)
   return out

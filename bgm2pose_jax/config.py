@@ -60,6 +60,8 @@ class DataConfig:
       the same for all folds, computed over recordings of test subjects and
       test tracks too. Other tracks, and simulated data, stay fitted. For
       `track_channel` alone.
+    inputs: what the network sees, one of `features.LAYOUTS`; null is the
+      network's own.
     pose_norm: `none` (the paper's: heights of a dozen hip-spine lengths are
       learned from zero) or `center` (the network learns the deviation from
       the training mean pose).
@@ -75,6 +77,7 @@ class DataConfig:
   feature_set: str = "logmel_intensity"
   feature_norm: str = "track_channel"
   norm_stats: str = "fitted"
+  inputs: str | None = None
   pose_norm: str = "none"
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
@@ -188,6 +191,8 @@ class Config:
     preset: name of the preset this started from.
     setting: `single`, `cross_music`, `cross_genre` or `plain_clothes`.
     model: name in `bgm2pose_jax.models.registry`; it implies the task.
+    ablation: name in `bgm2pose_jax.configs.ablations`, whose changes are laid
+      over the preset; a label here.
     test_track: track to test on; null is the setting's first.
     test_subject: subject to test on; null takes `fold`.
     fold: position in the stated order of test subjects (or clip groups).
@@ -201,6 +206,7 @@ class Config:
   preset: str = "demo"
   setting: str = "single"
   model: str = "bgm2pose"
+  ablation: str = "none"
   test_track: str | None = None
   test_subject: str | None = None
   fold: int = 0

@@ -10,6 +10,7 @@ from absl import app, flags, logging
 
 from bgm2pose_jax import compilation, config_tree, configs
 from bgm2pose_jax import config as config_lib
+from bgm2pose_jax.configs import ablations
 from bgm2pose_jax.data import find
 from bgm2pose_jax.errors import InputError
 
@@ -30,7 +31,16 @@ _PRESET = flags.DEFINE_enum(
   "as the authors' code does.",
 )
 _MODEL = flags.DEFINE_string(
-  "model", None, "network; it implies the task (default: the preset's)"
+  "model",
+  None,
+  "network; it implies the task: bgm2pose (default), acousticpose, "
+  "speech2gesture, wipose; or mean_pose, ridge, which train nothing",
+)
+_ABLATION = flags.DEFINE_enum(
+  "ablation",
+  "none",
+  list(ablations.ABLATIONS),
+  "what is taken out of bgm2pose; music_only (any model) hides the recording",
 )
 _TEST_TRACK = flags.DEFINE_string(
   "test_track", None, "track to test on (default: the setting's first)"
@@ -138,7 +148,8 @@ def config_from_flags() -> config_lib.Config:
     InputError: for a value that cannot be right, or flags that exclude each
       other.
   """
-  config = configs.get_config(_PRESET.value)
+  config = configs.get_config(_PRESET.value, _MODEL.value)
+  config = ablations.apply(config, _ABLATION.value)
   changes: dict[str, object] = {
     "preset": _PRESET.value,
     "setting": _SETTING.value,
@@ -150,7 +161,6 @@ def config_from_flags() -> config_lib.Config:
     "data.dataset": _dataset(),
   }
   optional = {
-    "model": _MODEL.value,
     "run.parallel": _PARALLEL.value,
     "data.ampl_dir": _absolute(_AMPL_DIR.value),
     "data.mocap_dir": _absolute(_MOCAP_DIR.value),

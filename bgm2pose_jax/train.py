@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import pathlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 from absl import logging
 
-from bgm2pose_jax import baselines, compilation, results, settings, together
+from bgm2pose_jax import baselines, closing, compilation, settings, together
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import mesh as mesh_lib
@@ -24,7 +24,6 @@ from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import SEPARATE, Trainer
 from bgm2pose_jax.plan import Plan, make_plans
 from bgm2pose_jax.replica import Order, Replica, make_order
-from bgm2pose_jax.report import page
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.tasks import registry as task_registry
 from bgm2pose_jax.writer import JsonLines, host_facts
@@ -126,6 +125,15 @@ def run_all(
   )
   windows = source.load(prepared, tracks)
 
+  rows = [
+    split_rows(windows, plan.split, data.validation_fraction) for plan in todo
+  ]
+  if task_registry.is_closed_form(shared):
+    if mode != "train":
+      for plan, part in zip(todo, rows):
+        found[plan.workdir] = _fit_at_once(plan, windows, part, started)
+    return list(found.values())
+
   # Model and steps. Compiled programs are kept, so that a run that goes on does
   # not wait for the compiler again: in the user's own cache, whatever folder
   # the data lie in.
@@ -133,9 +141,6 @@ def run_all(
   task = task_registry.make_task(shared, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
   trainer = Trainer(shared, task, windows, mesh)
-  rows = [
-    split_rows(windows, plan.split, data.validation_fraction) for plan in todo
-  ]
   orders = [
     make_order(plan.config, windows, part, mesh.devices.size)
     for plan, part in zip(todo, rows)
@@ -167,7 +172,7 @@ def run_all(
       )
     found[plan.workdir] = _close(trainer, plan, replica, mode, started)
   if len(todo) > 1 and mode != "train":
-    _print_all(plans, found)
+    closing.print_all(plans, found)
   return list(found.values())
 
 
@@ -220,62 +225,73 @@ def _close(
     if best is not None:
       state = run.checkpoints.restore(best, state)
   predicted = trainer.predict(state, rows.test)
-  evaluated = time.perf_counter()
-  simple = (
-    None
-    if plan.split.setting == "plain_clothes"
-    else baselines.all_baselines(
-      windows,
-      rows.train,
-      rows.test,
-      per_recording=plan.config.data.feature_norm == "per_recording",
-    )
-  )
-  run.timing_log.write(
-    {"event": "baselines", "seconds": time.perf_counter() - evaluated}
-  )
-
-  # Report.
-  found = results.build_results(
-    config=config_lib.to_dict(plan.config),
-    split=plan.split,
-    table=windows,
-    rows=rows.test,
-    predicted=predicted,
-    baselines=simple,
+  simple = _baselines(plan, windows, rows, run.timing_log)
+  found = closing.write_up(
+    plan,
+    windows,
+    rows.test,
+    predicted,
+    simple,
     parameters=sum(x.size for x in jax.tree.leaves(state.params)),
     steps=int(state.step),
-  )
-  arrays = results.predictions(windows, rows.test, predicted)
-  results.write_predictions(plan.workdir / workdir_lib.PREDICTIONS, arrays)
-  page.write_page(
-    plan.workdir / workdir_lib.REPORT,
-    results=found,
     curves=run.metrics_log.read(),
-    predictions=arrays,
   )
-  results.write_results(plan.workdir / workdir_lib.RESULTS, found)
   run.timing_log.write(
     {"event": "finished", "seconds": time.perf_counter() - started}
   )
   run.close()
-  print(table_lib.render(found))
-  print(f"\nwrote {plan.workdir}: results.json, report.html, predictions.npz")
+  closing.print_up(plan, found)
   return found
 
 
-def _print_all(
-  plans: Sequence[Plan], found: Mapping[pathlib.Path, dict[str, Any] | None]
-) -> None:
-  """One line a run: where it lies and how it did."""
-  print()
-  for plan in plans:
-    result = found[plan.workdir]
-    if result is not None and result["rmse"] is not None:
-      print(
-        f"{plan.name}: RMSE {result['rmse']:.4f}, MAE {result['mae']:.4f} "
-        f"({plan.workdir})"
+def _fit_at_once(
+  plan: Plan, windows: WindowTable, rows: Rows, started: float
+) -> dict[str, Any]:
+  """Fits and reports a model that needs no training steps."""
+  _log_split(plan.split, windows, rows)
+  with JsonLines(plan.workdir / workdir_lib.TIMING) as timing_log:
+    simple = _baselines(plan, windows, rows, timing_log)
+    if simple is None:
+      raise InputError(
+        f"--model={plan.config.model}",
+        "is for recordings with poses",
+        "take a network for plain_clothes",
       )
+    chosen = simple[plan.config.model]
+    found = closing.write_up(
+      plan,
+      windows,
+      rows.test,
+      chosen.pose,
+      simple,
+      parameters=chosen.parameters,
+      steps=0,
+      curves=(),
+    )
+    timing_log.write(
+      {"event": "finished", "seconds": time.perf_counter() - started}
+    )
+  closing.print_up(plan, found)
+  return found
+
+
+def _baselines(
+  plan: Plan, windows: WindowTable, rows: Rows, timing_log: JsonLines
+) -> dict[str, baselines.Prediction] | None:
+  """What stands beside every model; None without ground truth."""
+  if plan.split.setting == "plain_clothes":
+    return None
+  started = time.perf_counter()
+  simple = baselines.all_baselines(
+    windows,
+    rows.train,
+    rows.test,
+    per_recording=plan.config.data.feature_norm == "per_recording",
+  )
+  timing_log.write(
+    {"event": "baselines", "seconds": time.perf_counter() - started}
+  )
+  return simple
 
 
 def _log_split(split: settings.Split, windows: WindowTable, rows: Rows) -> None:

@@ -23,6 +23,8 @@ class TrainState:
       leading axis [snapshots, ...]; an empty tuple when averaging is off.
     snapshot_count: int32, how many of them are filled.
     statistics: normalisation, fitted on the training rows of the fold.
+    critic: parameters and optimiser state of an adversary's critic; an empty
+      tuple without one. It is no part of what predicts.
   """
 
   step: jax.Array
@@ -33,6 +35,7 @@ class TrainState:
   snapshots: Any
   snapshot_count: jax.Array
   statistics: Any
+  critic: Any = ()
 
 
 def create(
@@ -42,6 +45,7 @@ def create(
   statistics: Any,
   *,
   snapshots: int,
+  critic: Any = (),
 ) -> TrainState:
   """Returns the state before the first step.
 
@@ -51,6 +55,7 @@ def create(
     opt_state: optimiser state.
     statistics: normalisation statistics.
     snapshots: epoch ends to keep for averaging; 0 keeps none.
+    critic: state of an adversary's critic.
   """
   kept: Any = ()
   if snapshots:
@@ -67,6 +72,7 @@ def create(
     snapshots=kept,
     snapshot_count=jnp.int32(0),
     statistics=jax.tree.map(jnp.asarray, statistics),
+    critic=critic,
   )
 
 

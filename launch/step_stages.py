@@ -21,7 +21,7 @@ from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax import steps
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.models.bgm2pose import BGM2PoseOutput
+from bgm2pose_jax.models.output import PoseOutput
 from bgm2pose_jax.tasks.registry import make_task
 
 _DECODER = [
@@ -115,7 +115,7 @@ class _Builder:
         target,
         differentiate=1,
       )
-    self._losses(BGM2PoseOutput(pose, *embeddings), target)
+    self._losses(PoseOutput(pose, *embeddings), target)
     self._optimiser()
     return self.stages
 
@@ -200,7 +200,7 @@ class _Builder:
     out, *_ = self._add(name, run, arguments, axes, (0, 0, None, None), read)
     return out
 
-  def _losses(self, out: BGM2PoseOutput, target: Any) -> None:
+  def _losses(self, out: PoseOutput, target: Any) -> None:
     """Loss terms, their gradient at the outputs and the logged norms."""
 
     def run(out, target):
@@ -219,8 +219,9 @@ class _Builder:
     figures = {"loss": np.float32(1), "gradient_norm": np.float32(1)}
 
     def run(state, figures, grads, control):
+      kept = state.model_state, state.critic
       return self.task.apply_gradients(
-        state, dict(figures), grads, state.model_state, control
+        state, dict(figures), grads, *kept, control
       )
 
     state = self.state.replace(snapshots=(), statistics={})

@@ -13,7 +13,7 @@ from flax import nnx
 from jax.extend import core
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs, features
+from bgm2pose_jax import configs, features, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.models import blocks
 from bgm2pose_jax.models.attention import Attention
@@ -61,7 +61,9 @@ def _case(dtype: str, **changes):
   state = task.init_state(0, task.fit(table, np.arange(BATCH)))
 
   def per_device(state, batch, keys):
-    figures, grads, model_state = task.gradients(state, batch, keys)
+    control = steps.make_control(0, 0.0, 0)
+    found = task.gradients(state, batch, keys, control)
+    figures, grads, model_state, _ = found
     return figures["loss"], grads, model_state
 
   mesh = mesh_lib.make_mesh()

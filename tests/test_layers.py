@@ -23,7 +23,7 @@ LAYERS = (
   ("baselines",),
   ("intervals", "results", "report"),
   ("replicated", "replica", "plan"),
-  ("loop",),
+  ("loop", "closing"),
   ("together",),
   ("train",),
   ("main",),

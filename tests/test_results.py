@@ -79,9 +79,9 @@ def make_table(n=130, has_pose=True):
 def build(table, rows, predicted, **changes):
   target = table.pose[rows]
   simple = {
-    "mean_pose": baselines.Prediction(target + np.float32(1.0), {}),
-    "ridge": baselines.Prediction(target + np.float32(0.5), {"alpha": 0.1}),
-    "music_only": baselines.Prediction(target + np.float32(1.1), {}),
+    "mean_pose": baselines.Prediction(target + np.float32(1.0), {}, 63),
+    "ridge": baselines.Prediction(target + np.float32(0.5), {"alpha": 0.1}, 5),
+    "music_only": baselines.Prediction(target + np.float32(1.1), {}, 5),
   }
   arguments = {
     "config": CONFIG,

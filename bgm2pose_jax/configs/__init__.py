@@ -10,11 +10,12 @@ from bgm2pose_jax.errors import InputError
 PRESETS = ("demo", "demo_long", "paper", "official")
 
 
-def get_config(preset: str) -> Config:
+def get_config(preset: str, model: str | None = None) -> Config:
   """Returns a preset.
 
   Args:
     preset: one of `PRESETS`.
+    model: another network than the preset's; it gets its own fields.
 
   Raises:
     InputError: for another name.
@@ -24,4 +25,12 @@ def get_config(preset: str) -> Config:
       f"--preset={preset}", "unknown", f"choose one of {', '.join(PRESETS)}"
     )
   module = importlib.import_module(f"bgm2pose_jax.configs.{preset}")
-  return module.get_config()
+  config = module.get_config()
+  if model is None or model == config.model:
+    return config
+  from bgm2pose_jax.configs import rivals
+
+  if model not in rivals.MODELS:
+    known = ", ".join((config.model, *rivals.MODELS))
+    raise InputError(f"--model={model}", "unknown", f"choose one of {known}")
+  return rivals.for_model(config, model)

@@ -8,10 +8,10 @@ only jax and NumPy.
 
 from __future__ import annotations
 
+from bgm2pose_jax.features.conditioning import LAYOUTS as LAYOUTS
+from bgm2pose_jax.features.conditioning import audio_channels as audio_channels
 from bgm2pose_jax.features.conditioning import conditioned as conditioned
-from bgm2pose_jax.features.conditioning import (
-  difference_channels as difference_channels,
-)
+from bgm2pose_jax.features.conditioning import music_channels as music_channels
 from bgm2pose_jax.features.extraction import BLOCK_FRAMES as BLOCK_FRAMES
 from bgm2pose_jax.features.extraction import extract_batch as extract_batch
 from bgm2pose_jax.features.extraction import extract_long as extract_long

@@ -1,8 +1,10 @@
-"""What the model sees of the features: the recording with the music removed.
+"""What a model sees of the features: which channels, and how music is used.
 
 In decibels, recording minus music is the response of the room and of the
-person in it (BGM2Pose, section 3.2; specification section 4, step 1).
-Channels are chosen by role, so a feature set with more channels fits too.
+person in it (BGM2Pose, section 3.2; specification section 4, step 1). That is
+the `difference` layout; the networks it is compared with read the channels
+side by side. Channels are chosen by role, so a feature set with more channels
+fits too.
 """
 
 from __future__ import annotations
@@ -12,44 +14,96 @@ from typing import Any
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
 
-# Roles handed to the model as they are, after the differences.
+# difference: every recording channel minus every music channel, and intensity.
+# stacked: every channel as it is. logmel: recording and music, no intensity.
+# recording: nothing of the music ("w/o BGM conditioning" of the ablation).
+# music: `difference` with nothing of the recording, a control.
+LAYOUTS = ("difference", "stacked", "logmel", "recording", "music")
+# Roles handed to the model as they are, after recording and music.
 _DIRECT_ROLES = ("intensity", "response", "confidence")
+_PLAIN = {
+  "stacked": ("recording", "music", *_DIRECT_ROLES),
+  "logmel": ("recording", "music"),
+  "recording": ("recording", *_DIRECT_ROLES),
+}
 
 
-def _direct(spec: FeatureSpec) -> list[int]:
-  return [i for role in _DIRECT_ROLES for i in spec.indices(role)]
+def _indices(spec: FeatureSpec, roles: tuple[str, ...]) -> list[int]:
+  return [i for role in roles for i in spec.indices(role)]
 
 
-def difference_channels(spec: FeatureSpec) -> tuple[str, ...]:
+def check_layout(layout: str) -> None:
+  """Refuses an unknown layout.
+
+  Args:
+    layout: one of `LAYOUTS`.
+
+  Raises:
+    InputError: for another.
+  """
+  if layout not in LAYOUTS:
+    raise InputError(
+      "data.inputs", f"is {layout!r}", f"choose one of {', '.join(LAYOUTS)}"
+    )
+
+
+def audio_channels(
+  spec: FeatureSpec, layout: str = "difference"
+) -> tuple[str, ...]:
   """Names of the audio channels that `conditioned` makes, in order.
 
   W-m0 X-m0 Y-m0 Z-m0 W-m1 ... Z-m1 Ix Iy Iz for `logmel_intensity`.
+
+  Args:
+    spec: what the stored channels are.
+    layout: one of `LAYOUTS`.
+
+  Raises:
+    InputError: an unknown layout.
   """
+  check_layout(layout)
   names = spec.names
+  if layout in _PLAIN:
+    return tuple(names[i] for i in _indices(spec, _PLAIN[layout]))
   differences = [
     f"{names[r]}-{names[m]}"
     for m in spec.indices("music")
     for r in spec.indices("recording")
   ]
-  return (*differences, *(names[i] for i in _direct(spec)))
+  return (*differences, *(names[i] for i in _indices(spec, _DIRECT_ROLES)))
 
 
-def conditioned(features: Any, spec: FeatureSpec) -> tuple[Any, Any]:
-  """Splits features into audio (music removed) and music.
+def music_channels(
+  spec: FeatureSpec, layout: str = "difference"
+) -> tuple[str, ...]:
+  """Names of the music channels that `conditioned` makes; see there."""
+  check_layout(layout)
+  if layout == "recording":
+    return ()
+  return tuple(spec.names[i] for i in spec.indices("music"))
+
+
+def conditioned(
+  features: Any, spec: FeatureSpec, layout: str = "difference"
+) -> tuple[Any, Any]:
+  """Splits features into audio and music.
 
   Args:
     features: [..., t, f, c], NumPy or JAX.
     spec: what the channels are.
+    layout: one of `LAYOUTS`.
 
   Returns:
-    audio [..., t, f, len(difference_channels(spec))]: for each music channel
-    every recording channel minus it, then intensity (and response and
-    confidence where the set has them); and music [..., t, f, music channels].
-    Same kind and dtype as `features`.
+    audio [..., t, f, len(audio_channels(spec, layout))]: for `difference` each
+    recording channel minus each music channel, then intensity (and response
+    and confidence where the set has them); and music [..., t, f, music
+    channels], none of them for `recording`. Same kind and dtype as `features`.
 
   Raises:
-    InputError: the channel axis does not fit the spec.
+    InputError: an unknown layout, or a channel axis that does not fit the
+      spec.
   """
+  check_layout(layout)
   if features.shape[-1] != len(spec.channels):
     raise InputError(
       "features",
@@ -58,10 +112,15 @@ def conditioned(features: Any, spec: FeatureSpec) -> tuple[Any, Any]:
       f"{' '.join(spec.names)}",
     )
   xp = features.__array_namespace__()
-  recording = features[..., list(spec.indices("recording"))]
   music = features[..., list(spec.indices("music"))]
+  if layout in _PLAIN:
+    audio = features[..., _indices(spec, _PLAIN[layout])]
+    return audio, music[..., :0] if layout == "recording" else music
+  recording = features[..., list(spec.indices("recording"))]
+  direct = features[..., _indices(spec, _DIRECT_ROLES)]
+  if layout == "music":
+    recording, direct = xp.zeros_like(recording), xp.zeros_like(direct)
   differences = [
     recording - music[..., i : i + 1] for i in range(music.shape[-1])
   ]
-  audio = xp.concat([*differences, features[..., _direct(spec)]], axis=-1)
-  return audio, music
+  return xp.concat([*differences, direct], axis=-1), music

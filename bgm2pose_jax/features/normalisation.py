@@ -26,8 +26,9 @@ import numpy as np
 
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.conditioning import (
+  audio_channels,
   conditioned,
-  difference_channels,
+  music_channels,
 )
 from bgm2pose_jax.features.spec import FeatureSpec
 
@@ -53,15 +54,17 @@ def _check_mode(mode: str) -> None:
     )
 
 
-def _min_std(spec: FeatureSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _min_std(
+  spec: FeatureSpec, layout: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Smallest deviations of stored, audio and music channels."""
   decibel = {"recording", "music", "response"}
   floor = {
     ch.name: MIN_STD_DB if ch.role in decibel else MIN_STD_UNITLESS
     for ch in spec.channels
   }
-  audio = [floor.get(name, MIN_STD_DB) for name in difference_channels(spec)]
-  music = [MIN_STD_DB] * len(spec.indices("music"))
+  audio = [floor.get(name, MIN_STD_DB) for name in audio_channels(spec, layout)]
+  music = [MIN_STD_DB] * len(music_channels(spec, layout))
   return np.array(list(floor.values())), np.array(audio), np.array(music)
 
 
@@ -131,6 +134,7 @@ def fit_stats(
   mode: str,
   num_groups: int,
   *,
+  layout: str = "difference",
   rows: np.ndarray | None = None,
   own_rows: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
@@ -146,6 +150,7 @@ def fit_stats(
     spec: what the channels are.
     mode: one of `MODES`.
     num_groups: number of known tracks or recordings.
+    layout: what the model sees, one of `conditioning.LAYOUTS`.
     rows: indices of the training windows; all when not given.
     own_rows: for `per_recording`, the windows that count for their own
       recording, test recordings' too; `rows` when not given.
@@ -192,6 +197,7 @@ def fit_stats(
     features,
     group,
     spec,
+    layout,
     num_groups,
     rows,
     own_rows if mode == "per_recording" else rows[:0],
@@ -200,7 +206,7 @@ def fit_stats(
 
 def _fit_channels(features, group, spec, num_groups, rows):
   """One mean and deviation per group and stored channel."""
-  floor, _, _ = _min_std(spec)
+  floor, _, _ = _min_std(spec, "difference")
   moments = _Moments(num_groups + 1, (len(spec.channels),))
   for block, groups in _blocks(features, group, rows):
     for g in np.unique(groups):
@@ -211,19 +217,19 @@ def _fit_channels(features, group, spec, num_groups, rows):
   return {"mean": mean, "std": std}
 
 
-def _fit_bands(features, group, spec, num_groups, rows, own_rows):
-  """One mean and deviation per band and channel of the differences.
+def _fit_bands(features, group, spec, layout, num_groups, rows, own_rows):
+  """One mean and deviation per band and channel of what the model sees.
 
   The last row is that of all training rows; groups without `own_rows` copy it.
   """
-  _, *floors = _min_std(spec)
+  _, *floors = _min_std(spec, layout)
   bands = features.shape[2]
   moments = [_Moments(num_groups + 1, (bands, len(f))) for f in floors]
   for block, _ in _blocks(features, group, rows):
-    for part, values in zip(moments, conditioned(block, spec)):
+    for part, values in zip(moments, conditioned(block, spec, layout)):
       part.add(num_groups, values, (0, 1))
   for block, groups in _blocks(features, group, own_rows):
-    for part, values in zip(moments, conditioned(block, spec)):
+    for part, values in zip(moments, conditioned(block, spec, layout)):
       for g in np.unique(groups):
         part.add(int(g), values[groups == g], (0, 1))
   out = {}
@@ -238,6 +244,8 @@ def apply_stats(
   group: jax.Array,
   spec: FeatureSpec,
   mode: str,
+  *,
+  layout: str = "difference",
 ) -> tuple[jax.Array, jax.Array]:
   """Normalises features and splits them into audio and music.
 
@@ -248,6 +256,7 @@ def apply_stats(
       the fitted ones takes the fallback.
     spec: what the channels are.
     mode: one of `MODES`.
+    layout: that of the fit.
 
   Returns:
     audio [b, t, f, audio channels] and music [b, t, f, music channels],
@@ -278,6 +287,6 @@ def apply_stats(
 
   features = jnp.asarray(features, jnp.float32)
   if mode == "track_channel":
-    return conditioned(standardised(features, ""), spec)
-  audio, music = conditioned(features, spec)
+    return conditioned(standardised(features, ""), spec, layout)
+  audio, music = conditioned(features, spec, layout)
   return standardised(audio, "audio_"), standardised(music, "music_")

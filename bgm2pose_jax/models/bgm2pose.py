@@ -11,7 +11,6 @@ in training 579,328.
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
@@ -25,9 +24,16 @@ from bgm2pose_jax.models.blocks import (
   ConvBlock,
   ConvStack,
   DoublingConv,
+  merge_bands,
 )
 from bgm2pose_jax.models.contrastive import ContrastiveHeads
 from bgm2pose_jax.models.dropout import ExampleDropout
+from bgm2pose_jax.models.field_checks import (
+  check_choice,
+  check_rate,
+  check_width,
+)
+from bgm2pose_jax.models.output import PoseOutput
 
 # Below this an attention head is all overhead: the weights of 128 x 128 bands
 # cost the same whatever a head's size.
@@ -83,27 +89,11 @@ class BGM2PoseConfig:
   stem_pool: int = 1
 
   def __post_init__(self):
-    for name, choices in (
-      ("fa_query", ("audio", "music")),
-      ("tf_merge", ("permute", "view")),
-    ):
-      if getattr(self, name) not in choices:
-        raise InputError(
-          f"network.{name}",
-          f"{getattr(self, name)!r} is unknown",
-          f"choose one of {', '.join(choices)}",
-        )
-    if not self.width > 0:
-      raise InputError(
-        "network.width", f"{self.width} is not positive", "take 1, 0.125, ..."
-      )
+    check_choice("fa_query", self.fa_query, ("audio", "music"))
+    check_choice("tf_merge", self.tf_merge, ("permute", "view"))
+    check_width(self.width)
     for name in ("dropout", "attention_dropout"):
-      if not 0 <= getattr(self, name) < 1:
-        raise InputError(
-          f"network.{name}",
-          f"{getattr(self, name)} is outside [0, 1)",
-          "take a rate such as 0.1",
-        )
+      check_rate(name, getattr(self, name))
     for name in ("fa_heads", "contrastive_heads", "stem_pool"):
       if getattr(self, name) < 1:
         raise InputError(
@@ -127,20 +117,6 @@ class BGM2PoseConfig:
     """Channels of the stems' first half, the attention and the rest."""
     first, second, third = (max(8, int(c * self.width)) for c in (64, 128, 256))
     return first, second, third
-
-
-class BGM2PoseOutput(NamedTuple):
-  """What the network returns.
-
-  Attributes:
-    pose: float32 [b, t, joint, 3], normalised (hip-spine lengths, y up).
-    audio_embedding: float32 [b, d] of unit length, or None without poses.
-    pose_embedding: float32 [b, d] of unit length, or None without poses.
-  """
-
-  pose: Array
-  audio_embedding: Array | None
-  pose_embedding: Array | None
 
 
 class BGM2Pose(nnx.Module):
@@ -187,6 +163,12 @@ class BGM2Pose(nnx.Module):
       raise InputError(
         "frames", f"{frames} is no multiple of 4", "take windows of 12 frames"
       )
+    if attends_to_music(config) and not music_channels:
+      raise InputError(
+        "network.music_conditioning",
+        "is on, but no music is among the inputs",
+        "set network.music_conditioning=false, or change data.inputs",
+      )
     c1, c2, c3 = config.channels()
     shared = {"rngs": rngs, "axis_name": axis_name, "dtype": dtype}
     tokens = bands // config.stem_pool
@@ -199,7 +181,7 @@ class BGM2Pose(nnx.Module):
     self.audio_dropout = ExampleDropout(config.dropout, _AUDIO)
     self.music_stem = (
       _stem(music_channels, c1, c2, config, **shared)
-      if attends and config.music_conditioning
+      if attends_to_music(config)
       else None
     )
     self.music_dropout = ExampleDropout(config.dropout, _MUSIC)
@@ -268,7 +250,7 @@ class BGM2Pose(nnx.Module):
     pose: Array | None = None,
     *,
     keys: Array | None = None,
-  ) -> BGM2PoseOutput:
+  ) -> PoseOutput:
     """Predicts poses, and embeds audio and pose where poses are given.
 
     Args:
@@ -287,8 +269,8 @@ class BGM2Pose(nnx.Module):
       x = self.frequency_attention(x, m, keys)
     poses, sequence = self.decode(self.halve_bands(x, keys), keys)
     if pose is None or self.contrastive is None:
-      return BGM2PoseOutput(poses, None, None)
-    return BGM2PoseOutput(
+      return PoseOutput(poses)
+    return PoseOutput(
       poses,
       self.contrastive.audio(sequence, keys),
       self.contrastive.pose(pose, keys),
@@ -345,20 +327,9 @@ class BGM2Pose(nnx.Module):
     return x.reshape(*x.shape[:2], self.joints, 3), full
 
 
-def merge_bands(x: Array, how: str) -> Array:
-  """Turns bands and channels into the features of a frame.
-
-  Args:
-    x: [b, t, f, c].
-    how: `permute` or `view`, see `BGM2PoseConfig.tf_merge`.
-
-  Returns:
-    [b, t, c * f], channel by channel.
-  """
-  b, t, f, c = x.shape
-  if how == "permute":
-    return x.transpose(0, 1, 3, 2).reshape(b, t, c * f)
-  return x.transpose(0, 3, 1, 2).reshape(b, c * f, t).transpose(0, 2, 1)
+def attends_to_music(config: BGM2PoseConfig) -> bool:
+  """Whether the network has a music stem."""
+  return config.frequency_attention and config.music_conditioning
 
 
 def _stem(

@@ -127,6 +127,22 @@ def max_pool(x: Array, axis: int, size: int) -> Array:
   return out
 
 
+def merge_bands(x: Array, how: str) -> Array:
+  """Turns bands and channels into the features of a frame.
+
+  Args:
+    x: [b, t, f, c].
+    how: `permute` or `view`, see the fields `tf_merge`.
+
+  Returns:
+    [b, t, c * f], channel by channel.
+  """
+  b, t, f, c = x.shape
+  if how == "permute":
+    return x.transpose(0, 1, 3, 2).reshape(b, t, c * f)
+  return x.transpose(0, 3, 1, 2).reshape(b, c * f, t).transpose(0, 2, 1)
+
+
 class Conv(nnx.Module):
   """Convolution over one or two axes, stride 1, output as long as the input.
 

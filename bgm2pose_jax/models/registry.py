@@ -13,24 +13,39 @@ from typing import Any, NamedTuple
 from flax import nnx
 
 from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.models.acousticpose import AcousticPose, AcousticPoseConfig
 from bgm2pose_jax.models.bgm2pose import BGM2Pose, BGM2PoseConfig
+from bgm2pose_jax.models.speech2gesture import (
+  Speech2Gesture,
+  Speech2GestureConfig,
+)
+from bgm2pose_jax.models.wipose import WiPose, WiPoseConfig
 
 
 class ModelEntry(NamedTuple):
-  """A model's config class and the function that builds it.
+  """A model's config class, what builds it and what it reads.
 
   Attributes:
     config: frozen dataclass of the model's fields.
     build: takes a config and the sizes as keywords, returns the module.
+    inputs: layout of its features, of `features.conditioning.LAYOUTS`; a
+      configuration may ask for another.
   """
 
   config: type
   build: Callable[..., nnx.Module]
+  inputs: str
 
 
 MODELS: dict[str, ModelEntry] = {
-  "bgm2pose": ModelEntry(BGM2PoseConfig, BGM2Pose),
+  "bgm2pose": ModelEntry(BGM2PoseConfig, BGM2Pose, "difference"),
+  "acousticpose": ModelEntry(AcousticPoseConfig, AcousticPose, "stacked"),
+  "speech2gesture": ModelEntry(Speech2GestureConfig, Speech2Gesture, "logmel"),
+  "wipose": ModelEntry(WiPoseConfig, WiPose, "logmel"),
 }
+
+# Fitted at once, with no network and no training: see `baselines`.
+CLOSED_FORM = ("mean_pose", "ridge")
 
 
 def make_config(name: str, fields: Mapping[str, Any]) -> Any:
@@ -64,6 +79,27 @@ def make_config(name: str, fields: Mapping[str, Any]) -> Any:
         f"give a value like {default!r}",
       )
   return config(**fields)
+
+
+def views(model: nnx.Module) -> tuple[nnx.Module, nnx.Module]:
+  """Returns a model for training and for use.
+
+  A network without dropout does not know `deterministic`, one without batch
+  statistics not the other.
+
+  Args:
+    model: from `build`; both share its arrays.
+  """
+
+  def view(in_use: bool) -> nnx.Module:
+    return nnx.view(
+      model,
+      use_running_average=in_use,
+      deterministic=in_use,
+      raise_if_not_found=False,
+    )
+
+  return view(False), view(True)
 
 
 def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:

@@ -20,16 +20,24 @@ from bgm2pose_jax import losses, metrics, optim, target, train_state
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.features import ampl_statistics, normalisation
+from bgm2pose_jax.features import (
+  ampl_statistics,
+  conditioning,
+  normalisation,
+)
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.models import registry
+from bgm2pose_jax.tasks.adversary import make_adversary
 from bgm2pose_jax.train_state import TrainState
 
 Arrays = Mapping[str, jax.Array]
 
 
 class PoseFromMusic:
-  """Pose regression from windows of features, with InfoNCE in training.
+  """Pose regression from windows of features.
+
+  In training with InfoNCE where the network embeds poses, and against a critic
+  where its fields ask for one.
 
   Attributes:
     fields: columns of the dataset that a batch needs.
@@ -50,7 +58,7 @@ class PoseFromMusic:
     self.spec = spec
     self.num_tracks = num_tracks
     self._group = normalisation.group_field(config.data.feature_norm)
-    self.fields = ("features", "pose", self._group)
+    self._layout = config.data.inputs or registry.MODELS[config.model].inputs
     self._compute_dtype = jnp.dtype(config.run.compute_dtype)
     if self._compute_dtype == jnp.float64 and not jax.config.jax_enable_x64:
       raise InputError(
@@ -60,10 +68,11 @@ class PoseFromMusic:
       )
     self._transformation = optim.make_transformation(config.optim)
     model = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
-    train_view = nnx.view(model, use_running_average=False, deterministic=False)
-    eval_view = nnx.view(model, use_running_average=True, deterministic=True)
-    self._train_def = nnx.graphdef(train_view)
-    self._eval_def = nnx.graphdef(eval_view)
+    network = registry.make_config(config.model, config.network)
+    self._adversary = make_adversary(network, model)
+    extra = self._adversary.fields if self._adversary else ()
+    self.fields = ("features", "pose", self._group, *extra)
+    self._train_def, self._eval_def = map(nnx.graphdef, registry.views(model))
     # One program for all of a state, which runs once. On CPU compiling it with
     # every optimisation takes twice as long, for the same numbers.
     on_cpu = target.platform() == "cpu"
@@ -71,15 +80,13 @@ class PoseFromMusic:
     self._init = jax.jit(self._fresh, compiler_options=options)
 
   def _build(self, rngs: nnx.Rngs):
-    recording = len(self.spec.indices("recording"))
-    music = len(self.spec.indices("music"))
-    intensity = len(self.spec.indices("intensity"))
+    audio = conditioning.audio_channels(self.spec, self._layout)
+    music = conditioning.music_channels(self.spec, self._layout)
     return registry.build(
       self.config.model,
       self.config.network,
-      # Every recording channel minus every music channel, and intensity.
-      audio_channels=recording * music + intensity,
-      music_channels=music,
+      audio_channels=len(audio),
+      music_channels=len(music),
       bands=self.spec.bands,
       frames=self.spec.window_frames,
       rngs=rngs,
@@ -94,7 +101,8 @@ class PoseFromMusic:
       table: columns `features` [n, t, f, c], `track` int [n] and `pose`
         [n, t, joint, 3]; for published constants also `tracks` (names) and
         `simulated`; for `per_recording` also `recording` int [n], `recordings`
-        (names) and `valid` [n].
+        (names) and `valid` [n]; for an adversary of subjects also `subject`
+        int [n] and `subjects` (names).
       rows: which of them train.
 
     Returns:
@@ -107,6 +115,7 @@ class PoseFromMusic:
       self.spec,
       self.config.data.feature_norm,
       len(table.recordings) if by_recording else self.num_tracks,
+      layout=self._layout,
       rows=rows,
       own_rows=np.flatnonzero(table.valid) if by_recording else None,
     )
@@ -115,7 +124,10 @@ class PoseFromMusic:
     mean = np.zeros(table.pose.shape[2:], np.float32)
     if self.config.data.pose_norm == "center":
       mean = table.pose[rows].mean(axis=(0, 1), dtype=np.float64)
-    return {"inputs": inputs, "pose_mean": mean.astype(np.float32)}
+    fitted = {"inputs": inputs, "pose_mean": mean.astype(np.float32)}
+    if self._adversary is not None:
+      fitted["adversary"] = self._adversary.fit(table, rows)
+    return fitted
 
   def _published(self, fitted: dict[str, Any], table: Any) -> dict[str, Any]:
     """AMPL's published constants where there are such."""
@@ -156,6 +168,12 @@ class PoseFromMusic:
       params, model_state = jax.tree.map(
         lambda x: x.astype(jnp.float64), (params, model_state)
       )
+    critic: Any = ()
+    if self._adversary is not None:
+      # A stream of its own: the network is the one drawn without an adversary.
+      critic = self._adversary.init(
+        jax.random.fold_in(key, 1), statistics["adversary"]
+      )
     averaging = self.config.optim.snapshot_average != "off"
     return train_state.create(
       params,
@@ -163,6 +181,7 @@ class PoseFromMusic:
       self._transformation.init(params),
       statistics,
       snapshots=self.config.optim.snapshots if averaging else 0,
+      critic=critic,
     )
 
   def update(
@@ -179,8 +198,8 @@ class PoseFromMusic:
     Returns:
       The new state and the metrics, both equal on every device.
     """
-    figures, grads, new_model_state = self.gradients(state, batch, keys)
-    return self.apply_gradients(state, figures, grads, new_model_state, control)
+    found = self.gradients(state, batch, keys, control)
+    return self.apply_gradients(state, *found, control)
 
   def apply_gradients(
     self,
@@ -188,6 +207,7 @@ class PoseFromMusic:
     figures: dict[str, jax.Array],
     grads: Any,
     new_model_state: Any,
+    new_critic: Any,
     control: Arrays,
   ) -> tuple[TrainState, dict[str, jax.Array]]:
     """The optimiser's part of an update; nothing moves if not all is finite.
@@ -197,6 +217,7 @@ class PoseFromMusic:
       figures: from `gradients`; `parameter_norm` is added.
       grads: from `gradients`.
       new_model_state: from `gradients`.
+      new_critic: from `gradients`.
       control: traced `learning_rate` and others.
 
     Returns:
@@ -222,23 +243,26 @@ class PoseFromMusic:
       params=keep(new_params, state.params),
       model_state=keep(new_model_state, state.model_state),
       opt_state=keep(opt_state, state.opt_state),
+      critic=keep(new_critic, state.critic),
     )
     return state, figures
 
   def gradients(
-    self, state: TrainState, batch: Arrays, keys: jax.Array
-  ) -> tuple[dict[str, jax.Array], Any, Any]:
+    self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
+  ) -> tuple[dict[str, jax.Array], Any, Any, Any]:
     """Loss and gradients of one batch, over all devices.
 
     Args:
       state: replicated.
       batch: features [b, t, f, c], pose [b, t, joint, 3], track [b].
       keys: [b], one per example.
+      control: traced `epoch` and others.
 
     Returns:
       Figures (`loss`, its terms and norms), the gradients of the global mean
-      loss with respect to `state.params`, and the model state after the
-      batch; all equal on every device.
+      loss with respect to `state.params`, the model state after the batch,
+      and the critic after it has learnt from the batch; all equal on every
+      device.
     """
     state_in = mesh_lib.to_varying(
       (state.params, state.model_state, state.statistics)
@@ -251,19 +275,29 @@ class PoseFromMusic:
       model = self.training_model(params, model_state)
       out = model(audio, music, target, keys=keys)
       terms = self.loss_terms(out, target)
+      critic, critic_figures = state.critic, {}
+      if self._adversary is not None:
+        known = statistics["adversary"]
+        critic, marked = self._adversary.learn(
+          critic, out, target, batch, known
+        )
+        terms["adversary"] = self._adversary.cost(
+          critic, out, batch, known, control
+        )
+        critic_figures["critic_loss"] = marked
       new_state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.Param)))
       total = sum(terms[name] for name in sorted(terms))
-      return total, (terms, out, new_state)
+      return total, (terms, out, new_state, critic, critic_figures)
 
     (total, aux), grads = jax.value_and_grad(loss, has_aux=True)(params)
-    terms, out, new_model_state = aux
+    terms, out, new_model_state, critic, critic_figures = aux
     grads = jax.lax.pmean(grads, mesh_lib.DATA_AXIS)
     new_model_state = _replicated(new_model_state)
     figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
     figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
-    figures |= self.term_norms(out, target)
+    figures |= self.term_norms(out, target) | critic_figures
     figures["gradient_norm"] = optax.tree.norm(grads)
-    return figures, grads, new_model_state
+    return figures, grads, new_model_state, critic
 
   def training_model(self, params: Any, model_state: Any) -> Any:
     """The network in training mode; it changes its own copy of the state."""
@@ -330,6 +364,7 @@ class PoseFromMusic:
       batch[self._group],
       self.spec,
       self.config.data.feature_norm,
+      layout=self._layout,
     )
 
   def loss_terms(self, out, target) -> dict[str, jax.Array]:

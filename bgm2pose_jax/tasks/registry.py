@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from bgm2pose_jax.config import Config
+from bgm2pose_jax.features import conditioning
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.models import registry as models
 from bgm2pose_jax.tasks.pose_from_music import PoseFromMusic
 
 # A model is used by one task; adding a system adds a line.
-TASK_OF_MODEL = {"bgm2pose": PoseFromMusic}
+TASK_OF_MODEL = {
+  "bgm2pose": PoseFromMusic,
+  "acousticpose": PoseFromMusic,
+  "speech2gesture": PoseFromMusic,
+  "wipose": PoseFromMusic,
+}
 
 
 def check(config: Config) -> None:
   """Refuses an unknown model or network field before any work is done.
+
+  A model that is fitted in closed form has no fields and no task.
 
   Args:
     config: of the run.
@@ -20,7 +28,15 @@ def check(config: Config) -> None:
   Raises:
     InputError: naming the flag or field.
   """
-  models.make_config(config.model, config.network)
+  if not is_closed_form(config):
+    models.make_config(config.model, config.network)
+  if config.data.inputs is not None:
+    conditioning.check_layout(config.data.inputs)
+
+
+def is_closed_form(config: Config) -> bool:
+  """Whether the model is fitted at once, with no task and no training."""
+  return config.model in models.CLOSED_FORM
 
 
 def make_task(

@@ -56,7 +56,7 @@ def test_differences_then_intensity(kind):
   want += [stored[..., i] for i in (6, 7, 8)]
   np.testing.assert_array_equal(audio, np.stack(want, axis=-1))
   np.testing.assert_array_equal(music, stored[..., 4:6])
-  names = features.difference_channels(SPEC)
+  names = features.audio_channels(SPEC)
   assert names[:2] == ("W-m0", "X-m0")
   assert names[4:] == ("W-m1", "X-m1", "Y-m1", "Z-m1", "Ix", "Iy", "Iz")
   assert len(names) == audio.shape[-1]
@@ -71,8 +71,8 @@ def test_roles_decide_not_positions():
   stored = rng.normal(size=(1, 2, 16, 9)).astype(np.float32)
   audio, music = features.conditioned(stored[..., order], mixed)
   want_audio, want_music = features.conditioned(stored, SPEC)
-  names = features.difference_channels(mixed)
-  back = [names.index(n) for n in features.difference_channels(SPEC)]
+  names = features.audio_channels(mixed)
+  back = [names.index(n) for n in features.audio_channels(SPEC)]
   np.testing.assert_array_equal(audio[..., back], want_audio)
   np.testing.assert_array_equal(music, want_music)
 

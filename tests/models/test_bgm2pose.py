@@ -10,11 +10,8 @@ from model_contract import check_contract
 from bgm2pose_jax import configs
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.models import registry
-from bgm2pose_jax.models.bgm2pose import (
-  BGM2Pose,
-  BGM2PoseConfig,
-  merge_bands,
-)
+from bgm2pose_jax.models.bgm2pose import BGM2Pose, BGM2PoseConfig
+from bgm2pose_jax.models.blocks import merge_bands
 
 SIZES = {"audio_channels": 11, "music_channels": 2, "bands": 16, "frames": 4}
 
