@@ -5,6 +5,7 @@ In float64, so that a difference is a mistake and not the order of a sum.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import socket
 import subprocess
@@ -25,6 +26,8 @@ def _start(out: pathlib.Path, *arguments: str) -> subprocess.Popen:
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
+    # Compiles in a third of the time.
+    env={**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
   )
 
 

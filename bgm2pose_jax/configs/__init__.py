@@ -32,5 +32,7 @@ def get_config(preset: str, model: str | None = None) -> Config:
 
   if model not in rivals.MODELS:
     known = ", ".join((config.model, *rivals.MODELS))
-    raise InputError(f"--model={model}", "unknown", f"choose one of {known}")
+    raise InputError(
+      f"--model={model}", "unknown model", f"choose one of {known}"
+    )
   return rivals.for_model(config, model)

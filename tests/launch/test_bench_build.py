@@ -1,33 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
-
-LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
+import script_runs
 
 
 @pytest.mark.slow
 def test_builds_and_stages_of_linked_recordings(tmp_path):
   path = tmp_path / "figures.json"
-  done = subprocess.run(
-    [
-      sys.executable,
-      str(LAUNCH / "bench_build.py"),
-      "--minutes=0.1",
-      "--recordings=3",
-      "--rounds=1",
-      f"--json={path}",
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=300,
-    env={**os.environ, "JAX_PLATFORMS": "cpu"},
+  done = script_runs.run(
+    "bench_build.py",
+    "--minutes=0.1",
+    "--recordings=3",
+    "--rounds=1",
+    f"--json={path}",
+    blocked=(),
   )
   assert done.returncode == 0, done.stderr
   assert "3 recordings of 0.1 min, 30 windows" in done.stdout

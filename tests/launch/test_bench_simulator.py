@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import room_peer
+import script_runs
 import simulator_case
 
 from bgm2pose_jax.simulate.scene import Scene
-
-LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
 
 
 def test_operations_grow_with_spheres_bins_and_hops():
@@ -58,26 +52,16 @@ def test_both_empty_rooms_are_the_same():
 
 @pytest.mark.slow
 def test_rows_hold_together(tmp_path):
-  out = tmp_path / "rows.json"
-  done = subprocess.run(
-    [
-      sys.executable,
-      str(LAUNCH / "bench_simulator.py"),
-      "--seconds=1",
-      "--rounds=1",
-      "--repeats=1",
-      "--recordings=2",
-      "--growth=false",
-      f"--json={out}",
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=300,
-    env={**os.environ, "JAX_PLATFORMS": "cpu"},
+  found = script_runs.figures(
+    "bench_simulator.py",
+    tmp_path / "rows.json",
+    "--seconds=1",
+    "--rounds=1",
+    "--repeats=1",
+    "--recordings=2",
+    "--growth=false",
+    blocked=(),
   )
-  assert done.returncode == 0, done.stderr
-  found = json.loads(out.read_text())
   whole, body, room, several = found["rows"]
   for row in found["rows"]:
     assert row["share %"] == pytest.approx(row["floor s"] / row["s"] * 100)

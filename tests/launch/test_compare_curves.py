@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
+import script_runs
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "launch" / "compare_curves.py"
 TINY = (
   "--width=0.03125",
   "--batch=4",
@@ -18,13 +15,7 @@ SMALL = "network.stem_pool=16,network.contrastive=false"
 
 
 def _run(*arguments):
-  return subprocess.run(
-    [sys.executable, str(SCRIPT), *TINY, *map(str, arguments)],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=500,
-  )
+  return script_runs.run("compare_curves.py", *TINY, *arguments)
 
 
 @pytest.mark.slow

@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import json
-import pathlib
-import subprocess
-import sys
-
 import jax
 import jax.numpy as jnp
 import product_count
 import pytest
+import script_runs
 import step_stages
 import timed_step
 
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import configs
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "launch" / "roofline.py"
 TINY = {
   "network.width": 0.03125,
   "network.stem_pool": 8,
@@ -51,6 +46,7 @@ def test_traffic_is_operands_and_results_as_often_as_they_run():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_compiling")
 def test_the_stages_are_the_whole_step():
   config = config_lib.overlay(configs.get_config("official"), TINY)
   stages = {s.name: s for s in step_stages.stages_of(config, 1)}
@@ -76,26 +72,17 @@ def test_the_stages_are_the_whole_step():
 
 @pytest.mark.slow
 def test_the_table_adds_up(tmp_path):
-  done = subprocess.run(
-    [
-      sys.executable,
-      str(SCRIPT),
-      "--batch=4",
-      "--repeats=1",
-      "--compute_dtype=bfloat16",
-      *(f"--set={key}={value}" for key, value in TINY.items()),
-      "--set=network.frequency_attention=false",
-      "--set=network.contrastive=false",
-      f"--json={tmp_path / 'rows.json'}",
-      f"--plot={tmp_path / 'rows.png'}",
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=500,
+  found = script_runs.figures(
+    "roofline.py",
+    tmp_path / "rows.json",
+    "--batch=4",
+    "--repeats=1",
+    "--compute_dtype=bfloat16",
+    *(f"--set={key}={value}" for key, value in TINY.items()),
+    "--set=network.frequency_attention=false",
+    "--set=network.contrastive=false",
+    f"--plot={tmp_path / 'rows.png'}",
   )
-  assert done.returncode == 0, done.stderr
-  found = json.loads((tmp_path / "rows.json").read_text())
   *rows, total, whole = found["rows"]
   absent = ("music stem", "frequency attention", "contrastive heads")
   assert [row["stage"] for row in rows] == [n for n in NAMES if n not in absent]
@@ -109,16 +96,9 @@ def test_the_table_adds_up(tmp_path):
     assert total[key] == pytest.approx(sum(row[key] for row in rows))
   assert whole["GFLOP"] == total["GFLOP"]
   assert (tmp_path / "rows.png").read_bytes().startswith(b"\x89PNG")
-  assert "whole step" in done.stdout
 
 
 def test_a_bad_value_is_one_line_and_code_2():
-  done = subprocess.run(
-    [sys.executable, str(SCRIPT), "--width=-1"],
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=120,
-  )
+  done = script_runs.run("roofline.py", "--width=-1")
   assert done.returncode == 2
   assert done.stderr.splitlines()[-1].startswith("error: network.width")
