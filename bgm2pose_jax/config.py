@@ -52,6 +52,8 @@ class DataConfig:
     mocap_dir: motion files to simulate from; null for procedural motion.
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `bgm2pose_jax.features`.
+    noise_snr_db: white noise added to recording and music of every window, in
+      training and test; null adds none. Not for `released`.
     feature_norm: `track_channel` (the paper's), `per_band`, or
       `per_recording`, whose statistics are those of each recording's own sound,
       the test recording's too (`features.normalisation`); ridge gets the same.
@@ -75,6 +77,7 @@ class DataConfig:
   mocap_dir: str | None = None
   music_dir: str | None = None
   feature_set: str = "logmel_intensity"
+  noise_snr_db: float | None = None
   feature_norm: str = "track_channel"
   norm_stats: str = "fitted"
   inputs: str | None = None

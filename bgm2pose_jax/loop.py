@@ -139,19 +139,22 @@ class Trainer:
       mesh=self.mesh,
     )
 
-  def fastest(self, runs: Sequence[Replica]) -> tuple[str, dict[str, float]]:
+  def fastest(
+    self, runs: Sequence[Replica], forms: Sequence[str] = replicated.FORMS
+  ) -> tuple[str, dict[str, float]]:
     """Tries how runs train fastest on these devices.
 
     Args:
       runs: at least two; their states are not touched.
+      forms: to try beside `SEPARATE`.
 
     Returns:
-      `SEPARATE` or one of `replicated.FORMS`, and the windows a second of
-      each that was tried, over all runs.
+      `SEPARATE` or one of `forms`, and the windows a second of each that was
+      tried, over all runs.
     """
     speed = {
       form: self._speed(runs if form != SEPARATE else runs[:1], form)
-      for form in (SEPARATE, *replicated.FORMS)
+      for form in (SEPARATE, *forms)
     }
     return max(speed, key=lambda form: speed[form]), speed
 

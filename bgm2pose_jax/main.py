@@ -79,7 +79,7 @@ _REPLICAS = flags.DEFINE_enum(
   "how the runs of --seeds and --folds share the device: separate (one after "
   "another), or in one program: unrolled, vmap, or products (vmap with "
   "convolutions as batched matrix products). auto tries them and takes the "
-  "fastest; on CPU it takes separate",
+  "fastest; on CPU it tries unrolled alone, and only for long runs",
 )
 _DATASET = flags.DEFINE_enum(
   "dataset",
@@ -95,6 +95,13 @@ _MOCAP_DIR = flags.DEFINE_string(
 )
 _MUSIC_DIR = flags.DEFINE_string(
   "music_dir", None, "simulate from these music files"
+)
+_NOISE = flags.DEFINE_float(
+  "noise_snr_db",
+  None,
+  "white noise on recording and music of every window, largest amplitudes "
+  "this many dB apart (the paper's noise table: 10); needs sound, not "
+  "AMPL's released features",
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir",
@@ -162,6 +169,7 @@ def config_from_flags() -> config_lib.Config:
   }
   optional = {
     "run.parallel": _PARALLEL.value,
+    "data.noise_snr_db": _NOISE.value,
     "data.ampl_dir": _absolute(_AMPL_DIR.value),
     "data.mocap_dir": _absolute(_MOCAP_DIR.value),
     "data.music_dir": _absolute(_MUSIC_DIR.value),

@@ -70,7 +70,7 @@ def make_plans(
   _check_shared(configs)
   holdings = recordings.holdings()
   fingerprint, simulated = prepare.identify(
-    recordings, feature_set=configs[0].data.feature_set
+    recordings, recipe=prepare.recipe_of(configs[0].data)
   )
   dataset = {
     "fingerprint": fingerprint,

@@ -20,6 +20,9 @@ from bgm2pose_jax.replicated import FORMS
 
 # Name of the file in each run's folder.
 REPLICAS = "replicas.json"
+# On CPU `unrolled` gains about a third, but compiles as many times as long as
+# there are runs: with fewer steps in a run that is no gain.
+_CPU_MIN_STEPS = 1000
 
 
 def settle(
@@ -27,16 +30,18 @@ def settle(
   workdirs: Sequence[pathlib.Path],
   trainer: Trainer,
   open_all: Callable[[], Sequence[Replica]],
+  steps: int,
 ) -> str:
   """Returns how runs share a program: `SEPARATE` or one of `FORMS`.
 
   Args:
     asked: one of `config.REPLICAS`. `auto` takes what these runs began with;
-      else one after another on CPU, where trying takes as long as it saves;
-      else what is fastest when tried.
+      else what is fastest when tried, on CPU of long runs only and only
+      forms with a separate run's own numbers.
     workdirs: of the runs that are not finished.
     trainer: of the runs.
     open_all: gives the runs, when they have to be tried.
+    steps: of the shortest run.
 
   Raises:
     InputError: when one program is asked for and the windows do not fit on
@@ -57,14 +62,16 @@ def settle(
     before = next(iter(began))
     if len(began) == 1 and before is not None:
       form, why = before, "as they began"
-    elif jax.default_backend() == "cpu":
-      why = "on CPU; --replicas=unrolled compiles longer, then runs faster"
+    elif jax.default_backend() == "cpu" and steps < _CPU_MIN_STEPS:
+      why = "short runs on CPU; --replicas=unrolled would compile too long"
     elif not trainer.cached:
       why = "the windows do not fit on the device"
     elif jax.process_count() > 1:
       why = "several hosts would have to time alike"
     else:
-      form, speed = trainer.fastest(open_all())
+      on_cpu = jax.default_backend() == "cpu"
+      forms = ("unrolled",) if on_cpu else FORMS
+      form, speed = trainer.fastest(open_all(), forms)
       why = ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
     logging.info("%d runs: %s (%s)", len(workdirs), form, why)
   content = {"form": form, "runs": sorted(w.name for w in workdirs)}

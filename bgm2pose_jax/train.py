@@ -121,7 +121,7 @@ def run_all(
     recordings,
     data_dir=data_dir,
     tracks=tracks,
-    feature_set=data.feature_set,
+    recipe=prepare.recipe_of(data),
   )
   windows = source.load(prepared, tracks)
 
@@ -157,7 +157,8 @@ def run_all(
   training = mode != "evaluate"
   if training:
     folders = [plan.workdir for plan in todo]
-    form = together.settle(replicas, folders, trainer, open_all)
+    shortest = min(order.total_steps for order in orders)
+    form = together.settle(replicas, folders, trainer, open_all, shortest)
     if form != SEPARATE:
       trainer.run(open_all(), form)
   for i, plan in enumerate(todo):

@@ -17,6 +17,7 @@ from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
 from bgm2pose_jax import features
 from bgm2pose_jax.data import manifest, raw_layout, recordings
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.data.track_music import TrackMusic
 from bgm2pose_jax.simulate import raw_folder
 from bgm2pose_jax.simulate.casting import RawPlan
@@ -65,8 +66,7 @@ class BuildStages:
       str(folder),
       TRACK,
       released=False,
-      feature_set=ampl_dataset_builder.FEATURE_SET,
-      pose_resample="interp",
+      recipe=Recipe(),
     )
     self._recording = found[0]
     self._music = self._open_music()

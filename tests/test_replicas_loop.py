@@ -117,6 +117,9 @@ def test_the_fastest_form_is_one_that_was_tried(trainer, tmp_path):
   form, speed = trainer.fastest(runs)
   assert speed.keys() == {loop.SEPARATE, *replicated.FORMS}
   assert speed[form] == max(speed.values())
+  # Fewer can be asked for; what was compiled serves again.
+  _, fewer = trainer.fastest(runs, ("unrolled",))
+  assert fewer.keys() == {loop.SEPARATE, "unrolled"}
   # Trying them is not training them.
   assert [int(run.state.step) for run in runs] == before
   assert not np.asarray(runs[0].state.params).any()

@@ -18,6 +18,7 @@ import tqdm
 
 from bgm2pose_jax.data import beam_pipeline, recordings, staging
 from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.errors import InputError
 
 # TFDS keeps this much in memory, then writes everything twice.
@@ -82,8 +83,7 @@ def build_track(
   *,
   config: str,
   fields: Mapping[str, Any],
-  feature_set: str,
-  pose_resample: str,
+  recipe: Recipe,
   bar: tqdm.tqdm,
   beam_options: Sequence[str] | None = None,
 ) -> None:
@@ -96,8 +96,7 @@ def build_track(
     config: name of the builder's configuration: `raw`, `simulated` or
       `released`.
     fields: what the manifest says besides track and feature specification.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
+    recipe: how recordings become windows.
     bar: counts windows; closed at the end.
     beam_options: build through Apache Beam, a recording a piece of work, with
       these options of its pipeline; see `beam_pipeline.download_config`. None
@@ -124,8 +123,7 @@ def build_track(
       data_dir=str(stage),
       source_dir=str(source_dir),
       track=track,
-      feature_set=feature_set,
-      pose_resample=pose_resample,
+      recipe=recipe,
       on_windows=bar.update,
       beam_refusal=refusal if through_beam else None,
     )
@@ -143,6 +141,6 @@ def build_track(
     content = {
       **fields,
       "track": track,
-      "spec": ampl_dataset_builder.feature_spec(feature_set).to_dict(),
+      "spec": ampl_dataset_builder.feature_spec(recipe.feature_set).to_dict(),
     }
     bar.update(manifest_lib.write(stage, content).count - bar.n)

@@ -27,6 +27,7 @@ from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import settings
 from bgm2pose_jax.data import beam_pipeline, build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data.recipe import DEFAULT, Recipe
 from bgm2pose_jax.data.sources import Recordings
 from bgm2pose_jax.data.sources import identify as identify
 from bgm2pose_jax.data.sources import open_source as open_source
@@ -54,13 +55,17 @@ def default_data_dir() -> Path:
   return (Path(cache) if cache else Path.home() / ".cache") / "bgm2pose_jax"
 
 
+def recipe_of(data: config_lib.DataConfig) -> Recipe:
+  """Returns how a run's configuration wants its windows made."""
+  return Recipe(feature_set=data.feature_set, noise_snr_db=data.noise_snr_db)
+
+
 def prepare(
   found: Recordings,
   *,
   data_dir: str | os.PathLike[str] | None,
   tracks: Sequence[str] | None = None,
-  feature_set: str = sources.FEATURE_SET,
-  pose_resample: str = sources.POSE_RESAMPLE,
+  recipe: Recipe = DEFAULT,
   progress: bool = True,
   beam_options: Sequence[str] | None = None,
 ) -> Prepared:
@@ -70,8 +75,7 @@ def prepare(
     found: the recordings, from `open_source`.
     data_dir: where prepared data live; None is `default_data_dir()`.
     tracks: the tracks to make; None is all that have somebody to learn from.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
+    recipe: how recordings become windows.
     progress: show a bar with the time left, on stderr.
     beam_options: build through Apache Beam with these options of its
       pipeline, e.g. `("direct_num_workers=2",)`; the same records.
@@ -94,7 +98,7 @@ def prepare(
         f"unknown in {found.dataset}",
         f"choose one of {', '.join(held.genres)}",
       )
-  content = sources.content(found, feature_set, pose_resample)
+  content = sources.content(found, recipe)
   fingerprint = sources.digest(content)
   data_dir = Path(data_dir) if data_dir else default_data_dir()
   config = found.dataset.removeprefix("ampl/")
@@ -114,7 +118,7 @@ def prepare(
     build.check_disk(
       home,
       counts,
-      build.window_bytes(feature_set),
+      build.window_bytes(recipe.feature_set),
       made_here=found.made_here,
       progress=progress,
     )
@@ -134,8 +138,7 @@ def prepare(
             "simulated": found.simulated,
             "source": content,
           },
-          feature_set=feature_set,
-          pose_resample=pose_resample,
+          recipe=recipe,
           bar=tqdm.tqdm(
             total=counts[track],
             unit="window",
@@ -172,7 +175,7 @@ def run() -> None:
   flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
   flags.DEFINE_string("data_dir", None, "where; default: the user's cache")
   flags.DEFINE_string(
-    "feature_set", sources.FEATURE_SET, "name of the feature set"
+    "feature_set", DEFAULT.feature_set, "name of the feature set"
   )
   flags.DEFINE_string("mocap_dir", None, "motion files to simulate from")
   flags.DEFINE_string("music_dir", None, "music files to simulate from")
@@ -180,6 +183,9 @@ def run() -> None:
   flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
   flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
   flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
+  flags.DEFINE_float(
+    "noise_snr_db", None, "white noise on recording and music of each window"
+  )
   flags.DEFINE_list(
     "beam_options",
     None,
@@ -227,7 +233,9 @@ def _main(argv: Sequence[str]) -> None:
       found,
       data_dir=values.data_dir,
       tracks=values.tracks,
-      feature_set=values.feature_set,
+      recipe=Recipe(
+        feature_set=values.feature_set, noise_snr_db=values.noise_snr_db
+      ),
       beam_options=values.beam_options,
     )
   except InputError as error:

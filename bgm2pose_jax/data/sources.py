@@ -25,11 +25,10 @@ from bgm2pose_jax.data import (
   recordings,
   released_layout,
 )
+from bgm2pose_jax.data.recipe import DEFAULT, Recipe
 from bgm2pose_jax.data.simulated_source import SimulatedRecordings
 from bgm2pose_jax.errors import InputError
 
-FEATURE_SET = "logmel_intensity"
-POSE_RESAMPLE = "interp"
 SIMULATED, RAW, RELEASED = "ampl/simulated", "ampl/raw", "ampl/released"
 DATASETS = (SIMULATED, RAW, RELEASED)
 
@@ -142,15 +141,13 @@ def open_source(
 def identify(
   found: Recordings,
   *,
-  feature_set: str = FEATURE_SET,
-  pose_resample: str = POSE_RESAMPLE,
+  recipe: Recipe = DEFAULT,
 ) -> tuple[str, bool]:
   """Says which prepared data recordings lead to, without making any.
 
   Args:
     found: from `open_source`.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
+    recipe: how recordings become windows.
 
   Returns:
     `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
@@ -158,18 +155,15 @@ def identify(
   Raises:
     InputError: features or poses that the source cannot give.
   """
-  return digest(content(found, feature_set, pose_resample)), found.simulated
+  return digest(content(found, recipe)), found.simulated
 
 
-def content(
-  found: Recordings, feature_set: str, pose_resample: str
-) -> dict[str, Any]:
+def content(found: Recordings, recipe: Recipe) -> dict[str, Any]:
   """Returns what, if changed, makes other windows; tracks may be added.
 
   Args:
     found: from `open_source`.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
+    recipe: how recordings become windows.
 
   Raises:
     InputError: features or poses that the source cannot give.
@@ -177,20 +171,16 @@ def content(
   identity = found.identity()
   if "released" in identity:
     # Published as they are; recordings would be needed to make others.
-    for name, asked, only in (
-      ("data.feature_set", feature_set, FEATURE_SET),
-      ("pose_resample", pose_resample, POSE_RESAMPLE),
-    ):
-      if asked != only:
+    for field in dataclasses.fields(Recipe):
+      asked = getattr(recipe, field.name)
+      if asked != field.default:
         raise InputError(
-          name, f"is {asked}", f"{RELEASED} holds {only} and nothing else"
+          f"data.{field.name}",
+          f"is {asked}",
+          f"{RELEASED} holds {field.default or 'no noise'} and nothing else: "
+          "its sound is not published",
         )
-  return {
-    "format": _FORMAT,
-    "feature_set": feature_set,
-    "pose_resample": pose_resample,
-    **identity,
-  }
+  return {"format": _FORMAT, **recipe.identity(), **identity}
 
 
 def digest(values: Mapping[str, Any]) -> str:

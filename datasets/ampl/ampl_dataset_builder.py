@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
+from bgm2pose_jax.data.recipe import DEFAULT, Recipe
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.skeleton import NUM_JOINTS
 
-FEATURE_SET = "logmel_intensity"
 # TFDS keeps `all` and the usual names of splits for itself or for slicing.
 SPLIT = "windows"
 
@@ -51,8 +51,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     *,
     source_dir: str | None = None,
     track: str | None = None,
-    feature_set: str = FEATURE_SET,
-    pose_resample: str = "interp",
+    recipe: Recipe = DEFAULT,
     on_windows: Callable[[int], None] | None = None,
     beam_refusal: Path | None = None,
     **kwargs: Any,
@@ -63,8 +62,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       source_dir: AMPL's folder, see `bgm2pose_jax.data.raw_layout` and for
         `released` `released_layout`; not needed to read what was built.
       track: the track to build.
-      feature_set: name in `bgm2pose_jax.features`.
-      pose_resample: see `skeleton.resample_windows`.
+      recipe: how recordings become windows.
       on_windows: called with the number of windows made since the last call;
         not through Beam.
       beam_refusal: build through Apache Beam, see `beam_examples.examples`.
@@ -72,14 +70,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """
     self._source_dir = source_dir
     self._track = track
-    self._feature_set = feature_set
-    self._pose_resample = pose_resample
+    self._recipe = recipe
     self._on_windows = on_windows or (lambda windows: None)
     self._beam_refusal = beam_refusal
     super().__init__(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    spec = feature_spec(self._feature_set)
+    spec = feature_spec(self._recipe.feature_set)
     shape = (spec.window_frames, spec.bands, len(spec.channels))
     array = functools.partial(
       tfds.features.Tensor, dtype=np.float32, encoding="bytes"
@@ -118,8 +115,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       source_dir,
       track,
       released=config is not None and config.name == "released",
-      feature_set=self._feature_set,
-      pose_resample=self._pose_resample,
+      recipe=self._recipe,
     )
     if self._beam_refusal is None:
       return enumerate(self._in_turn(examples, found))

@@ -15,7 +15,9 @@ from bgm2pose_jax.data import (
   recordings,
   released_layout,
   released_windows,
+  window_noise,
 )
+from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.data.track_music import TrackMusic
 
 # recording -> its windows in sequence
@@ -33,16 +35,14 @@ class TrackExamples:
     track: its token.
     released: the published layout, not the raw one.
     music: the track's, for raw recordings.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
+    recipe: how recordings become windows.
   """
 
   root: Path
   track: str
   released: bool
   music: Path | None
-  feature_set: str
-  pose_resample: str
+  recipe: Recipe
 
   @contextlib.contextmanager
   def reader(
@@ -76,10 +76,16 @@ class TrackExamples:
   ) -> Iterator[dict[str, Any]]:
     """Computes a recording's windows from its sound."""
     windows = recordings.read_windows(
-      recording, music.frames, music.path, self.pose_resample
+      recording, music.frames, music.path, self.recipe.pose_resample
     )
     blocks = recordings.audio_blocks(recording, music, len(windows))
-    computed = _window_features(blocks, self.feature_set, on_windows)
+    snr_db = self.recipe.noise_snr_db
+    if snr_db is not None:
+      blocks = (
+        window_noise.with_noise(block, snr_db, recording.name)
+        for block in blocks
+      )
+    computed = _window_features(blocks, self.recipe.feature_set, on_windows)
     for at, features in enumerate(computed):
       yield {
         "features": features,
@@ -100,8 +106,7 @@ def find(
   track: str,
   *,
   released: bool,
-  feature_set: str,
-  pose_resample: str,
+  recipe: Recipe,
 ) -> tuple[TrackExamples, tuple[Any, ...]]:
   """Finds a track's recordings, in the order of their examples.
 
@@ -109,8 +114,7 @@ def find(
     source_dir: AMPL's folder.
     track: its token.
     released: the published layout, not the raw one.
-    feature_set: name in `bgm2pose_jax.features`.
-    pose_resample: see `skeleton.resample_windows`.
+    recipe: how recordings become windows.
 
   Returns:
     How recordings become examples, and the recordings.
@@ -130,8 +134,7 @@ def find(
     track=track,
     released=released,
     music=music,
-    feature_set=feature_set,
-    pose_resample=pose_resample,
+    recipe=recipe,
   )
   return examples, found
 

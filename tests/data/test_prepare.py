@@ -21,6 +21,7 @@ import soundfile
 from bgm2pose_jax import features, skeleton
 from bgm2pose_jax.config import SimulateConfig
 from bgm2pose_jax.data import build, manifest, prepare, raw_layout, source
+from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.errors import InputError
 
 
@@ -160,13 +161,25 @@ def test_holdings_need_no_features(corpus):
 def test_identify_says_what_prepare_will(tmp_path, corpus):
   where = prepare.open_source("ampl/raw", str(corpus.raw))
   assert prepare.identify(where) == (corpus.prepared.fingerprint, False)
-  other, _ = prepare.identify(where, pose_resample="mean6")
+  other, _ = prepare.identify(where, recipe=Recipe(pose_resample="mean6"))
   assert other != corpus.prepared.fingerprint
   plan = SimulateConfig(subjects=1, minutes=0.03)
   first, simulated = prepare.identify(prepare.open_source(simulate=plan))
   assert simulated
   plan = dataclasses.replace(plan, seed=1)
   assert prepare.identify(prepare.open_source(simulate=plan))[0] != first
+
+
+def test_noise_is_in_the_stored_windows(tmp_path):
+  _, make = one_track(tmp_path)
+  _, make_noisy = one_track(tmp_path, recipe=Recipe(noise_snr_db=10.0))
+  plain, noisy = (
+    source.load(prepared, ("arnor",)) for prepared in (make(), make_noisy())
+  )
+  np.testing.assert_array_equal(plain.pose, noisy.pose)
+  # White noise on white sound, 10 dB below: 10 log10(1.1) = 0.41 dB.
+  lifted = (noisy.features - plain.features)[..., :6].mean()
+  assert 0.3 < lifted < 0.7
 
 
 def test_excluded_subjects_are_neither_checked_nor_built(tmp_path):

@@ -15,6 +15,7 @@ from bgm2pose_jax.data import (
   released_windows,
   source,
 )
+from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.errors import InputError
 
 SHAPE = (2, 3)
@@ -63,7 +64,7 @@ def test_other_features_or_poses_cannot_be_asked_for(tmp_path):
   root = released_fixture.make_released_folder(tmp_path, {("0", "arnor"): 1})
   where = prepare.open_source("ampl/released", str(root))
   with pytest.raises(InputError, match="pose_resample: is mean6"):
-    prepare.identify(where, pose_resample="mean6")
+    prepare.identify(where, recipe=Recipe(pose_resample="mean6"))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
