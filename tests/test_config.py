@@ -10,7 +10,10 @@ import pytest
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.config import Config
+from bgm2pose_jax.configs import ablations, rivals
 from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.models.registry import CLOSED_FORM
+from bgm2pose_jax.tasks import registry
 
 
 def test_json_round_trip_keeps_the_digest():
@@ -89,3 +92,31 @@ def test_config_is_frozen_throughout():
     config.seed = 1  # type: ignore[misc]
   with pytest.raises(TypeError):
     config.network["width"] = 2.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("preset", configs.PRESETS)
+@pytest.mark.parametrize("model", rivals.MODELS)
+def test_rivals_keep_the_presets_data_and_split(preset, model):
+  ours, theirs = configs.get_config(preset), configs.get_config(preset, model)
+  registry.check(theirs)
+  assert (theirs.data, theirs.setting) == (ours.data, ours.setting)
+  assert theirs.model == model
+  if model not in CLOSED_FORM:
+    assert theirs.batch.grouping == "random"
+    assert theirs.loss.contrastive == 0
+
+
+@pytest.mark.parametrize("name", list(ablations.ABLATIONS))
+def test_an_ablation_changes_what_it_lists_and_nothing_else(name):
+  plain = configs.get_config("paper")
+  found = ablations.apply(plain, name)
+  registry.check(found)
+  before, after = config_lib.flatten(plain), config_lib.flatten(found)
+  changed = {key for key in before if before[key] != after[key]}
+  named = {"ablation"} if name != "none" else set()
+  assert changed == set(ablations.ABLATIONS[name]) | named
+
+
+def test_an_ablation_of_bgm2pose_is_none_of_a_rival():
+  with pytest.raises(InputError, match="--ablation=no_fa"):
+    ablations.apply(configs.get_config("demo", "wipose"), "no_fa")

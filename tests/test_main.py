@@ -168,7 +168,7 @@ def test_runs_asked_for_together_are_those_of_separate_commands(raw):
   folder, flags, _ = raw
   many = folder / "many"
   done = _run(folder, *flags, "--seeds=0,3", f"--workdir={many}")
-  assert "2 runs: separate (on CPU" in done.stderr
+  assert "2 runs: separate (short runs on CPU" in done.stderr
   runs = {run.name.split("-")[3]: run for run in many.iterdir()}
   assert runs.keys() == {"seed0", "seed3"}
   for name in ("results.json", "metrics.jsonl", "predictions.npz"):
@@ -214,6 +214,30 @@ def test_mode_train_then_evaluate_with_weights_of_another_run(raw):
   assert np.isfinite(results["rmse"])
 
 
+def test_a_model_fitted_at_once_leaves_the_same_folder(raw):
+  folder, flags, _ = raw
+  work = folder / "still"
+  done = subprocess.run(
+    [
+      *(sys.executable, "-m", "bgm2pose_jax.main", "--model=mean_pose"),
+      f"--data_dir={folder / 'cache'}",
+      *flags,
+      f"--workdir={work}",
+    ],
+    capture_output=True,
+    text=True,
+    check=False,
+    env=_environment(folder),
+  )
+  assert done.returncode == 0, done.stderr
+  results = json.loads((work / "results.json").read_text())
+  other = json.loads((folder / "alone" / "results.json").read_text())
+  assert results["rmse"] == results["mean_pose"]["rmse"]
+  assert results["ridge"] == other["ridge"]
+  assert (results["parameters"], results["steps"]) == (63, 0)
+  assert "<html" in (work / "report.html").read_text()
+
+
 @pytest.mark.slow
 def test_plain_clothes_gives_predictions_and_a_page(raw):
   folder, flags, _ = raw
@@ -243,6 +267,8 @@ def test_plain_clothes_gives_predictions_and_a_page(raw):
     (("--init_from=nowhere",), "no finished checkpoint"),
     (("--mode=evaluate",), "train first"),
     (("--seed=4294967296",), "seed"),
+    (("--model=ridge",), "network.width: no such field"),
+    (("--set=data.inputs=all",), "choose one of difference"),
     (("--seeds=0,x",), "write --seeds=0,1,2"),
     (("--seeds=1,1",), "named twice"),
     (("--folds=0,1", "--test_subject=2"), "drop one"),

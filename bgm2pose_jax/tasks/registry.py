@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bgm2pose_jax.config import Config
+from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import conditioning
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.models import registry as models
@@ -30,6 +31,12 @@ def check(config: Config) -> None:
   """
   if not is_closed_form(config):
     models.make_config(config.model, config.network)
+  elif config.network:
+    raise InputError(
+      f"network.{next(iter(config.network))}",
+      f"no field of {config.model}",
+      "it has none: drop it",
+    )
   if config.data.inputs is not None:
     conditioning.check_layout(config.data.inputs)
 
