@@ -91,7 +91,7 @@ def _difference(
         return Difference(
           row,
           column,
-          refused=f"the targets of {run.path.name} and {first.path.name} differ",
+          refused=f"{run.path.name} and {first.path.name} have other targets",
         )
     weight = 1 / (len(set(tracks)) * tracks.count(place[0]))
     parts.append(

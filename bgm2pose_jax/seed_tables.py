@@ -24,6 +24,9 @@ BASELINE_LABELS = {
 MUSIC_ONLY_LIMIT_PCT = 2.0
 
 
+Key = tuple[str, str]
+
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
   """One row and column.
@@ -73,6 +76,11 @@ class Row:
   cells: Mapping[str, Cell]
   tracks: Mapping[str, Mapping[str, Cell]]
 
+  @property
+  def key(self) -> Key:
+    """Differs between rows, even if one is labelled as a baseline is."""
+    return (self.who, self.label)
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -101,22 +109,22 @@ class Table:
   uneven: tuple[str, ...]
   entries: tuple[Entry, ...]
 
-  def best(self, column: str) -> list[set[str]]:
-    """Labels of the best whole cells of a column, for each of `METRICS`.
+  def best(self, column: str) -> list[set[Key]]:
+    """Keys of a column's best rows among whole cells, for each of `METRICS`.
 
     Equal means equal as printed, to three decimals.
     """
-    found: list[set[str]] = []
+    found: list[set[Key]] = []
     for number, metric in enumerate(METRICS):
       sign = -1 if metric == "pckh50" else 1
       values = {
-        row.label: sign * round(float(cell.mean[number]), 3)
+        row.key: sign * round(float(cell.mean[number]), 3)
         for row in self.rows
         if (cell := row.cells.get(column)) and cell.is_whole
         and cell.mean is not None
       }  # fmt: skip
       low = min(values.values(), default=None)
-      found.append({label for label, v in values.items() if v == low})
+      found.append({key for key, v in values.items() if v == low})
     return found
 
 
