@@ -110,7 +110,7 @@ class Table:
   entries: tuple[Entry, ...]
 
   def best(self, column: str) -> list[set[Key]]:
-    """Keys of a column's best rows among whole cells, for each of `METRICS`.
+    """Keys of a column's best rows, for each of `METRICS`.
 
     Equal means equal as printed, to three decimals.
     """
@@ -120,8 +120,7 @@ class Table:
       values = {
         row.key: sign * round(float(cell.mean[number]), 3)
         for row in self.rows
-        if (cell := row.cells.get(column)) and cell.is_whole
-        and cell.mean is not None
+        if (cell := row.cells.get(column)) and cell.mean is not None
       }  # fmt: skip
       low = min(values.values(), default=None)
       found.append({key for key, v in values.items() if v == low})

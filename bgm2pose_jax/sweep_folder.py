@@ -90,7 +90,7 @@ def read_sweep(root: pathlib.Path) -> Sweep:
       data in one table.
   """
   entries = _read_entries(root / SWEEP)
-  failures, remarks = _read_failures(root / FAILED)
+  failures, remarks = _read_failures(root)
   runs: dict[str, Run] = {}
   absent: dict[str, Absent] = {}
   for entry in entries:
@@ -101,8 +101,8 @@ def read_sweep(root: pathlib.Path) -> Sweep:
       try:
         runs[entry.name] = read_run(folder, _expected(entry))
       except InputError as error:
-        found = f"{error.where}: {error.found}"
-        absent[entry.name] = Absent("cannot be used", one_line(found))
+        found = _told(error, root)
+        absent[entry.name] = Absent("cannot be used", found)
     elif entry.name in failures:
       absent[entry.name] = Absent("failed", failures[entry.name])
     else:
@@ -173,16 +173,16 @@ def _entry(path: pathlib.Path, number: int, line: Any) -> Entry:
 
 
 def _read_failures(
-  folder: pathlib.Path,
+  root: pathlib.Path,
 ) -> tuple[dict[str, str], tuple[str, ...]]:
   """Run name -> why its job ended; and files that cannot be read."""
   reasons: dict[str, str] = {}
   remarks = []
-  for path in sorted(folder.glob("*.json")):
+  for path in sorted((root / FAILED).glob("*.json")):
     try:
       content = workdir.read_json(path)
     except InputError as error:
-      remarks.append(one_line(f"{error.where}: {error.found}"))
+      remarks.append(_told(error, root))
       continue
     code, last = content.get("code"), content.get("last_line")
     said = one_line(f"exit code {code}: {last or 'nothing was said'}")
@@ -190,6 +190,12 @@ def _read_failures(
     for name in names if isinstance(names, list) else []:
       reasons[str(name)] = said
   return reasons, tuple(remarks)
+
+
+def _told(error: InputError, root: pathlib.Path) -> str:
+  """What is wrong, with paths as the sweep's folder has them."""
+  text = f"{error.where}: {error.found}"
+  return one_line(text.replace(f"{root}/", ""))
 
 
 def _expected(entry: Entry) -> dict[str, Any]:

@@ -37,10 +37,12 @@ def figures_html(
     HTML, empty when no seed of any row is whole.
   """
   rows = [row for row in table.rows if row.who == MODEL]
+  # The reference has the first colour, which is its row's in the table.
+  rows.sort(key=lambda row: row.label != table.reference)
   parts = []
   for title, draw, is_open in (
     ("Paired differences of RMSE and MAE", _forests(found), True),
-    ("Error of each joint (MAE)", _joints, True),
+    ("Error of each joint (MAE; upright mark: mean pose)", _joints, True),
     ("Error of each subject (RMSE)", _subjects, True),
     ("Error over the 12 frames of a window (RMSE)", _frames, True),
     ("Error over each recording (MAE, mean of 30 s)", _recordings, False),

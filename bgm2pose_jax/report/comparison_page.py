@@ -98,15 +98,11 @@ def _runs_section(sweep: Sweep, tables: Sequence[Table]) -> str:
   ]
   told += [("", "cannot be read", remark) for remark in sweep.remarks]
   if told:
-    lines = "".join(
-      f"<tr><td>{html.escape(name)}</td><td>{html.escape(kind)}</td>"
-      f'<td class="text">{html.escape(reason)}</td></tr>'
+    items = "".join(
+      f"<li><b>{html.escape(name)}</b> {kind}: {html.escape(reason)}</li>"
       for name, kind, reason in told
     )
-    out += (
-      '<h3>Failed or unusable</h3><div class="scroll"><table><tbody>'
-      f"{lines}</tbody></table></div>"
-    )
+    out += f'<h3>Failed or unusable</h3><ul class="notes">{items}</ul>'
   waiting = sorted(n for n, a in sweep.absent.items() if not a.reason)
   if waiting:
     listed = html.escape(", ".join(waiting))
@@ -183,7 +179,7 @@ def _cell_html(cell: CellText) -> str:
   if cell.std:
     text += f" <small>± {html.escape(cell.std)}</small>"
   if cell.remark:
-    text += f" <small>{html.escape(cell.remark)}</small>"
+    text += f' <small class="runs">{html.escape(cell.remark)}</small>'
   return text
 
 
