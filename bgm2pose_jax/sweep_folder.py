@@ -19,6 +19,7 @@ from bgm2pose_jax.finished_run import Run, one_line, read_run
 SWEEP = "sweep.json"
 RUNS = "runs"
 FAILED = "failed"
+_CODES = ("code", "exit_code")
 TABLES = ("main", "cross_genre", "ablation", "noise", "grid")
 
 
@@ -184,8 +185,9 @@ def _read_failures(
     except InputError as error:
       remarks.append(_told(error, root))
       continue
-    code, last = content.get("code"), content.get("last_line")
-    said = one_line(f"exit code {code}: {last or 'nothing was said'}")
+    last = content.get("last_line") or "nothing was said"
+    code = next((content[k] for k in _CODES if k in content), None)
+    said = one_line(last if code is None else f"exit code {code}: {last}")
     names = content.get("runs")
     for name in names if isinstance(names, list) else []:
       reasons[str(name)] = said

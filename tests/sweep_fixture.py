@@ -122,9 +122,9 @@ def write_run(
   (folder / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
 
 
-def write_failure(root, job, names, last_line, code=1):
+def write_failure(root, job, names, last_line, code=1, key="code"):
   folder = root / "failed"
   folder.mkdir(exist_ok=True)
   (folder / f"{job}.json").write_text(
-    json.dumps({"runs": names, "code": code, "last_line": last_line})
+    json.dumps({"runs": names, key: code, "last_line": last_line})
   )
