@@ -1,6 +1,7 @@
 """Opens a report page in headless Chromium and says whether it works.
 
   python launch/check_page.py --screenshot=page.png runs/RUN/report.html
+  python launch/check_page.py --noplayer runs/SWEEP/tables/report.html
 
 It wants: no error on the console, no exception, no request beyond the file
 itself, truth and prediction drawn in their colours (the prediction alone where
@@ -27,6 +28,9 @@ _BROWSER = flags.DEFINE_string(
   "browser", None, "name or path (default: the first Chromium on PATH)"
 )
 _SCREENSHOT = flags.DEFINE_string("screenshot", None, "PNG of the whole page")
+_PLAYER = flags.DEFINE_bool(
+  "player", True, "the page has a skeleton to play; a sweep's page has none"
+)
 _WIDTH = flags.DEFINE_integer("window_width", 1100, "pixels", 200)
 
 # Fewer pixels than this are dust: a thin bone alone has some hundreds.
@@ -141,7 +145,11 @@ def look(tab: chromium_pipe.Tab) -> tuple[list[str], dict[str, Any]]:
 
 
 def check(
-  browser: str, path: pathlib.Path, screenshot: str | None, width: int
+  browser: str,
+  path: pathlib.Path,
+  screenshot: str | None,
+  width: int,
+  player: bool = True,
 ) -> tuple[list[str], dict[str, Any]]:
   """Opens a page and looks at it.
 
@@ -150,6 +158,7 @@ def check(
     path: of the page.
     screenshot: PNG to write, or None.
     width: of the window, pixels.
+    player: the page has one.
 
   Returns:
     What is wrong, and what was counted.
@@ -160,13 +169,13 @@ def check(
       tab.send(f"{domain}.enable")
     wrong: list[str] = []
     seen: dict[str, Any] = {}
-    if tab.load(address, 30):
+    if not tab.load(address, 30):
+      wrong = ["the page did not load in 30 s"]
+    elif player:
       try:
         wrong, seen = look(tab)
       except RuntimeError as error:
         wrong = [f"the player does not work: {error}"]
-    else:
-      wrong = ["the page did not load in 30 s"]
     if screenshot is not None:
       size = tab.send("Page.getLayoutMetrics")["cssContentSize"]
       shot = tab.send(
@@ -190,7 +199,9 @@ def main(argv: Sequence[str]) -> None:
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
-  wrong, seen = check(browser, path, _SCREENSHOT.value, _WIDTH.value)
+  wrong, seen = check(
+    browser, path, _SCREENSHOT.value, _WIDTH.value, _PLAYER.value
+  )
   counts = ", ".join(f"{name} {count}" for name, count in seen.items())
   print(f"{path}: {'not in order' if wrong else 'in order'}")
   print(f"pixels drawn or changed: {counts or 'none'}")

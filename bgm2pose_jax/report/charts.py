@@ -55,23 +55,33 @@ def curves_html(lines: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
   return "".join(main), "".join(other)
 
 
-def line_chart(title: str, members: Sequence[tuple[str, Series]]) -> str:
+def line_chart(
+  title: str,
+  members: Sequence[tuple[str, Series]],
+  *,
+  x_name: str = "step",
+  classes: Sequence[str] | None = None,
+) -> str:
   """One figure with a line per member.
 
   Args:
     title: what is drawn.
     members: (name, [(step, value), ...] with finite numbers) of each line.
+    x_name: what the numbers of a line are counted in.
+    classes: colour class of each line, for a page with a legend of its own;
+      None takes c0 to c2 and names the lines beside the title.
 
   Returns:
     A `<figure>`.
   """
   shown = [(name, _thin(points)) for name, points in members]
+  colours = classes or [f"c{number % 3}" for number in range(len(shown))]
   xs = [x for _, points in shown for x, _ in points]
   ys = [y for _, points in shown for _, y in points]
   x_low, x_high = min(xs), max(xs)
   if x_high == x_low:
     x_high = x_low + 1
-  ticks = _ticks(min(ys), max(ys))
+  ticks = round_ticks(min(ys), max(ys))
   y_low, y_high = min(ticks[0], min(ys)), max(ticks[-1], max(ys))
 
   def px(x: float) -> float:
@@ -97,32 +107,34 @@ def line_chart(title: str, members: Sequence[tuple[str, Series]]) -> str:
     )
   parts.append(
     f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:.0f}" y="{_HEIGHT - 8}" '
-    'text-anchor="middle">step</text>'
+    f'text-anchor="middle">{html.escape(x_name)}</text>'
   )
   for number, (name, points) in enumerate(shown):
     path = "M" + "L".join(f"{px(x):.1f} {py(y):.1f}" for x, y in points)
     last = points[-1]
     parts.append(
-      f'<path class="curve c{number % 3}" d="{path}"/>'
-      f'<circle class="dot c{number % 3}" cx="{px(last[0]):.1f}" '
-      f'cy="{py(last[1]):.1f}" r="3"><title>{html.escape(name)} at step '
-      f"{last[0]:g}: {last[1]:.4g}</title></circle>"
+      f'<path class="curve {colours[number]}" d="{path}"/>'
+      f'<circle class="dot {colours[number]}" cx="{px(last[0]):.1f}" '
+      f'cy="{py(last[1]):.1f}" r="3"><title>{html.escape(name)} at '
+      f"{html.escape(x_name)} {last[0]:g}: {last[1]:.4g}</title></circle>"
     )
   spoken = _spoken(title)
   if len(shown) == 1 and shown[0][0] != "train":
     spoken = f"{shown[0][0]} {spoken}"
   label = html.escape(spoken)
-  legend = ", ".join(
+  names = ", ".join(
     (
-      f'<span class="key c{number % 3}">{html.escape(name)}</span> '
+      f'<span class="key {colours[number]}">{html.escape(name)}</span> '
       if len(shown) > 1
       else "last "
     )
     + f"{points[-1][1]:.4g}"
     for number, (name, points) in enumerate(shown)
   )
+  if classes is not None:
+    names = ""
   return (
-    f'<figure class="chart"><figcaption><b>{label}</b><span>{legend}</span>'
+    f'<figure class="chart"><figcaption><b>{label}</b><span>{names}</span>'
     f'</figcaption><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
     f'aria-label="{label}">{"".join(parts)}</svg></figure>'
   )
@@ -222,7 +234,7 @@ def _thin(points: Series) -> Series:
   return out
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
   """Three to six round numbers that cover low .. high."""
   if high - low <= 1e-12 * max(abs(low), abs(high)):
     pad = abs(low) * 0.1 or 1.0

@@ -42,8 +42,17 @@ def write_page(
     bones: (parent, child) joint pairs to draw.
     max_windows: windows embedded at most; the page states it.
   """
-  path = Path(path)
   text = render_page(results, curves, predictions, bones, max_windows)
+  write_text(Path(path), text)
+
+
+def write_text(path: Path, text: str) -> None:
+  """Writes a file in one atomic step, and its folder where there is none.
+
+  Args:
+    path: file to write or replace.
+    text: written as UTF-8.
+  """
   path.parent.mkdir(parents=True, exist_ok=True)
   temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
   try:
@@ -79,22 +88,23 @@ def render_page(
   ]
   fields = {
     "title": html.escape(table.headline(results)),
-    "css": _asset("page.css"),
+    "css": asset("page.css"),
     "banner": _banner(results),
     "facts": _facts(results),
     "tiles": _tiles(results),
     "cap": html.escape(cap + ". Drag to turn, wheel to zoom."),
     "body": "".join(body),
     "data": _script_json(data),
-    "js": _asset("page.js"),
+    "js": asset("page.js"),
   }
   # One pass, so that nothing inserted is searched for fields again.
   return re.sub(
-    "<!--([a-z]+)-->", lambda m: fields[m.group(1)], _asset("page.html")
+    "<!--([a-z]+)-->", lambda m: fields[m.group(1)], asset("page.html")
   )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+  """A file of this package, such as page.css, as text."""
   return (
     resources.files("bgm2pose_jax.report").joinpath(name).read_text("utf-8")
   )

@@ -66,7 +66,7 @@ def test_long_series_are_thinned_to_means_and_keep_their_end():
   ("low", "high"), [(0, 1), (0.31, 0.32), (-5, 7), (3, 3), (0, 0), (1e-9, 2e-9)]
 )
 def test_ticks_cover_the_range_with_few_round_numbers(low, high):
-  ticks = charts._ticks(low, high)
+  ticks = charts.round_ticks(low, high)
   assert ticks[0] <= low
   assert ticks[-1] >= high
   assert 2 <= len(ticks) <= 7

@@ -1,0 +1,132 @@
+"""Differences between the whole model and every other row of a table.
+
+Both are looked at on the same test windows, so that what makes a window hard
+cancels; that tells apart models whose own deviations overlap.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from bgm2pose_jax import intervals
+from bgm2pose_jax.seed_tables import Cell, Table
+from bgm2pose_jax.sweep_folder import Entry, Sweep
+
+_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+  """A row minus the reference, in one column.
+
+  Attributes:
+    row, column: where it stands.
+    rmse, mae: the differences; None when the two cannot be paired.
+    rmse_interval, mae_interval: 95 % (low, high); None where a fold is too
+      short for one.
+    seeds: those that both have.
+    blocks: stretches of recordings that were drawn from.
+    refused: why the two cannot be paired; empty when they can.
+  """
+
+  row: str
+  column: str
+  rmse: float | None = None
+  mae: float | None = None
+  rmse_interval: tuple[float, float] | None = None
+  mae_interval: tuple[float, float] | None = None
+  seeds: tuple[int, ...] = ()
+  blocks: int = 0
+  refused: str = ""
+
+
+def differences(sweep: Sweep, table: Table) -> list[Difference]:
+  """Compares each row with the reference, column by column.
+
+  Args:
+    sweep: the runs.
+    table: of these runs.
+
+  Returns:
+    One for each row and column that has figures beside the reference's;
+    none without a reference.
+  """
+  whole = next((r for r in table.rows if r.label == table.reference), None)
+  if whole is None:
+    return []
+  out = []
+  for column in table.columns:
+    ours = whole.cells.get(column)
+    for row in table.rows:
+      other = row.cells.get(column)
+      if row is whole or row.model == "" or ours is None or other is None:
+        continue
+      if ours.mean is not None and other.mean is not None:
+        out.append(_difference(sweep, row.label, column, ours, other))
+  return out
+
+
+def _difference(
+  sweep: Sweep, row: str, column: str, ours: Cell, other: Cell
+) -> Difference:
+  seeds = tuple(sorted(set(ours.seeds) & set(other.seeds)))
+  if not seeds:
+    return Difference(row, column, refused="no seed is whole in both")
+  left, right = _by_place(ours.used, seeds), _by_place(other.used, seeds)
+  if set(left) != set(right):
+    return Difference(row, column, refused="they cover other folds or tracks")
+  parts = []
+  tracks = [track for track, _ in left]
+  for place, reference in left.items():
+    runs = [
+      [sweep.runs[entry.name] for entry in entries]
+      for entries in (reference, right[place])
+    ]
+    first = runs[0][0]
+    for run in (*runs[0], *runs[1]):
+      if run.digest != first.digest:
+        return Difference(
+          row,
+          column,
+          refused=f"{run.path.name} and {first.path.name} have other targets",
+        )
+    weight = 1 / (len(set(tracks)) * tracks.count(place[0]))
+    parts.append(
+      intervals.PairedWindows(
+        reference=np.stack([run.sums for run in runs[0]]),
+        other=np.stack([run.sums for run in runs[1]]),
+        recording=first.recording,
+        window_index=first.window_index,
+        weight=weight,
+      )
+    )
+  found = intervals.paired_differences(parts, seed=_SEED)
+  return Difference(
+    row,
+    column,
+    rmse=found["rmse"]["difference"],
+    mae=found["mae"]["difference"],
+    rmse_interval=_pair(found["rmse"]["interval"]),
+    mae_interval=_pair(found["mae"]["interval"]),
+    seeds=seeds,
+    blocks=found["blocks"],
+  )
+
+
+def _by_place(
+  entries: Sequence[Entry], seeds: Sequence[int]
+) -> dict[tuple[str, int], list[Entry]]:
+  """(track, fold) -> the runs of each seed, in order of the seeds."""
+  out: dict[tuple[str, int], list[Entry]] = {}
+  for seed in seeds:
+    for entry in entries:
+      if entry.seed == seed:
+        out.setdefault((entry.track, entry.fold), []).append(entry)
+  return out
+
+
+def _pair(interval: Sequence[float] | None) -> tuple[float, float] | None:
+  return None if interval is None else (interval[0], interval[1])

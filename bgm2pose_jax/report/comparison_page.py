@@ -1,0 +1,207 @@
+"""The page of a whole sweep: every table, its figures, and what is missing.
+
+One file that loads nothing, as a run's own page; every name from outside is
+escaped.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+
+from bgm2pose_jax.pairing import Difference
+from bgm2pose_jax.report import comparison_figures, page
+from bgm2pose_jax.report import comparison_grid as grid_lib
+from bgm2pose_jax.report.comparison_grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.results import DEFINITIONS
+from bgm2pose_jax.seed_tables import Table
+from bgm2pose_jax.sweep_folder import SWEEP, Sweep
+
+_STATES = ("finished", "failed", "cannot be used", "not there")
+
+
+def render(
+  sweep: Sweep,
+  tables: Sequence[Table],
+  differences: Mapping[str, Sequence[Difference]],
+) -> str:
+  """The page as text.
+
+  Args:
+    sweep: the runs.
+    tables: of these runs.
+    differences: table name -> differences to its reference.
+  """
+  names = {e.name for e in sweep.entries}
+  facts = (
+    ("runs", f"{len(sweep.runs)} of {len(names)}"),
+    ("datasets", ", ".join(_datasets(tables)) or "none yet"),
+  )
+  fields = {
+    "title": f"Models compared: {_datasets_label(tables)}",
+    "css": page.asset("page.css") + page.asset("comparison.css"),
+    "banner": _banner(tables),
+    "facts": " · ".join(
+      f"{name} <b>{html.escape(value)}</b>" for name, value in facts
+    ),
+    "body": _runs_section(sweep, tables)
+    + "".join(_table_section(sweep, t, differences[t.name]) for t in tables),
+  }
+  fields["title"] = html.escape(fields["title"])
+  # One pass, so that nothing inserted is searched for fields again.
+  return re.sub(
+    "<!--([a-z]+)-->",
+    lambda m: fields[m.group(1)],
+    page.asset("comparison.html"),
+  )
+
+
+def _datasets(tables: Sequence[Table]) -> list[str]:
+  return list(dict.fromkeys(t.dataset for t in tables if t.dataset))
+
+
+def _datasets_label(tables: Sequence[Table]) -> str:
+  labels = dict.fromkeys(grid_lib.kind_label(t) for t in tables)
+  return ", ".join(labels)
+
+
+def _banner(tables: Sequence[Table]) -> str:
+  if not any(t.simulated for t in tables):
+    label = html.escape(_datasets_label(tables))
+    return f'<div class="banner recorded"><b>{label}</b></div>'
+  return (
+    '<div class="banner"><b>SIMULATED DATA</b><span>These recordings come '
+    "from a simulator; the figures do not carry over to a real room.</span>"
+    "</div>"
+  )
+
+
+def _runs_section(sweep: Sweep, tables: Sequence[Table]) -> str:
+  rows = []
+  for table in tables:
+    counts: dict[str, int] = dict.fromkeys(_STATES, 0)
+    for name in {e.name for e in table.entries}:
+      absent = sweep.absent.get(name)
+      counts[absent.kind if absent else "finished"] += 1
+    cells = "".join(f"<td>{count}</td>" for count in counts.values())
+    rows.append(f"<tr><td>{html.escape(table.name)}</td>{cells}</tr>")
+  head = "".join(f"<th>{state}</th>" for state in _STATES)
+  out = (
+    f'<section><h2>Runs</h2><div class="scroll"><table><thead><tr><th></th>'
+    f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+  )
+  told = [
+    (name, absent.kind, absent.reason)
+    for name, absent in sorted(sweep.absent.items())
+    if absent.reason
+  ]
+  told += [("", "cannot be read", remark) for remark in sweep.remarks]
+  if told:
+    items = "".join(
+      f"<li><b>{html.escape(name)}</b> {kind}: {html.escape(reason)}</li>"
+      for name, kind, reason in told
+    )
+    out += f'<h3>Failed or unusable</h3><ul class="notes">{items}</ul>'
+  waiting = sorted(n for n, a in sweep.absent.items() if not a.reason)
+  if waiting:
+    listed = html.escape(", ".join(waiting))
+    out += (
+      f"<details><summary>{len(waiting)} runs of {SWEEP} are not there yet"
+      f'</summary><p class="note">{listed}</p></details>'
+    )
+  return out + "</section>"
+
+
+def _table_section(
+  sweep: Sweep, table: Table, differences: Sequence[Difference]
+) -> str:
+  parts = [f"<h2>{html.escape(grid_lib.caption(table))}</h2>"]
+  parts += [
+    f'<p class="warning">{html.escape(text)}</p>'
+    for text in grid_lib.warnings(sweep, table)
+  ]
+  parts.append(_grid_html(grid_lib.main_grid(table), table.reference))
+  for column in table.columns:
+    tracks = grid_lib.track_grid(table, column)
+    if tracks is not None:
+      parts.append(
+        f"<details><summary>{html.escape(column)}, each test track</summary>"
+        f"{_grid_html(tracks, table.reference)}</details>"
+      )
+  if differences and table.reference is not None:
+    parts.append(_difference_html(differences, table.reference))
+  parts.append(comparison_figures.figures_html(sweep, table, differences))
+  notes = grid_lib.notes(sweep, table)
+  notes += [f"{name}: {text}" for name, text in DEFINITIONS.items()]
+  items = "".join(f"<li>{html.escape(text)}</li>" for text in notes)
+  parts.append(f'<ul class="notes">{items}</ul>')
+  return f'<section id="{table.name}">{"".join(parts)}</section>'
+
+
+def _grid_html(grid: Grid, reference: str | None) -> str:
+  width = len(METRIC_NAMES)
+  groups = "".join(
+    f'<th class="group" colspan="{width}">{html.escape(group)}</th>'
+    for group in grid.groups
+  )
+  names = [
+    f"<th{_first(number)}>{name}</th>"
+    for number, name in enumerate(METRIC_NAMES * len(grid.groups))
+  ]
+  rows = []
+  for line in grid.lines:
+    kind = "baseline" if line.is_baseline else ""
+    if line.label == reference:
+      kind = "reference"
+    cells = "".join(
+      f"<td{_first(number)}>{_cell_html(cell)}</td>"
+      for number, cell in enumerate(line.cells)
+    )
+    label = html.escape(line.label)
+    rows.append(
+      f'<tr class="{kind}"><td title="{label}">{label}</td>{cells}</tr>'
+    )
+  return (
+    f'<div class="scroll"><table><thead><tr><th></th>{groups}</tr><tr><th></th>'
+    f"{''.join(names)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+  )
+
+
+def _first(number: int) -> str:
+  return ' class="first"' if number % len(METRIC_NAMES) == 0 else ""
+
+
+def _cell_html(cell: CellText) -> str:
+  text = html.escape(cell.value)
+  if cell.bold:
+    text = f"<b>{text}</b>"
+  if cell.std:
+    text += f" <small>± {html.escape(cell.std)}</small>"
+  if cell.remark:
+    text += f' <small class="runs">{html.escape(cell.remark)}</small>'
+  return text
+
+
+def _difference_html(differences: Sequence[Difference], reference: str) -> str:
+  rows = []
+  for d in differences:
+    if d.rmse is None or d.mae is None:
+      refused = html.escape(f"not paired: {d.refused}")
+      cells = f'<td class="text" colspan="2">{refused}</td>'
+    else:
+      cells = "".join(
+        f"<td>{html.escape(grid_lib.signed(value, interval))}</td>"
+        for value, interval in (
+          (d.rmse, d.rmse_interval),
+          (d.mae, d.mae_interval),
+        )
+      )
+    rows.append(
+      f"<tr><td>{html.escape(d.row)}, {html.escape(d.column)}</td>{cells}</tr>"
+    )
+  return (
+    f"<h3>Difference to {html.escape(reference)}, 95 % interval</h3>"
+    '<div class="scroll"><table><thead><tr><th></th><th>RMSE</th><th>MAE</th>'
+    f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+  )
