@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import sweep_fixture as fixture
 
-from bgm2pose_jax import comparison, intervals, pairing, seed_tables
+from bgm2pose_jax import comparison, intervals
+from bgm2pose_jax.comparison import grid, pairing, seed_tables
+from bgm2pose_jax.comparison.sweep_folder import read_sweep
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.report import comparison_grid
-from bgm2pose_jax.sweep_folder import read_sweep
 
 # (track, fold) -> error of seeds 0, 1, 2. By hand: folds of haze average to
 # .3, .4, .5; with tide .4, .5, .6; hence .5 ± .1.
@@ -110,7 +110,7 @@ def test_no_whole_seed_leaves_a_dash(tmp_path):
   make(tmp_path, lines, skip=[lines[0][0]["name"]])
   _, table = table_of(tmp_path)
   assert cell_of(table).mean is None
-  texts = comparison_grid.cell_texts(cell_of(table))
+  texts = grid.cell_texts(cell_of(table))
   assert (texts[0].value, texts[0].remark) == ("-", "(1/2 runs)")
 
 
@@ -274,7 +274,7 @@ def test_difference_is_that_of_the_table_and_needs_equal_targets(tmp_path):
   assert low < found.rmse < high
   assert low > 0.05
   assert found.seeds == (0, 1, 2)
-  text = comparison_grid.difference_text(found, "BGM2Pose")
+  text = grid.difference_text(found, "BGM2Pose")
   assert text.startswith("w/o CPE, single: difference to BGM2Pose: RMSE +0.1")
 
   line, error = lines[-1]
@@ -291,7 +291,7 @@ def test_rows_of_other_folds_are_warned_about_and_not_paired(tmp_path):
   sweep, table = table_of(tmp_path)
   (found,) = pairing.differences(sweep, table)
   assert found.refused == "they cover other folds or tracks"
-  (warning,) = comparison_grid.warnings(sweep, table)
+  (warning,) = grid.warnings(sweep, table)
   assert warning.startswith("WARNING: single: the rows")
 
 

@@ -103,11 +103,9 @@ def render_page(
   )
 
 
-def asset(name: str) -> str:
-  """A file of this package, such as page.css, as text."""
-  return (
-    resources.files("bgm2pose_jax.report").joinpath(name).read_text("utf-8")
-  )
+def asset(name: str, package: str = "bgm2pose_jax.report") -> str:
+  """A file of a package, such as page.css of this one, as text."""
+  return resources.files(package).joinpath(name).read_text("utf-8")
 
 
 def _script_json(value: Any) -> str:

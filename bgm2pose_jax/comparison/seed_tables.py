@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bgm2pose_jax.finished_run import METRICS, MODEL
-from bgm2pose_jax.sweep_folder import TABLES, Entry, Sweep
+from bgm2pose_jax.comparison.finished_run import METRICS, MODEL
+from bgm2pose_jax.comparison.sweep_folder import TABLES, Entry, Sweep
 
 BASELINE_LABELS = {
   "mean_pose": "mean pose",

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from bgm2pose_jax import skeleton
-from bgm2pose_jax.finished_run import MODEL, Run
-from bgm2pose_jax.pairing import Difference
-from bgm2pose_jax.report import charts, comparison_charts
-from bgm2pose_jax.seed_tables import Cell, Row, Table, per_seed
+from bgm2pose_jax.comparison import row_charts
+from bgm2pose_jax.comparison.finished_run import MODEL, Run
+from bgm2pose_jax.comparison.pairing import Difference
+from bgm2pose_jax.comparison.seed_tables import Cell, Row, Table, per_seed
+from bgm2pose_jax.comparison.sweep_folder import Sweep
+from bgm2pose_jax.report import charts
 from bgm2pose_jax.settings import natural_key
-from bgm2pose_jax.sweep_folder import Sweep
 
 _WINDOW_S = 0.6
 _SMOOTH_WINDOWS = 50  # 30 s, as the blocks of the intervals
@@ -57,13 +58,13 @@ def figures_html(
       )
   if not parts:
     return ""
-  names = comparison_charts.legend([row.label for row in rows])
+  names = row_charts.legend([row.label for row in rows])
   return f"<h3>Figures</h3>{names}{''.join(parts)}"
 
 
 def _members(rows: Sequence[Row], column: str) -> _Members:
   return [
-    (row.label, comparison_charts.colour(number), row.cells[column])
+    (row.label, row_charts.colour(number), row.cells[column])
     for number, row in enumerate(rows)
     if column in row.cells and row.cells[column].used
   ]
@@ -86,9 +87,9 @@ def _forests(
       for d in here
       if d.mae is not None
     ]
-    return comparison_charts.forest_plot(
+    return row_charts.forest_plot(
       f"{column}, RMSE", rmse
-    ) + comparison_charts.forest_plot(f"{column}, MAE", mae)
+    ) + row_charts.forest_plot(f"{column}, MAE", mae)
 
   return draw
 
@@ -108,7 +109,7 @@ def _joints(sweep: Sweep, column: str, members: _Members) -> str:
     for name, kind, cell in members
   ]
   still = _mean(sweep, members[0][2], lambda r: r.per_joint["mean_pose"])
-  return comparison_charts.dot_plot(
+  return row_charts.dot_plot(
     column,
     [skeleton.JOINTS[j] for j in order],
     [(name, kind, values.tolist()) for name, kind, values in series],
@@ -135,7 +136,7 @@ def _subjects(sweep: Sweep, column: str, members: _Members) -> str:
     )
     for (name, kind, _), values in zip(members, found)
   ]
-  return comparison_charts.dot_plot(column, names, series, [None] * len(names))
+  return row_charts.dot_plot(column, names, series, [None] * len(names))
 
 
 def _frames(sweep: Sweep, column: str, members: _Members) -> str:
@@ -183,7 +184,7 @@ def _over_time(sweep: Sweep, cell: Cell) -> Mapping[str, charts.Series]:
   for recording, windows in sums.items():
     index = sorted(windows)
     values = np.asarray([np.mean(windows[i]) for i in index])
-    values = comparison_charts.smoothed(values, _SMOOTH_WINDOWS)
+    values = row_charts.smoothed(values, _SMOOTH_WINDOWS)
     step = -(-len(index) // _MAX_POINTS)
     out[recording] = [
       (_WINDOW_S * i, float(v)) for i, v in zip(index[::step], values[::step])

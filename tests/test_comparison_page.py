@@ -11,7 +11,8 @@ import pytest
 import sweep_fixture as fixture
 
 from bgm2pose_jax import comparison
-from bgm2pose_jax.report import comparison_charts, page
+from bgm2pose_jax.comparison import row_charts
+from bgm2pose_jax.report import page
 from bgm2pose_jax.results import DEFINITIONS
 
 EVIL = "=x|*&<img src=x>_%$#[1]{\\}\n\"'<!--css-->"
@@ -137,7 +138,7 @@ def test_same_input_gives_the_same_bytes(tables):
 
 
 def test_forest_plot_puts_zero_and_intervals_where_the_axis_says():
-  text = comparison_charts.forest_plot(
+  text = row_charts.forest_plot(
     "x", [("<i>", "c0", 0.5, (0.0, 1.0)), ("b", "c1", -1.0, None)]
   )
   zero = re.search(r'class="zero" x1="([\d.]+)"', text).group(1)
@@ -148,10 +149,10 @@ def test_forest_plot_puts_zero_and_intervals_where_the_axis_says():
   assert dots[1] < float(zero)
   assert "<i>" not in text
   ET.fromstring(text)
-  assert comparison_charts.forest_plot("x", []) == ""
+  assert row_charts.forest_plot("x", []) == ""
 
 
 def test_smoothing_keeps_a_constant_up_to_the_ends():
-  got = comparison_charts.smoothed(np.full(120, 2.0), 50)
+  got = row_charts.smoothed(np.full(120, 2.0), 50)
   np.testing.assert_allclose(got, 2.0)
-  assert len(comparison_charts.smoothed(np.ones(7), 50)) == 7
+  assert len(row_charts.smoothed(np.ones(7), 50)) == 7

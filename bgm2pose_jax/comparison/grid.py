@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from bgm2pose_jax.finished_run import METRICS
-from bgm2pose_jax.pairing import Difference
-from bgm2pose_jax.report import published
-from bgm2pose_jax.seed_tables import (
+from bgm2pose_jax.comparison import published
+from bgm2pose_jax.comparison.finished_run import METRICS
+from bgm2pose_jax.comparison.pairing import Difference
+from bgm2pose_jax.comparison.seed_tables import (
   BASELINE_LABELS,
   MUSIC_ONLY_LIMIT_PCT,
   Cell,
@@ -16,7 +16,7 @@ from bgm2pose_jax.seed_tables import (
   Table,
   music_only_checks,
 )
-from bgm2pose_jax.sweep_folder import Sweep
+from bgm2pose_jax.comparison.sweep_folder import Sweep
 
 METRIC_NAMES = ("RMSE", "MAE", "PCKh@0.5")
 _TITLES = {

@@ -10,15 +10,18 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
-from bgm2pose_jax.pairing import Difference
-from bgm2pose_jax.report import comparison_figures, page
-from bgm2pose_jax.report import comparison_grid as grid_lib
-from bgm2pose_jax.report.comparison_grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.comparison import figures
+from bgm2pose_jax.comparison import grid as grid_lib
+from bgm2pose_jax.comparison.grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.comparison.pairing import Difference
+from bgm2pose_jax.comparison.seed_tables import Table
+from bgm2pose_jax.comparison.sweep_folder import SWEEP, Sweep
+from bgm2pose_jax.report import page as report_page
 from bgm2pose_jax.results import DEFINITIONS
-from bgm2pose_jax.seed_tables import Table
-from bgm2pose_jax.sweep_folder import SWEEP, Sweep
 
 _STATES = ("finished", "failed", "cannot be used", "not there")
+
+_PACKAGE = "bgm2pose_jax.comparison"
 
 
 def render(
@@ -40,7 +43,8 @@ def render(
   )
   fields = {
     "title": f"Models compared: {_datasets_label(tables)}",
-    "css": page.asset("page.css") + page.asset("comparison.css"),
+    "css": report_page.asset("page.css")
+    + report_page.asset("comparison.css", _PACKAGE),
     "banner": _banner(tables),
     "facts": " · ".join(
       f"{name} <b>{html.escape(value)}</b>" for name, value in facts
@@ -53,7 +57,7 @@ def render(
   return re.sub(
     "<!--([a-z]+)-->",
     lambda m: fields[m.group(1)],
-    page.asset("comparison.html"),
+    report_page.asset("comparison.html", _PACKAGE),
   )
 
 
@@ -131,7 +135,7 @@ def _table_section(
       )
   if differences and table.reference is not None:
     parts.append(_difference_html(differences, table.reference))
-  parts.append(comparison_figures.figures_html(sweep, table, differences))
+  parts.append(figures.figures_html(sweep, table, differences))
   notes = grid_lib.notes(sweep, table)
   notes += [f"{name}: {text}" for name, text in DEFINITIONS.items()]
   items = "".join(f"<li>{html.escape(text)}</li>" for text in notes)

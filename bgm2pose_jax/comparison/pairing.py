@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bgm2pose_jax import intervals
-from bgm2pose_jax.seed_tables import Cell, Table
-from bgm2pose_jax.sweep_folder import Entry, Sweep
+from bgm2pose_jax.comparison.seed_tables import Cell, Table
+from bgm2pose_jax.comparison.sweep_folder import Entry, Sweep
 
 _SEED = 0
 

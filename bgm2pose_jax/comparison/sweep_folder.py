@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bgm2pose_jax import workdir
+from bgm2pose_jax.comparison.finished_run import Run, one_line, read_run
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.finished_run import Run, one_line, read_run
 
 SWEEP = "sweep.json"
 RUNS = "runs"

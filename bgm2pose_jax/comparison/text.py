@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Sequence
 
-from bgm2pose_jax.finished_run import METRICS
-from bgm2pose_jax.pairing import Difference
-from bgm2pose_jax.report import comparison_grid as grid_lib
-from bgm2pose_jax.report.comparison_grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.comparison import grid as grid_lib
+from bgm2pose_jax.comparison.finished_run import METRICS
+from bgm2pose_jax.comparison.grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.comparison.pairing import Difference
+from bgm2pose_jax.comparison.seed_tables import Row, Table
+from bgm2pose_jax.comparison.sweep_folder import Sweep
 from bgm2pose_jax.results import DEFINITIONS
-from bgm2pose_jax.seed_tables import Row, Table
-from bgm2pose_jax.sweep_folder import Sweep
 
 _CSV_COLUMNS: tuple[str, ...] = (
   "kind", "table", "row", "column", "track", "metric", "mean", "std", "low",

@@ -1,0 +1,46 @@
+"""Tables and figures of many runs: `python -m bgm2pose_jax.comparison`.
+
+    python -m bgm2pose_jax.comparison --sweep=SWEEP
+
+reads what a sweep's runs left so far and writes SWEEP/tables: for each table
+Markdown, CSV and LaTeX, and one page, report.html, for all of them.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import app, flags
+
+from bgm2pose_jax.comparison import write_comparison
+from bgm2pose_jax.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
+  flags.DEFINE_string(
+    "sweep",
+    None,
+    "folder of a sweep: sweep.json, runs/, failed/ (required)",
+    flag_values=values,
+  )
+
+
+def main(argv: list[str]) -> None:
+  """Runs what the flags say; input errors end in one line and code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  try:
+    if not flags.FLAGS.sweep:
+      raise InputError("--sweep", "is missing", "give the folder of a sweep")
+    for path in write_comparison(pathlib.Path(flags.FLAGS.sweep)):
+      print(f"wrote {path}")
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+  define_flags(flags.FLAGS)
+  app.run(main)
