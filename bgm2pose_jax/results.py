@@ -77,6 +77,7 @@ def build_results(
     "fold_by": split.fold_by,
     "seed": int(config["seed"]),
     "model": config["model"],
+    "ablation": config["ablation"],
     "preset": config["preset"],
     "dataset": config["data"]["dataset"],
     "fingerprint": table.fingerprint,

@@ -27,6 +27,7 @@ def make_results(**changes):
     "fold": 2,
     "seed": 0,
     "model": "bgm2pose",
+    "ablation": "none",
     "preset": "demo",
     "dataset": "ampl/simulated",
     "simulated": True,

@@ -96,6 +96,7 @@ def write_run(
     config={
       "seed": line["seed"],
       "model": line["model"],
+      "ablation": line["ablation"],
       "preset": "demo",
       "data": {"dataset": dataset},
     },

@@ -35,6 +35,7 @@ CONTRACT = {
 CONFIG = {
   "seed": 1,
   "model": "bgm2pose",
+  "ablation": "none",
   "preset": "demo",
   "data": {"dataset": "ampl/simulated"},
 }

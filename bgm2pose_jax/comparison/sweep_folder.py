@@ -203,7 +203,7 @@ def _told(error: InputError, root: pathlib.Path) -> str:
 def _expected(entry: Entry) -> dict[str, Any]:
   """What results.json must say of a run."""
   out: dict[str, Any] = {"test_tracks": [entry.track]}
-  for key in ("setting", "fold", "seed", "model"):
+  for key in ("setting", "fold", "seed", "model", "ablation"):
     out[key] = getattr(entry, key)
   return out
 

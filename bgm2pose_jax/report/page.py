@@ -131,7 +131,7 @@ def _facts(results: Mapping[str, Any]) -> str:
   facts = [
     ("setting", results["setting"]),
     ("dataset", results["dataset"]),
-    ("model", f"{results['model']} ({results['preset']})"),
+    ("model", f"{table.model_label(results)} ({results['preset']})"),
     ("test track", ", ".join(map(str, results["test_tracks"]))),
     ("test subject", ", ".join(map(str, results["test_subjects"]))),
     ("fold", results["fold"]),

@@ -13,6 +13,12 @@ def data_label(results: Mapping[str, Any]) -> str:
   return "SIMULATED DATA" if results["simulated"] else "RECORDED DATA"
 
 
+def model_label(results: Mapping[str, Any]) -> str:
+  """The model's name, and what was taken out of it."""
+  ablation = results["ablation"]
+  return results["model"] + (f" {ablation}" if ablation != "none" else "")
+
+
 def model_rows(
   results: Mapping[str, Any],
 ) -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -25,7 +31,9 @@ def model_rows(
   ):
     if results.get(key, {}).get("rmse") is not None:
       rows.append((key, name, results[key]))
-  rows.append(("model", f"{results['model']}, {results['preset']}", results))
+  rows.append(
+    ("model", f"{model_label(results)}, {results['preset']}", results)
+  )
   return rows
 
 
