@@ -81,11 +81,8 @@ class Checkpoints:
         were never validated, which are no candidates.
     """
     step = int(state.step)
-    if metrics is not None:
-      metrics = {self._metric: metrics[self._metric]}
-    self._checkpointer.save_checkpointables(
-      step, {_ITEM: state}, metrics=metrics
-    )
+    kept: Any = metrics and {self._metric: metrics[self._metric]}
+    self._checkpointer.save_checkpointables(step, {_ITEM: state}, metrics=kept)
 
   def latest(self) -> int | None:
     """Returns the newest committed step, or None."""

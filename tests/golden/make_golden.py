@@ -34,7 +34,11 @@ AUDIO_CHANNELS = {"bgm2pose": 11, "acousticpose": 9}
 
 
 def drawn(model: str, width: float, bands: int, **heads: int):
-  """A network whose norms are not at their start, in evaluation mode."""
+  """A network in evaluation mode whose norms and statistics are in use.
+
+  At their start, statistics let hardly anything of the input through many
+  layers, and a mistake would not show.
+  """
   torch.manual_seed(SEED)
   network = torch_networks.build(model, width, bands, **heads)
   with torch.no_grad():
@@ -42,18 +46,24 @@ def drawn(model: str, width: float, bands: int, **heads: int):
       if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
         torch.nn.init.uniform_(module.weight, 0.5, 1.5)
         torch.nn.init.normal_(module.bias, 0, 0.3)
-        torch.nn.init.normal_(module.running_mean, 0, 0.2)
-        torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+        module.momentum = 1.0
       elif isinstance(module, torch.nn.MultiheadAttention):
         # PyTorch starts them at zero, where a mistake would not show.
         torch.nn.init.normal_(module.in_proj_bias, 0, 0.3)
         torch.nn.init.normal_(module.out_proj.bias, 0, 0.3)
+    # Of another batch than the one that is looked at.
+    call(network, inputs(model, bands, BATCH, SEED + 1), torch.float32)
+  for module in network.modules():
+    if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+      module.momentum = 0.1
   return network.eval()
 
 
-def inputs(model: str, bands: int, batch: int) -> dict[str, np.ndarray]:
+def inputs(
+  model: str, bands: int, batch: int, seed: int = SEED
+) -> dict[str, np.ndarray]:
   """Standardised features and swinging poses, channels last, float32."""
-  rng = np.random.default_rng(SEED)
+  rng = np.random.default_rng(seed)
   frames = torch_networks.FRAMES
   channels = AUDIO_CHANNELS.get(model, 6)
   out = {"audio": rng.normal(size=(batch, frames, bands, channels))}
