@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
@@ -233,6 +233,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(argv: Sequence[str]) -> None:
   """Converts; one line and exit status 2 on unusable input."""
+  # Orbax tells of every step it takes.
+  logging.set_verbosity(logging.WARNING)
   values = flags.FLAGS
   try:
     if len(argv) > 1:

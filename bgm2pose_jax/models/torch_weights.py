@@ -121,7 +121,7 @@ def to_torch(
     arrays: path to array; every array of the network.
     batches: what each batch normalisation's count of batches becomes.
     fill_unused: add what the published module registers and never runs, so
-      that it loads strictly: zeros, deviations and gains of one.
+      that it loads strictly: zeros, gains and variances of one.
 
   Returns:
     The state_dict; an array under two names is in it twice.
