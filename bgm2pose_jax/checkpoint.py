@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.train_state import TrainState
@@ -70,17 +72,17 @@ class Checkpoints:
       place, preservation_policy=keep
     )
 
-  def save(self, state: TrainState, metrics: dict[str, float]) -> None:
+  def save(self, state: TrainState, metrics: dict[str, float] | None) -> None:
     """Writes a state; returns once it is committed.
 
     Args:
       state: of the run, at the end of an epoch.
-      metrics: must hold the metric that names the best.
+      metrics: must hold the metric that names the best; None for weights that
+        were never validated, which are no candidates.
     """
     step = int(state.step)
-    self._checkpointer.save_checkpointables(
-      step, {_ITEM: state}, metrics={self._metric: metrics[self._metric]}
-    )
+    kept: Any = metrics and {self._metric: metrics[self._metric]}
+    self._checkpointer.save_checkpointables(step, {_ITEM: state}, metrics=kept)
 
   def latest(self) -> int | None:
     """Returns the newest committed step, or None."""
@@ -118,11 +120,12 @@ class Checkpoints:
     self._checkpointer.close()
 
 
-def find_step(folder: str) -> tuple[pathlib.Path, int]:
+def find_step(folder: str, flag: str = "init_from") -> tuple[pathlib.Path, int]:
   """Finds the checkpoint that another run's folder stands for.
 
   Args:
     folder: a run's work folder, its `checkpoints` folder, or one step in it.
+    flag: that named it, for the message.
 
   Returns:
     The folder of checkpoints and the newest finished step (or the one given).
@@ -138,7 +141,7 @@ def find_step(folder: str) -> tuple[pathlib.Path, int]:
   steps = committed_steps(path)
   if not steps:
     raise InputError(
-      f"--init_from={folder}",
+      f"--{flag}={folder}",
       "holds no finished checkpoint",
       "give the work folder of a run that saved at least one epoch",
     )
@@ -159,30 +162,78 @@ def load_weights(folder: str, template: TrainState) -> TrainState:
   Raises:
     InputError: when there is no checkpoint, or its shapes differ.
   """
-  from orbax.checkpoint import v1 as ocp
-
   path, step = find_step(folder)
-  place: Any = path
-  checkpointer = ocp.training.Checkpointer(place)
-  try:
-    found: Any = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
-    kinds = _leaf_kinds(found)
-    wanted = {"params": template.params, "model_state": template.model_state}
-    for name, kind in _leaf_kinds(wanted).items():
-      if kinds.get(name) != kind:
-        raise InputError(
-          path / str(step),
-          f"{name} is {kinds.get(name, 'absent')}, this model needs {kind}",
-          "start from a run with the same --model and network.* fields",
-        )
-    abstract = _abstract_from_metadata(found)
-    loaded = checkpointer.load_checkpointables(step, {_ITEM: abstract})[_ITEM]
-  finally:
-    checkpointer.close()
+  wanted = {"params": template.params, "model_state": template.model_state}
+  loaded = _load_as_saved(path, step, _leaf_kinds(wanted))
   return template.replace(
     params=_like(template.params, loaded["params"]),
     model_state=_like(template.model_state, loaded["model_state"]),
   )
+
+
+def read_weights(
+  folder: str, template: TrainState, flag: str
+) -> tuple[dict[str, np.ndarray], int]:
+  """Reads a run's live weights by name.
+
+  Args:
+    folder: see `find_step`.
+    template: shapes and types of that run's state.
+    flag: that named the folder, for messages.
+
+  Returns:
+    Arrays by the names of `weight_leaves`, and the step they are of.
+
+  Raises:
+    InputError: when there is no checkpoint, or its shapes differ.
+  """
+  path, step = find_step(folder, flag)
+  wanted = weight_leaves(template)
+  kinds = _leaf_kinds(wanted)
+  flat = _flat(_load_as_saved(path, step, kinds))
+  return {name: np.asarray(flat[name]) for name in kinds}, step
+
+
+def weight_leaves(state: TrainState) -> dict[str, Any]:
+  """Returns {`params/...` or `model_state/...`: leaf}, what predicts."""
+  return _flat({"params": state.params, "model_state": state.model_state})
+
+
+def with_weights(
+  state: TrainState, arrays: Mapping[str, np.ndarray]
+) -> TrainState:
+  """Returns a state with other weights.
+
+  Args:
+    state: of the wanted structure.
+    arrays: by the names of `weight_leaves`, all of them.
+  """
+  tree = {"params": state.params, "model_state": state.model_state}
+  leaves = [arrays[name] for name in _flat(tree)]
+  new = jax.tree.unflatten(jax.tree.structure(tree), leaves)
+  return state.replace(**new)
+
+
+def _load_as_saved(path: pathlib.Path, step: int, kinds: dict[str, str]) -> Any:
+  """Reads a whole state whose weights must be of these kinds."""
+  from orbax.checkpoint import v1 as ocp
+
+  place: Any = path
+  checkpointer = ocp.training.Checkpointer(place)
+  try:
+    found: Any = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
+    saved = _leaf_kinds(found)
+    for name, kind in kinds.items():
+      if saved.get(name) != kind:
+        raise InputError(
+          path / str(step),
+          f"{name} is {saved.get(name, 'absent')}, this model needs {kind}",
+          "start from a run with the same --model and network.* fields",
+        )
+    abstract = _abstract_from_metadata(found)
+    return checkpointer.load_checkpointables(step, {_ITEM: abstract})[_ITEM]
+  finally:
+    checkpointer.close()
 
 
 def _load(checkpointer, folder, step: int, template: TrainState):

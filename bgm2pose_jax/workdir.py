@@ -99,14 +99,23 @@ def claim(
     raise InputError(
       workdir, f"cannot be made ({error.strerror})", "give another --workdir"
     ) from error
-  content = {
+  write_json(path, description(config, dataset))
+
+
+def description(config: Config, dataset: dict[str, Any]) -> dict[str, Any]:
+  """Returns the content of config.json.
+
+  Args:
+    config: with everything resolved.
+    dataset: fingerprint and kind of the data.
+  """
+  return {
     "config": config_lib.to_dict(config),
     "dataset": dataset,
     "digest": config_lib.digest(config),
     "seed": config.seed,
     "versions": versions(),
   }
-  write_json(path, content)
 
 
 def read_config(workdir: pathlib.Path) -> Config:

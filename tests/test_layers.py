@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # that name below bgm2pose_jax; the longest match counts.
 LAYERS = (
   ("errors", "array_typing", "config_tree", "compilation", "target"),
+  ("torch_file",),
   ("skeleton", "config", "settings"),
   ("features", "losses", "metrics", "mesh", "mocap"),
   ("simulate", "models", "optim", "data", "train_state"),
@@ -26,7 +27,7 @@ LAYERS = (
   ("replicated", "replica", "plan"),
   ("loop", "closing"),
   ("together",),
-  ("train",),
+  ("train", "convert"),
   ("main",),
 )
 _RANK = {name: i for i, row in enumerate(LAYERS) for name in row}

@@ -88,3 +88,28 @@ def laid_over(
     if track in MEAN:
       mean[row], std[row] = MEAN[track], STD[track]
   return {"mean": mean, "std": std}
+
+
+def stand_alone(spec: FeatureSpec) -> dict[str, np.ndarray]:
+  """Statistics for weights that come without recordings to fit any on.
+
+  Args:
+    spec: what the channels are.
+
+  Returns:
+    mean and std, float32 [tracks + 1, c]: a row for each track of `MEAN`, in
+    its order, and for other tracks the moments of the four together, each
+    counted alike.
+
+  Raises:
+    InputError: channels that the constants were not computed for.
+  """
+  mean, std = np.array([*MEAN.values()]), np.array([*STD.values()])
+  all_mean = mean.mean(0)
+  all_std = np.sqrt((std**2 + mean**2).mean(0) - all_mean**2)
+  stats = {
+    "mean": np.vstack([mean, all_mean]),
+    "std": np.vstack([std, all_std]),
+  }
+  stats = {name: values.astype(np.float32) for name, values in stats.items()}
+  return laid_over(stats, tuple(MEAN), spec)
