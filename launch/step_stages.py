@@ -22,6 +22,7 @@ from bgm2pose_jax import steps
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.models.output import PoseOutput
+from bgm2pose_jax.tasks import pose_terms
 from bgm2pose_jax.tasks.registry import make_task
 
 _DECODER = [
@@ -202,15 +203,16 @@ class _Builder:
 
   def _losses(self, out: PoseOutput, target: Any) -> None:
     """Loss terms, their gradient at the outputs and the logged norms."""
+    weights = self.task.config.loss
 
     def run(out, target):
       def total(out):
-        terms = self.task.loss_terms(out, target)
+        terms = pose_terms.loss_terms(weights, out, target)
         return sum(terms[name] for name in sorted(terms))
 
       loss, grads = jax.value_and_grad(total)(out)
       loss = jax.lax.pmean(loss, mesh_lib.DATA_AXIS)
-      return loss, grads, self.task.term_norms(out, target)
+      return loss, grads, pose_terms.term_norms(weights, out, target)
 
     self._add("losses", run, (out, target), (0, 0), (None, 0, None))
 

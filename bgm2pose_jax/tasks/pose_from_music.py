@@ -6,7 +6,7 @@ Where batch fields meet model arguments. The trainer sees only `fields`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,8 +16,8 @@ import optax
 from absl import logging
 from flax import nnx
 
-from bgm2pose_jax import losses, metrics, optim, target, train_state
 from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax import metrics, optim, target, train_state
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import (
@@ -27,6 +27,7 @@ from bgm2pose_jax.features import (
 )
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.models import registry
+from bgm2pose_jax.tasks import pose_terms
 from bgm2pose_jax.tasks.adversary import make_adversary
 from bgm2pose_jax.train_state import TrainState
 
@@ -274,7 +275,7 @@ class PoseFromMusic:
     def loss(params):
       model = self.training_model(params, model_state)
       out = model(audio, music, target, keys=keys)
-      terms = self.loss_terms(out, target)
+      terms = pose_terms.loss_terms(self.config.loss, out, target)
       critic, critic_figures = state.critic, {}
       if self._adversary is not None:
         known = statistics["adversary"]
@@ -295,7 +296,9 @@ class PoseFromMusic:
     new_model_state = _replicated(new_model_state)
     figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
     figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
-    figures |= self.term_norms(out, target) | critic_figures
+    figures |= (
+      pose_terms.term_norms(self.config.loss, out, target) | critic_figures
+    )
     figures["gradient_norm"] = optax.tree.norm(grads)
     return figures, grads, new_model_state, critic
 
@@ -366,54 +369,6 @@ class PoseFromMusic:
       self.config.data.feature_norm,
       layout=self._layout,
     )
-
-  def loss_terms(self, out, target) -> dict[str, jax.Array]:
-    """Weighted loss terms, each a mean over this device's rows."""
-    weights = self.config.loss
-    terms = {"pose": losses.pose_mse(out.pose, target).mean()}
-    if weights.smoothness:
-      terms["smoothness"] = (
-        weights.smoothness * losses.smoothness(out.pose, target).mean()
-      )
-    if weights.contrastive and out.audio_embedding is not None:
-      terms["contrastive"] = (
-        weights.contrastive
-        * global_info_nce(
-          out.audio_embedding, out.pose_embedding, weights.contrastive_scale
-        ).mean()
-      )
-    return terms
-
-  def term_norms(self, out, target) -> dict[str, jax.Array]:
-    """Gradient norm of each term at the network's outputs (cheap).
-
-    Of the mean over all devices' rows, whatever their number: each device's
-    own mean has gradients larger by the number of devices.
-    """
-    axis = mesh_lib.DATA_AXIS
-    devices = jax.lax.axis_size(axis)
-    norms = {}
-    for name in sorted(self.loss_terms(out, target)):
-      grads = jax.grad(lambda o, n=name: self.loss_terms(o, target)[n])(out)
-      square = jax.lax.psum(optax.tree.norm(grads, squared=True), axis)
-      norms[f"output_gradient_{name}"] = jnp.sqrt(square) / devices
-    return norms
-
-
-def global_info_nce(
-  audio: jax.Array, pose: jax.Array, scale: float
-) -> jax.Array:
-  """InfoNCE of this device's rows against all devices' rows, [b]."""
-  axis = mesh_lib.DATA_AXIS
-  gather: Callable = lambda x: jax.lax.all_gather(x, axis, tiled=True)  # noqa: E731
-  return losses.info_nce(
-    audio,
-    pose,
-    scale,
-    all_audio=gather(audio),
-    all_pose=gather(pose),
-    offset=jax.lax.axis_index(axis) * audio.shape[0],
-  )
 
 
 def _replicated(model_state: Any) -> Any:
