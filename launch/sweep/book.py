@@ -95,7 +95,7 @@ def make(
   return Book(
     folder,
     {run.name: run for run in runs},
-    jobs,
+    {job: tuple(names) for job, names in jobs.items()},
     tuple(base_flags),
     tuple(command),
   )
@@ -152,21 +152,14 @@ def read(folder: pathlib.Path) -> Book:
     ) from error
 
 
-def commands(book: Book, job: str) -> list[tuple[list[str], list[Run]]]:
-  """What is left to run of a job.
+def command(book: Book, runs: Sequence[Run]) -> list[str]:
+  """The command that does some runs.
 
   Args:
     book: of the sweep.
-    job: name of a job.
-
-  Returns:
-    Pairs of a command and the runs it does. Runs left in a group are done in
-    as few commands as folds times seeds allow.
+    runs: one, or a full product of folds and seeds.
   """
-  return [
-    ([*book.command, *_arguments(book, members)], members)
-    for members in products(book.unfinished(job))
-  ]
+  return [*book.command, *book.base_flags, *_arguments(book, runs)]
 
 
 def products(runs: Sequence[Run]) -> list[list[Run]]:
@@ -183,12 +176,10 @@ def products(runs: Sequence[Run]) -> list[list[Run]]:
 def _arguments(book: Book, runs: Sequence[Run]) -> list[str]:
   first = runs[0]
   if len(runs) == 1:
-    own = [*first.flags, f"--workdir={book.workdir(first.name)}"]
-    return [*book.base_flags, *own]
+    return [*first.flags, f"--workdir={book.workdir(first.name)}"]
   folds = ",".join(str(f) for f in dict.fromkeys(r.fold for r in runs))
   seeds = ",".join(str(s) for s in dict.fromkeys(r.seed for r in runs))
   return [
-    *book.base_flags,
     *first.group_flags,
     f"--folds={folds}",
     f"--seeds={seeds}",

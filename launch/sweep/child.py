@@ -6,12 +6,14 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
 _PR_SET_PDEATHSIG = 1
+_PROGRESS_BAR = re.compile(r"\d+%\|.*\| \d+/\d+")
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -83,9 +85,12 @@ def last_line(log: pathlib.Path, start: int = 0) -> str:
       text = file.read().decode(errors="replace")
   except FileNotFoundError:
     return ""
-  # A progress bar rewrites its line after a carriage return.
+  # A progress bar rewrites its line after a carriage return, and is often
+  # drawn once more below the error that ended the process.
   lines = [line.strip() for line in text.replace("\r", "\n").splitlines()]
-  return next((line[-300:] for line in reversed(lines) if line), "")
+  lines = [line[-300:] for line in reversed(lines) if line]
+  told = (line for line in lines if not _PROGRESS_BAR.search(line))
+  return next(told, lines[0] if lines else "")
 
 
 def _before(

@@ -151,14 +151,16 @@ def _numbers(name: str, given: Sequence[str]) -> list[int]:
 
 
 def _print_commands(book: Book) -> None:
-  count = 0
-  for job in book.jobs:
-    for command, _ in book_lib.commands(book, job):
-      print(shlex.join(command))
-      count += 1
+  parts = [
+    runs
+    for job in book.jobs
+    for runs in book_lib.products(book.unfinished(job))
+  ]
+  for runs in parts:
+    print(shlex.join(book_lib.command(book, runs)))
   print(
-    f"{len(book.runs)} runs in {len(book.jobs)} jobs, {count} commands to do; "
-    "nothing was written or started"
+    f"{len(book.runs)} runs in {len(book.jobs)} jobs, {len(parts)} commands to "
+    "do; nothing was written or started"
   )
 
 

@@ -84,7 +84,7 @@ def _config_of(cell: Cell, has_all_flags: bool) -> Config:
     for text in cell.flags:
       name, _, value = text.removeprefix("--").partition("=")
       if name == "set":
-        values["set"].value = [*values["set"].value, value]
+        values["set"].value = [*(values["set"].value or ()), value]
       elif name in values:
         _set_flag(name, value)
       elif has_all_flags:

@@ -10,9 +10,11 @@ another process has the job, 2 on unusable input.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import pathlib
 import platform
+import shlex
 import signal
 import subprocess
 import sys
@@ -69,12 +71,16 @@ def _do_claimed(
   book: Book, job: str, claim: claims.Claim, stop: threading.Event
 ) -> int:
   book.failure(job).unlink(missing_ok=True)
-  failure: dict[str, Any] | None = None
-  for command, runs in book_lib.commands(book, job):
+  failed: list[str] = []
+  failure: dict[str, Any] = {}
+  parts = collections.deque(book_lib.products(book.unfinished(job)))
+  while parts:
+    runs = parts.popleft()
     started = time.time()
     log = book.log(job)
+    command = book_lib.command(book, runs)
     with log.open("a", encoding="utf-8") as file:
-      file.write(f"$ {' '.join(command)}\n")
+      file.write(f"$ {shlex.join(command)}\n")
     before = log.stat().st_size
     try:
       code = _attend(child.start(command, log), claim, stop)
@@ -84,18 +90,22 @@ def _do_claimed(
         file.write(f"{command[0]}: {error.strerror}\n")
     if code is None:
       return HELD
-    done = [run for run in runs if book.is_finished(run.name)]
+    left = [run for run in runs if not book.is_finished(run.name)]
+    done = [run for run in runs if run not in left]
     _note_times(book, job, done, (time.time() - started) / len(runs))
-    if len(done) < len(runs) and failure is None:
-      failure = {
+    if left and len(runs) > 1:
+      # One of them ended the command: by themselves the others go on.
+      parts.extend([run] for run in left)
+    elif left:
+      failed.append(left[0].name)
+      failure = failure or {
         "exit_code": code,
         "host": platform.node(),
         "last_line": child.last_line(log, before) or "printed nothing",
-        "runs": [run.name for run in runs if run not in done],
         "time": time.time(),
       }
-  if failure is not None:
-    workdir_lib.write_json(book.failure(job), failure)
+  if failed:
+    workdir_lib.write_json(book.failure(job), {**failure, "runs": failed})
     return FAILED
   return DONE
 
