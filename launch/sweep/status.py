@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.util
 import statistics
 import time
 from typing import Any
 
 from bgm2pose_jax import workdir as workdir_lib
+from bgm2pose_jax.errors import InputError
 from launch.sweep import claims
 from launch.sweep.book import Book
 
@@ -119,10 +119,18 @@ def write_tables(book: Book) -> str:
   """Writes the result tables of what is finished; says what it did."""
   if not any(book.is_finished(name) for name in book.runs):
     return "no results yet: no tables"
-  if importlib.util.find_spec(_COMPARISON) is None:
+  try:
+    comparison = importlib.import_module(_COMPARISON)
+  except ModuleNotFoundError as error:
+    if error.name != _COMPARISON:
+      raise
     return f"no tables: {_COMPARISON} is not there to make them"
-  importlib.import_module(_COMPARISON).write_comparison(book.folder)
-  return f"tables of the results: {book.folder}"
+  try:
+    written = comparison.write_comparison(book.folder)
+  except InputError as error:
+    # Runs that cannot be compared are no reason to hide how they stand.
+    return f"no tables: {error}"
+  return f"tables of the results: {written[0].parent}"
 
 
 def _age_s(record: dict[str, Any]) -> float:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 import sweep_fixture
@@ -246,5 +247,18 @@ def test_tables_are_made_when_there_is_something_to_make_them(
   (name,) = book.runs
   book.workdir(name).mkdir()
   (book.workdir(name) / "results.json").touch()
-  monkeypatch.setattr(status.importlib.util, "find_spec", lambda name: None)
+  name = "bgm2pose_jax.comparison"
+  monkeypatch.setitem(sys.modules, name, None)
   assert "is not there" in status.write_tables(book)
+
+  def write(root):
+    if root.name != "sweep":
+      raise InputError(root, "cannot be compared", "compare less")
+    return [root / "tables" / "grid.md"]
+
+  there = types.SimpleNamespace(write_comparison=write)
+  monkeypatch.setitem(sys.modules, name, there)
+  assert status.write_tables(book).endswith(f"{book.folder}/tables")
+  moved = book.folder.rename(tmp_path / "moved")
+  said = status.write_tables(book_lib.read(moved))
+  assert said == f"no tables: {moved}: cannot be compared; compare less"
