@@ -8,7 +8,7 @@ import pathlib
 from absl import flags
 
 from bgm2pose_jax.errors import InputError
-from launch.sweep import local, manifests, ray_tune, slurm
+from launch.sweep import local, manifests, ray_tune, slurm, status
 from launch.sweep.book import Book
 
 ENGINES = ("local", "slurm", "ray", "kubernetes", "skypilot")
@@ -66,24 +66,8 @@ def start(book: Book) -> bool:
     InputError: for flags that the engine cannot use.
   """
   engine = _ENGINE.value
-  if engine == "local":
-    slots = _slots()
-    try:
-      return local.run(book, slots)
-    finally:
-      print(local.report(book, len(slots)), flush=True)
-  if engine == "ray":
-    try:
-      return ray_tune.run(
-        book,
-        directory=os.getcwd(),
-        cpus=_CPUS.value,
-        gpus=_ray_gpus(),
-        workers=_WORKERS.value,
-        address=_RAY_ADDRESS.value,
-      )
-    finally:
-      print(local.report(book, _WORKERS.value or 1), flush=True)
+  if engine in ("local", "ray"):
+    return _run_here(book)
   if not any(book.unfinished(job) for job in book.jobs):
     print("every run is finished")
     return True
@@ -93,6 +77,31 @@ def start(book: Book) -> bool:
   print(slurm.submit(path) if engine == "slurm" else f"start it with: {how}")
   print(f"then: python -m launch.sweep --out={book.folder} --status")
   return True
+
+
+def _run_here(book: Book) -> bool:
+  """Runs the jobs from this process, and says where the sweep stands then."""
+  slots = _slots() if _ENGINE.value == "local" else []
+  workers = len(slots) or _WORKERS.value or 1
+  try:
+    if slots:
+      is_whole = local.run(book, slots)
+    else:
+      is_whole = ray_tune.run(
+        book,
+        directory=os.getcwd(),
+        cpus=_CPUS.value,
+        gpus=_ray_gpus(),
+        workers=_WORKERS.value,
+        address=_RAY_ADDRESS.value,
+      )
+  except KeyboardInterrupt:
+    # Who stops a sweep does not wait for its tables.
+    print(status.render(status.look(book), workers), flush=True)
+    raise
+  print(status.render(status.look(book), workers))
+  print(status.write_tables(book), flush=True)
+  return is_whole
 
 
 def show(book: Book) -> None:

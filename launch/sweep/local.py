@@ -16,7 +16,7 @@ import tqdm
 
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.errors import InputError
-from launch.sweep import child, status, work
+from launch.sweep import child, work
 from launch.sweep.book import Book
 
 _POLL_S = 0.2
@@ -219,9 +219,3 @@ class _Pool:
   def _say(self, line: str) -> None:
     self._bar.write(line, file=sys.stdout)
     sys.stdout.flush()
-
-
-def report(book: Book, workers: int) -> str:
-  """What is said at the end of a sweep."""
-  found = status.render(status.look(book), workers)
-  return f"{found}\n{status.write_tables(book)}"
