@@ -11,7 +11,7 @@ import textwrap
 import time
 
 import pytest
-import sweep_fixture
+import quick_sweep
 
 from launch.sweep import claims
 
@@ -32,7 +32,7 @@ def _race(folder: pathlib.Path, count: int) -> list[str]:
   racers = [
     subprocess.Popen(
       [sys.executable, "-c", _RACER, str(folder)],
-      cwd=sweep_fixture.ROOT,
+      cwd=quick_sweep.ROOT,
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       text=True,
@@ -56,7 +56,7 @@ def _dead(folder: pathlib.Path) -> None:
   )
   subprocess.run(
     [sys.executable, "-c", code, str(folder)],
-    cwd=sweep_fixture.ROOT,
+    cwd=quick_sweep.ROOT,
     check=True,
   )
   assert (folder / "job.json").exists()

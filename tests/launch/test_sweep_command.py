@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-import sweep_fixture
+import quick_sweep
 from absl import flags
 from absl.testing import flagsaver
 
@@ -43,7 +43,7 @@ def test_dry_run_prints_the_commands_and_touches_no_device(tmp_path):
   )
   done = subprocess.run(
     [sys.executable, "-m", "launch.sweep", *words],
-    cwd=sweep_fixture.ROOT,
+    cwd=quick_sweep.ROOT,
     # The engine must not take the devices that the runs will need.
     env={**os.environ, "JAX_PLATFORMS": "no_such_platform"},
     capture_output=True,

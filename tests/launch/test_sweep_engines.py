@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-import sweep_fixture
+import quick_sweep
 import yaml
 
 from bgm2pose_jax.errors import InputError
@@ -16,7 +16,7 @@ from launch.sweep import manifests, ray_tune, slurm, status
 
 @pytest.fixture
 def book(tmp_path):
-  return sweep_fixture.make_book(tmp_path)
+  return quick_sweep.make_book(tmp_path)
 
 
 def _work(book, *flags):
@@ -25,7 +25,7 @@ def _work(book, *flags):
 
 
 def _script(book, **more):
-  return slurm.script(book, directory=str(sweep_fixture.ROOT), **more)
+  return slurm.script(book, directory=str(quick_sweep.ROOT), **more)
 
 
 def test_slurm_script_is_an_array_of_what_is_left(book):
@@ -60,7 +60,7 @@ def test_slurm_script_does_the_job_of_its_index(book, tmp_path):
     check=True,
     env={**os.environ, "SLURM_ARRAY_TASK_ID": "2"},
   )
-  assert sweep_fixture.ran(tmp_path) == ["fold1-seed0"]
+  assert quick_sweep.ran(tmp_path) == ["fold1-seed0"]
 
 
 def test_sbatch_gets_the_script_where_there_is_one(book, tmp_path, monkeypatch):
@@ -152,10 +152,10 @@ def test_shards_do_every_job_once(book, tmp_path):
   for part in range(2):
     subprocess.run(
       _work(book, f"--shard={part}/2", "--wait"),
-      cwd=sweep_fixture.ROOT,
+      cwd=quick_sweep.ROOT,
       check=True,
     )
-  assert sweep_fixture.ran(tmp_path) == [
+  assert quick_sweep.ran(tmp_path) == [
     "fold0-seed0",
     "fold1-seed0",
     "fold0-seed1",
@@ -175,7 +175,7 @@ def test_shards_do_every_job_once(book, tmp_path):
 def test_wrong_jobs_are_one_line(book, flags, words):
   done = subprocess.run(
     _work(book, *flags),
-    cwd=sweep_fixture.ROOT,
+    cwd=quick_sweep.ROOT,
     capture_output=True,
     text=True,
     check=False,
@@ -188,7 +188,7 @@ def test_wrong_jobs_are_one_line(book, flags, words):
 def _run_ray(book):
   return ray_tune.run(
     book,
-    directory=str(sweep_fixture.ROOT),
+    directory=str(quick_sweep.ROOT),
     cpus=1,
     gpus=None,
     workers=2,
@@ -212,4 +212,4 @@ def test_ray_does_each_job_in_a_trial(book, tmp_path):
     3,
     ["single-haze-ridge-fold1-seed0"],
   )
-  assert len(sweep_fixture.ran(tmp_path)) == 4
+  assert len(quick_sweep.ran(tmp_path)) == 4

@@ -13,8 +13,8 @@ import time
 import types
 
 import pytest
-import sweep_fixture
-from sweep_fixture import ran
+import quick_sweep
+from quick_sweep import ran
 
 from bgm2pose_jax.errors import InputError
 from launch.sweep import book as book_lib
@@ -32,7 +32,7 @@ local.run(found, local.make_slots(1, local.usable_cores(), []))
 def _start(*words):
   return subprocess.Popen(
     [sys.executable, *map(str, words)],
-    cwd=sweep_fixture.ROOT,
+    cwd=quick_sweep.ROOT,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
@@ -50,7 +50,7 @@ def _wait_for(condition, process=None):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_killed_half_way_only_what_is_missing_is_done(tmp_path, capfd, number):
-  book = sweep_fixture.make_book(tmp_path)
+  book = quick_sweep.make_book(tmp_path)
   (tmp_path / "waits-fold1-seed0").touch()
   if number == signal.SIGINT:
     process = _start(
@@ -81,7 +81,7 @@ def test_killed_half_way_only_what_is_missing_is_done(tmp_path, capfd, number):
 
 
 def test_a_failed_run_is_named_the_others_go_on_and_it_is_tried_again(tmp_path):
-  book = sweep_fixture.make_book(tmp_path)
+  book = quick_sweep.make_book(tmp_path)
   fails = tmp_path / "fails-fold0-seed1"
   fails.touch()
   slots = local.make_slots(2, local.usable_cores(), [])
@@ -124,7 +124,7 @@ def test_workers_run_on_their_own_cores_and_gpus(tmp_path):
   with pytest.raises(InputError, match="give 1 or more"):
     local.make_slots(0, [0], [])
   core = local.usable_cores()[-1]
-  book = sweep_fixture.make_book(tmp_path, folds=1, seeds=1)
+  book = quick_sweep.make_book(tmp_path, folds=1, seeds=1)
   assert local.run(book, [local.Slot((core,), {"NPROC": "1"})])
   (name,) = book.runs
   seen = json.loads((book.workdir(name) / "environment.json").read_text())
@@ -133,7 +133,7 @@ def test_workers_run_on_their_own_cores_and_gpus(tmp_path):
 
 
 def test_a_group_is_one_command_and_what_is_left_of_it_full_products(tmp_path):
-  book = sweep_fixture.make_book(tmp_path, group=True, folds=3)
+  book = quick_sweep.make_book(tmp_path, group=True, folds=3)
   assert list(book.jobs) == ["single-haze-ridge"]
   (whole,) = book_lib.products(list(book.runs.values()))
   assert book_lib.command(book, whole)[2:] == [
@@ -161,7 +161,7 @@ def test_a_group_is_one_command_and_what_is_left_of_it_full_products(tmp_path):
 
 
 def test_one_failing_member_leaves_the_others_of_its_group(tmp_path):
-  book = sweep_fixture.make_book(tmp_path, group=True)
+  book = quick_sweep.make_book(tmp_path, group=True)
   (tmp_path / "fails-fold0-seed1").touch()
   assert work.do(book, "single-haze-ridge") == work.FAILED
   found = status.look(book)
@@ -170,7 +170,7 @@ def test_one_failing_member_leaves_the_others_of_its_group(tmp_path):
 
 
 def test_a_job_of_another_process_is_left_alone(tmp_path):
-  book = sweep_fixture.make_book(tmp_path)
+  book = quick_sweep.make_book(tmp_path)
   (job, *_) = book.jobs
   claim = claims.take(book.folder / "claims", job)
   assert work.do(book, job) == work.HELD
@@ -186,7 +186,7 @@ def test_a_job_of_another_process_is_left_alone(tmp_path):
 
 def test_a_command_ends_when_its_job_was_taken_over(tmp_path, monkeypatch):
   monkeypatch.setattr(claims, "HEARTBEAT_S", 0.05)
-  book = sweep_fixture.make_book(tmp_path, folds=1, seeds=1)
+  book = quick_sweep.make_book(tmp_path, folds=1, seeds=1)
   (tmp_path / "waits-fold0-seed0").touch()
   (job,) = book.jobs
   codes = []
@@ -220,7 +220,7 @@ def test_time_left_counts_runs_workers_and_what_has_passed():
 
 
 def test_another_sweep_in_the_folder_is_refused_naming_what_differs(tmp_path):
-  book = sweep_fixture.make_book(tmp_path)
+  book = quick_sweep.make_book(tmp_path)
   book_lib.save(book)  # the same is no other
   assert book_lib.read(book.folder) == book
   runs = list(book.runs.values())
@@ -234,7 +234,7 @@ def test_another_sweep_in_the_folder_is_refused_naming_what_differs(tmp_path):
   refused("--preset=paper", flags=("--preset=paper",))
   refused("holds the run single-haze-ridge-fold1-seed1", runs=runs[:-1])
   refused("--group", group=True)
-  refused("fold0-seed2", runs=sweep_fixture.make_runs(2, 3))
+  refused("fold0-seed2", runs=quick_sweep.make_runs(2, 3))
   with pytest.raises(InputError, match="give the --out of a sweep"):
     book_lib.read(tmp_path)
 
@@ -242,7 +242,7 @@ def test_another_sweep_in_the_folder_is_refused_naming_what_differs(tmp_path):
 def test_tables_are_made_when_there_is_something_to_make_them(
   tmp_path, monkeypatch
 ):
-  book = sweep_fixture.make_book(tmp_path, folds=1, seeds=1)
+  book = quick_sweep.make_book(tmp_path, folds=1, seeds=1)
   assert status.write_tables(book) == "no results yet: no tables"
   (name,) = book.runs
   book.workdir(name).mkdir()
