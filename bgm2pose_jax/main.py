@@ -8,7 +8,7 @@ import sys
 
 from absl import app, flags, logging
 
-from bgm2pose_jax import compilation, config_tree, configs
+from bgm2pose_jax import compilation, config_tree, configs, local_path
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax.configs import ablations
 from bgm2pose_jax.data import find
@@ -113,7 +113,9 @@ _WORKDIR = flags.DEFINE_string(
   "workdir",
   None,
   "where the run writes (default: runs/<setting>-<model>-fold<f>-seed<s>-"
-  "<8 hex of the configuration>); the same command resumes",
+  "<8 hex of the configuration>); the same command resumes. With several runs "
+  "the folder that theirs lie in, or the pattern of their own folders, in "
+  "which {fold} and {seed} stand for each run's, e.g. runs/f{fold}-s{seed}",
 )
 _INIT_FROM = flags.DEFINE_string(
   "init_from",
@@ -249,13 +251,13 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   try:
+    workdir = local_path.check("workdir", _WORKDIR.value)
+    data_dir = local_path.check("data_dir", _DATA_DIR.value)
     asked = configs_from_flags()
     compilation.set_deterministic(_DETERMINISTIC.value)
     # The readers load only now: --help and a wrong flag are quicker.
     from bgm2pose_jax import train
 
-    workdir = _WORKDIR.value
-    data_dir = _DATA_DIR.value
     train.run_all(
       asked,
       data_dir=pathlib.Path(data_dir) if data_dir else None,

@@ -23,6 +23,8 @@ from bgm2pose_jax.errors import InputError
 
 # What runs asked for together may differ in.
 _OWN_FIELDS = ("seed", "fold", "test_subject")
+# What stands for them in a work folder's name.
+_PLACEHOLDERS = ("fold", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +61,14 @@ def make_plans(
     configs: as asked for, one a run.
     recordings: what there is.
     workdir: the run's folder, or with several runs the folder that theirs lie
-      in; None is `runs/<name>`.
+      in; {fold} and {seed} in it are replaced, which gives each run's own
+      folder. None is `runs/<name>`.
     mode: one of `config.MODES`.
 
   Raises:
     InputError: for settings the recordings cannot give, runs that differ in
-      more than seed and fold, the same run twice, or a folder that is another
-      run's.
+      more than seed and fold, the same run twice, one folder for two runs, or
+      a folder that is another run's.
   """
   _check_shared(configs)
   holdings = recordings.holdings()
@@ -94,14 +97,34 @@ def make_plans(
         "named twice",
         "name each once",
       )
-    folder = workdir or pathlib.Path("runs")
-    if workdir is None or len(configs) > 1:
-      folder = folder / workdir_lib.default_name(config)
+    folder = _folder(workdir, config, len(configs))
+    if any(folder == plan.workdir for plan in plans):
+      raise InputError(
+        f"--workdir={workdir}",
+        f"two runs would write to {folder}",
+        "put both {fold} and {seed} into it",
+      )
     plans.append(Plan(config, split, folder, None))
   for plan in plans:
     _check_checkpoints(plan, mode)
     workdir_lib.check_config(plan.workdir, plan.config)
   return [_claimed(plan, dataset, mode) for plan in plans]
+
+
+def _folder(
+  workdir: pathlib.Path | None, config: Config, runs: int
+) -> pathlib.Path:
+  """Where one of so many runs writes."""
+  named = str(workdir)
+  for field in _PLACEHOLDERS:
+    # `str.format` would stumble over any other brace in a path.
+    named = named.replace(f"{{{field}}}", str(getattr(config, field)))
+  if workdir is not None and named != str(workdir):
+    return pathlib.Path(named)
+  folder = workdir or pathlib.Path("runs")
+  if workdir is None or runs > 1:
+    folder = folder / workdir_lib.default_name(config)
+  return folder
 
 
 def _check_shared(configs: Sequence[Config]) -> None:

@@ -73,7 +73,8 @@ def run_all(
   Args:
     configs: as asked for, one a run.
     data_dir: cache of simulated and prepared data; None is the user's.
-    workdir: the run's folder; of several runs the folder that theirs lie in.
+    workdir: the run's folder; of several runs the folder that theirs lie in,
+      or a pattern of their own, see `plan.make_plans`.
     mode: one of `config.MODES`.
     replicas: one of `config.REPLICAS`.
 

@@ -10,7 +10,14 @@ ROOT = pathlib.Path(__file__).parents[1]
 # One row a layer, first to last. A name stands for the module or package of
 # that name below bgm2pose_jax; the longest match counts.
 LAYERS = (
-  ("errors", "array_typing", "config_tree", "compilation", "target"),
+  (
+    "errors",
+    "array_typing",
+    "config_tree",
+    "compilation",
+    "local_path",
+    "target",
+  ),
   ("torch_file",),
   ("skeleton", "config", "settings"),
   ("features", "losses", "metrics", "mesh", "mocap"),

@@ -272,6 +272,7 @@ def test_plain_clothes_gives_predictions_and_a_page(raw):
     (("--seeds=0,x",), "write --seeds=0,1,2"),
     (("--seeds=1,1",), "named twice"),
     (("--folds=0,1", "--test_subject=2"), "drop one"),
+    (("--workdir=gs://bucket/run",), "mount the bucket"),
   ],
 )
 def test_wrong_flags_are_one_line(tmp_path, flags, words):

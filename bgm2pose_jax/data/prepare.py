@@ -24,7 +24,7 @@ import tqdm
 from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import settings
+from bgm2pose_jax import local_path, settings
 from bgm2pose_jax.data import beam_pipeline, build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data.recipe import DEFAULT, Recipe
@@ -203,6 +203,7 @@ def _main(argv: Sequence[str]) -> None:
   try:
     if len(argv) > 1:
       raise InputError(argv[1], "is no flag", "see --help")
+    local_path.check("data_dir", values.data_dir)
     dataset = values.dataset
     if dataset is None:
       dataset = sources.SIMULATED

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
+from bgm2pose_jax import local_path
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import raw_folder
 from bgm2pose_jax.simulate.scene import Scene
@@ -156,6 +157,7 @@ def main(argv: Sequence[str]) -> None:
       raise InputError(argv[1], "is no flag", "see --help")
     if not values.out:
       raise InputError("--out", "is missing", "name a folder to write")
+    local_path.check("out", values.out)
     report = raw_folder.make_raw(values.out, read_plan(values))
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)

@@ -6,3 +6,6 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "launch"))
+
+# And `launch.sweep` is a package, run from the repository's root.
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))

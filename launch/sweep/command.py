@@ -1,0 +1,211 @@
+"""The command line of sweeps.
+
+    python -m launch.sweep --table=main --out=sweeps/main --workers=2
+    python -m launch.sweep --grid network.width=0.125,0.25 --out=sweeps/width
+    python -m launch.sweep --out=sweeps/main --status
+
+Any flag of `python -m bgm2pose_jax.main` that the sweep does not set itself is
+handed on to every run. The same command goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+
+from bgm2pose_jax import local_path
+from bgm2pose_jax import main as main_command
+from bgm2pose_jax.errors import InputError
+from launch.sweep import book as book_lib
+from launch.sweep import engines, expansion, status, tables
+from launch.sweep.book import Book
+
+DEFAULT_SEEDS = ("0", "1", "2")
+
+_TABLE = flags.DEFINE_enum(
+  "table", None, list(tables.TABLES), "the paper's table to fill"
+)
+_OUT = flags.DEFINE_string("out", None, "folder of the sweep (required)")
+_GRID = flags.DEFINE_multi_string(
+  "grid",
+  [],
+  "name=v1,v2, repeatable: every combination; a name with a dot is a field of "
+  "the configuration, any other a flag of the main command",
+)
+_MODELS = flags.DEFINE_list("models", None, "of the table's, these alone")
+_SETTINGS = flags.DEFINE_list("settings", None, "of the table's, these alone")
+_TRACKS = flags.DEFINE_list("test_tracks", None, "these test tracks alone")
+_GROUP = flags.DEFINE_bool(
+  "group",
+  False,
+  "runs that differ in fold and seed alone share one command, windows and "
+  "compiled programs",
+)
+_DRY_RUN = flags.DEFINE_bool(
+  "dry_run", False, "print the commands, write and start nothing"
+)
+_STATUS = flags.DEFINE_bool(
+  "status", False, "say where the sweep in --out stands, start nothing"
+)
+
+
+def base_flags() -> list[str]:
+  """Returns the main command's flags as given, for every run alike.
+
+  Raises:
+    InputError: for a flag that the sweep sets itself.
+  """
+  made = []
+  for flag in _main_flags():
+    if not flag.present or flag.name in ("seeds", "folds"):
+      continue
+    if flag.name in tables.OWNED:
+      raise InputError(
+        f"--{flag.name}={flag.value}",
+        "is the sweep's to set",
+        tables.OWNED[flag.name],
+      )
+    # A repeatable flag comes as one line each.
+    made += flag.serialize().splitlines()
+  return made
+
+
+def _main_flags() -> list[flags.Flag]:
+  by_module = flags.FLAGS.flags_by_module_dict()
+  return by_module[main_command.__name__]
+
+
+def make_book(folder: pathlib.Path) -> Book:
+  """Makes the book that the flags ask for; writes nothing.
+
+  Flags that say nothing of the runs mean the sweep already in the folder.
+
+  Args:
+    folder: OUT.
+
+  Raises:
+    InputError: for flags or data that cannot make a sweep.
+  """
+  shared = base_flags()
+  chosen = (_TABLE, _GRID, _MODELS, _SETTINGS, _TRACKS, _GROUP)
+  values = flags.FLAGS
+  is_new = (
+    any(holder.value for holder in chosen)
+    or shared
+    or values["seeds"].present
+    or values["folds"].present
+  )
+  if not is_new:
+    if (folder / book_lib.BOOK).exists():
+      return book_lib.read(folder)
+    raise InputError(
+      "the sweep", "has no run", "give --table, or --grid and flags of a run"
+    )
+  grid = tables.parse_grid(_GRID.value)
+  cells = tables.make_cells(_TABLE.value, grid, _MODELS.value, _SETTINGS.value)
+  _check_given_once(cells, shared)
+  seeds = values.seeds if values["seeds"].present else DEFAULT_SEEDS
+  runs = expansion.expand(
+    _TABLE.value or tables.GRID,
+    cells,
+    seeds=_numbers("seeds", seeds),
+    folds=_numbers("folds", values.folds) if values["folds"].present else None,
+    tracks=_TRACKS.value,
+    has_all_flags=not _DRY_RUN.value,
+  )
+  return book_lib.make(folder, runs, shared, group=_GROUP.value)
+
+
+def _check_given_once(
+  cells: Sequence[tables.Cell], shared: Sequence[str]
+) -> None:
+  def key(flag: str) -> str:
+    parts = flag.split("=")
+    return "=".join(parts[:2] if parts[0] == "--set" else parts[:1])
+
+  given = {key(flag): flag for flag in shared}
+  for flag in dict.fromkeys(f for cell in cells for f in cell.flags):
+    if key(flag) in given:
+      raise InputError(
+        given[key(flag)], f"the sweep sets it too, to {flag}", "drop one"
+      )
+
+
+def _numbers(name: str, given: Sequence[str]) -> list[int]:
+  if not given or not all(text.isdecimal() for text in given):
+    raise InputError(
+      f"--{name}={','.join(given)}",
+      "is no list of numbers",
+      f"write --{name}=0,1,2",
+    )
+  numbers = [int(text) for text in given]
+  if len(set(numbers)) < len(numbers):
+    raise InputError(
+      f"--{name}={','.join(given)}", "names one twice", "name each once"
+    )
+  return numbers
+
+
+def _print_commands(book: Book) -> None:
+  parts = [
+    runs
+    for job in book.jobs
+    for runs in book_lib.products(book.unfinished(job))
+  ]
+  for runs in parts:
+    print(shlex.join(book_lib.command(book, runs)))
+  print(
+    f"{len(book.runs)} runs in {len(book.jobs)} jobs, {len(parts)} commands to "
+    "do; nothing was written or started"
+  )
+
+
+def _open_folder() -> pathlib.Path:
+  if not _OUT.value:
+    raise InputError("--out", "is missing", "name the folder of the sweep")
+  local_path.check("out", _OUT.value)
+  for name in ("workdir", "data_dir"):
+    local_path.check(name, flags.FLAGS[name].value)
+  if "{" in _OUT.value:
+    raise InputError(
+      f"--out={_OUT.value}", "has a brace, as patterns have", "give another"
+    )
+  # Workers may start elsewhere.
+  return pathlib.Path(_OUT.value).resolve()
+
+
+def main(argv: list[str]) -> None:
+  """Does what the flags say; input errors end in one line and code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  try:
+    folder = _open_folder()
+    if _STATUS.value:
+      book = book_lib.read(folder)
+      print(status.render(status.look(book), flags.FLAGS.workers))
+      print(status.write_tables(book))
+      return
+    book = make_book(folder)
+    if _DRY_RUN.value:
+      _print_commands(book)
+      engines.show(book)
+      return
+    book_lib.save(book)
+    is_whole = engines.start(book)
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+  except KeyboardInterrupt:
+    print("stopped; the same command goes on", file=sys.stderr)
+    sys.exit(130)
+  sys.exit(0 if is_whole else 1)
+
+
+def run() -> None:
+  """Entry point of `python -m launch.sweep`."""
+  logging.set_verbosity(logging.INFO)
+  app.run(main)
