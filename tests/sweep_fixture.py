@@ -123,9 +123,9 @@ def write_run(
   (folder / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
 
 
-def write_failure(root, job, names, last_line, code=1, key="code"):
+def write_failure(root, job, names, last_line, code=1):
   folder = root / "failed"
   folder.mkdir(exist_ok=True)
   (folder / f"{job}.json").write_text(
-    json.dumps({"runs": names, key: code, "last_line": last_line})
+    json.dumps({"runs": names, "exit_code": code, "last_line": last_line})
   )

@@ -85,9 +85,7 @@ def test_only_whole_seeds_enter_and_failed_runs_are_named(tmp_path):
   lines = lines_of()
   gone = ("BGM2Pose-single-haze-1-1", "BGM2Pose-single-tide-0-2")
   make(tmp_path, lines, skip=gone)
-  fixture.write_failure(
-    tmp_path, "job7", [gone[0]], "out of\nmemory", 137, "exit_code"
-  )
+  fixture.write_failure(tmp_path, "job7", [gone[0]], "out of\nmemory", 137)
   (tmp_path / "failed" / "torn.json").write_text("{")
   sweep, table = table_of(tmp_path)
   cell = cell_of(table)

@@ -19,7 +19,6 @@ from bgm2pose_jax.errors import InputError
 SWEEP = "sweep.json"
 RUNS = "runs"
 FAILED = "failed"
-_CODES = ("code", "exit_code")
 TABLES = ("main", "cross_genre", "ablation", "noise", "grid")
 
 
@@ -186,7 +185,7 @@ def _read_failures(
       remarks.append(_told(error, root))
       continue
     last = content.get("last_line") or "nothing was said"
-    code = next((content[k] for k in _CODES if k in content), None)
+    code = content.get("exit_code")
     said = one_line(last if code is None else f"exit code {code}: {last}")
     names = content.get("runs")
     for name in names if isinstance(names, list) else []:

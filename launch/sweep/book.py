@@ -21,12 +21,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bgm2pose_jax import workdir as workdir_lib
+from bgm2pose_jax.comparison import sweep_folder
 from bgm2pose_jax.errors import InputError
 from launch.sweep.run import Run
 
-BOOK = "sweep.json"
+BOOK = sweep_folder.SWEEP
 MAIN = ("python", "-m", "bgm2pose_jax.main")
-_FOLDERS = ("runs", "logs", "claims", "failed", "finished")
+_FOLDERS = (
+  sweep_folder.RUNS,
+  sweep_folder.FAILED,
+  "logs",
+  "claims",
+  "finished",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Book:
 
   def workdir(self, run: str) -> pathlib.Path:
     """Where a run writes."""
-    return self.folder / "runs" / run
+    return self.folder / sweep_folder.RUNS / run
 
   def is_finished(self, run: str) -> bool:
     """Whether a run has its results."""
@@ -65,7 +72,7 @@ class Book:
 
   def failure(self, job: str) -> pathlib.Path:
     """Why a job's last attempt failed."""
-    return self.folder / "failed" / f"{job}.json"
+    return self.folder / sweep_folder.FAILED / f"{job}.json"
 
   def times(self, job: str) -> pathlib.Path:
     """How long a job's finished runs took."""

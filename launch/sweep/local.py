@@ -91,7 +91,7 @@ def make_slots(
       cores[i * len(cores) // workers : (i + 1) * len(cores) // workers]
     )
     own = own or [cores[i % len(cores)]]
-    environment = {name: str(len(own)) for name in _THREADS}
+    environment = thread_limits(len(own))
     if gpus:
       gpu = i % len(gpus)
       sharing = len(range(gpu, workers, len(gpus)))
@@ -101,6 +101,18 @@ def make_slots(
       )
     slots.append(Slot(tuple(own), environment))
   return slots
+
+
+def thread_limits(cores: int) -> dict[str, str]:
+  """Environment in which a process takes no more threads than cores.
+
+  How many there are decides in how many parts sums are taken, so it is part of
+  how a run rounds.
+
+  Args:
+    cores: of the process.
+  """
+  return {name: str(cores) for name in _THREADS}
 
 
 def usable_cores() -> list[int]:

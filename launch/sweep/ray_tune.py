@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from bgm2pose_jax.errors import InputError
-from launch.sweep import child, work
+from launch.sweep import child, local, work
 from launch.sweep.book import Book
 
 # Ray starts a trial again on another node when its own is lost.
@@ -18,7 +18,8 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
   """Does one job in a process of its own, on what Ray gave this trial.
 
   Args:
-    config: `job`, `sweep` and `directory` (the repository's root).
+    config: `job`, `sweep`, `directory` (the repository's root) and `cpus`,
+      whose count Ray keeps and does not enforce.
   """
   folder = pathlib.Path(config["sweep"])
   words = [*work.COMMAND, f"--sweep={folder}", f"--job={config['job']}"]
@@ -26,6 +27,7 @@ def trial(config: dict[str, Any]) -> dict[str, Any]:
     [*words, "--wait"],
     folder / "logs" / f"{config['job']}.log",
     directory=config["directory"],
+    environment=local.thread_limits(config["cpus"]),
     death_signal=signal.SIGTERM,
   )
   try:
@@ -90,6 +92,7 @@ def run(
         "job": tune.grid_search(left),
         "sweep": str(book.folder.resolve()),
         "directory": directory,
+        "cpus": cpus or 1,
       },
       tune_config=tune.TuneConfig(max_concurrent_trials=workers),
       run_config=tune.RunConfig(

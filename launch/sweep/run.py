@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
+from bgm2pose_jax.comparison.sweep_folder import Entry
+
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-  """One run of the main command.
+class Run(Entry):
+  """One run of the main command, as `sweep.json` has it.
 
   Attributes:
-    name: of its work folder, log and claim.
-    table: of the sweep, or `grid`.
-    row, column: labels of its cell.
-    setting, track, fold, seed, model, ablation: what it is.
     flags: of the main command, besides those all runs share and the folder.
   """
 
-  name: str
-  table: str
-  row: str
-  column: str
-  setting: str
-  track: str
-  fold: int
-  seed: int
-  model: str
-  ablation: str
   flags: tuple[str, ...]
 
   @property
