@@ -21,7 +21,7 @@ if not flags.FLAGS.is_parsed():
   flags.FLAGS.mark_as_parsed()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def quick_compiling():
   """Compiles in a third of the time, for tests that time and tune nothing."""
   jax.config.update("jax_disable_most_optimizations", True)

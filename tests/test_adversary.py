@@ -21,6 +21,8 @@ from bgm2pose_jax.models.output import PoseOutput
 from bgm2pose_jax.tasks.adversary import SubjectAdversary
 from bgm2pose_jax.tasks.registry import make_task
 
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
 BATCH, PEOPLE = 6, ("7", "0", "2")
 
 

@@ -18,7 +18,7 @@ from bgm2pose_jax import replicated, steps
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.tasks.registry import make_task
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compiling")]
 
 SEEDS = (0, 7)
 # The second replica's epoch is a step shorter.

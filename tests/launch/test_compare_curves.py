@@ -11,7 +11,10 @@ TINY = (
   "--steps=12",
   "--learning_rate=3e-3",
 )
-SMALL = "network.stem_pool=16,network.contrastive=false"
+SMALL = (
+  "network.stem_pool=16,network.contrastive=false,"
+  "network.frequency_attention=false"
+)
 
 
 def _run(*arguments):

@@ -36,6 +36,8 @@ def _start(*words):
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
+    # A suite in the background of a shell has it ignored, and so would this.
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
 
 

@@ -13,6 +13,8 @@ from bgm2pose_jax.models import registry
 from bgm2pose_jax.models.bgm2pose import BGM2Pose, BGM2PoseConfig
 from bgm2pose_jax.models.blocks import merge_bands
 
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
 SIZES = {"audio_channels": 11, "music_channels": 2, "bands": 16, "frames": 4}
 
 
@@ -191,7 +193,7 @@ def test_registry_builds_by_name():
   )
   assert model.config.width == 0.125
   with pytest.raises(InputError, match="choose one of bgm2pose"):
-    registry.make_config("wipose", {})
+    registry.make_config("wavenet", {})
 
 
 @pytest.mark.parametrize("sizes", [{"bands": 20}, {"frames": 6}])

@@ -14,6 +14,8 @@ from bgm2pose_jax.models import registry
 from bgm2pose_jax.models.lstm import LSTM
 from bgm2pose_jax.models.speech2gesture import MotionCritic
 
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
 RIVALS = ("acousticpose", "speech2gesture", "wipose")
 SIZES = {"music_channels": 2, "bands": 16, "frames": 4}
 

@@ -18,6 +18,8 @@ from flax import nnx
 from bgm2pose_jax import losses
 from bgm2pose_jax.models import bgm2pose, registry, torch_weights
 
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # All in float64, so that a difference is a mistake.
 TOLERANCE = 1e-10
