@@ -40,7 +40,7 @@ _ABLATION = flags.DEFINE_enum(
   "ablation",
   "none",
   list(ablations.ABLATIONS),
-  "what is taken out of bgm2pose; music_only (any model) hides the recording",
+  "what is taken out of bgm2pose; music_only (any network) hides the recording",
 )
 _TEST_TRACK = flags.DEFINE_string(
   "test_track", None, "track to test on (default: the setting's first)"

@@ -117,6 +117,13 @@ def test_an_ablation_changes_what_it_lists_and_nothing_else(name):
   assert changed == set(ablations.ABLATIONS[name]) | named
 
 
+@pytest.mark.parametrize("model", CLOSED_FORM)
+def test_a_closed_form_does_not_pretend_to_hide_the_recording(model):
+  hidden = ablations.apply(configs.get_config("demo", model), "music_only")
+  with pytest.raises(InputError, match=r"data\.inputs"):
+    registry.check(hidden)
+
+
 def test_an_ablation_of_bgm2pose_is_none_of_a_rival():
   with pytest.raises(InputError, match="--ablation=no_fa"):
     ablations.apply(configs.get_config("demo", "wipose"), "no_fa")

@@ -8,6 +8,7 @@ statistics twice and changes nothing else.)
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ Arrays = Mapping[str, jax.Array]
 _RAW_ID_CLASSES = 5
 
 
-class Adversary:
+class Adversary(abc.ABC):
   """A critic, how it learns and what it costs the network.
 
   Attributes:
@@ -49,6 +50,7 @@ class Adversary:
     del table, rows
     return {}
 
+  @abc.abstractmethod
   def build(self, statistics: Arrays, rngs: nnx.Rngs) -> nnx.Module:
     """Draws the critic.
 
@@ -56,8 +58,8 @@ class Adversary:
       statistics: from `fit`; only their shapes are read.
       rngs: random streams.
     """
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def critic_loss(
     self,
     critic: Any,
@@ -67,14 +69,13 @@ class Adversary:
     statistics: Arrays,
   ) -> jax.Array:
     """What the critic minimises, a mean over this device's rows."""
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def network_loss(
     self, critic: Any, out: PoseOutput, batch: Arrays, statistics: Arrays,
     control: Arrays,
   ) -> jax.Array:  # fmt: skip
     """The weighted term of the network, a mean over this device's rows."""
-    raise NotImplementedError
 
   def init(self, key: jax.Array, statistics: Arrays) -> dict[str, Any]:
     """Returns the critic's parameters and the state of its optimiser.

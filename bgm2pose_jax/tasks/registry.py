@@ -39,6 +39,13 @@ def check(config: Config) -> None:
     )
   if config.data.inputs is not None:
     conditioning.check_layout(config.data.inputs)
+    if is_closed_form(config):
+      raise InputError(
+        "data.inputs",
+        f"is {config.data.inputs}, which {config.model} does not follow",
+        "drop it, and --ablation=music_only; music alone by ridge is in every "
+        "run's results",
+      )
 
 
 def is_closed_form(config: Config) -> bool:
