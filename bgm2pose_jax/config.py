@@ -52,6 +52,9 @@ class DataConfig:
     mocap_dir: motion files to simulate from; null for procedural motion.
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `bgm2pose_jax.features`.
+    static_response: for sets that measure against the static room, what that
+      is learnt from: `whole` recording, `causal`, `first:SECONDS`,
+      `around:SECONDS`, or a file; see `data.static_form.StaticForm`.
     noise_snr_db: white noise added to recording and music of every window, in
       training and test; null adds none. Not for `released`.
     feature_norm: `track_channel` (the paper's), `per_band`, or
@@ -77,6 +80,7 @@ class DataConfig:
   mocap_dir: str | None = None
   music_dir: str | None = None
   feature_set: str = "logmel_intensity"
+  static_response: str = "whole"
   noise_snr_db: float | None = None
   feature_norm: str = "track_channel"
   norm_stats: str = "fitted"

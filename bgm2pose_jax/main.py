@@ -96,6 +96,21 @@ _MOCAP_DIR = flags.DEFINE_string(
 _MUSIC_DIR = flags.DEFINE_string(
   "music_dir", None, "simulate from these music files"
 )
+_FEATURES = flags.DEFINE_string(
+  "features",
+  None,
+  "logmel_intensity (default): the paper's nine maps. music_kernel: how the "
+  "room's response differs from the still room's. both: all of it. The last "
+  "two need sound, not AMPL's released features",
+)
+_STATIC_RESPONSE = flags.DEFINE_string(
+  "static_response",
+  None,
+  "what music_kernel learns the still room from: whole (default; the whole "
+  "recording, its poses never), causal (what was heard before), first:SECONDS, "
+  "around:SECONDS (against clocks that drift), or a file of another recording "
+  "(python -m bgm2pose_jax.data.response_file)",
+)
 _NOISE = flags.DEFINE_float(
   "noise_snr_db",
   None,
@@ -171,6 +186,8 @@ def config_from_flags() -> config_lib.Config:
   }
   optional = {
     "run.parallel": _PARALLEL.value,
+    "data.feature_set": _FEATURES.value,
+    "data.static_response": _response(_STATIC_RESPONSE.value),
     "data.noise_snr_db": _NOISE.value,
     "data.ampl_dir": _absolute(_AMPL_DIR.value),
     "data.mocap_dir": _absolute(_MOCAP_DIR.value),
@@ -235,6 +252,11 @@ def _dataset() -> str:
 
 def _absolute(path: str | None) -> str | None:
   return None if path is None else str(pathlib.Path(path).resolve())
+
+
+def _response(text: str | None) -> str | None:
+  is_file = text is not None and text.endswith(".npz")
+  return _absolute(text) if is_file else text
 
 
 class _OwnLines(standard_logging.Filter):

@@ -129,4 +129,6 @@ class BuildStages:
     return TrackMusic(self._how.music, TRACK, sound)
 
   def _read(self):
-    return recordings.audio_blocks(self._recording, self._music, self._windows)
+    return recordings.sound_blocks(
+      self._recording.wav, self._music, self._windows
+    )

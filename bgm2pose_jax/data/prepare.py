@@ -57,7 +57,11 @@ def default_data_dir() -> Path:
 
 def recipe_of(data: config_lib.DataConfig) -> Recipe:
   """Returns how a run's configuration wants its windows made."""
-  return Recipe(feature_set=data.feature_set, noise_snr_db=data.noise_snr_db)
+  return Recipe(
+    feature_set=data.feature_set,
+    static_response=data.static_response,
+    noise_snr_db=data.noise_snr_db,
+  )
 
 
 def prepare(
@@ -175,7 +179,12 @@ def run() -> None:
   flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
   flags.DEFINE_string("data_dir", None, "where; default: the user's cache")
   flags.DEFINE_string(
-    "feature_set", DEFAULT.feature_set, "name of the feature set"
+    "features", DEFAULT.feature_set, "name of the feature set"
+  )
+  flags.DEFINE_string(
+    "static_response",
+    DEFAULT.static_response,
+    "what music_kernel learns the static room from, see the main command",
   )
   flags.DEFINE_string("mocap_dir", None, "motion files to simulate from")
   flags.DEFINE_string("music_dir", None, "music files to simulate from")
@@ -235,7 +244,9 @@ def _main(argv: Sequence[str]) -> None:
       data_dir=values.data_dir,
       tracks=values.tracks,
       recipe=Recipe(
-        feature_set=values.feature_set, noise_snr_db=values.noise_snr_db
+        feature_set=values.features,
+        static_response=values.static_response,
+        noise_snr_db=values.noise_snr_db,
       ),
       beam_options=values.beam_options,
     )

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.errors import InputError
 
 _MAX_SNR_DB = 200.0
@@ -17,12 +18,15 @@ class Recipe:
 
   Attributes:
     feature_set: name in `bgm2pose_jax.features`.
+    static_response: what the static room is learnt from, see
+      `static_form.StaticForm.parse`; for the sets that need it.
     pose_resample: see `skeleton.resample_windows`.
     noise_snr_db: white noise added to recording and music of each window, see
       `window_noise.with_noise`; None adds none.
   """
 
   feature_set: str = "logmel_intensity"
+  static_response: str = "whole"
   pose_resample: str = "interp"
   noise_snr_db: float | None = None
 
@@ -37,12 +41,42 @@ class Recipe:
         f"give decibels between -{_MAX_SNR_DB:g} and {_MAX_SNR_DB:g}, or null",
       )
 
+    if self.needs_static:
+      self.static_form()
+    elif self.static_response != Recipe.static_response:
+      raise InputError(
+        "data.static_response",
+        f"is {self.static_response}, which {self.feature_set} does not need",
+        "drop it, or take --features=music_kernel",
+      )
+
+  @property
+  def needs_static(self) -> bool:
+    """Whether the static room's sound is part of what features are made of."""
+    if self.feature_set == Recipe.feature_set:
+      return False
+    # Only here: workers that read the default set need no JAX.
+    from bgm2pose_jax import features
+
+    return features.get_feature_set(self.feature_set).needs_static
+
+  def static_form(self) -> StaticForm:
+    """Returns what the static room is learnt from.
+
+    Raises:
+      InputError: `static_response` says nothing that is known.
+    """
+    return StaticForm.parse(self.static_response)
+
   def identity(self) -> dict[str, Any]:
     """Returns JSON values that differ between recipes."""
     found = dataclasses.asdict(self)
+    # What was prepared before there were these fields keeps its place.
     if self.noise_snr_db is None:
-      # What was prepared before there was noise keeps its place.
       del found["noise_snr_db"]
+    del found["static_response"]
+    if self.needs_static:
+      found["static_response"] = self.static_form().identity()
     return found
 
 

@@ -37,12 +37,15 @@ class Block:
     windows: how many.
     audio: float32 [4, windows * 28800], channels W X Y Z.
     music: float32 [2, windows * 28800].
+    static: float32 [4, windows * 28800], the static room's sound, see
+      `static_sound`; None where nobody asked for it.
   """
 
   first_window: int
   windows: int
   audio: np.ndarray
   music: np.ndarray
+  static: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,13 +149,7 @@ def read_windows(
       or annotation file that cannot be read.
   """
   windows = check_files(recording)
-  if music_frames < windows * WINDOW_SAMPLES - _SHORTER_SAMPLES:
-    raise InputError(
-      music_path,
-      f"lasts {music_frames / SAMPLE_RATE_HZ:.2f} s, shorter than the "
-      f"{windows * WINDOW_S:.2f} s of {recording.wav.name}",
-      "give the whole music, or cut the recording where the music ends",
-    )
+  check_music(music_frames, music_path, windows, recording.wav.name)
   shape = (skeleton.NUM_JOINTS, 3)
   if recording.poses is None:
     pose = np.zeros((windows, 12, *shape), np.float32)
@@ -182,13 +179,34 @@ def read_windows(
   return Windows(labels, pose, has_pose)
 
 
-def audio_blocks(
-  recording: RawRecording, music: TrackMusic, windows: int
-) -> Iterator[Block]:
+def check_music(
+  music_frames: int, music_path: Path, windows: int, recording: str
+) -> None:
+  """Checks that music is as long as a recording of it.
+
+  Args:
+    music_frames: samples of the music at 48 kHz.
+    music_path: its file.
+    windows: that the recording holds.
+    recording: its file's name.
+
+  Raises:
+    InputError: it is shorter.
+  """
+  if music_frames < windows * WINDOW_SAMPLES - _SHORTER_SAMPLES:
+    raise InputError(
+      music_path,
+      f"lasts {music_frames / SAMPLE_RATE_HZ:.2f} s, shorter than the "
+      f"{windows * WINDOW_S:.2f} s of {recording}",
+      "give the whole music, or cut the recording where the music ends",
+    )
+
+
+def sound_blocks(wav: Path, music: TrackMusic, windows: int) -> Iterator[Block]:
   """Reads a recording with its music, block by block.
 
   Args:
-    recording: from `scan_raw`.
+    wav: the recording, W X Y Z.
     music: of its track.
     windows: how many windows to read.
 
@@ -200,15 +218,15 @@ def audio_blocks(
       digital silence all through (known at the end).
   """
   heard = np.zeros(len(MICROPHONES), bool)
-  with soundfile.SoundFile(recording.wav) as file:
+  with soundfile.SoundFile(wav) as file:
     for first in range(0, windows, BLOCK_WINDOWS):
       count = min(BLOCK_WINDOWS, windows - first)
       start, samples = first * WINDOW_SAMPLES, count * WINDOW_SAMPLES
-      audio = audio_files.read_samples(file, recording.wav, samples)
-      audio_files.check_finite(recording.wav, audio, start, SAMPLE_RATE_HZ)
+      audio = audio_files.read_samples(file, wav, samples)
+      audio_files.check_finite(wav, audio, start, SAMPLE_RATE_HZ)
       if len(audio) < samples:
         raise InputError(
-          recording.wav,
+          wav,
           f"ends at {(start + len(audio)) / SAMPLE_RATE_HZ:.2f} s, before the "
           f"{windows * WINDOW_S:.2f} s of its header",
           "copy the recording again",
@@ -220,7 +238,7 @@ def audio_blocks(
   for name, sounds in zip(MICROPHONES, heard, strict=True):
     if not sounds:
       raise InputError(
-        recording.wav,
+        wav,
         f"channel {name} is digital silence",
         "give a recording with all four channels W X Y Z",
       )

@@ -171,11 +171,13 @@ def content(found: Recordings, recipe: Recipe) -> dict[str, Any]:
   identity = found.identity()
   if "released" in identity:
     # Published as they are; recordings would be needed to make others.
+    known = {f.name for f in dataclasses.fields(config_lib.DataConfig)}
     for field in dataclasses.fields(Recipe):
       asked = getattr(recipe, field.name)
       if asked != field.default:
         raise InputError(
-          f"data.{field.name}",
+          # One of them is no field of a run's configuration.
+          f"data.{field.name}" if field.name in known else field.name,
           f"is {asked}",
           f"{RELEASED} holds {field.default or 'no noise'} and nothing else: "
           "its sound is not published",

@@ -14,16 +14,18 @@ from typing import Any
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
 
-# difference: every recording channel minus every music channel, and intensity.
-# stacked: every channel as it is. logmel: recording and music, no intensity.
+# difference: every recording channel minus every music channel, intensity, and
+# what is measured against the music already.
+# stacked: every channel as it is. logmel: the same without intensity.
 # recording: nothing of the music ("w/o BGM conditioning" of the ablation).
 # music: `difference` with nothing of the recording, a control.
 LAYOUTS = ("difference", "stacked", "logmel", "recording", "music")
 # Roles handed to the model as they are, after recording and music.
-_DIRECT_ROLES = ("intensity", "response", "confidence")
+_CHANGE_ROLES = ("response", "ratio", "confidence")
+_DIRECT_ROLES = ("intensity", *_CHANGE_ROLES)
 _PLAIN = {
   "stacked": ("recording", "music", *_DIRECT_ROLES),
-  "logmel": ("recording", "music"),
+  "logmel": ("recording", "music", *_CHANGE_ROLES),
   "recording": ("recording", *_DIRECT_ROLES),
 }
 
@@ -95,9 +97,10 @@ def conditioned(
 
   Returns:
     audio [..., t, f, len(audio_channels(spec, layout))]: for `difference` each
-    recording channel minus each music channel, then intensity (and response
-    and confidence where the set has them); and music [..., t, f, music
-    channels], none of them for `recording`. Same kind and dtype as `features`.
+    recording channel minus each music channel, then intensity, responses,
+    ratios and confidence, as far as the set has them; and music [..., t, f,
+    music channels], none of them for `recording`. Same kind and dtype as
+    `features`.
 
   Raises:
     InputError: an unknown layout, or a channel axis that does not fit the

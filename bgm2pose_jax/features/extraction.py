@@ -7,8 +7,7 @@ compiled programs and get the same numbers.
 from __future__ import annotations
 
 import collections
-import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -21,17 +20,10 @@ from bgm2pose_jax.features import feature_sets, spectrogram
 BLOCK_FRAMES = 192
 
 
-@functools.cache
-def _compiled(
-  feature_set: str, sample_rate_hz: float
-) -> Callable[..., jax.Array]:
-  extract = feature_sets.get_feature_set(feature_set).extract
-  return jax.jit(functools.partial(extract, sample_rate_hz=sample_rate_hz))
-
-
 def extract_batch(
   recording: ArrayLike,
   music: ArrayLike,
+  static: ArrayLike | None = None,
   *,
   feature_set: str = feature_sets.DEFAULT,
   sample_rate_hz: float = 48_000,
@@ -44,20 +36,33 @@ def extract_batch(
   Args:
     recording: float [..., channel=4 (W, X, Y, Z), s] samples, full scale 1.
     music: float [..., channel=2, s] samples played at the same time.
+    static: float [..., channel=4, s], the static room's sound, for the sets
+      that need it.
     feature_set: name in `FEATURE_SETS`.
-    sample_rate_hz: samples per second of both.
+    sample_rate_hz: samples per second of all.
 
   Returns:
-    float32 [..., frames, f, c] on the device, frames = s // 2400 at 48 kHz.
+    float32 [..., frames, f, c] on the device; at 48 kHz s // 2400 frames less
+    the context that the set asks for.
 
   Raises:
-    InputError: as `extract`, or an unknown feature set.
+    InputError: as `extract`, an unknown feature set, or `static` missing or
+      not needed.
   """
-  return _compiled(feature_set, float(sample_rate_hz))(recording, music)
+  needed = feature_sets.get_feature_set(feature_set).needs_static
+  if needed != (static is not None):
+    raise InputError(
+      "static",
+      f"is {'missing' if needed else 'given'} for {feature_set}",
+      "see `static_response.static_sound`" if needed else "leave it out",
+    )
+  extract = feature_sets.compiled(feature_set, float(sample_rate_hz))
+  sounds = (recording, music) if static is None else (recording, music, static)
+  return extract(*sounds)
 
 
 def extract_stream(
-  blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+  blocks: Iterable[Sequence[np.ndarray]],
   *,
   block_frames: int = BLOCK_FRAMES,
   ahead: int = 1,
@@ -69,14 +74,16 @@ def extract_stream(
   The next block is read while the device computes the one before.
 
   Args:
-    blocks: pairs of recording [channel=4, s] and music [channel=2, s], float,
-      of one to `block_frames` frames each; samples behind the last whole frame
-      are left out. A pair must stay unchanged until its features have come.
+    blocks: recording [channel=4, s], music [channel=2, s] and, for the sets
+      that need it, static sound [channel=4, s], float, of one to
+      `block_frames` frames each and the set's context frames on either side;
+      samples behind the last whole frame are left out. They must stay
+      unchanged until their features have come.
     block_frames: frames that every block is padded to with silence.
     ahead: blocks read beyond the one whose features are handed out; 0 hands
       them out at once, for live use.
     feature_set: name in `FEATURE_SETS`.
-    sample_rate_hz: samples per second of both.
+    sample_rate_hz: samples per second of all.
 
   Yields:
     float32 [frames, f, c] for each block, in order.
@@ -85,9 +92,11 @@ def extract_stream(
     InputError: as `extract_batch`, or a block longer than `block_frames`.
   """
   size = spectrogram.hop_samples(sample_rate_hz)
+  spec = feature_sets.get_feature_set(feature_set).spec
+  around = 2 * spec.context_frames
   running: collections.deque[tuple[int, jax.Array]] = collections.deque()
-  for recording, music in blocks:
-    samples = recording.shape[-1]
+  for block in blocks:
+    samples = block[0].shape[-1] - around * size
     if not size <= samples < (block_frames + 1) * size:
       raise InputError(
         "block",
@@ -95,13 +104,13 @@ def extract_stream(
         f"pass 1 to {block_frames} frames of {size} samples at once",
       )
     frames = samples // size
-    # Frames do not overlap: silence behind the last one changes nothing.
-    recording, music = (
-      _fit(array, frames * size, block_frames * size)
-      for array in (recording, music)
-    )
+    # Frames behind the last one change nothing before it.
+    sounds = [
+      _fit(array, (frames + around) * size, (block_frames + around) * size)
+      for array in block
+    ]
     features = extract_batch(
-      recording, music, feature_set=feature_set, sample_rate_hz=sample_rate_hz
+      *sounds, feature_set=feature_set, sample_rate_hz=sample_rate_hz
     )
     running.append((frames, features))
     while len(running) > ahead:
@@ -114,6 +123,7 @@ def extract_stream(
 def extract_long(
   recording: np.ndarray,
   music: np.ndarray,
+  static: np.ndarray | None = None,
   *,
   feature_set: str = feature_sets.DEFAULT,
   sample_rate_hz: float = 48_000,
@@ -123,30 +133,39 @@ def extract_long(
   Args:
     recording: float [channel=4 (W, X, Y, Z), s] samples, full scale 1.
     music: float [channel=2, s] samples.
+    static: float [channel=4, s], for the sets that need it.
     feature_set: name in `FEATURE_SETS`.
-    sample_rate_hz: samples per second of both.
+    sample_rate_hz: samples per second of all.
 
   Returns:
-    float32 [frames, f, c], the same as `extract`.
+    float32 [frames, f, c], the same as `extract`; beyond its ends the
+    recording is silent.
 
   Raises:
     InputError: as `extract`.
   """
-  recording, music = np.asarray(recording), np.asarray(music)
-  if recording.shape[-1] != music.shape[-1]:
-    raise InputError(
-      "music",
-      f"{music.shape[-1]} samples against {recording.shape[-1]} of the "
-      "recording",
-      "cut both to the same length",
-    )
+  given = (recording, music) if static is None else (recording, music, static)
+  sounds = [np.asarray(sound) for sound in given]
+  for sound in sounds[1:]:
+    if sound.shape[-1] != sounds[0].shape[-1]:
+      raise InputError(
+        "music" if sound is sounds[1] else "static",
+        f"{sound.shape[-1]} samples against {sounds[0].shape[-1]} of the "
+        "recording",
+        "cut both to the same length",
+      )
   size = spectrogram.hop_samples(sample_rate_hz)
-  frames = recording.shape[-1] // size
+  frames = sounds[0].shape[-1] // size
+  around = feature_sets.get_feature_set(feature_set).spec.context_frames * size
   block = min(max(frames, 1), BLOCK_FRAMES)
   starts = range(0, max(frames, 1) * size, block * size)
-  cuts = [slice(start, start + block * size) for start in starts]
+  padded = [
+    np.pad(sound, ((0, 0), (around, around))) if around else sound
+    for sound in sounds
+  ]
+  cuts = [slice(start, start + block * size + 2 * around) for start in starts]
   stream = extract_stream(
-    ((recording[..., cut], music[..., cut]) for cut in cuts),
+    ([sound[..., cut] for sound in padded] for cut in cuts),
     block_frames=block,
     feature_set=feature_set,
     sample_rate_hz=sample_rate_hz,

@@ -12,11 +12,10 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from bgm2pose_jax.array_typing import ArrayLike
-from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import intensity, mel, spectrogram
+from bgm2pose_jax.features.sound_check import check_sound
 from bgm2pose_jax.features.spec import Channel, FeatureSpec
 
 SPEC = FeatureSpec(
@@ -38,41 +37,6 @@ SPEC = FeatureSpec(
 # about 1 GB.
 _CPU_BLOCK_FRAMES = 12
 _BLOCK_FRAMES = 2048
-
-
-def _check(recording, music) -> None:
-  """Raises InputError unless the arrays are [..., 4, s] and [..., 2, s]."""
-  for name, array, channels in (
-    ("recording", recording, 4),
-    ("music", music, 2),
-  ):
-    shape = tuple(array.shape)
-    if len(shape) < 2 or shape[-2] != channels:
-      raise InputError(
-        name,
-        f"shape {shape}",
-        f"pass [..., channel={channels}, samples] with samples last",
-      )
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-      raise InputError(
-        name,
-        f"dtype {array.dtype}",
-        "pass floating point samples with full scale at 1",
-      )
-  if recording.shape[:-2] != music.shape[:-2]:
-    raise InputError(
-      "music",
-      f"leading axes {music.shape[:-2]} against {recording.shape[:-2]} of the "
-      "recording",
-      "pass one stereo track for each recording",
-    )
-  if recording.shape[-1] != music.shape[-1]:
-    raise InputError(
-      "music",
-      f"{music.shape[-1]} samples against {recording.shape[-1]} of the "
-      "recording",
-      "cut both to the same length",
-    )
 
 
 def extract(
@@ -101,15 +65,10 @@ def extract(
     InputError: wrong channel counts, lengths, dtype or sample rate, or less
       than one frame.
   """
-  if not isinstance(recording, jax.Array):
-    recording = np.asarray(recording)
-  if not isinstance(music, jax.Array):
-    music = np.asarray(music)
-  _check(recording, music)
   size = spectrogram.hop_samples(sample_rate_hz)
   signals = [
-    spectrogram.split_frames(jnp.asarray(signal, jnp.float32), size)
-    for signal in (recording, music)
+    spectrogram.split_frames(signal, size)
+    for signal in check_sound(recording, music)
   ]
   lead, count = signals[0].shape[:-3], signals[0].shape[-2]
   features = jax.lax.platform_dependent(

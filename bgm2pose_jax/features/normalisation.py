@@ -30,7 +30,7 @@ from bgm2pose_jax.features.conditioning import (
   conditioned,
   music_channels,
 )
-from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.features.spec import DECIBEL_ROLES, FeatureSpec
 
 MODES = ("track_channel", "per_band", "per_recording")
 # Smallest deviation divided by. A band that is constant in training (music
@@ -58,9 +58,8 @@ def _min_std(
   spec: FeatureSpec, layout: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Smallest deviations of stored, audio and music channels."""
-  decibel = {"recording", "music", "response"}
   floor = {
-    ch.name: MIN_STD_DB if ch.role in decibel else MIN_STD_UNITLESS
+    ch.name: MIN_STD_DB if ch.role in DECIBEL_ROLES else MIN_STD_UNITLESS
     for ch in spec.channels
   }
   audio = [floor.get(name, MIN_STD_DB) for name in audio_channels(spec, layout)]

@@ -9,9 +9,19 @@ from typing import Any
 from bgm2pose_jax.errors import InputError
 
 # recording: dB of a microphone channel. music: dB of a loudspeaker channel.
-# intensity: unit-less direction of energy flow. response: music-to-microphone
-# response. confidence: how far to trust a response.
-ROLES = ("recording", "music", "intensity", "response", "confidence")
+# intensity: unit-less direction of energy flow. response: unit-less change of
+# the room's response. ratio: dB of such a change. confidence: dB, how far to
+# trust both.
+ROLES = (
+  "recording",
+  "music",
+  "intensity",
+  "response",
+  "ratio",
+  "confidence",
+)
+# Those whose unit is the decibel.
+DECIBEL_ROLES = ("recording", "music", "ratio", "confidence")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +56,8 @@ class FeatureSpec:
     sample_rate_hz: sample rate the features were made at.
     hop_s: seconds per frame.
     window_frames: frames of one example.
-    context_frames: extra frames before and after that the set asks for.
+    context_frames: frames of sound before and after that it is computed
+      from.
   """
 
   name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from bgm2pose_jax.data import (
   recordings,
   released_layout,
   released_windows,
+  static_sound,
   window_noise,
 )
 from bgm2pose_jax.data.recipe import Recipe
@@ -78,14 +79,17 @@ class TrackExamples:
     windows = recordings.read_windows(
       recording, music.frames, music.path, self.recipe.pose_resample
     )
-    blocks = recordings.audio_blocks(recording, music, len(windows))
-    snr_db = self.recipe.noise_snr_db
-    if snr_db is not None:
-      blocks = (
-        window_noise.with_noise(block, snr_db, recording.name)
-        for block in blocks
+
+    def blocks() -> Iterator[recordings.Block]:
+      read = recordings.sound_blocks(recording.wav, music, len(windows))
+      snr_db = self.recipe.noise_snr_db
+      if snr_db is None:
+        return read
+      return (
+        window_noise.with_noise(block, snr_db, recording.name) for block in read
       )
-    computed = _window_features(blocks, self.recipe.feature_set, on_windows)
+
+    computed = _window_features(blocks, self.recipe, on_windows)
     for at, features in enumerate(computed):
       yield {
         "features": features,
@@ -140,20 +144,33 @@ def find(
 
 
 def _window_features(
-  blocks: Iterable[recordings.Block],
-  feature_set: str,
+  blocks: Callable[[], Iterator[recordings.Block]],
+  recipe: Recipe,
   on_windows: Callable[[int], None],
 ) -> Iterator[np.ndarray]:
-  """Yields float32 [t, f, c] for every window of consecutive blocks."""
+  """Yields float32 [t, f, c] for every window of a recording."""
   # Reading a prepared dataset through TFDS needs no JAX.
   from bgm2pose_jax import features
 
-  frames = features.get_feature_set(feature_set).spec.window_frames
+  named = features.get_feature_set(recipe.feature_set)
+  frames = named.spec.window_frames
+  rate_hz = recordings.audio_files.SAMPLE_RATE_HZ
+  if named.needs_static:
+    sound = static_sound.with_static(blocks, recipe.static_form())
+  else:
+    sound = blocks()
+  around_s = named.spec.context_frames * named.spec.hop_s
+  sound = static_sound.with_context(sound, round(around_s * rate_hz))
   for block in features.extract_stream(
-    ((block.audio, block.music) for block in blocks),
+    (
+      (part.audio, part.music)
+      if part.static is None
+      else (part.audio, part.music, part.static)
+      for part in sound
+    ),
     block_frames=recordings.BLOCK_WINDOWS * frames,
-    feature_set=feature_set,
-    sample_rate_hz=recordings.audio_files.SAMPLE_RATE_HZ,
+    feature_set=recipe.feature_set,
+    sample_rate_hz=rate_hz,
   ):
     windows = block.reshape(-1, frames, *block.shape[1:])
     yield from windows

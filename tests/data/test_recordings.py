@@ -35,7 +35,7 @@ def read_all(root: Path):
   sound = index.root / raw_layout.SOUND
   with TrackMusic(recording.music, recording.track, sound) as music:
     windows = recordings.read_windows(recording, music.frames, music.path)
-    blocks = list(recordings.audio_blocks(recording, music, len(windows)))
+    blocks = list(recordings.sound_blocks(recording.wav, music, len(windows)))
   return windows, blocks
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bgm2pose_jax import features
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.features import extraction, logmel_intensity
+from bgm2pose_jax.features import extraction, feature_sets, logmel_intensity
 
 _SIZE = 2400
 
@@ -30,7 +30,7 @@ def test_a_stream_gives_each_block_its_own_frames():
 
 
 def test_a_stream_compiles_once_and_reads_one_block_ahead():
-  extraction._compiled.cache_clear()
+  feature_sets.compiled.cache_clear()
   read = []
 
   def blocks():
@@ -43,7 +43,7 @@ def test_a_stream_compiles_once_and_reads_one_block_ahead():
     for block in features.extract_stream(blocks(), block_frames=3)
   ]
   assert seen == [(3, 2), (2, 3), (1, 3)]
-  compiled = extraction._compiled("logmel_intensity", 48_000.0)
+  compiled = feature_sets.compiled("logmel_intensity", 48_000.0)
   assert compiled._cache_size() == 1  # pyright: ignore
   read.clear()
   live = features.extract_stream(blocks(), block_frames=3, ahead=0)

@@ -1,0 +1,136 @@
+"""Static responses as files.
+
+    python -m bgm2pose_jax.data.response_file --recording=EMPTY_ROOM.wav \
+      --music=TRACK.flac --out=room.npz
+
+A file holds float32 `response` [4, 2, taps] and `sample_rate_hz`. Of an empty
+room it is the best there is; of a recording with a person in it the person's
+mean goes into it.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+from bgm2pose_jax.data import audio_files
+from bgm2pose_jax.errors import InputError
+
+_SHAPE = (4, 2)
+_MOST_S = 4.0
+_MOST_BYTES = 64 << 20
+_MAKE = "make it with python -m bgm2pose_jax.data.response_file"
+
+
+def write(path: Path, response: np.ndarray) -> None:
+  """Writes a response, replacing the file.
+
+  Args:
+    path: ends in .npz.
+    response: [channel=4, speaker=2, tap].
+  """
+  with open(path, "wb") as file:
+    np.savez(
+      file,
+      response=np.asarray(response, np.float32),
+      sample_rate_hz=audio_files.SAMPLE_RATE_HZ,
+    )
+
+
+def read(path: Path) -> np.ndarray:
+  """Reads a response.
+
+  Args:
+    path: of a file that `write` made.
+
+  Returns:
+    float32 [channel=4, speaker=2, tap].
+
+  Raises:
+    InputError: missing, damaged, too large, of another shape or rate, or not
+      finite.
+  """
+  if not path.is_file():
+    raise InputError(path, "is missing", _MAKE)
+  if path.stat().st_size > _MOST_BYTES:
+    raise InputError(path, f"has {path.stat().st_size} bytes", _MAKE)
+  try:
+    with zipfile.ZipFile(path) as archive:
+      size = sum(entry.file_size for entry in archive.infolist())
+    if size > _MOST_BYTES:
+      raise InputError(path, f"holds {size} bytes", _MAKE)
+    with np.load(path, allow_pickle=False) as content:
+      response = np.asarray(content["response"])
+      rate_hz = float(content["sample_rate_hz"])
+  except (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    zipfile.BadZipFile,
+  ) as error:
+    raise InputError(path, f"is no response file ({error})", _MAKE) from None
+  taps = response.shape[-1] if response.ndim == 3 else 0
+  most = round(_MOST_S * audio_files.SAMPLE_RATE_HZ)
+  if response.shape[:-1] != _SHAPE or not 1 <= taps <= most:
+    raise InputError(path, f"has shape {response.shape}", _MAKE)
+  if rate_hz != audio_files.SAMPLE_RATE_HZ:
+    raise InputError(
+      path,
+      f"is for {rate_hz:g} Hz",
+      f"make it from sound at {audio_files.SAMPLE_RATE_HZ} Hz",
+    )
+  if response.dtype != np.float32 or not np.isfinite(response).all():
+    raise InputError(path, "is not finite float32", _MAKE)
+  return response
+
+
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  flags.DEFINE_string("recording", None, "four channels W X Y Z, 48 kHz")
+  flags.DEFINE_string("music", None, "what was played from its first sample")
+  flags.DEFINE_string("out", None, "file to write, .npz")
+  app.run(_main)
+
+
+def _main(argv: Sequence[str]) -> None:
+  # Workers that read data import this module; they need no JAX.
+  from bgm2pose_jax.data import recordings, static_sound
+  from bgm2pose_jax.data.track_music import TrackMusic
+
+  values = flags.FLAGS
+  try:
+    if len(argv) > 1:
+      raise InputError(argv[1], "is no flag", "see --help")
+    for name in ("recording", "music", "out"):
+      if values[name].value is None:
+        raise InputError(f"--{name}", "is missing", "see --help")
+    out, wav = Path(values.out), Path(values.recording)
+    if out.suffix != ".npz":
+      raise InputError(out, "does not end in .npz", "name it room.npz")
+    info = audio_files.read_header(wav, 4, audio_files.SAMPLE_RATE_HZ)
+    windows = info.frames // recordings.WINDOW_SAMPLES
+    with TrackMusic(Path(values.music), wav.stem, wav.parent) as music:
+      recordings.check_music(
+        music.frames, Path(values.music), windows, wav.name
+      )
+      found = static_sound.fit(recordings.sound_blocks(wav, music, windows))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write(out, found.taps)
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+  print(
+    f"wrote {out}: {windows * recordings.WINDOW_S:.1f} s heard, equations met "
+    f"to {1 - found.unmet:.2%}, condition of the loudspeakers "
+    f"{found.condition:.1f}"
+  )
+
+
+if __name__ == "__main__":
+  run()

@@ -1,0 +1,223 @@
+"""The static room's sound beside each block of a recording.
+
+What the microphone would have heard if nothing had moved: the music through a
+response that is fitted to the recording itself, as `StaticForm` says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax.data import response_file
+from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.data.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.data.static_form import StaticForm
+
+# A causal response is brought up to date after so many windows (2.4 s).
+UPDATE_WINDOWS = 4
+# Sound this old counts 1/e in a causal response. Long enough that a person
+# who stands still for a while stays visible, short enough for drift.
+FORGETTING_S = 60.0
+# Conjugate gradients start at the response of the last update.
+_UPDATE_ITERATIONS = 15
+
+
+def fit(blocks: Iterable[Block]) -> Any:
+  """Fits a static response to blocks of sound in sequence.
+
+  Args:
+    blocks: of one recording, from the music's first sample on.
+
+  Returns:
+    `features.static_response.Response`; its taps are on the device.
+  """
+  from bgm2pose_jax.features import static_response
+
+  music = _Music()
+  sums = static_response.zero_correlations(music.taps)
+  for block in blocks:
+    sums = static_response.add(
+      sums, block.audio, music.with_history(block.music), 1.0
+    )
+  return static_response.solve(sums)
+
+
+def with_static(
+  blocks: Callable[[], Iterable[Block]], form: StaticForm
+) -> Iterator[Block]:
+  """Adds the static room's sound to every block of a recording.
+
+  Args:
+    blocks: opens the recording anew and gives its blocks in sequence, from
+      the music's first sample on.
+    form: what the response is fitted to.
+
+  Yields:
+    The blocks, with `static`.
+  """
+  if form.kind == "causal":
+    yield from _causal(blocks())
+    return
+  if form.kind == "around":
+    yield from _around(blocks, form.seconds)
+    return
+  if form.path is not None:
+    response = response_file.read(form.path)
+  else:
+    heard = blocks()
+    if form.kind == "first":
+      heard = _until(heard, form.seconds)
+    response = fit(heard).taps
+  yield from _convolved(blocks(), response)
+
+
+def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
+  """Adds to each block the sound around it; silence beyond the ends.
+
+  Args:
+    blocks: of one recording in sequence, each as long as `samples` at least.
+    samples: on either side.
+
+  Yields:
+    The blocks, their sounds longer by 2 `samples`.
+  """
+  if not samples:
+    yield from blocks
+    return
+
+  def sounds(block: Block) -> dict[str, np.ndarray]:
+    names = ("audio", "music", "static")
+    found = {name: getattr(block, name) for name in names}
+    return {name: sound for name, sound in found.items() if sound is not None}
+
+  def joined(before, block, after) -> Block:
+    parts = {
+      name: np.concatenate([before[name], sound, after[name]], axis=-1)
+      for name, sound in sounds(block).items()
+    }
+    return dataclasses.replace(block, **parts)
+
+  def silence(block: Block) -> dict[str, np.ndarray]:
+    return {
+      name: np.zeros((len(sound), samples), np.float32)
+      for name, sound in sounds(block).items()
+    }
+
+  before, waiting = None, None
+  for block in blocks:
+    if waiting is None:
+      before = silence(block)
+    else:
+      after = {n: sound[..., :samples] for n, sound in sounds(block).items()}
+      yield joined(before, waiting, after)
+      before = {
+        n: sound[..., -samples:] for n, sound in sounds(waiting).items()
+      }
+    waiting = block
+  if waiting is not None:
+    yield joined(before, waiting, silence(waiting))
+
+
+class _Music:
+  """The music of a recording, block by block, with what came before."""
+
+  def __init__(self):
+    from bgm2pose_jax.features import static_response
+
+    self.taps = round(static_response.RESPONSE_S * SAMPLE_RATE_HZ)
+    self._history = np.zeros((2, self.taps), np.float32)
+
+  def with_history(self, music: np.ndarray) -> np.ndarray:
+    """Returns [2, taps + s], and keeps the end for the next block."""
+    whole = np.concatenate([self._history, music], axis=-1)
+    self._history = whole[..., -self.taps :]
+    return whole
+
+
+def _convolved(blocks: Iterable[Block], response: Any) -> Iterator[Block]:
+  from bgm2pose_jax.features import static_response
+
+  music = _Music()
+  for block in blocks:
+    sound = music.with_history(block.music)
+    static = static_response.static_sound(sound, response)
+    yield dataclasses.replace(block, static=np.asarray(static))
+
+
+def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
+  from bgm2pose_jax.features import static_response
+
+  music = _Music()
+  sums = static_response.zero_correlations(music.taps)
+  response = sums.recording  # zeros: nothing is known at first
+  for block in blocks:
+    done = []
+    for first in range(0, block.windows, UPDATE_WINDOWS):
+      part = _part(block, first, min(first + UPDATE_WINDOWS, block.windows))
+      sound = music.with_history(part.music)
+      done.append(np.asarray(static_response.static_sound(sound, response)))
+      seconds = part.audio.shape[-1] / SAMPLE_RATE_HZ
+      keep = math.exp(-seconds / FORGETTING_S)
+      sums = static_response.add(sums, part.audio, sound, keep)
+      response = static_response.solve(
+        sums, response, iterations=_UPDATE_ITERATIONS
+      ).taps
+    yield dataclasses.replace(block, static=np.concatenate(done, axis=-1))
+
+
+def _around(
+  blocks: Callable[[], Iterable[Block]], seconds: float
+) -> Iterator[Block]:
+  """Each block by a response to the sound around it, half before it."""
+  from bgm2pose_jax.features import static_response
+
+  music = _Music()
+  nothing = static_response.zero_correlations(music.taps)
+  # A stretch has to begin with silence, or its sums belong to no music at all
+  # and the equations may have no minimum: each block in both ways.
+  begins, goes_on = [], []
+  length_s = 0.0
+  for block in blocks():
+    length_s = max(length_s, block.audio.shape[-1] / SAMPLE_RATE_HZ)
+    sound = music.with_history(block.music)
+    goes_on.append(static_response.add(nothing, block.audio, sound, 1.0))
+    sound = _Music().with_history(block.music)
+    begins.append(static_response.add(nothing, block.audio, sound, 1.0))
+  reach = max(0, round((seconds / length_s - 1) / 2)) if begins else 0
+  response = None
+  music = _Music()
+  for at, block in enumerate(blocks()):
+    first = max(0, at - reach)
+    near = [begins[first], *goes_on[first + 1 : at + reach + 1]]
+    sums = functools.reduce(static_response.pool, near)
+    response = static_response.solve(sums, response).taps
+    sound = music.with_history(block.music)
+    static = static_response.static_sound(sound, response)
+    yield dataclasses.replace(block, static=np.asarray(static))
+
+
+def _until(blocks: Iterable[Block], seconds: float) -> Iterator[Block]:
+  """The blocks of the first seconds; the last one is cut, to whole windows."""
+  left = math.ceil(seconds * SAMPLE_RATE_HZ / WINDOW_SAMPLES)
+  for block in blocks:
+    if left <= 0:
+      return
+    yield _part(block, 0, min(left, block.windows))
+    left -= block.windows
+
+
+def _part(block: Block, first: int, end: int) -> Block:
+  """Some windows of a block."""
+  cut = slice(first * WINDOW_SAMPLES, end * WINDOW_SAMPLES)
+  return Block(
+    block.first_window + first,
+    end - first,
+    block.audio[..., cut],
+    block.music[..., cut],
+  )

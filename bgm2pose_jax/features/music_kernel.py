@@ -1,0 +1,155 @@
+"""The `music_kernel` feature set: the person as a change of the room.
+
+What the microphone would hear if nobody moved is the music through the room's
+static response (`static_response`). The pose is in what differs from it, so
+that is what is measured, per mel band and against the prediction itself: the
+music that was played cancels to first order.
+
+Channels, with Y the recording, P the prediction, E = Y - P (subtracted in time,
+before any window), sums over the bins of a band with mel weights:
+
+  Wr Xr Yr Zr, Wi Xi Yi Zi   sum E_c conj(P_W) / sum |P_W|^2, real, imaginary
+  dW dX dY dZ                10 log10(sum |Y_c|^2 / sum |P_c|^2), decibels
+  sure                       10 log10(sum |P_W|^2), decibels: where there is no
+                             music, nothing above says anything
+  m0 m1                      the music, log-mel decibels
+
+The first is a mean, weighted by the music's power, of the relative change of
+the room's response within a band: it is the same for any music only as far as
+that change is flat within the band and both loudspeakers' are alike. The
+second has no phase, and stays useful where the prediction is poor.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bgm2pose_jax.array_typing import ArrayLike
+from bgm2pose_jax.features import mel, spectrogram
+from bgm2pose_jax.features.sound_check import check_sound
+from bgm2pose_jax.features.spec import Channel, FeatureSpec
+
+# Four frames: the room's echoes and its answer to the music fall into one.
+WINDOW_S = 0.2
+BANDS = 64
+# Decibels beyond which a ratio says no more than "nothing like it".
+_MOST_DB = 20.0
+# A relative change beyond this is noise, where the music is all but silent.
+_MOST_CHANGE = 2.0
+# Frames of sound that a window reaches beyond its own on either side.
+CONTEXT_FRAMES = 2
+_BLOCK_FRAMES = 16
+
+
+def spec(bands: int = BANDS) -> FeatureSpec:
+  """What the channels are.
+
+  Args:
+    bands: mel bands.
+  """
+  return FeatureSpec(
+    name="music_kernel",
+    channels=(
+      *(Channel(f"{name}r", "response") for name in "WXYZ"),
+      *(Channel(f"{name}i", "response") for name in "WXYZ"),
+      *(Channel(f"d{name}", "ratio") for name in "WXYZ"),
+      Channel("sure", "confidence"),
+      *(Channel(name, "music") for name in ("m0", "m1")),
+    ),
+    bands=bands,
+    sample_rate_hz=48_000,
+    hop_s=spectrogram.HOP_S,
+    window_frames=12,
+    context_frames=CONTEXT_FRAMES,
+  )
+
+
+SPEC = spec()
+
+
+def extract(
+  recording: ArrayLike,
+  music: ArrayLike,
+  static: ArrayLike,
+  *,
+  sample_rate_hz: float = 48_000,
+  bands: int = BANDS,
+  window_s: float = WINDOW_S,
+) -> jax.Array:
+  """Music-kernel features of sound with two frames of context on each side.
+
+  `jax.jit`-able (with the keywords static) and `vmap`-able; finite on silence.
+
+  Args:
+    recording: [..., channel=4 (W, X, Y, Z), s] samples, full scale 1.
+    music: [..., channel=2, s] samples played at the same time.
+    static: [..., channel=4, s], what the microphone would have heard if
+      nothing had moved, see `static_response.static_sound`.
+    sample_rate_hz: samples per second; 50 ms must be a whole number.
+    bands: mel bands.
+    window_s: length of the Hann window, centred on each frame; five frames at
+      most, for that is what the context holds.
+
+  Returns:
+    float32 [..., frames, f=bands, c=15] with s // 2400 - 4 frames at 48 kHz:
+    the first and last two of the sound are context.
+
+  Raises:
+    InputError: wrong channel counts, lengths, dtype or sample rate, or no
+      frame.
+  """
+  hop = spectrogram.hop_samples(sample_rate_hz)
+  window = round(window_s * sample_rate_hz)
+  around = 2 * CONTEXT_FRAMES
+  sounds = check_sound(recording, music, static, shortest=(around + 1) * hop)
+  sound = jnp.concatenate(sounds, axis=-2)
+  lead, samples = sound.shape[:-2], sound.shape[-1]
+  frames = samples // hop - around
+  taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+  first = CONTEXT_FRAMES * hop + hop // 2 - window // 2
+
+  def one(start: jax.Array) -> jax.Array:
+    cut = jax.lax.dynamic_slice_in_dim(sound, first + start, window, axis=-1)
+    bins = jnp.fft.rfft(cut * taper.astype(np.float32))
+    return _bands(bins, sample_rate_hz, window, bands)
+
+  # One window at a time stays in the cache; on an accelerator a few fill it.
+  found = jax.lax.map(one, jnp.arange(frames) * hop, batch_size=_BLOCK_FRAMES)
+  found = jnp.moveaxis(found, 0, -3)
+  return found.reshape(*lead, frames, bands, len(SPEC.channels))
+
+
+def _bands(
+  bins: jax.Array, sample_rate_hz: float, size: int, bands: int
+) -> jax.Array:
+  """Spectra [..., channel=10 (Y, m, P), bin] to [..., band, c=15]."""
+  heard, music, static = bins[..., :4, :], bins[..., 4:6, :], bins[..., 6:, :]
+  change = (heard - static) * static[..., :1, :].conj()
+  parts = [
+    change.real,
+    change.imag,
+    spectrogram.power(heard),
+    spectrogram.power(static),
+    spectrogram.power(music),
+  ]
+  to_mel = functools.partial(
+    mel.to_mel, sample_rate_hz=sample_rate_hz, size=size, bands=bands
+  )
+  sums = to_mel(jnp.concatenate(parts, axis=-2))
+  change, heard, static, music = jnp.split(sums, (8, 12, 16), axis=-2)
+  known = static[..., :1, :]
+  # No prediction, no statement: silence, or a stream that has just begun.
+  spoken = known > mel.MIN_POWER
+  change = jnp.where(spoken, change / jnp.where(spoken, known, 1), 0)
+  ratio = mel.power_to_db(heard) - mel.power_to_db(static)
+  columns = [
+    jnp.clip(change, -_MOST_CHANGE, _MOST_CHANGE),
+    jnp.where(spoken, jnp.clip(ratio, -_MOST_DB, _MOST_DB), 0),
+    mel.power_to_db(known),
+    mel.power_to_db(music),
+  ]
+  return jnp.moveaxis(jnp.concatenate(columns, axis=-2), -2, -1)

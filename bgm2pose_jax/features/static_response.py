@@ -1,0 +1,231 @@
+"""The room's static response to each loudspeaker, fitted to a recording.
+
+A recording of music in a room is, person aside, the music convolved with one
+finite impulse response per loudspeaker and microphone channel. The response
+is the least-squares one: its normal equations hold nothing but correlations of
+the sound at lags up to the response's length, so a recording is read once, in
+blocks, and stretches or recordings are pooled by adding their correlations.
+The equations are block Toeplitz; conjugate gradients with a circulant
+preconditioner solve them (R. Chan and Ng, SIAM Review 38, 1996; the
+preconditioner is T. Chan's, SIAM J. Sci. Stat. Comput. 9, 1988).
+
+Music falls by 60 dB and more from bass to treble, which would make the
+equations ill-conditioned in float32. Both sounds are therefore differenced
+first: convolution commutes with it, so the response stays the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.sparse import linalg
+
+# Longest reverberation that a response of the default length holds; the rest
+# stays in what differs from the static room.
+RESPONSE_S = 0.4
+# Added to the music's power at each frequency, relative to its mean (both of
+# differenced sound): the response stays small where there is no music.
+REGULARISATION = 1e-5
+# Of conjugate gradients. Steady tones converge slowly: after 80 what an empty
+# room leaves unexplained is 34 dB down for pads, 50 dB for a jazz quartet.
+ITERATIONS = 80
+# x[n] - 0.97 x[n - 1]: 36 dB between bass and treble.
+PREEMPHASIS = 0.97
+_TOLERANCE = 1e-7
+
+
+class Correlations(NamedTuple):
+  """Sums over samples that the least-squares response depends on.
+
+  Two of them add up to those of both stretches of sound.
+
+  Attributes:
+    music: float32 [speaker, speaker, lag], sum over n of m_i[n] m_j[n - lag].
+    recording: float32 [channel, speaker, lag], sum of y_c[n] m_i[n - lag].
+  """
+
+  music: jax.Array
+  recording: jax.Array
+
+  @property
+  def taps(self) -> int:
+    """Length of the response in samples."""
+    return self.music.shape[-1]
+
+
+def zero_correlations(
+  taps: int, speakers: int = 2, channels: int = 4
+) -> Correlations:
+  """What has been heard before the first sample."""
+  return Correlations(
+    jnp.zeros((speakers, speakers, taps), jnp.float32),
+    jnp.zeros((channels, speakers, taps), jnp.float32),
+  )
+
+
+@functools.partial(jax.jit, static_argnames="taps")
+def correlate(
+  recording: jax.Array, music: jax.Array, *, taps: int
+) -> Correlations:
+  """Correlations of one block of a recording.
+
+  Args:
+    recording: float32 [channel, s].
+    music: float32 [speaker, taps + s], the music of the block and of the
+      `taps` samples before it (zeros before its start).
+    taps: length of the response in samples.
+
+  Returns:
+    The block's share of the sums.
+  """
+  size = music.shape[-1]
+  # Differencing uses up a sample: the block's first one counts in no sum.
+  sound = _differenced(music)
+  heard = jnp.concatenate([_differenced(recording), sound[:, taps:]])
+  # At its place behind the history, so that lags 0 .. taps - 1 do not wrap.
+  heard = jnp.pad(heard, ((0, 0), (taps, 1)))
+  sound = jnp.pad(sound, ((0, 0), (0, 1)))
+  left, right = jnp.fft.rfft(heard), jnp.fft.rfft(sound)
+  lags = jnp.fft.irfft(left[:, None] * right.conj(), size)[..., :taps]
+  channels = len(recording)
+  return Correlations(lags[channels:], lags[:channels])
+
+
+def _differenced(x: jax.Array) -> jax.Array:
+  return x[..., 1:] - PREEMPHASIS * x[..., :-1]
+
+
+@jax.jit
+def pool(first: Correlations, second: Correlations) -> Correlations:
+  """Correlations of two stretches of sound together."""
+  return jax.tree.map(jnp.add, first, second)
+
+
+@jax.jit
+def add(
+  sums: Correlations,
+  recording: jax.Array,
+  music: jax.Array,
+  keep: float | jax.Array,
+) -> Correlations:
+  """Adds one block of a recording to what was heard before.
+
+  Args:
+    sums: of what was heard before.
+    recording: see `correlate`.
+    music: see `correlate`.
+    keep: what the past still counts, 1 in full.
+
+  Returns:
+    keep * sums + the block's own.
+  """
+  new = correlate(recording, music, taps=sums.taps)
+  return jax.tree.map(lambda old, more: keep * old + more, sums, new)
+
+
+class Response(NamedTuple):
+  """A static response and how well the music determines it.
+
+  Attributes:
+    taps: float32 [channel, speaker, tap], samples of the impulse response.
+    unmet: float32 [], what the solver left of the equations' right side, as a
+      share of its energy.
+    condition: float32 [], median over frequency of the condition number of
+      the loudspeakers' spectral matrix: large where both play the same, and
+      only the sum of their responses is known.
+  """
+
+  taps: jax.Array
+  unmet: jax.Array
+  condition: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames="iterations")
+def solve(
+  sums: Correlations,
+  start: jax.Array | None = None,
+  *,
+  regularisation: float | jax.Array = REGULARISATION,
+  iterations: int = ITERATIONS,
+) -> Response:
+  """Solves for the response that fits best in the least-squares sense.
+
+  Args:
+    sums: of everything heard.
+    start: [channel, speaker, tap] to start from, e.g. that of a moment ago.
+    regularisation: power added at every frequency, relative to the music's
+      mean power.
+    iterations: of conjugate gradients; few are enough after a good start.
+
+  Returns:
+    The response; zeros where no music was heard.
+  """
+  taps = sums.taps
+  power = jnp.trace(sums.music[..., 0]) / len(sums.music)
+  # In silence any positive number makes the response zero.
+  ridge = jnp.maximum(regularisation * power, jnp.finfo(jnp.float32).tiny)
+  lags = _both_sides(sums.music)
+  spectra = jnp.fft.rfft(lags)
+  # Weighted by a triangle the lags are those of a rectangular window: never a
+  # negative power, and of all windows the quickest to converge.
+  triangle = 1 - jnp.abs(jnp.fft.fftfreq(2 * taps, 1 / (2 * taps))) / taps
+  smooth = jnp.fft.rfft(lags * triangle)
+  smooth = jnp.moveaxis(smooth, -1, 0).swapaxes(1, 2)
+  inverse = jnp.linalg.inv(smooth + ridge * jnp.eye(len(sums.music)))
+
+  def filtered(kernel, h):
+    bins = jnp.einsum(kernel[0], kernel[1], jnp.fft.rfft(h, 2 * taps))
+    return jnp.fft.irfft(bins, 2 * taps)[..., :taps]
+
+  def product(h):
+    # sum over j and l of rho_ji[k - l] h_j[l]
+    return filtered(("jif,cjf->cif", spectra), h) + ridge * h
+
+  found, _ = linalg.cg(
+    product,
+    sums.recording,
+    x0=jnp.zeros_like(sums.recording) if start is None else start,
+    tol=_TOLERANCE,
+    maxiter=iterations,
+    M=functools.partial(filtered, ("fij,cjf->cif", inverse)),
+  )
+  left = jnp.sum((product(found) - sums.recording) ** 2)
+  whole = jnp.sum(sums.recording**2)
+  eigenvalues = jnp.linalg.eigvalsh(smooth)
+  condition = jnp.median(
+    (eigenvalues[:, -1] + ridge) / (jnp.maximum(eigenvalues[:, 0], 0) + ridge)
+  )
+  return Response(
+    jnp.where(power > 0, found, 0),
+    left / jnp.where(whole > 0, whole, 1),
+    condition,
+  )
+
+
+def _both_sides(music: jax.Array) -> jax.Array:
+  """rho_ij at lags 0 .. taps - 1, then -taps .. -1, [i, j, 2 taps]."""
+  # rho_ij[-d] = rho_ji[d]; lag -taps itself is not needed.
+  negative = music.swapaxes(0, 1)[..., :0:-1]
+  middle = jnp.zeros((*music.shape[:-1], 1), music.dtype)
+  return jnp.concatenate([music, middle, negative], axis=-1)
+
+
+@jax.jit
+def static_sound(music: jax.Array, response: jax.Array) -> jax.Array:
+  """What the microphone would hear if nobody moved, for one block.
+
+  Args:
+    music: float32 [speaker, taps + s], with the `taps` samples before the
+      block (zeros before the music's start).
+    response: float32 [channel, speaker, tap].
+
+  Returns:
+    float32 [channel, s].
+  """
+  taps, size = response.shape[-1], music.shape[-1]
+  bins = jnp.fft.rfft(music)
+  mixed = jnp.einsum("jf,cjf->cf", bins, jnp.fft.rfft(response, size))
+  return jnp.fft.irfft(mixed, size)[..., taps:]
