@@ -8,6 +8,11 @@ import sys
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A worker has one core: more threads only wait for each other, busily. Read
+# when NumPy loads, here and in the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 # Plain helper modules (raw_fixture) lie beside the tests that use them.
 sys.path.insert(0, str(pathlib.Path(__file__).parent))

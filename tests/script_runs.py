@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import textwrap
 
 LAUNCH = pathlib.Path(__file__).parents[1] / "launch"
@@ -26,6 +27,8 @@ TINY = (
   "--set=network.contrastive=false",
   "--set=network.frequency_attention=false",
 )
+# Scripts of the same network share its programs, as a second start does.
+_PROGRAMS = tempfile.TemporaryDirectory(prefix="programs-")
 
 
 def run(script: str, *arguments: object, blocked=BLOCKED, environment=None):
@@ -49,6 +52,7 @@ def run(script: str, *arguments: object, blocked=BLOCKED, environment=None):
       "JAX_PLATFORMS": "cpu",
       # Compiles in a third of the time; no time measured here is looked at.
       "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+      "JAX_COMPILATION_CACHE_DIR": _PROGRAMS.name,
       **(environment or {}),
     },
   )

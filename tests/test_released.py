@@ -126,6 +126,14 @@ def test_plain_clothes_are_predicted_without_poses(run, ampl):
     assert np.isfinite(arrays["pred"]).all()
 
 
+@pytest.mark.parametrize("norm", ["track_channel", "per_recording"])
+def test_ridge_gets_the_same_normalisation(run, norm):
+  results, _ = run(
+    norm, setting="single", model="mean_pose", set=[f"data.feature_norm={norm}"]
+  )
+  assert results["ridge"]["per_recording"] is (norm == "per_recording")
+
+
 @pytest.mark.parametrize("preset", ["paper", "official"])
 def test_presets_of_the_paper_take_the_published_constants(tmp_path, preset):
   root = released_fixture.make_released_folder(
