@@ -41,7 +41,7 @@ class Recipe:
         f"give decibels between -{_MAX_SNR_DB:g} and {_MAX_SNR_DB:g}, or null",
       )
 
-    if self.needs_static:
+    if self.needs_still:
       self.static_form()
     elif self.static_response != Recipe.static_response:
       raise InputError(
@@ -51,14 +51,14 @@ class Recipe:
       )
 
   @property
-  def needs_static(self) -> bool:
+  def needs_still(self) -> bool:
     """Whether the static room's sound is part of what features are made of."""
     if self.feature_set == Recipe.feature_set:
       return False
     # Only here: workers that read the default set need no JAX.
     from bgm2pose_jax import features
 
-    return features.get_feature_set(self.feature_set).needs_static
+    return features.get_feature_set(self.feature_set).needs_still
 
   def static_form(self) -> StaticForm:
     """Returns what the static room is learnt from.
@@ -75,7 +75,7 @@ class Recipe:
     if self.noise_snr_db is None:
       del found["noise_snr_db"]
     del found["static_response"]
-    if self.needs_static:
+    if self.needs_still:
       found["static_response"] = self.static_form().identity()
     return found
 

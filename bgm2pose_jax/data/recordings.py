@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -37,15 +38,15 @@ class Block:
     windows: how many.
     audio: float32 [4, windows * 28800], channels W X Y Z.
     music: float32 [2, windows * 28800].
-    static: float32 [4, windows * 28800], the static room's sound, see
-      `static_sound`; None where nobody asked for it.
+    still: the static room, a `features.static_response.StillRoom` with sound
+      [4, windows * 28800]; None where nobody asked for it.
   """
 
   first_window: int
   windows: int
   audio: np.ndarray
   music: np.ndarray
-  static: np.ndarray | None = None
+  still: Any = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -100,7 +100,7 @@ def run() -> None:
 
 def _main(argv: Sequence[str]) -> None:
   # Workers that read data import this module; they need no JAX.
-  from bgm2pose_jax.data import recordings, static_sound
+  from bgm2pose_jax.data import recordings, still_room
   from bgm2pose_jax.data.track_music import TrackMusic
 
   values = flags.FLAGS
@@ -119,7 +119,7 @@ def _main(argv: Sequence[str]) -> None:
       recordings.check_music(
         music.frames, Path(values.music), windows, wav.name
       )
-      found = static_sound.fit(recordings.sound_blocks(wav, music, windows))
+      found = still_room.fit(recordings.sound_blocks(wav, music, windows))
     out.parent.mkdir(parents=True, exist_ok=True)
     write(out, found.taps)
   except InputError as error:

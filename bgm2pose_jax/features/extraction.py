@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import feature_sets, spectrogram
+from bgm2pose_jax.features.static_response import StillRoom
 
 # 9.6 s: as fast per second as longer blocks on CPU, and sooner there.
 BLOCK_FRAMES = 192
@@ -23,7 +25,7 @@ BLOCK_FRAMES = 192
 def extract_batch(
   recording: ArrayLike,
   music: ArrayLike,
-  static: ArrayLike | None = None,
+  still: StillRoom | None = None,
   *,
   feature_set: str = feature_sets.DEFAULT,
   sample_rate_hz: float = 48_000,
@@ -36,8 +38,8 @@ def extract_batch(
   Args:
     recording: float [..., channel=4 (W, X, Y, Z), s] samples, full scale 1.
     music: float [..., channel=2, s] samples played at the same time.
-    static: float [..., channel=4, s], the static room's sound, for the sets
-      that need it.
+    still: the static room, sound [..., channel=4, s] and power density
+      [..., k], for the sets that need it.
     feature_set: name in `FEATURE_SETS`.
     sample_rate_hz: samples per second of all.
 
@@ -46,23 +48,23 @@ def extract_batch(
     the context that the set asks for.
 
   Raises:
-    InputError: as `extract`, an unknown feature set, or `static` missing or
+    InputError: as `extract`, an unknown feature set, or `still` missing or
       not needed.
   """
-  needed = feature_sets.get_feature_set(feature_set).needs_static
-  if needed != (static is not None):
+  needed = feature_sets.get_feature_set(feature_set).needs_still
+  if needed != (still is not None):
     raise InputError(
-      "static",
+      "still",
       f"is {'missing' if needed else 'given'} for {feature_set}",
-      "see `static_response.static_sound`" if needed else "leave it out",
+      "see `static_response.StillRoom`" if needed else "leave it out",
     )
   extract = feature_sets.compiled(feature_set, float(sample_rate_hz))
-  sounds = (recording, music) if static is None else (recording, music, static)
-  return extract(*sounds)
+  rest = () if still is None else (still,)
+  return extract(recording, music, *rest)
 
 
 def extract_stream(
-  blocks: Iterable[Sequence[np.ndarray]],
+  blocks: Iterable[Sequence[Any]],
   *,
   block_frames: int = BLOCK_FRAMES,
   ahead: int = 1,
@@ -74,10 +76,10 @@ def extract_stream(
   The next block is read while the device computes the one before.
 
   Args:
-    blocks: recording [channel=4, s], music [channel=2, s] and, for the sets
-      that need it, static sound [channel=4, s], float, of one to
-      `block_frames` frames each and the set's context frames on either side;
-      samples behind the last whole frame are left out. They must stay
+    blocks: recording [channel=4, s], music [channel=2, s], float, and the
+      static room (a `StillRoom`) for the sets that need it; of one to
+      `block_frames` frames each and the set's context frames on either side.
+      Samples behind the last whole frame are left out. They must stay
       unchanged until their features have come.
     block_frames: frames that every block is padded to with silence.
     ahead: blocks read beyond the one whose features are handed out; 0 hands
@@ -95,8 +97,8 @@ def extract_stream(
   spec = feature_sets.get_feature_set(feature_set).spec
   around = 2 * spec.context_frames
   running: collections.deque[tuple[int, jax.Array]] = collections.deque()
-  for block in blocks:
-    samples = block[0].shape[-1] - around * size
+  for recording, music, *rest in blocks:
+    samples = recording.shape[-1] - around * size
     if not size <= samples < (block_frames + 1) * size:
       raise InputError(
         "block",
@@ -105,12 +107,14 @@ def extract_stream(
       )
     frames = samples // size
     # Frames behind the last one change nothing before it.
-    sounds = [
-      _fit(array, (frames + around) * size, (block_frames + around) * size)
-      for array in block
-    ]
+    used, wanted = (frames + around) * size, (block_frames + around) * size
+    still = [StillRoom(_fit(x.sound, used, wanted), x.density) for x in rest]
     features = extract_batch(
-      *sounds, feature_set=feature_set, sample_rate_hz=sample_rate_hz
+      _fit(recording, used, wanted),
+      _fit(music, used, wanted),
+      *still,
+      feature_set=feature_set,
+      sample_rate_hz=sample_rate_hz,
     )
     running.append((frames, features))
     while len(running) > ahead:
@@ -123,7 +127,7 @@ def extract_stream(
 def extract_long(
   recording: np.ndarray,
   music: np.ndarray,
-  static: np.ndarray | None = None,
+  still: StillRoom | None = None,
   *,
   feature_set: str = feature_sets.DEFAULT,
   sample_rate_hz: float = 48_000,
@@ -133,7 +137,7 @@ def extract_long(
   Args:
     recording: float [channel=4 (W, X, Y, Z), s] samples, full scale 1.
     music: float [channel=2, s] samples.
-    static: float [channel=4, s], for the sets that need it.
+    still: sound [channel=4, s] and density [k], for the sets that need it.
     feature_set: name in `FEATURE_SETS`.
     sample_rate_hz: samples per second of all.
 
@@ -144,28 +148,37 @@ def extract_long(
   Raises:
     InputError: as `extract`.
   """
-  given = (recording, music) if static is None else (recording, music, static)
-  sounds = [np.asarray(sound) for sound in given]
-  for sound in sounds[1:]:
-    if sound.shape[-1] != sounds[0].shape[-1]:
+  sounds = {"recording": np.asarray(recording), "music": np.asarray(music)}
+  if still is not None:
+    sounds["still"] = np.asarray(still.sound)
+  samples = sounds["recording"].shape[-1]
+  for name, sound in sounds.items():
+    if sound.shape[-1] != samples:
       raise InputError(
-        "music" if sound is sounds[1] else "static",
-        f"{sound.shape[-1]} samples against {sounds[0].shape[-1]} of the "
-        "recording",
+        name,
+        f"{sound.shape[-1]} samples against {samples} of the recording",
         "cut both to the same length",
       )
   size = spectrogram.hop_samples(sample_rate_hz)
-  frames = sounds[0].shape[-1] // size
+  frames = samples // size
   around = feature_sets.get_feature_set(feature_set).spec.context_frames * size
   block = min(max(frames, 1), BLOCK_FRAMES)
   starts = range(0, max(frames, 1) * size, block * size)
-  padded = [
-    np.pad(sound, ((0, 0), (around, around))) if around else sound
-    for sound in sounds
-  ]
-  cuts = [slice(start, start + block * size + 2 * around) for start in starts]
+  if around:
+    edges = ((0, 0), (around, around))
+    sounds = {name: np.pad(sound, edges) for name, sound in sounds.items()}
+
+  def part(start: int) -> Sequence[Any]:
+    cut = slice(start, start + block * size + 2 * around)
+    block_of: dict[str, Any] = {
+      name: sound[..., cut] for name, sound in sounds.items()
+    }
+    if still is not None:
+      block_of["still"] = still._replace(sound=block_of["still"])
+    return tuple(block_of.values())
+
   stream = extract_stream(
-    ([sound[..., cut] for sound in padded] for cut in cuts),
+    map(part, starts),
     block_frames=block,
     feature_set=feature_set,
     sample_rate_hz=sample_rate_hz,
@@ -173,9 +186,9 @@ def extract_long(
   return np.concatenate(list(stream))
 
 
-def _fit(array: np.ndarray, used: int, wanted: int) -> np.ndarray:
+def _fit(array: ArrayLike, used: int, wanted: int) -> np.ndarray:
   """Cuts [..., s] to `used` samples and pads it with zeros to `wanted`."""
-  array = array[..., :used]
+  array = np.asarray(array)[..., :used]
   if used < wanted:
     pad = [(0, 0)] * (array.ndim - 1) + [(0, wanted - used)]
     return np.pad(array, pad)

@@ -13,6 +13,7 @@ from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import logmel_intensity, music_kernel, spectrogram
 from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.features.static_response import StillRoom
 
 DEFAULT = logmel_intensity.SPEC.name
 
@@ -26,14 +27,14 @@ class FeatureSet:
     extract: (recording[..., 4, s], music[..., 2, s], *, sample_rate_hz) ->
       float32 [..., frames, f, c], with the spec's context frames of sound more
       on either side; jit-able and vmap-able. Takes `static` [..., 4, s] third
-      where `needs_static`.
-    needs_static: computed from the static room's sound too, see
+      where `needs_still`.
+    needs_still: computed from the static room's sound too, see
       `static_response`.
   """
 
   spec: FeatureSpec
   extract: Callable[..., jax.Array]
-  needs_static: bool = False
+  needs_still: bool = False
 
 
 def _both_spec() -> FeatureSpec:
@@ -48,7 +49,7 @@ def _both_spec() -> FeatureSpec:
 def _extract_both(
   recording: ArrayLike,
   music: ArrayLike,
-  static: ArrayLike,
+  still: StillRoom,
   *,
   sample_rate_hz: float = 48_000,
 ) -> jax.Array:
@@ -56,7 +57,7 @@ def _extract_both(
   recording, music = jnp.asarray(recording), jnp.asarray(music)
   bands = logmel_intensity.SPEC.bands
   second = music_kernel.extract(
-    recording, music, static, sample_rate_hz=sample_rate_hz, bands=bands
+    recording, music, still, sample_rate_hz=sample_rate_hz, bands=bands
   )
   edge = music_kernel.CONTEXT_FRAMES * spectrogram.hop_samples(sample_rate_hz)
   inner = slice(edge, recording.shape[-1] - edge)
@@ -70,9 +71,9 @@ def _extract_both(
 FEATURE_SETS: dict[str, FeatureSet] = {
   DEFAULT: FeatureSet(logmel_intensity.SPEC, logmel_intensity.extract),
   "music_kernel": FeatureSet(
-    music_kernel.SPEC, music_kernel.extract, needs_static=True
+    music_kernel.SPEC, music_kernel.extract, needs_still=True
   ),
-  "both": FeatureSet(_both_spec(), _extract_both, needs_static=True),
+  "both": FeatureSet(_both_spec(), _extract_both, needs_still=True),
 }
 
 

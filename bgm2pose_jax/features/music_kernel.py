@@ -6,23 +6,27 @@ that is what is measured, per mel band and against the prediction itself: the
 music that was played cancels to first order.
 
 Channels, with Y the recording, P the prediction, E = Y - P (subtracted in time,
-before any window), sums over the bins of a band with mel weights:
+before any window), sums over the bins of a band with mel weights, and N a tenth
+of the band's usual sum |P_W|^2:
 
-  Wr Xr Yr Zr, Wi Xi Yi Zi   sum E_c conj(P_W) / sum |P_W|^2, real, imaginary
-  dW dX dY dZ                10 log10(sum |Y_c|^2 / sum |P_c|^2), decibels
-  sure                       10 log10(sum |P_W|^2), decibels: where there is no
-                             music, nothing above says anything
+  Wr Xr Yr Zr, Wi Xi Yi Zi   sum E_c conj(P_W) / (sum |P_W|^2 + N), real part,
+                             imaginary part
+  dW dX dY dZ                10 log10((sum |Y_c|^2 + N) / (sum |P_c|^2 + N))
+  sure                       10 log10((sum |P_W|^2 + N) / usual): where there is
+                             no music just now, nothing above says anything
   m0 m1                      the music, log-mel decibels
 
 The first is a mean, weighted by the music's power, of the relative change of
 the room's response within a band: it is the same for any music only as far as
 that change is flat within the band and both loudspeakers' are alike. The
-second has no phase, and stays useful where the prediction is poor.
+second has no phase, and stays useful where the prediction is poor. Without N
+both are noise through silent bars, and the loudest part of the features.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -32,10 +36,13 @@ from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.features import mel, spectrogram
 from bgm2pose_jax.features.sound_check import check_sound
 from bgm2pose_jax.features.spec import Channel, FeatureSpec
+from bgm2pose_jax.features.static_response import StillRoom
 
 # Four frames: the room's echoes and its answer to the music fall into one.
 WINDOW_S = 0.2
 BANDS = 64
+# N over the band's usual power: 0.03 and 0.3 are as good, 0 is far worse.
+_FLOOR = 0.1
 # Decibels beyond which a ratio says no more than "nothing like it".
 _MOST_DB = 20.0
 # A relative change beyond this is noise, where the music is all but silent.
@@ -74,7 +81,7 @@ SPEC = spec()
 def extract(
   recording: ArrayLike,
   music: ArrayLike,
-  static: ArrayLike,
+  still: StillRoom,
   *,
   sample_rate_hz: float = 48_000,
   bands: int = BANDS,
@@ -87,8 +94,8 @@ def extract(
   Args:
     recording: [..., channel=4 (W, X, Y, Z), s] samples, full scale 1.
     music: [..., channel=2, s] samples played at the same time.
-    static: [..., channel=4, s], what the microphone would have heard if
-      nothing had moved, see `static_response.static_sound`.
+    still: sound [..., channel=4, s] of the static room, and its power
+      density [..., k].
     sample_rate_hz: samples per second; 50 ms must be a whole number.
     bands: mel bands.
     window_s: length of the Hann window, centred on each frame; five frames at
@@ -105,17 +112,24 @@ def extract(
   hop = spectrogram.hop_samples(sample_rate_hz)
   window = round(window_s * sample_rate_hz)
   around = 2 * CONTEXT_FRAMES
-  sounds = check_sound(recording, music, static, shortest=(around + 1) * hop)
+  sounds = check_sound(
+    recording, music, still.sound, shortest=(around + 1) * hop
+  )
   sound = jnp.concatenate(sounds, axis=-2)
   lead, samples = sound.shape[:-2], sound.shape[-1]
   frames = samples // hop - around
   taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+  to_mel = functools.partial(
+    mel.to_mel, sample_rate_hz=sample_rate_hz, size=window, bands=bands
+  )
+  usual = to_mel(_on_bins(jnp.asarray(still.density, jnp.float32), window))
+  usual = usual * np.float32(np.sum(taper**2))
   first = CONTEXT_FRAMES * hop + hop // 2 - window // 2
 
   def one(start: jax.Array) -> jax.Array:
     cut = jax.lax.dynamic_slice_in_dim(sound, first + start, window, axis=-1)
     bins = jnp.fft.rfft(cut * taper.astype(np.float32))
-    return _bands(bins, sample_rate_hz, window, bands)
+    return _bands(bins, usual[..., None, :], to_mel)
 
   # One window at a time stays in the cache; on an accelerator a few fill it.
   found = jax.lax.map(one, jnp.arange(frames) * hop, batch_size=_BLOCK_FRAMES)
@@ -123,8 +137,16 @@ def extract(
   return found.reshape(*lead, frames, bands, len(SPEC.channels))
 
 
+def _on_bins(density: jax.Array, size: int) -> jax.Array:
+  """A density [..., k] at the bins of a DFT of `size` samples."""
+  bins = np.arange(size // 2 + 1) * ((density.shape[-1] - 1) / (size / 2))
+  low = np.minimum(bins.astype(int), density.shape[-1] - 2)
+  share = (bins - low).astype(np.float32)
+  return density[..., low] * (1 - share) + density[..., low + 1] * share
+
+
 def _bands(
-  bins: jax.Array, sample_rate_hz: float, size: int, bands: int
+  bins: jax.Array, usual: jax.Array, to_mel: Callable[[jax.Array], jax.Array]
 ) -> jax.Array:
   """Spectra [..., channel=10 (Y, m, P), bin] to [..., band, c=15]."""
   heard, music, static = bins[..., :4, :], bins[..., 4:6, :], bins[..., 6:, :]
@@ -136,20 +158,19 @@ def _bands(
     spectrogram.power(static),
     spectrogram.power(music),
   ]
-  to_mel = functools.partial(
-    mel.to_mel, sample_rate_hz=sample_rate_hz, size=size, bands=bands
-  )
   sums = to_mel(jnp.concatenate(parts, axis=-2))
   change, heard, static, music = jnp.split(sums, (8, 12, 16), axis=-2)
-  known = static[..., :1, :]
-  # No prediction, no statement: silence, or a stream that has just begun.
-  spoken = known > mel.MIN_POWER
-  change = jnp.where(spoken, change / jnp.where(spoken, known, 1), 0)
-  ratio = mel.power_to_db(heard) - mel.power_to_db(static)
+  # No music in this band ever, or a stream that has just begun: no statement.
+  known = usual > mel.MIN_POWER
+  floor = jnp.where(known, _FLOOR * usual, 1)
+  power = static[..., :1, :] + floor
+  change = jnp.where(known, change / power, 0)
+  ratio = 10 * jnp.log10((heard + floor) / (static + floor))
+  sure = 10 * jnp.log10(power / jnp.where(known, usual, 1 / _FLOOR))
   columns = [
     jnp.clip(change, -_MOST_CHANGE, _MOST_CHANGE),
-    jnp.where(spoken, jnp.clip(ratio, -_MOST_DB, _MOST_DB), 0),
-    mel.power_to_db(known),
+    jnp.where(known, jnp.clip(ratio, -_MOST_DB, _MOST_DB), 0),
+    sure,
     mel.power_to_db(music),
   ]
   return jnp.moveaxis(jnp.concatenate(columns, axis=-2), -2, -1)

@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.sparse import linalg
 
+from bgm2pose_jax.array_typing import ArrayLike
+
 # Longest reverberation that a response of the default length holds; the rest
 # stays in what differs from the static room.
 RESPONSE_S = 0.4
@@ -45,10 +47,12 @@ class Correlations(NamedTuple):
   Attributes:
     music: float32 [speaker, speaker, lag], sum over n of m_i[n] m_j[n - lag].
     recording: float32 [channel, speaker, lag], sum of y_c[n] m_i[n - lag].
+    samples: float32 [], how many samples were summed over.
   """
 
   music: jax.Array
   recording: jax.Array
+  samples: jax.Array
 
   @property
   def taps(self) -> int:
@@ -63,6 +67,7 @@ def zero_correlations(
   return Correlations(
     jnp.zeros((speakers, speakers, taps), jnp.float32),
     jnp.zeros((channels, speakers, taps), jnp.float32),
+    jnp.zeros((), jnp.float32),
   )
 
 
@@ -90,8 +95,10 @@ def correlate(
   sound = jnp.pad(sound, ((0, 0), (0, 1)))
   left, right = jnp.fft.rfft(heard), jnp.fft.rfft(sound)
   lags = jnp.fft.irfft(left[:, None] * right.conj(), size)[..., :taps]
-  channels = len(recording)
-  return Correlations(lags[channels:], lags[:channels])
+  channels, samples = recording.shape
+  return Correlations(
+    lags[channels:], lags[:channels], jnp.float32(samples - 1)
+  )
 
 
 def _differenced(x: jax.Array) -> jax.Array:
@@ -169,11 +176,8 @@ def solve(
   ridge = jnp.maximum(regularisation * power, jnp.finfo(jnp.float32).tiny)
   lags = _both_sides(sums.music)
   spectra = jnp.fft.rfft(lags)
-  # Weighted by a triangle the lags are those of a rectangular window: never a
-  # negative power, and of all windows the quickest to converge.
-  triangle = 1 - jnp.abs(jnp.fft.fftfreq(2 * taps, 1 / (2 * taps))) / taps
-  smooth = jnp.fft.rfft(lags * triangle)
-  smooth = jnp.moveaxis(smooth, -1, 0).swapaxes(1, 2)
+  # Of all windows tried the triangle is the quickest to converge.
+  smooth = jnp.moveaxis(_smooth_spectra(lags), -1, 0).swapaxes(1, 2)
   inverse = jnp.linalg.inv(smooth + ridge * jnp.eye(len(sums.music)))
 
   def filtered(kernel, h):
@@ -205,12 +209,56 @@ def solve(
   )
 
 
+def _smooth_spectra(lags: jax.Array) -> jax.Array:
+  """Cross-spectra [i, j, f] of lags weighted by a triangle: never negative."""
+  taps = lags.shape[-1] // 2
+  triangle = 1 - jnp.abs(jnp.fft.fftfreq(2 * taps, 1 / (2 * taps))) / taps
+  return jnp.fft.rfft(lags * triangle)
+
+
 def _both_sides(music: jax.Array) -> jax.Array:
   """rho_ij at lags 0 .. taps - 1, then -taps .. -1, [i, j, 2 taps]."""
   # rho_ij[-d] = rho_ji[d]; lag -taps itself is not needed.
   negative = music.swapaxes(0, 1)[..., :0:-1]
   middle = jnp.zeros((*music.shape[:-1], 1), music.dtype)
   return jnp.concatenate([music, middle, negative], axis=-1)
+
+
+class StillRoom(NamedTuple):
+  """What the microphone would hear if nothing moved.
+
+  Attributes:
+    sound: float32 [..., channel=4, s] samples.
+    density: float32 [..., k], the usual power of W there, per sample and bin,
+      at k frequencies from 0 to half the sample rate. It says how much music a
+      band has at its usual, and where it has none.
+  """
+
+  sound: ArrayLike
+  density: ArrayLike
+
+
+@jax.jit
+def power_density(sums: Correlations, response: jax.Array) -> jax.Array:
+  """Mean power of the static room's W over all that was heard.
+
+  Args:
+    sums: of what was heard.
+    response: float32 [channel, speaker, tap].
+
+  Returns:
+    float32 [taps + 1], at frequencies from 0 to half the sample rate; the
+    expected |DFT bin|^2 of a frame is that times the sum of the window's
+    squares.
+  """
+  taps = sums.taps
+  spectra = _smooth_spectra(_both_sides(sums.music))
+  filters = jnp.fft.rfft(response[0], 2 * taps)
+  power = jnp.einsum("if,jf,ijf->f", filters, filters.conj(), spectra).real
+  turn = jnp.exp(-1j * jnp.pi * jnp.arange(taps + 1) / taps)
+  differencing = jnp.abs(1 - PREEMPHASIS * turn) ** 2
+  power = jnp.maximum(power, 0) / differencing
+  return power / jnp.maximum(sums.samples, 1)
 
 
 @jax.jit

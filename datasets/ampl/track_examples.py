@@ -15,7 +15,7 @@ from bgm2pose_jax.data import (
   recordings,
   released_layout,
   released_windows,
-  static_sound,
+  still_room,
   window_noise,
 )
 from bgm2pose_jax.data.recipe import Recipe
@@ -155,20 +155,22 @@ def _window_features(
   named = features.get_feature_set(recipe.feature_set)
   frames = named.spec.window_frames
   rate_hz = recordings.audio_files.SAMPLE_RATE_HZ
-  if named.needs_static:
-    sound = static_sound.with_static(blocks, recipe.static_form())
-  else:
-    sound = blocks()
+  sound, most = blocks(), recordings.BLOCK_WINDOWS
+  if named.needs_still:
+    form = recipe.static_form()
+    sound = still_room.with_still(blocks, form)
+    if form.kind == "causal":
+      most = still_room.UPDATE_WINDOWS
   around_s = named.spec.context_frames * named.spec.hop_s
-  sound = static_sound.with_context(sound, round(around_s * rate_hz))
+  sound = still_room.with_context(sound, round(around_s * rate_hz))
   for block in features.extract_stream(
     (
       (part.audio, part.music)
-      if part.static is None
-      else (part.audio, part.music, part.static)
+      if part.still is None
+      else (part.audio, part.music, part.still)
       for part in sound
     ),
-    block_frames=recordings.BLOCK_WINDOWS * frames,
+    block_frames=most * frames,
     feature_set=recipe.feature_set,
     sample_rate_hz=rate_hz,
   ):

@@ -8,7 +8,7 @@ import pytest
 
 from bgm2pose_jax import features
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.features import extraction, feature_sets, logmel_intensity
+from bgm2pose_jax.features import feature_sets, logmel_intensity
 
 _SIZE = 2400
 

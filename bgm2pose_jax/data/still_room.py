@@ -1,4 +1,4 @@
-"""The static room's sound beside each block of a recording.
+"""The static room beside each block of a recording.
 
 What the microphone would have heard if nothing had moved: the music through a
 response that is fitted to the recording itself, as `StaticForm` says.
@@ -35,23 +35,17 @@ def fit(blocks: Iterable[Block]) -> Any:
     blocks: of one recording, from the music's first sample on.
 
   Returns:
-    `features.static_response.Response`; its taps are on the device.
+    `features.static_response.Response`; its arrays are on the device.
   """
   from bgm2pose_jax.features import static_response
 
-  music = _Music()
-  sums = static_response.zero_correlations(music.taps)
-  for block in blocks:
-    sums = static_response.add(
-      sums, block.audio, music.with_history(block.music), 1.0
-    )
-  return static_response.solve(sums)
+  return static_response.solve(_sums(blocks))
 
 
-def with_static(
+def with_still(
   blocks: Callable[[], Iterable[Block]], form: StaticForm
 ) -> Iterator[Block]:
-  """Adds the static room's sound to every block of a recording.
+  """Adds the static room to every block of a recording.
 
   Args:
     blocks: opens the recording anew and gives its blocks in sequence, from
@@ -59,22 +53,30 @@ def with_static(
     form: what the response is fitted to.
 
   Yields:
-    The blocks, with `static`.
+    The blocks, with `still`; `causal` gives them in parts of
+    `UPDATE_WINDOWS`.
   """
+  from bgm2pose_jax.features import static_response
+
   if form.kind == "causal":
     yield from _causal(blocks())
     return
   if form.kind == "around":
     yield from _around(blocks, form.seconds)
     return
+  heard = blocks()
+  if form.kind == "first":
+    heard = _until(heard, form.seconds)
+  sums = _sums(heard)
   if form.path is not None:
     response = response_file.read(form.path)
   else:
-    heard = blocks()
-    if form.kind == "first":
-      heard = _until(heard, form.seconds)
-    response = fit(heard).taps
-  yield from _convolved(blocks(), response)
+    response = static_response.solve(sums).taps
+  density = np.asarray(static_response.power_density(sums, response))
+  music = _Music()
+  for block in blocks():
+    sound = _sound(music.with_history(block.music), response)
+    yield _with(block, sound, density)
 
 
 def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
@@ -92,15 +94,18 @@ def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
     return
 
   def sounds(block: Block) -> dict[str, np.ndarray]:
-    names = ("audio", "music", "static")
-    found = {name: getattr(block, name) for name in names}
-    return {name: sound for name, sound in found.items() if sound is not None}
+    found = {"audio": block.audio, "music": block.music}
+    if block.still is not None:
+      found["still"] = block.still.sound
+    return found
 
   def joined(before, block, after) -> Block:
-    parts = {
+    parts: dict[str, Any] = {
       name: np.concatenate([before[name], sound, after[name]], axis=-1)
       for name, sound in sounds(block).items()
     }
+    if block.still is not None:
+      parts["still"] = block.still._replace(sound=parts["still"])
     return dataclasses.replace(block, **parts)
 
   def silence(block: Block) -> dict[str, np.ndarray]:
@@ -140,41 +145,66 @@ class _Music:
     return whole
 
 
-def _convolved(blocks: Iterable[Block], response: Any) -> Iterator[Block]:
+def _sums(blocks: Iterable[Block]) -> Any:
+  """Correlations of blocks in sequence."""
+  import jax
+
   from bgm2pose_jax.features import static_response
 
   music = _Music()
+  sums = static_response.zero_correlations(music.taps)
   for block in blocks:
     sound = music.with_history(block.music)
-    static = static_response.static_sound(sound, response)
-    yield dataclasses.replace(block, static=np.asarray(static))
+    sums = static_response.add(sums, block.audio, sound, 1.0)
+    # One program at a time: several with FFTs in flight can block each other
+    # on the CPU's threads.
+    jax.block_until_ready(sums)
+  return sums
+
+
+def _sound(music: np.ndarray, response: Any) -> np.ndarray:
+  from bgm2pose_jax.features import static_response
+
+  return np.asarray(static_response.static_sound(music, response))
+
+
+def _with(block: Block, sound: np.ndarray, density: np.ndarray) -> Block:
+  from bgm2pose_jax.features import static_response
+
+  still = static_response.StillRoom(sound, density)
+  return dataclasses.replace(block, still=still)
 
 
 def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
+  import jax
+
   from bgm2pose_jax.features import static_response
 
   music = _Music()
   sums = static_response.zero_correlations(music.taps)
   response = sums.recording  # zeros: nothing is known at first
   for block in blocks:
-    done = []
     for first in range(0, block.windows, UPDATE_WINDOWS):
       part = _part(block, first, min(first + UPDATE_WINDOWS, block.windows))
-      sound = music.with_history(part.music)
-      done.append(np.asarray(static_response.static_sound(sound, response)))
+      density = np.asarray(static_response.power_density(sums, response))
+      before = music.with_history(part.music)
+      yield _with(part, _sound(before, response), density)
       seconds = part.audio.shape[-1] / SAMPLE_RATE_HZ
       keep = math.exp(-seconds / FORGETTING_S)
-      sums = static_response.add(sums, part.audio, sound, keep)
+      sums = static_response.add(sums, part.audio, before, keep)
+      jax.block_until_ready(sums)
       response = static_response.solve(
         sums, response, iterations=_UPDATE_ITERATIONS
       ).taps
-    yield dataclasses.replace(block, static=np.concatenate(done, axis=-1))
+      jax.block_until_ready(response)
 
 
 def _around(
   blocks: Callable[[], Iterable[Block]], seconds: float
 ) -> Iterator[Block]:
   """Each block by a response to the sound around it, half before it."""
+  import jax
+
   from bgm2pose_jax.features import static_response
 
   music = _Music()
@@ -185,10 +215,12 @@ def _around(
   length_s = 0.0
   for block in blocks():
     length_s = max(length_s, block.audio.shape[-1] / SAMPLE_RATE_HZ)
-    sound = music.with_history(block.music)
-    goes_on.append(static_response.add(nothing, block.audio, sound, 1.0))
-    sound = _Music().with_history(block.music)
-    begins.append(static_response.add(nothing, block.audio, sound, 1.0))
+    for found, sound in (
+      (goes_on, music.with_history(block.music)),
+      (begins, _Music().with_history(block.music)),
+    ):
+      sums = static_response.add(nothing, block.audio, sound, 1.0)
+      found.append(jax.block_until_ready(sums))
   reach = max(0, round((seconds / length_s - 1) / 2)) if begins else 0
   response = None
   music = _Music()
@@ -197,9 +229,9 @@ def _around(
     near = [begins[first], *goes_on[first + 1 : at + reach + 1]]
     sums = functools.reduce(static_response.pool, near)
     response = static_response.solve(sums, response).taps
-    sound = music.with_history(block.music)
-    static = static_response.static_sound(sound, response)
-    yield dataclasses.replace(block, static=np.asarray(static))
+    density = np.asarray(static_response.power_density(sums, response))
+    sound = _sound(music.with_history(block.music), response)
+    yield _with(block, sound, density)
 
 
 def _until(blocks: Iterable[Block], seconds: float) -> Iterator[Block]:
