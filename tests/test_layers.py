@@ -22,7 +22,7 @@ LAYERS = (
   ("skeleton", "config", "settings"),
   ("features", "losses", "metrics", "mesh", "mocap"),
   ("simulate", "models", "optim", "data", "train_state"),
-  ("datasets", "configs"),
+  ("datasets", "configs", "align"),
   ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
   ("tasks",),
   ("steps", "dispatch", "checkpoint", "workdir", "writer"),

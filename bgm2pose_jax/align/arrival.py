@@ -1,0 +1,112 @@
+"""The direct sound in a room's impulse response: when, how, from where."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from bgm2pose_jax.align.response import FOLDS, Response, Sums, fit_response
+from bgm2pose_jax.align.spectra import BLOCK, FREQS_HZ, RATE_HZ
+
+# The direct sound is the first peak of at least this share of the highest: a
+# person in its way takes some 8 dB of it, and reflections may pass.
+_SHARE = 0.4
+_OVERSAMPLED = 8
+# Around the line, s.
+_BEFORE_S, _AFTER_S = 0.02, 0.03
+# Peaks closer than this are one pulse, s.
+_PULSE_S = 2.5e-4
+# Where the response is this much larger than its own error, it is used.
+_TRUST = 3.0
+_NARROWEST_HZ = 1500.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+  """Direct sound of one loudspeaker, or of both where they are one.
+
+  Attributes:
+    delay_s: after the line.
+    polarity: 1, or -1 where the pressure is the wrong way round.
+    strength: height of its peak over the noise before it.
+    direction: [3] X, Y, Z over W at the peak.
+  """
+
+  delay_s: float
+  polarity: int
+  strength: float
+  direction: np.ndarray
+
+
+def band_taper(sums: Sums) -> np.ndarray:
+  """Smooth weights over frequency that keep what is known of W's response.
+
+  Returns:
+    float64 [bins]: one up to half of the highest frequency at which the folds
+    agree on the response, then falling to zero like a cosine.
+  """
+  folds = np.stack(
+    [fit_response(sums, but=fold).spectrum[0, 0] for fold in range(FOLDS)]
+  )
+  mean = folds.mean(0)
+  # Jackknife: folds that leave one out differ by less than folds alone would.
+  error = np.square(np.abs(folds - mean)).sum(0) * (FOLDS - 1) / FOLDS
+  edges = np.arange(0, FREQS_HZ[-1], 500.0)
+  top = _NARROWEST_HZ
+  for low, high in zip(edges[:-1], edges[1:]):
+    band = (FREQS_HZ >= low) & (FREQS_HZ < high)
+    if np.square(np.abs(mean[band])).sum() > _TRUST * error[band].sum():
+      top = max(top, float(high))
+  ramp = np.clip((FREQS_HZ - top / 2) / (top / 2), 0, 1)
+  return 0.5 + 0.5 * np.cos(np.pi * ramp)
+
+
+def find_arrivals(response: Response, taper: np.ndarray) -> list[Arrival]:
+  """Direct sound of left and right, or of the mid alone.
+
+  Args:
+    response: of W alone or of W, X, Y, Z.
+    taper: from `band_taper`.
+
+  Returns:
+    Two arrivals, or one where the music's channels are too alike.
+  """
+  mid, side = np.moveaxis(response.spectrum * taper, 1, 0)
+  # mid and side are half sum and half difference of left and right:
+  # H_l L + H_r R = (H_l + H_r) mid + (H_l - H_r) side.
+  shares = [(mid + side) / 2, (mid - side) / 2] if response.has_side else [mid]
+  return [_direct(_oversampled(spectrum)) for spectrum in shares]
+
+
+def _oversampled(spectrum: np.ndarray) -> np.ndarray:
+  """Impulse response [channel, samples] around the line."""
+  size = BLOCK * _OVERSAMPLED
+  taps = np.asarray(scipy.fft.irfft(spectrum, size)) * _OVERSAMPLED
+  rate = RATE_HZ * _OVERSAMPLED
+  before, after = round(_BEFORE_S * rate), round(_AFTER_S * rate)
+  return np.concatenate([taps[:, -before:], taps[:, :after]], axis=1)
+
+
+def _direct(taps: np.ndarray) -> Arrival:
+  """First strong peak of W, and the other channels there."""
+  rate = RATE_HZ * _OVERSAMPLED
+  size = np.abs(taps[0])
+  peaks, _ = scipy.signal.find_peaks(
+    size, height=_SHARE * size.max(), distance=round(_PULSE_S * rate)
+  )
+  at = int(peaks[0]) if len(peaks) else int(np.argmax(size))
+  at = min(max(at, 1), len(size) - 2)
+  before, here, after = taps[0, at - 1 : at + 2]
+  bend = before - 2 * here + after
+  shift = 0.5 * (before - after) / bend if bend else 0.0
+  quiet = size[: max(at - round(2e-3 * rate), 1)]
+  noise = float(np.sqrt(np.mean(np.square(quiet)))) + 1e-30
+  return Arrival(
+    (at + shift) / rate - _BEFORE_S,
+    1 if here >= 0 else -1,
+    float(size[at]) / noise,
+    taps[1:4, at] / here if here else np.zeros(len(taps) - 1),
+  )
