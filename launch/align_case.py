@@ -95,10 +95,13 @@ def on_recorders_clock(
   ).T
   whole = math.floor(offset_samples)
   if offset_samples != whole:
-    size = scipy.fft.next_fast_len(moved.shape[1] + 2 * _MARGIN, real=True)
+    size = moved.shape[1] + 2 * _MARGIN
+    size = int(scipy.fft.next_fast_len(size, real=True) or size)
     end = size - moved.shape[1] - _MARGIN
     padded = np.pad(moved, ((0, 0), (_MARGIN, end)))
-    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * (offset_samples - whole))
+    turn = np.exp(
+      -2j * np.pi * np.fft.rfftfreq(size) * (offset_samples - whole)
+    )
     moved = np.fft.irfft(np.fft.rfft(padded) * turn, size)
     whole -= _MARGIN
   out = np.zeros((2, samples), np.float32)

@@ -30,7 +30,7 @@ LAYERS = (
   ("ridge",),
   ("baselines",),
   ("intervals", "results", "report"),
-  ("comparison",),
+  ("comparison", "align.page", "align.poses", "align.__main__"),
   ("replicated", "replica", "plan"),
   ("loop", "closing"),
   ("together",),

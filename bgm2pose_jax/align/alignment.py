@@ -11,9 +11,7 @@ from bgm2pose_jax.align.arrival import Arrival
 from bgm2pose_jax.align.drift import refine_drift
 from bgm2pose_jax.align.line import Line, fit_line
 from bgm2pose_jax.align.response import (
-  FOLDS,
   Delays,
-  Sums,
   block_delays,
   fit_response,
   quiet_power,
@@ -43,14 +41,7 @@ _LEAST_GAIN = 0.3
 _LEAST_BLOCK_SCORE = 4.0
 _FEWEST_BLOCKS = 4
 _ROUNDS = 2
-_MONO_SHARE = 1e-6
 _WINDOW_SILENT_DB = 60.0
-
-# Axes of the microphone that may point to the left of someone who looks from
-# it to the loudspeakers.
-LEFT_AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
-# Direct sounds this close along that axis say nothing, re W.
-_LEAST_ASIDE = 0.03
 
 
 def align(
@@ -96,15 +87,17 @@ def align(
     delays = block_delays(sound, placed, sums, quiet)
     line, states = _fit(delays, where)
     clocks = clocks.later_by(float(line.at(0.0)), line.slope)
-  arrivals, arrival_se = _arrivals(sums)
+  arrivals, arrival_se = arrival.measure(sums)
   first = min(a.delay_s for a in arrivals)
   clocks = Clocks(clocks.offset_s + first, clocks.drift_ppm)
   offset_se = np.hypot(
-    np.hypot(line.intercept_se, line.slope_se * (clocks.offset_s - line.centre)),
+    np.hypot(
+      line.intercept_se, line.slope_se * (clocks.offset_s - line.centre)
+    ),
     arrival_se,
   )
-  mono = _is_mono(music)
-  channels = "mono music" if mono else _left_and_right(arrivals, left)
+  mono = arrival.is_mono(music)
+  channels = "mono music" if mono else arrival.left_and_right(arrivals, left)
   heard = [s for s in states if s not in (result.OUTSIDE, result.SILENT)]
   answer = Alignment(
     offset_samples=clocks.offset_s * SAMPLE_RATE_HZ,
@@ -146,8 +139,10 @@ def _check(
         f"lasts {seconds:.1f} s",
         f"give {SHORTEST_S:g} to {LONGEST_S:g} s",
       )
-  if left not in LEFT_AXES:
-    raise InputError("left", f"{left!r}", f"use one of {', '.join(LEFT_AXES)}")
+  if left not in arrival.LEFT_AXES:
+    raise InputError(
+      "left", f"{left!r}", f"use one of {', '.join(arrival.LEFT_AXES)}"
+    )
 
 
 def _check_found(found: Search, where: object) -> None:
@@ -212,9 +207,7 @@ def _fit(delays: Delays, where: object) -> tuple[Line, list[str]]:
   """The line through the blocks' delays, and what became of each block."""
   known = np.isfinite(delays.delay_s)
   heard = (
-    known
-    & (delays.gain > _LEAST_GAIN)
-    & (delays.score > _LEAST_BLOCK_SCORE)
+    known & (delays.gain > _LEAST_GAIN) & (delays.score > _LEAST_BLOCK_SCORE)
   )
   scores = delays.score[known]
   total = float(scores.sum() / np.sqrt(max(len(scores), 1)))
@@ -241,18 +234,6 @@ def _fit(delays: Delays, where: object) -> tuple[Line, list[str]]:
   return line, states.tolist()
 
 
-def _arrivals(sums: Sums) -> tuple[list[Arrival], float]:
-  """Direct sounds, and the standard error of the first by jackknife."""
-  taper = arrival.band_taper(sums)
-  found = arrival.find_arrivals(fit_response(sums), taper)
-  firsts = []
-  for fold in range(FOLDS):
-    others = arrival.find_arrivals(fit_response(sums, but=fold), taper)
-    firsts.append(min(a.delay_s for a in others))
-  spread = float(np.var(firsts)) * (FOLDS - 1)
-  return found, float(np.sqrt(spread))
-
-
 def _loudspeakers(
   arrivals: list[Arrival], first: float
 ) -> tuple[Loudspeaker, ...]:
@@ -266,28 +247,6 @@ def _loudspeakers(
     )
     for name, a in zip(names, arrivals)
   )
-
-
-def _is_mono(music: np.ndarray) -> bool:
-  """Whether both channels are the same, to -60 dB."""
-  apart, total = 0.0, 0.0
-  for low in range(0, music.shape[1], 1 << 20):
-    part = np.asarray(music[:, low : low + (1 << 20)], np.float64)
-    apart += float(np.square(part[0] - part[1]).sum())
-    total += float(np.square(part).sum())
-  return apart <= _MONO_SHARE * total
-
-
-def _left_and_right(arrivals: list[Arrival], left: str) -> str:
-  """Whether the left channel comes from the left."""
-  if len(arrivals) < 2:
-    return "unclear"
-  sign = 1 if left[0] == "+" else -1
-  axis = "XYZ".index(left[1])
-  aside = sign * (arrivals[0].direction[axis] - arrivals[1].direction[axis])
-  if abs(aside) < _LEAST_ASIDE:
-    return "unclear"
-  return "as expected" if aside > 0 else "swapped"
 
 
 def _outside(

@@ -23,6 +23,14 @@ _PULSE_S = 2.5e-4
 _TRUST = 3.0
 _NARROWEST_HZ = 1500.0
 
+# Axes of the microphone that may point to the left of someone who looks from
+# it to the loudspeakers.
+LEFT_AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
+# Direct sounds this close along that axis say nothing, re W.
+_LEAST_ASIDE = 0.03
+# Channels whose difference has less than this share of the power are one.
+_MONO_SHARE = 1e-6
+
 
 @dataclasses.dataclass(frozen=True)
 class Arrival:
@@ -57,7 +65,7 @@ def band_taper(sums: Sums) -> np.ndarray:
   edges = np.arange(0, FREQS_HZ[-1], 500.0)
   top = _NARROWEST_HZ
   for low, high in zip(edges[:-1], edges[1:]):
-    band = (FREQS_HZ >= low) & (FREQS_HZ < high)
+    band = slice(*np.searchsorted(FREQS_HZ, (low, high)))
     if np.square(np.abs(mean[band])).sum() > _TRUST * error[band].sum():
       top = max(top, float(high))
   ramp = np.clip((FREQS_HZ - top / 2) / (top / 2), 0, 1)
@@ -110,3 +118,56 @@ def _direct(taps: np.ndarray) -> Arrival:
     float(size[at]) / noise,
     taps[1:4, at] / here if here else np.zeros(len(taps) - 1),
   )
+
+
+def measure(sums: Sums) -> tuple[list[Arrival], float]:
+  """Direct sounds, and the standard error of the first by jackknife.
+
+  Args:
+    sums: of all blocks.
+
+  Returns:
+    Arrivals as `find_arrivals` gives them, and s.
+  """
+  taper = band_taper(sums)
+  found = find_arrivals(fit_response(sums), taper)
+  firsts = []
+  for fold in range(FOLDS):
+    others = find_arrivals(fit_response(sums, but=fold), taper)
+    firsts.append(min(a.delay_s for a in others))
+  spread = float(np.var(firsts)) * (FOLDS - 1)
+  return found, float(np.sqrt(spread))
+
+
+def is_mono(music: np.ndarray) -> bool:
+  """Whether both channels are the same, to -60 dB.
+
+  Args:
+    music: [2, samples].
+  """
+  apart, total = 0.0, 0.0
+  for low in range(0, music.shape[1], 1 << 20):
+    part = np.asarray(music[:, low : low + (1 << 20)], np.float64)
+    apart += float(np.square(part[0] - part[1]).sum())
+    total += float(np.square(part).sum())
+  return apart <= _MONO_SHARE * total
+
+
+def left_and_right(arrivals: list[Arrival], left: str) -> str:
+  """Whether the left channel comes from the left.
+
+  Args:
+    arrivals: from `measure`.
+    left: one of `LEFT_AXES`.
+
+  Returns:
+    `as expected`, `swapped` or `unclear`.
+  """
+  if len(arrivals) < 2:
+    return "unclear"
+  sign = 1 if left[0] == "+" else -1
+  axis = "XYZ".index(left[1])
+  aside = sign * (arrivals[0].direction[axis] - arrivals[1].direction[axis])
+  if abs(aside) < _LEAST_ASIDE:
+    return "unclear"
+  return "as expected" if aside > 0 else "swapped"

@@ -48,7 +48,9 @@ def refine_drift(
     size = np.abs(product)
     level = float(np.sqrt(np.mean(np.square(size))))
     if level > 0:
-      cross.append((product / np.sqrt(size * level + 1e-30)).astype(np.complex64))
+      cross.append(
+        (product / np.sqrt(size * level + 1e-30)).astype(np.complex64)
+      )
       middles.append(block.middle_s)
   if len(cross) < 2:
     return clocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Line:
   slope_se: float
   kept: np.ndarray
 
-  def at(self, x: np.ndarray | float) -> np.ndarray | float:
+  def at(self, x: Any) -> Any:
     """The line's value."""
     return self.intercept + self.slope * (x - self.centre)
 
@@ -64,7 +65,9 @@ def fit_line(
   for _ in range(_ROUNDS):
     score = (y - intercept - slope * (x - centre)) / deviation
     scale = max(1.4826 * float(np.median(np.abs(score))), 1e-9)
-    robust = np.square(np.clip(1 - np.square(score / (_TUKEY * scale)), 0, None))
+    robust = np.square(
+      np.clip(1 - np.square(score / (_TUKEY * scale)), 0, None)
+    )
     total = weight * robust
     centre = float(np.average(x, weights=total))
     spread = float(np.sum(total * np.square(x - centre)))

@@ -62,9 +62,7 @@ class Sums:
     )
 
 
-def sum_products(
-  sound: np.ndarray, placed: np.ndarray, quiet: float
-) -> Sums:
+def sum_products(sound: np.ndarray, placed: np.ndarray, quiet: float) -> Sums:
   """Sums the products of all blocks in which music is heard.
 
   Args:

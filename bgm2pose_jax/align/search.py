@@ -126,7 +126,9 @@ def _peaks(
   window = np.hanning(_BLOCK).astype(np.float32)
   segments = np.stack([sound[s : s + _BLOCK] for s in starts]) * window
   blocks = np.conj(
-    np.stack([_whitened(np.asarray(scipy.fft.rfft(b, _SIZE))) for b in segments])
+    np.stack(
+      [_whitened(np.asarray(scipy.fft.rfft(b, _SIZE))) for b in segments]
+    )
   )
   apart = round(_APART_S * SEARCH_RATE_HZ)
   cells = _HOP // apart
@@ -252,9 +254,7 @@ def _sharpened(
     slope = (late - early) / max(ends[1] - ends[0], 1e-9)
     drift = -slope
     offset = (early - slope * ends[0]) / (1 + drift)
-  return dataclasses.replace(
-    candidate, offset_s=offset, drift_ppm=drift * 1e6
-  )
+  return dataclasses.replace(candidate, offset_s=offset, drift_ppm=drift * 1e6)
 
 
 def _stripes(

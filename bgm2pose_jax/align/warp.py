@@ -51,7 +51,7 @@ def _lagrange() -> np.ndarray:
   """Coefficients of the Lagrange polynomials, [node, power]."""
   rows = []
   for node in _NODES:
-    others = _NODES[_NODES != node]
+    others = np.delete(_NODES, node - _NODES[0])
     polynomial = np.poly(others) / np.prod(node - others)
     rows.append(polynomial[::-1])
   return np.asarray(rows)
