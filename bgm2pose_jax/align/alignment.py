@@ -11,8 +11,10 @@ from bgm2pose_jax.align.arrival import Arrival
 from bgm2pose_jax.align.drift import refine_drift
 from bgm2pose_jax.align.line import Line, fit_line
 from bgm2pose_jax.align.response import (
+  FOLDS,
   Delays,
   block_delays,
+  explained_share,
   fit_response,
   quiet_power,
   sum_products,
@@ -40,6 +42,10 @@ _RIVALS_HZ = 1500.0
 _LEAST_GAIN = 0.3
 _LEAST_BLOCK_SCORE = 4.0
 _FEWEST_BLOCKS = 4
+# Samples are lost, not moved by a person: a direct sound that moves further.
+_JUMP_S = 1e-3
+# Less explained sound than this is noise, or another version of the music.
+_LEAST_EXPLAINED = 0.5
 _ROUNDS = 2
 _WINDOW_SILENT_DB = 60.0
 
@@ -97,6 +103,7 @@ def align(
     arrival_se,
   )
   mono = arrival.is_mono(music)
+  jump_s, jump_at_s = arrival.largest_jump_s(sound, placed, quiet)
   channels = "mono music" if mono else arrival.left_and_right(arrivals, left)
   heard = [s for s in states if s not in (result.OUTSIDE, result.SILENT)]
   answer = Alignment(
@@ -115,6 +122,9 @@ def align(
     window_state=_windows(sound, placed, clocks, samples, music.shape[1]),
     loudspeakers=_loudspeakers(arrivals, first),
     channels=channels,
+    explained=explained_share(sums, fit_response(sums)),
+    jump_s=jump_s if abs(jump_s) > _JUMP_S else None,
+    jump_at_s=jump_at_s if abs(jump_s) > _JUMP_S else None,
     rival_s=rival_s,
     warnings=(),
   )
@@ -177,7 +187,13 @@ def _choose(
   ]
   if len(rivals) == 1:
     return rivals[0], None
-  explained = np.array([_explained(c, sound, played) for c in rivals])
+  # Each frequency weighs by its own sound, so that a hum does not decide.
+  empty = np.zeros((2, sound.shape[1]), np.float32)
+  power = np.zeros(len(spectra.FREQS_HZ))
+  for block in spectra.blocks(sound, empty):
+    power += np.square(np.abs(block.sound[0]))
+  power += power.mean()
+  explained = np.array([_explained(c, sound, played, power) for c in rivals])
   order = np.argsort(-explained, kind="stable")
   best = rivals[order[0]]
   if explained[order[1]] < _RIVAL_EXPLAINED * explained[order[0]]:
@@ -186,21 +202,29 @@ def _choose(
 
 
 def _explained(
-  candidate: Candidate, sound: np.ndarray, played: np.ndarray
+  candidate: Candidate,
+  sound: np.ndarray,
+  played: np.ndarray,
+  power: np.ndarray,
 ) -> float:
-  """Share of the sound's low frequencies that fitted music explains."""
+  """Low frequencies' energy that the fitted music explains, over `power`.
+
+  Args:
+    candidate: where the music may lie.
+    sound: [1, samples], W.
+    played: [2, samples], the music.
+    power: [bins] what to weigh by, the same for all candidates.
+  """
   clocks = Clocks(candidate.offset_s, candidate.drift_ppm)
   placed = spectra.place_music(played, clocks, sound.shape[1])
   sums = sum_products(sound, placed, 0.0)
-  _, cross, power, count = sums.but(None)
+  _, cross, _, count = sums.of(range(FOLDS))
   if not count:
     return 0.0
   spectrum = fit_response(sums).spectrum
   gained = np.einsum("csf,csf->f", cross, np.conj(spectrum)).real
   band = (spectra.FREQS_HZ > 100) & (spectra.FREQS_HZ < _RIVALS_HZ)
-  # Each frequency weighs by its own sound, so that a hum does not decide.
-  share = gained[band] / (power[0, band].mean() + power[0, band])
-  return float(share.sum()) * count
+  return float(np.sum(gained[band] / power[band]))
 
 
 def _fit(delays: Delays, where: object) -> tuple[Line, list[str]]:
@@ -237,15 +261,14 @@ def _fit(delays: Delays, where: object) -> tuple[Line, list[str]]:
 def _loudspeakers(
   arrivals: list[Arrival], first: float
 ) -> tuple[Loudspeaker, ...]:
-  names = ("left", "right") if len(arrivals) == 2 else ("both",)
   return tuple(
     Loudspeaker(
-      name,
+      a.name,
       a.delay_s - first,
       a.polarity,
       (float(a.direction[0]), float(a.direction[1]), float(a.direction[2])),
     )
-    for name, a in zip(names, arrivals)
+    for a in arrivals
   )
 
 
@@ -307,6 +330,19 @@ def _warnings(answer: Alignment, left: str) -> tuple[str, ...]:
     out.append(
       f"the music repeats itself: it fits as well {answer.rival_s:+.3f} s from "
       "here"
+    )
+  if answer.jump_s is not None:
+    out.append(
+      f"the music jumps by {answer.jump_s * 1e3:+.1f} ms or more near"
+      f" {answer.jump_at_s:.0f} s: samples were lost; cut the recording there"
+    )
+  heard = [speaker.name for speaker in answer.loudspeakers]
+  if len(heard) == 1 and heard != ["both"]:
+    out.append(f"only the {heard[0]} loudspeaker is heard")
+  if answer.explained < _LEAST_EXPLAINED:
+    out.append(
+      f"the music explains {answer.explained:.0%} of the sound: much noise, or"
+      " another version of the music"
     )
   if answer.confidence < 0.5:
     out.append(

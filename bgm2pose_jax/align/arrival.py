@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 
 import numpy as np
 import scipy.fft
 import scipy.signal
 
-from bgm2pose_jax.align.response import FOLDS, Response, Sums, fit_response
-from bgm2pose_jax.align.spectra import BLOCK, FREQS_HZ, RATE_HZ
+from bgm2pose_jax.align.response import (
+  FOLDS,
+  Response,
+  Sums,
+  all_but,
+  fit_response,
+  sum_products,
+)
+from bgm2pose_jax.align.spectra import (
+  BLOCK,
+  FREQS_HZ,
+  RATE_HZ,
+  block_middles_s,
+)
 
 # The direct sound is the first peak of at least this share of the highest: a
 # person in its way takes some 8 dB of it, and reflections may pass.
 _SHARE = 0.4
 _OVERSAMPLED = 8
+# A loudspeaker with a direct sound this far below the other's is not playing.
+_UNHEARD = 0.2
 # Around the line, s.
 _BEFORE_S, _AFTER_S = 0.02, 0.03
 # Peaks closer than this are one pulse, s.
@@ -22,6 +38,10 @@ _PULSE_S = 2.5e-4
 # Where the response is this much larger than its own error, it is used.
 _TRUST = 3.0
 _NARROWEST_HZ = 1500.0
+# Reflections close by tilt the peak; in simulated rooms by about this share of
+# the pulse's width (one over the highest frequency used).
+_TILT = 0.03
+_FEWEST_BLOCKS = 6
 
 # Axes of the microphone that may point to the left of someone who looks from
 # it to the loudspeakers.
@@ -37,15 +57,17 @@ class Arrival:
   """Direct sound of one loudspeaker, or of both where they are one.
 
   Attributes:
+    name: `left`, `right`, or `both` where they cannot be told apart.
     delay_s: after the line.
     polarity: 1, or -1 where the pressure is the wrong way round.
-    strength: height of its peak over the noise before it.
+    height: of its peak in W.
     direction: [3] X, Y, Z over W at the peak.
   """
 
+  name: str
   delay_s: float
   polarity: int
-  strength: float
+  height: float
   direction: np.ndarray
 
 
@@ -57,14 +79,14 @@ def band_taper(sums: Sums) -> np.ndarray:
     agree on the response, then falling to zero like a cosine.
   """
   folds = np.stack(
-    [fit_response(sums, but=fold).spectrum[0, 0] for fold in range(FOLDS)]
+    [fit_response(sums, all_but(fold)).spectrum[0, 0] for fold in range(FOLDS)]
   )
   mean = folds.mean(0)
   # Jackknife: folds that leave one out differ by less than folds alone would.
   error = np.square(np.abs(folds - mean)).sum(0) * (FOLDS - 1) / FOLDS
   edges = np.arange(0, FREQS_HZ[-1], 500.0)
   top = _NARROWEST_HZ
-  for low, high in zip(edges[:-1], edges[1:]):
+  for low, high in itertools.pairwise(edges):
     band = slice(*np.searchsorted(FREQS_HZ, (low, high)))
     if np.square(np.abs(mean[band])).sum() > _TRUST * error[band].sum():
       top = max(top, float(high))
@@ -80,13 +102,18 @@ def find_arrivals(response: Response, taper: np.ndarray) -> list[Arrival]:
     taper: from `band_taper`.
 
   Returns:
-    Two arrivals, or one where the music's channels are too alike.
+    Two arrivals; one where the music's channels are too alike, or where only
+    one of them is played.
   """
   mid, side = np.moveaxis(response.spectrum * taper, 1, 0)
   # mid and side are half sum and half difference of left and right:
   # H_l L + H_r R = (H_l + H_r) mid + (H_l - H_r) side.
-  shares = [(mid + side) / 2, (mid - side) / 2] if response.has_side else [mid]
-  return [_direct(_oversampled(spectrum)) for spectrum in shares]
+  shares = {"left": (mid + side) / 2, "right": (mid - side) / 2}
+  if not response.has_side:
+    shares = {"both": mid}
+  found = [_direct(name, _oversampled(h)) for name, h in shares.items()]
+  loudest = max(a.height for a in found)
+  return [a for a in found if a.height >= _UNHEARD * loudest]
 
 
 def _oversampled(spectrum: np.ndarray) -> np.ndarray:
@@ -98,7 +125,7 @@ def _oversampled(spectrum: np.ndarray) -> np.ndarray:
   return np.concatenate([taps[:, -before:], taps[:, :after]], axis=1)
 
 
-def _direct(taps: np.ndarray) -> Arrival:
+def _direct(name: str, taps: np.ndarray) -> Arrival:
   """First strong peak of W, and the other channels there."""
   rate = RATE_HZ * _OVERSAMPLED
   size = np.abs(taps[0])
@@ -110,12 +137,11 @@ def _direct(taps: np.ndarray) -> Arrival:
   before, here, after = taps[0, at - 1 : at + 2]
   bend = before - 2 * here + after
   shift = 0.5 * (before - after) / bend if bend else 0.0
-  quiet = size[: max(at - round(2e-3 * rate), 1)]
-  noise = float(np.sqrt(np.mean(np.square(quiet)))) + 1e-30
   return Arrival(
+    name,
     (at + shift) / rate - _BEFORE_S,
     1 if here >= 0 else -1,
-    float(size[at]) / noise,
+    float(size[at]),
     taps[1:4, at] / here if here else np.zeros(len(taps) - 1),
   )
 
@@ -133,10 +159,44 @@ def measure(sums: Sums) -> tuple[list[Arrival], float]:
   found = find_arrivals(fit_response(sums), taper)
   firsts = []
   for fold in range(FOLDS):
-    others = find_arrivals(fit_response(sums, but=fold), taper)
+    others = find_arrivals(fit_response(sums, all_but(fold)), taper)
     firsts.append(min(a.delay_s for a in others))
   spread = float(np.var(firsts)) * (FOLDS - 1)
-  return found, float(np.sqrt(spread))
+  width_s = 1 / FREQS_HZ[taper > 0][-1]
+  return found, float(np.hypot(np.sqrt(spread), _TILT * width_s))
+
+
+def largest_jump_s(
+  sound: np.ndarray, placed: np.ndarray, quiet: float
+) -> tuple[float, float]:
+  """How far the direct sound moves between quarters of the recording.
+
+  Recorders and computers lose samples. A response fitted to all of the
+  recording then holds the direct sound twice, and every block fits it; fitted
+  to quarters it holds each place by itself.
+
+  Args:
+    sound: float32 [channel, samples]; the first channel is used.
+    placed: float32 [2, samples], on the fitted line.
+    quiet: see `sum_products`.
+
+  Returns:
+    The largest jump from one quarter to the next, and the middle between them
+    in the recording; zeros where there is too little music.
+  """
+  middles = block_middles_s(sound.shape[1])
+  quarter = max(math.ceil(len(middles) / FOLDS), 1)
+  sums = sum_products(sound[:1], placed, quiet, lambda n: n // quarter)
+  taper = band_taper(sums)
+  places = []
+  for fold in np.flatnonzero(sums.count >= _FEWEST_BLOCKS):
+    found = find_arrivals(fit_response(sums, [int(fold)]), taper)
+    places.append((int(fold), max(found, key=lambda a: a.height).delay_s))
+  jumps = [
+    (b - a, float(middles[min(j * quarter, len(middles) - 1)]))
+    for (_, a), (j, b) in itertools.pairwise(places)
+  ]
+  return max(jumps, key=lambda jump: abs(jump[0]), default=(0.0, 0.0))
 
 
 def is_mono(music: np.ndarray) -> bool:

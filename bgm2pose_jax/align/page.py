@@ -58,6 +58,7 @@ def table_rows(found: Alignment) -> list[tuple[str, str]]:
     ),
     ("drift", f"{found.drift_ppm:+.4f} +- {found.drift_se_ppm:.4f} ppm"),
     ("confidence", f"{found.confidence:.0%} of the blocks with music fit"),
+    ("explained", f"{found.explained:.0%} of the sound while music plays"),
     (
       "vote",
       f"{found.votes} of {found.voters} blocks agree; by chance less than"

@@ -9,6 +9,7 @@ to *other* blocks, predicts for it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.fft
@@ -54,21 +55,27 @@ class Sums:
   sound: np.ndarray
   count: np.ndarray
 
-  def but(self, fold: int | None) -> tuple[np.ndarray, ...]:
-    """Sums over all folds, or all but one: music, cross, sound, count."""
-    keep = [i for i in range(FOLDS) if i != fold]
+  def of(self, keep: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """Sums over some folds: music, cross, sound, count."""
+    keep = list(keep)
     return tuple(
       a[keep].sum(0) for a in (self.music, self.cross, self.sound, self.count)
     )
 
 
-def sum_products(sound: np.ndarray, placed: np.ndarray, quiet: float) -> Sums:
+def sum_products(
+  sound: np.ndarray,
+  placed: np.ndarray,
+  quiet: float,
+  fold: Callable[[int], int] = fold_of,
+) -> Sums:
   """Sums the products of all blocks in which music is heard.
 
   Args:
     sound: float32 [channel, samples].
     placed: float32 [2, samples], see `spectra.place_music`.
     quiet: power of a block's music below which it is left out.
+    fold: which of the `FOLDS` sums a block number goes to.
   """
   channels, bins = len(sound), BLOCK // 2 + 1
   sums = Sums(
@@ -80,12 +87,12 @@ def sum_products(sound: np.ndarray, placed: np.ndarray, quiet: float) -> Sums:
   for block in spectra.blocks(sound, placed):
     if not is_heard(block, quiet):
       continue
-    fold = fold_of(block.number)
+    at = fold(block.number)
     conjugate = np.conj(block.music)
-    sums.music[fold] += block.music[:, None] * conjugate[None]
-    sums.cross[fold] += block.sound[:, None] * conjugate[None]
-    sums.sound[fold] += np.square(np.abs(block.sound))
-    sums.count[fold] += 1
+    sums.music[at] += block.music[:, None] * conjugate[None]
+    sums.cross[at] += block.sound[:, None] * conjugate[None]
+    sums.sound[at] += np.square(np.abs(block.sound))
+    sums.count[at] += 1
   return sums
 
 
@@ -128,14 +135,19 @@ class Response:
     return np.asarray(scipy.fft.irfft(shaped, BLOCK))
 
 
-def fit_response(sums: Sums, but: int | None = None) -> Response:
+def all_but(fold: int) -> list[int]:
+  """The other folds."""
+  return [i for i in range(FOLDS) if i != fold]
+
+
+def fit_response(sums: Sums, folds: Sequence[int] = range(FOLDS)) -> Response:
   """Fits the room by ridge regression, frequency by frequency.
 
   Args:
     sums: from `sum_products`.
-    but: fold to leave out.
+    folds: which of them to use.
   """
-  music, cross, sound, count = sums.but(but)
+  music, cross, sound, count = sums.of(folds)
   mid, side = music[0, 0].real, music[1, 1].real
   has_side = bool(side.sum() > _SIDE_SHARE * mid.sum())
   gain = np.square(np.abs(cross[:, 0])) / (mid + 1e-30)
@@ -174,6 +186,19 @@ def _gate() -> np.ndarray:
   return rise * fall
 
 
+def explained_share(sums: Sums, response: Response) -> float:
+  """Share of W's power, in blocks with music, that the fit explains.
+
+  Args:
+    sums: of these blocks.
+    response: fitted to them.
+  """
+  _, cross, sound, _ = sums.of(range(FOLDS))
+  gained = (cross[0] * np.conj(response.spectrum[0])).real.sum(axis=0)
+  band = (FREQS_HZ > _LOW_HZ) & (FREQS_HZ < _HIGH_HZ)
+  return float(gained[band].sum() / (sound[0, band].sum() + 1e-30))
+
+
 @dataclasses.dataclass(frozen=True)
 class Delays:
   """How each block fits the response of the others.
@@ -206,7 +231,7 @@ def block_delays(
     sums: of the same.
     quiet: see `sum_products`.
   """
-  responses = [fit_response(sums, but=fold) for fold in range(FOLDS)]
+  responses = [fit_response(sums, all_but(fold)) for fold in range(FOLDS)]
   # [delay, deviation, gain, score] of each block.
   rows = np.full((len(spectra.block_middles_s(sound.shape[1])), 4), np.nan)
   turn = 2 * np.pi * FREQS_HZ

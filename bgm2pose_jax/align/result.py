@@ -58,6 +58,11 @@ class Alignment:
     window_state: [windows] of 0.6 s: `used`, or why not.
     loudspeakers: their direct sound.
     channels: `as expected`, `swapped`, `mono music` or `unclear`.
+    explained: share of the recording's power, while there is music, that the
+      music in the fitted room explains.
+    jump_s: by how much the music comes later, suddenly, from one quarter of
+      the recording to the next (lost samples); None for not at all.
+    jump_at_s: where.
     rival_s: offset of another place where the music fits nearly as well
       (music that repeats itself), relative to the one taken; None for none.
     warnings: what a person should look at.
@@ -78,6 +83,9 @@ class Alignment:
   window_state: tuple[str, ...]
   loudspeakers: tuple[Loudspeaker, ...]
   channels: str
+  explained: float
+  jump_s: float | None
+  jump_at_s: float | None
   rival_s: float | None
   warnings: tuple[str, ...]
 
@@ -123,6 +131,9 @@ class Alignment:
       "polarity": self.polarity,
       "channels": self.channels,
       "loudspeakers": [dataclasses.asdict(s) for s in self.loudspeakers],
+      "explained": self.explained,
+      "jump_s": self.jump_s,
+      "jump_at_s": self.jump_at_s,
       "rival_s": self.rival_s,
       "warnings": list(self.warnings),
       "blocks": _counts(self.block_state),

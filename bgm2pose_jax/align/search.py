@@ -40,7 +40,7 @@ _MOST_BLOCKS = 32
 _TOLERANCE_S = 0.003
 # Blocks this far below the loudest are silent.
 _SILENT_DB = 50.0
-_CANDIDATES = 6
+_CANDIDATES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +80,7 @@ class Search:
 
 def _whitened(spectrum: np.ndarray) -> np.ndarray:
   """Spectra over their own smoothed magnitude, complex64, band-limited."""
-  power = np.square(spectrum.real, dtype=np.float64)
-  power += np.square(spectrum.imag, dtype=np.float64)
+  power = np.square(np.abs(spectrum)).astype(np.float64)
   smooth = scipy.ndimage.uniform_filter1d(
     power, _SMOOTH_BINS, axis=-1, mode="nearest"
   )
