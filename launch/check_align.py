@@ -99,12 +99,13 @@ def measure(
 
 
 def _line(row: dict[str, Any]) -> str:
+  wrong = [told for name, told in row.items() if name.endswith("refused")]
   if "error" in row:
     return f"{row['case']:22s} {row['error']}"
   return (
     f"{row['case']:22s} {row['offset_error']:9.3f} {row['offset_se']:8.3f}"
     f" {row['drift_error']:9.4f} {row['drift_se']:8.4f} {row['votes']:>6s}"
-    f" {row['confidence']:5.2f} {row['s']:5.1f}"
+    f" {row['confidence']:5.2f} {row['s']:5.1f} {sum(wrong)}/{len(wrong)}"
     f" {'' if row['polarity'] == 'normal' else row['polarity']}"
     f" {'' if row['channels'] == 'as expected' else row['channels']}"
   )
@@ -161,7 +162,7 @@ def main(argv: Sequence[str]) -> None:
     sys.exit(2)
   print(
     f"{'case':22s} {'samples':>9s} {'+-':>8s} {'ppm':>9s} {'+-':>8s}"
-    f" {'votes':>6s} {'conf.':>5s} {'s':>5s}"
+    f" {'votes':>6s} {'conf.':>5s} {'s':>5s} refused"
   )
   rows = []
   for number in range(_FIRST.value, _FIRST.value + _CASES.value):

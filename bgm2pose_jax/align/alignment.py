@@ -83,9 +83,7 @@ def align(
     sounds.resampled(music, SEARCH_RATE_HZ).mean(axis=0),
   )
   _check_found(found, where)
-  chosen, rival_s = _choose(found, sound[:1], played)
-  clocks = Clocks(chosen.offset_s, chosen.drift_ppm)
-  clocks = refine_drift(sound[:1], played, clocks)
+  chosen, clocks, rival_s = _choose(found, sound[:1], played)
   for _ in range(_ROUNDS):
     placed = spectra.place_music(played, clocks, sound.shape[1])
     quiet = quiet_power(placed)
@@ -107,9 +105,9 @@ def align(
   channels = "mono music" if mono else arrival.left_and_right(arrivals, left)
   heard = [s for s in states if s not in (result.OUTSIDE, result.SILENT)]
   answer = Alignment(
-    offset_samples=clocks.offset_s * SAMPLE_RATE_HZ,
+    offset_samples=float(clocks.offset_s) * SAMPLE_RATE_HZ,
     offset_se_samples=float(offset_se) * SAMPLE_RATE_HZ,
-    drift_ppm=clocks.drift_ppm,
+    drift_ppm=float(clocks.drift_ppm),
     drift_se_ppm=line.slope_se * 1e6,
     samples=samples,
     confidence=heard.count(result.USED) / max(len(heard), 1),
@@ -174,35 +172,49 @@ def _not_found(where: object, why: str) -> InputError:
 
 def _choose(
   found: Search, sound: np.ndarray, played: np.ndarray
-) -> tuple[Candidate, float | None]:
-  """The candidate that explains most, and how far off its nearest rival is.
+) -> tuple[Candidate, Clocks, float | None]:
+  """The candidate that explains most, with its drift refined.
 
   Votes count what is heard and predicted; they cannot tell a loop from the
   next one. Fitting the room can, where music begins or ends in the recording:
   music predicted where there is none costs, and so does the reverse.
+
+  Returns:
+    The candidate, its clocks, and how far off its nearest rival is.
   """
-  strongest = found.candidates[0].strength
+  best = found.candidates[0]
+  clocks = Clocks(best.offset_s, best.drift_ppm)
+  clocks = refine_drift(sound, played, clocks)
   rivals = [
-    c for c in found.candidates if c.strength >= _RIVAL_STRENGTH * strongest
+    c for c in found.candidates if c.strength >= _RIVAL_STRENGTH * best.strength
   ]
   if len(rivals) == 1:
-    return rivals[0], None
+    return best, clocks, None
   # Each frequency weighs by its own sound, so that a hum does not decide.
   empty = np.zeros((2, sound.shape[1]), np.float32)
   power = np.zeros(len(spectra.FREQS_HZ))
   for block in spectra.blocks(sound, empty):
     power += np.square(np.abs(block.sound[0]))
   power += power.mean()
-  explained = np.array([_explained(c, sound, played, power) for c in rivals])
-  order = np.argsort(-explained, kind="stable")
-  best = rivals[order[0]]
-  if explained[order[1]] < _RIVAL_EXPLAINED * explained[order[0]]:
-    return best, None
-  return best, rivals[order[1]].offset_s - best.offset_s
+  # The clocks drift alike wherever the music begins, so rivals turn around
+  # the middle of the recording.
+  middle_s = sound.shape[1] / spectra.RATE_HZ / 2
+  drift = clocks.drift_ppm * 1e-6
+  places = []
+  for rival in rivals:
+    own = rival.drift_ppm * 1e-6
+    position = (middle_s - rival.offset_s) * (1 + own)
+    places.append(Clocks(middle_s - position / (1 + drift), clocks.drift_ppm))
+  explained = np.array([_explained(p, sound, played, power) for p in places])
+  first, second = np.argsort(-explained, kind="stable")[:2]
+  rival_s = None
+  if explained[second] >= _RIVAL_EXPLAINED * explained[first]:
+    rival_s = places[second].offset_s - places[first].offset_s
+  return rivals[first], places[first], rival_s
 
 
 def _explained(
-  candidate: Candidate,
+  clocks: Clocks,
   sound: np.ndarray,
   played: np.ndarray,
   power: np.ndarray,
@@ -210,12 +222,11 @@ def _explained(
   """Low frequencies' energy that the fitted music explains, over `power`.
 
   Args:
-    candidate: where the music may lie.
+    clocks: where the music may lie.
     sound: [1, samples], W.
     played: [2, samples], the music.
     power: [bins] what to weigh by, the same for all candidates.
   """
-  clocks = Clocks(candidate.offset_s, candidate.drift_ppm)
   placed = spectra.place_music(played, clocks, sound.shape[1])
   sums = sum_products(sound, placed, 0.0)
   _, cross, _, count = sums.of(range(FOLDS))
