@@ -7,10 +7,10 @@ Every case is a simulated recording in a room of its own, with late
 reverberation and noise, of which start and drift of the music are known; the
 music is moved there by soxr and the Fourier transform, not by the code under
 test. Then another track is looked for in it, and the track in nothing but
-noise. Exit code 0 when at least 99 % are within 1 ms and 5 ppm and 99 % of these
-are refused, else 1. A part of the same track that was not played is looked for
-too, and counted apart: music that is built from loops has the same samples
-there, and is rightly found.
+noise. Exit code 0 when at least 99 % are within 1 ms and 5 ppm and 99 % of
+these are refused, else 1. A part of the same track that was not played is
+looked for too, and counted apart: music that is built from loops has the same
+samples there, and is rightly found.
 """
 
 from __future__ import annotations

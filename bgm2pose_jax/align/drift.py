@@ -21,6 +21,7 @@ _REACH_PPM = 30.0
 # A maximum is about 1 / (frequency x duration) wide; look at this many widths
 # after the first band.
 _WIDTHS = 2.0
+_BINS_AT_ONCE = 1024
 
 
 def refine_drift(
@@ -55,6 +56,7 @@ def refine_drift(
   if len(cross) < 2:
     return clocks
   table = np.stack(cross)
+  del cross
   table /= np.sqrt(np.mean(np.square(np.abs(table)), axis=0)) + 1e-30
   middle = float(np.mean(middles))
   times = np.asarray(middles) - middle
@@ -77,14 +79,16 @@ def _added_up(
   table: np.ndarray, freqs: np.ndarray, times: np.ndarray, grid: np.ndarray
 ) -> np.ndarray:
   """Power of the sum over blocks after turning back, per slope of the grid."""
-  angle = 2j * np.pi * np.outer(times, freqs)
-  turned = table * np.exp(angle * grid[0]).astype(np.complex64)
-  step = np.exp(angle * (grid[1] - grid[0])).astype(np.complex64)
-  power = np.empty(len(grid))
-  for i in range(len(grid)):
-    power[i] = float(np.square(np.abs(turned.sum(axis=0))).sum())
-    # From slope to slope a product is enough; it need not be exact.
-    turned *= step
+  power = np.zeros(len(grid))
+  for low in range(0, len(freqs), _BINS_AT_ONCE):
+    some = slice(low, low + _BINS_AT_ONCE)
+    angle = 2j * np.pi * np.outer(times, freqs[some])
+    turned = table[:, some] * np.exp(angle * grid[0]).astype(np.complex64)
+    step = np.exp(angle * (grid[1] - grid[0])).astype(np.complex64)
+    for i in range(len(grid)):
+      power[i] += float(np.square(np.abs(turned.sum(axis=0))).sum())
+      # From slope to slope a product is enough; it need not be exact.
+      turned *= step
   return power
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,9 +94,15 @@ def resampled(sound: np.ndarray, rate_hz: int) -> np.ndarray:
     SAMPLE_RATE_HZ, rate_hz, len(sound), dtype="float32"
   )
   samples = sound.shape[1]
-  parts = []
+  # Filled in place: pieces and a whole at once would take the memory twice.
+  out = np.zeros(
+    (len(sound), math.ceil(samples * rate_hz / SAMPLE_RATE_HZ)), np.float32
+  )
+  end = 0
   for low in range(0, samples, _PIECE):
     piece = np.ascontiguousarray(sound[:, low : low + _PIECE].T, np.float32)
-    parts.append(stream.resample_chunk(piece, last=low + _PIECE >= samples))
-  whole = np.concatenate([p.reshape(-1, len(sound)) for p in parts])
-  return np.ascontiguousarray(whole.T)
+    part = stream.resample_chunk(piece, last=low + _PIECE >= samples)
+    part = part.reshape(-1, len(sound))[: out.shape[1] - end]
+    out[:, end : end + len(part)] = part.T
+    end += len(part)
+  return out

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import room_case
 
+from bgm2pose_jax import mocap
 from bgm2pose_jax.align import align, poses
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import motion
@@ -45,15 +48,18 @@ def _cracks(samples, starts_s, seed=5):
   return out
 
 
-def test_claps_are_found_under_music(clapping):
+def test_claps_are_found_under_music(clapping, tmp_path):
   music = room_case.piece()
   recording = room_case.record(music, 48_000, 30.0, 20.0)
   loud = 5 * recording[0].std()
   lag_s = 3.456
   recording += loud * _cracks(960_000, [lag_s + clap for clap in CLAPS_S])
   found = align(recording, music)
-  left = poses.without_music(recording, music, found)
-  lag = poses.find_lag(left, clapping, "poses")
+  mocap.write_position_csv(tmp_path / "p.csv", clapping)
+  lag = poses.align_poses(tmp_path / "p.csv", recording, music, found)
+  told = json.loads(poses.write(tmp_path, lag).read_text())
+  assert told["lag_samples"] == pytest.approx(48000 * lag.lag_s)
+  assert f"{lag.lag_s:+.4f} s" in poses.table(lag)
   assert abs(lag.lag_s - lag_s) < 0.01
   assert lag.confidence > 0.25
   np.testing.assert_allclose(
