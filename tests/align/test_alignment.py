@@ -8,6 +8,7 @@ from bgm2pose_jax.align import align, result
 from bgm2pose_jax.errors import InputError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ("offset", "drift_ppm"), [(206_437, -73.0), (-436_800, 95.0)]
 )
@@ -25,6 +26,7 @@ def test_offset_and_drift_are_found(offset, drift_ppm):
   assert end == 40
 
 
+@pytest.mark.slow
 def test_swapped_channels_and_polarity_are_told_and_nothing_is_changed():
   music = room_case.piece()
   recording = -room_case.record(music[::-1], 48000, 20.0, 18.0)
@@ -44,6 +46,7 @@ def test_the_same_in_both_channels_is_mono():
   assert [s.name for s in found.loudspeakers] == ["both"]
 
 
+@pytest.mark.slow
 def test_one_loop_is_not_taken_for_the_next():
   bar = room_case.piece("swing", 26.0)[:, 20 * 48000 : 25 * 48000]
   music = np.tile(bar, (1, 8))

@@ -22,6 +22,7 @@ def measured():
   return check_align.measure(case, tracks, plan)
 
 
+@pytest.mark.slow
 def test_a_simulated_case_is_aligned_and_wrong_music_refused(measured):
   assert abs(measured["offset_error"]) < 2
   assert abs(measured["drift_error"]) < 0.5
