@@ -1,0 +1,8 @@
+"""The recording that several tests align lies beside them."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
