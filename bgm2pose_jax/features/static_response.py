@@ -177,8 +177,8 @@ def solve(
   lags = _both_sides(sums.music)
   spectra = jnp.fft.rfft(lags)
   # Of all windows tried the triangle is the quickest to converge.
-  smooth = jnp.moveaxis(_smooth_spectra(lags), -1, 0).swapaxes(1, 2)
-  inverse = jnp.linalg.inv(smooth + ridge * jnp.eye(len(sums.music)))
+  smooth = _smooth_spectra(lags)
+  inverse = _inverse(smooth, ridge)
 
   def filtered(kernel, h):
     bins = jnp.einsum(kernel[0], kernel[1], jnp.fft.rfft(h, 2 * taps))
@@ -194,19 +194,40 @@ def solve(
     x0=jnp.zeros_like(sums.recording) if start is None else start,
     tol=_TOLERANCE,
     maxiter=iterations,
-    M=functools.partial(filtered, ("fij,cjf->cif", inverse)),
+    M=functools.partial(filtered, ("jif,cjf->cif", inverse)),
   )
   left = jnp.sum((product(found) - sums.recording) ** 2)
   whole = jnp.sum(sums.recording**2)
-  eigenvalues = jnp.linalg.eigvalsh(smooth)
-  condition = jnp.median(
-    (eigenvalues[:, -1] + ridge) / (jnp.maximum(eigenvalues[:, 0], 0) + ridge)
-  )
   return Response(
     jnp.where(power > 0, found, 0),
     left / jnp.where(whole > 0, whole, 1),
-    condition,
+    _condition(smooth, ridge),
   )
+
+
+# Two loudspeakers, so inverse and eigenvalues are written out: LAPACK takes far
+# longer for 20,000 matrices of two rows, and JAX 0.10.2 on two cores has stopped
+# for ever in it.
+
+
+def _inverse(spectra: jax.Array, ridge: jax.Array) -> jax.Array:
+  """Inverse over [j, i] of Hermitian spectra [2, 2, f] plus ridge."""
+  first, second = spectra[0, 0].real + ridge, spectra[1, 1].real + ridge
+  cross = spectra[0, 1]
+  # Two speakers alike cancel to rounding; without them it is at least this.
+  least = ridge * (first + second - ridge)
+  determinant = jnp.maximum(first * second - jnp.abs(cross) ** 2, least)
+  rows = jnp.array([[second, -cross], [-cross.conj(), first]])
+  return rows / determinant
+
+
+def _condition(spectra: jax.Array, ridge: jax.Array) -> jax.Array:
+  """Median condition number of Hermitian spectra [2, 2, f] plus ridge."""
+  first, second = spectra[0, 0].real, spectra[1, 1].real
+  middle = (first + second) / 2
+  apart = jnp.sqrt((first - second) ** 2 / 4 + jnp.abs(spectra[0, 1]) ** 2)
+  low = jnp.maximum(middle - apart, 0) + ridge
+  return jnp.median((middle + apart + ridge) / low)
 
 
 def _smooth_spectra(lags: jax.Array) -> jax.Array:
