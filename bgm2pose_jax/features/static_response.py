@@ -205,9 +205,9 @@ def solve(
   )
 
 
-# Two loudspeakers, so inverse and eigenvalues are written out: LAPACK takes far
-# longer for 20,000 matrices of two rows, and JAX 0.10.2 on two cores has stopped
-# for ever in it.
+# Two loudspeakers, so inverse and eigenvalues are written out. LAPACK takes far
+# longer for 20,000 matrices of two rows, and called from a compiled program on
+# two cores it has stopped for ever (JAX 0.10.2).
 
 
 def _inverse(spectra: jax.Array, ridge: jax.Array) -> jax.Array:

@@ -1,0 +1,184 @@
+"""Recordings with something wrong with them, as tables of windows."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bgm2pose_jax import features
+from bgm2pose_jax.align import warp
+from bgm2pose_jax.data import recordings, response_file, still_room
+from bgm2pose_jax.data.raw_layout import RawRecording
+from bgm2pose_jax.data.static_form import StaticForm
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.data.track_music import TrackMusic
+
+_RATE_HZ = recordings.audio_files.SAMPLE_RATE_HZ
+# (recording [4, s], music [2, s]) -> the same, disturbed
+Disturbance = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def unchanged(recording: np.ndarray, music: np.ndarray):
+  """As recorded."""
+  return recording, music
+
+
+def noise(snr_db: float) -> Disturbance:
+  """White noise in all channels, so many dB below W."""
+
+  def disturb(recording, music):
+    level = np.sqrt(np.mean(recording[0] ** 2)) * 10 ** (-snr_db / 20)
+    rng = np.random.default_rng(recording.shape[1])
+    more = rng.standard_normal(recording.shape, np.float32)
+    return recording + more * np.float32(level), music
+
+  return disturb
+
+
+def gain(gain_db: float) -> Disturbance:
+  """A microphone that is turned up or down."""
+  factor = np.float32(10 ** (gain_db / 20))
+  return lambda recording, music: (recording * factor, music)
+
+
+def late(seconds: float) -> Disturbance:
+  """Music that is taken to start later than it did."""
+
+  def disturb(recording, music):
+    shift = round(seconds * _RATE_HZ)
+    moved = np.zeros_like(music)
+    if shift >= 0:
+      moved[:, shift:] = music[:, : music.shape[1] - shift]
+    else:
+      moved[:, :shift] = music[:, -shift:]
+    return recording, moved
+
+  return disturb
+
+
+def drift(drift_ppm: float) -> Disturbance:
+  """Music whose clock runs away from the recorder's."""
+
+  def disturb(recording, music):
+    moved = warp.warp(music, 0.0, drift_ppm, music.shape[1])
+    return recording, np.asarray(moved, np.float32)
+
+  return disturb
+
+
+@functools.lru_cache(maxsize=4)
+def _poses(recording: RawRecording, music_frames: int, path: Path):
+  return recordings.read_windows(recording, music_frames, path)
+
+
+def read(recording: RawRecording):
+  """A recording's sound and the labels and poses of its windows."""
+  with TrackMusic(
+    recording.music, recording.track, recording.wav.parent
+  ) as music:
+    windows = _poses(recording, music.frames, music.path)
+    blocks = list(recordings.sound_blocks(recording.wav, music, len(windows)))
+  sound = np.concatenate([block.audio for block in blocks], axis=1)
+  played = np.concatenate([block.music for block in blocks], axis=1)
+  return sound, played, windows
+
+
+def in_blocks(sound: np.ndarray, music: np.ndarray) -> list[recordings.Block]:
+  """Sound in the blocks that the dataset build reads."""
+  size = recordings.WINDOW_SAMPLES
+  most = recordings.BLOCK_WINDOWS
+  found = []
+  for first in range(0, sound.shape[1] // size, most):
+    cut = slice(first * size, (first + most) * size)
+    count = sound[:, cut].shape[1] // size
+    found.append(recordings.Block(first, count, sound[:, cut], music[:, cut]))
+  return found
+
+
+def response_of(recording: RawRecording) -> str:
+  """Writes the static response of a recording; returns the file's name."""
+  sound, music, _ = read(recording)
+  found = still_room.fit(in_blocks(sound, music))
+  folder = Path(tempfile.mkdtemp(prefix="response-"))
+  response_file.write(folder / "room.npz", np.asarray(found.taps))
+  return str(folder / "room.npz")
+
+
+def table(
+  chosen: Sequence[RawRecording],
+  feature_set: str,
+  static: Sequence[str],
+  disturb: Disturbance,
+) -> WindowTable:
+  """Windows of recordings, disturbed, as the dataset build would make them.
+
+  Args:
+    chosen: the recordings.
+    feature_set: name of the feature set.
+    static: what each recording's static response is learnt from.
+    disturb: what is wrong with them.
+  """
+  named = features.get_feature_set(feature_set)
+  maps, poses, valid, has_pose = [], [], [], []
+  for recording, form in zip(chosen, static):
+    sound, music, windows = read(recording)
+    blocks = in_blocks(*disturb(sound, music))
+    maps.append(_maps(blocks, feature_set, form))
+    poses.append(windows.pose)
+    valid.append(windows.valid)
+    has_pose.append(windows.has_pose)
+  counts = [len(part) for part in maps]
+  number = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+  people = list(dict.fromkeys(r.subject for r in chosen))
+  tracks = list(dict.fromkeys(r.track for r in chosen))
+  who = np.array([people.index(r.subject) for r in chosen], np.int32)
+  what = np.array([tracks.index(r.track) for r in chosen], np.int32)
+  zeros = np.zeros(len(number), np.int32)
+  return WindowTable(
+    features=np.concatenate(maps),
+    pose=np.concatenate(poses),
+    subject=who[number],
+    track=what[number],
+    genre=zeros,
+    recording=number,
+    label=zeros,
+    window_index=np.concatenate([np.arange(n) for n in counts]).astype(
+      np.int32
+    ),
+    valid=np.concatenate(valid),
+    has_pose=np.concatenate(has_pose),
+    subjects=tuple(people),
+    tracks=tuple(tracks),
+    genres=("any",),
+    recordings=tuple(r.name for r in chosen),
+    labels=("any",),
+    spec=named.spec,
+    simulated=True,
+    fingerprint="",
+  )
+
+
+def _maps(
+  blocks: Sequence[recordings.Block], feature_set: str, form: str
+) -> np.ndarray:
+  named = features.get_feature_set(feature_set)
+  frames = named.spec.window_frames
+  sound = iter(blocks)
+  if named.needs_still:
+    sound = still_room.with_still(lambda: blocks, StaticForm.parse(form))
+  around_s = named.spec.context_frames * named.spec.hop_s
+  around = still_room.with_context(sound, round(around_s * _RATE_HZ))
+  stream = features.extract_stream(
+    (
+      (b.audio, b.music) if b.still is None else (b.audio, b.music, b.still)
+      for b in around
+    ),
+    block_frames=recordings.BLOCK_WINDOWS * frames,
+    feature_set=feature_set,
+  )
+  found = np.concatenate(list(stream))
+  return found.reshape(-1, frames, *found.shape[1:])
