@@ -211,7 +211,7 @@ def main(argv: Sequence[str]) -> None:
       raise InputError(folder, "holds too few people", "make three")
     other = None
     if _OTHER.value:
-      other = Study(_OTHER.value, tracks, unseen)
+      other = Study(_OTHER.value, tracks[:1], unseen)
     _run_all(study, other, print)
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
