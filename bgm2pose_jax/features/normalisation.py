@@ -158,8 +158,8 @@ def fit_stats(
     Dict of float32 arrays with num_groups + 1 rows, the last for groups
     without rows. `track_channel`: mean, std [groups + 1, c]. `per_band` and
     `per_recording`: audio_mean, audio_std [groups + 1, f, audio channels] and
-    music_mean, music_std [groups + 1, f, music channels]; all rows alike for
-    `per_band`.
+    music_mean, music_std [groups + 1, f, music channels], left out where the
+    layout has no such channels; all rows alike for `per_band`.
 
   Raises:
     InputError: unknown mode, wrong shapes, no rows, a group out of range, or
@@ -233,7 +233,9 @@ def _fit_bands(features, group, spec, layout, num_groups, rows, own_rows):
         part.add(int(g), values[groups == g], (0, 1))
   out = {}
   for name, part, floor in zip(("audio", "music"), moments, floors):
-    out[f"{name}_mean"], out[f"{name}_std"] = part.result(floor)
+    # A checkpoint holds no empty arrays: without channels no statistics.
+    if len(floor):
+      out[f"{name}_mean"], out[f"{name}_std"] = part.result(floor)
   return out
 
 
@@ -277,6 +279,8 @@ def apply_stats(
   row = jnp.where((group >= 0) & (group < fallback), group, fallback)
 
   def standardised(values, name):
+    if not values.shape[-1]:
+      return values
     mean = jnp.asarray(stats[f"{name}mean"])[row]
     std = jnp.asarray(stats[f"{name}std"])[row]
     # [b, c] -> [b, 1, 1, c], [b, f, c] -> [b, 1, f, c]

@@ -179,3 +179,17 @@ def test_bad_input_is_named():
   stats = fit(values[:5], track[:5], SPEC, "per_band", 4)
   with pytest.raises(InputError, match="track_channel"):
     features.apply_stats(stats, values, track, SPEC, "track_channel")
+
+
+@pytest.mark.parametrize("mode", ["per_band", "per_recording"])
+def test_a_layout_without_music_has_no_statistics_of_it(mode):
+  values, track = _table(60)
+  stats = features.fit_stats(values, track, SPEC, mode, 4, layout="recording")
+  # An empty array would be refused by the checkpoint, at the first save.
+  assert all(field.size for field in stats.values())
+  audio, music = features.apply_stats(
+    stats, values, track, SPEC, mode, layout="recording"
+  )
+  assert audio.shape == (60, 12, 8, 7)
+  assert music.shape == (60, 12, 8, 0)
+  np.testing.assert_allclose(np.asarray(audio).mean((0, 1)), 0, atol=0.5)
