@@ -80,14 +80,6 @@ def cases(other_room: bool) -> list[Case]:
   out.append(
     Case("static", "H0 of another person", sets=kernel, static="another")
   )
-  for level_db in (30, 20, 10):
-    noisy = study_sound.noise(level_db)
-    out.append(Case("noise", f"noise {level_db} dB", noisy, everywhere=True))
-    out.append(
-      Case(
-        "noise", f"noise {level_db} dB, causal", noisy, kernel, "causal", True
-      )
-    )
   for gain_db in (-12, 6):
     louder = study_sound.gain(gain_db)
     out.append(Case("loudness", f"recording {gain_db:+d} dB", louder))
@@ -108,6 +100,14 @@ def cases(other_room: bool) -> list[Case]:
         sets=kernel,
         static="causal",
         other_room=True,
+      )
+    )
+  for level_db in (30, 20, 10):
+    noisy = study_sound.noise(level_db)
+    out.append(Case("noise", f"noise {level_db} dB", noisy, everywhere=True))
+    out.append(
+      Case(
+        "noise", f"noise {level_db} dB, causal", noisy, kernel, "causal", True
       )
     )
   return out

@@ -39,7 +39,7 @@ def fit(blocks: Iterable[Block]) -> Any:
   """
   from bgm2pose_jax.features import static_response
 
-  return static_response.solve(_sums(blocks))
+  return static_response.solve(correlations(blocks))
 
 
 def with_still(
@@ -67,16 +67,31 @@ def with_still(
   heard = blocks()
   if form.kind == "first":
     heard = _until(heard, form.seconds)
-  sums = _sums(heard)
+  sums = correlations(heard)
   if form.path is not None:
     response = response_file.read(form.path)
   else:
     response = static_response.solve(sums).taps
   density = np.asarray(static_response.power_density(sums, response))
-  music = _Music()
-  for block in blocks():
-    sound = _sound(music.with_history(block.music), response)
+  for block, sound in still_blocks(blocks(), response):
     yield _with(block, sound, density)
+
+
+def still_blocks(
+  blocks: Iterable[Block], response: Any
+) -> Iterator[tuple[Block, np.ndarray]]:
+  """Convolves the music of blocks in sequence with a response.
+
+  Args:
+    blocks: of one recording, from the music's first sample on.
+    response: [channel=4, speaker=2, tap].
+
+  Yields:
+    Each block and the static room's sound [4, s] beside it.
+  """
+  music = _Music(response.shape[-1])
+  for block in blocks:
+    yield block, _sound(music.with_history(block.music), response)
 
 
 def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
@@ -132,34 +147,37 @@ def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
 class _Music:
   """The music of a recording, block by block, with what came before."""
 
-  def __init__(self):
-    from bgm2pose_jax.features import static_response
-
-    self.taps = round(static_response.RESPONSE_S * SAMPLE_RATE_HZ)
-    self._history = np.zeros((2, self.taps), np.float32)
+  def __init__(self, taps: int):
+    self._taps = taps
+    self._history = np.zeros((2, taps), np.float32)
 
   def with_history(self, music: np.ndarray) -> np.ndarray:
     """Returns [2, taps + s], and keeps the end for the next block."""
     whole = np.concatenate([self._history, music], axis=-1)
-    self._history = whole[..., -self.taps :]
+    self._history = whole[..., -self._taps :]
     return whole
 
 
-def _sums(blocks: Iterable[Block]) -> Any:
-  """Correlations of blocks in sequence."""
+def correlations(blocks: Iterable[Block]) -> Any:
+  """Sums up blocks in sequence, as `static_response.solve` takes it."""
   import jax
 
   from bgm2pose_jax.features import static_response
 
-  music = _Music()
-  sums = static_response.zero_correlations(music.taps)
+  taps = _default_taps()
+  music, sums = _Music(taps), static_response.zero_correlations(taps)
   for block in blocks:
     sound = music.with_history(block.music)
     sums = static_response.add(sums, block.audio, sound, 1.0)
-    # One program at a time: several with FFTs in flight can block each other
-    # on the CPU's threads.
+    # Keeps one block in memory, not all that the device has not come to.
     jax.block_until_ready(sums)
   return sums
+
+
+def _default_taps() -> int:
+  from bgm2pose_jax.features import static_response
+
+  return round(static_response.RESPONSE_S * SAMPLE_RATE_HZ)
 
 
 def _sound(music: np.ndarray, response: Any) -> np.ndarray:
@@ -180,8 +198,8 @@ def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
 
   from bgm2pose_jax.features import static_response
 
-  music = _Music()
-  sums = static_response.zero_correlations(music.taps)
+  taps = _default_taps()
+  music, sums = _Music(taps), static_response.zero_correlations(taps)
   response = sums.recording  # zeros: nothing is known at first
   for block in blocks:
     for first in range(0, block.windows, UPDATE_WINDOWS):
@@ -207,8 +225,8 @@ def _around(
 
   from bgm2pose_jax.features import static_response
 
-  music = _Music()
-  nothing = static_response.zero_correlations(music.taps)
+  taps = _default_taps()
+  music, nothing = _Music(taps), static_response.zero_correlations(taps)
   # A stretch has to begin with silence, or its sums belong to no music at all
   # and the equations may have no minimum: each block in both ways.
   begins, goes_on = [], []
@@ -217,13 +235,13 @@ def _around(
     length_s = max(length_s, block.audio.shape[-1] / SAMPLE_RATE_HZ)
     for found, sound in (
       (goes_on, music.with_history(block.music)),
-      (begins, _Music().with_history(block.music)),
+      (begins, _Music(taps).with_history(block.music)),
     ):
       sums = static_response.add(nothing, block.audio, sound, 1.0)
       found.append(jax.block_until_ready(sums))
   reach = max(0, round((seconds / length_s - 1) / 2)) if begins else 0
   response = None
-  music = _Music()
+  music = _Music(taps)
   for at, block in enumerate(blocks()):
     first = max(0, at - reach)
     near = [begins[first], *goes_on[first + 1 : at + reach + 1]]

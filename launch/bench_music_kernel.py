@@ -1,0 +1,149 @@
+"""Measures the music kernel: times real time, stage by stage.
+
+  python launch/bench_music_kernel.py --seconds=60
+
+Sound is noise through a random room. `whole` reads it twice, once for the
+response and once for the features; `causal` brings the response up to date
+every 2.4 s. The floor counts the FFTs alone, at the rate that one large FFT
+reaches on this device. There is no peer: nobody else has these features; the
+log-mel maps of the same sound stand beside them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import bench_report
+import jax
+import jax.numpy as jnp
+import numpy as np
+import study_sound
+from absl import app, flags
+
+from bgm2pose_jax import features
+from bgm2pose_jax.data import still_room
+from bgm2pose_jax.data.recordings import WINDOW_S, WINDOW_SAMPLES, Block
+from bgm2pose_jax.data.static_form import StaticForm
+from bgm2pose_jax.features import music_kernel, static_response
+
+_SECONDS = flags.DEFINE_float("seconds", 60.0, "length of the recording", 9.6)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "times that each is run", 1)
+_JSON = flags.DEFINE_string("json", None, "file for the figures")
+
+_RATE_HZ = 48_000
+_COLUMNS = ("stage", "seconds", "times real time", "share of floor")
+
+
+def _sound(seconds: float) -> tuple[np.ndarray, np.ndarray]:
+  windows = int(seconds / WINDOW_S)
+  rng = np.random.default_rng(0)
+  music = rng.standard_normal((2, windows * WINDOW_SAMPLES), np.float32) / 10
+  mix = rng.standard_normal((4, 2)).astype(np.float32)
+  return mix @ music, music
+
+
+def _fft_rate() -> float:
+  """Operations a second of one large real FFT, 2.5 n log2 n counted."""
+  size = 480_000
+  x = jnp.ones((8, size), jnp.float32)
+  run = jax.jit(jnp.fft.rfft)
+  best = min(_timed(lambda: run(x)) for _ in range(4))
+  return 8 * 2.5 * size * math.log2(size) / best
+
+
+def _timed(work: Callable[[], Any]) -> float:
+  started = time.perf_counter()
+  jax.block_until_ready(work())
+  return time.perf_counter() - started
+
+
+def _operations(seconds: float) -> dict[str, float]:
+  """FFT operations of each stage for so many seconds of sound."""
+  taps = round(static_response.RESPONSE_S * _RATE_HZ)
+  block = 16 * WINDOW_SAMPLES
+  size, blocks = taps + block, seconds * _RATE_HZ / block
+  fft = 2.5 * size * math.log2(size)
+  window = round(music_kernel.WINDOW_S * _RATE_HZ)
+  frame = 10 * 2.5 * window * math.log2(window)
+  step = 2.5 * 2 * taps * math.log2(2 * taps)
+  return {
+    # 6 + 2 forward, 12 back; 2 forward, 8 of the response, 4 back.
+    "correlations": blocks * 20 * fft,
+    "solving": static_response.ITERATIONS * 4 * 8 * step,
+    "static sound": blocks * 14 * fft,
+    "features": seconds / 0.05 * frame,
+  }
+
+
+def _all(stream: Iterable[Any]) -> None:
+  for _ in stream:
+    pass
+
+
+def main(argv: Sequence[str]) -> None:
+  """Prints the table."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  about = bench_report.facts()
+  print(bench_report.headline(about))
+  sound, music = _sound(_SECONDS.value)
+  blocks = study_sound.in_blocks(sound, music)
+  seconds = sound.shape[1] / _RATE_HZ
+  whole = list(still_room.with_still(lambda: blocks, StaticForm("whole")))
+  sums = still_room.correlations(blocks)
+  response = np.asarray(static_response.solve(sums).taps)
+
+  def features_of(given: Iterable[Block], name: str) -> None:
+    spec = features.get_feature_set(name).spec
+    around = round(spec.context_frames * spec.hop_s * _RATE_HZ)
+    stream = still_room.with_context(given, around)
+    _all(
+      features.extract_stream(
+        (
+          (b.audio, b.music)
+          if name == "logmel_intensity"
+          else (b.audio, b.music, b.still)
+          for b in stream
+        ),
+        feature_set=name,
+      )
+    )
+
+  stages: dict[str, Callable[[], Any]] = {
+    "correlations": lambda: still_room.correlations(blocks),
+    "solving": lambda: static_response.solve(sums),
+    "static sound": lambda: _all(still_room.still_blocks(blocks, response)),
+    "features": lambda: features_of(whole, "music_kernel"),
+    "whole": lambda: features_of(
+      still_room.with_still(lambda: blocks, StaticForm("whole")),
+      "music_kernel",
+    ),
+    "causal response": lambda: _all(
+      still_room.with_still(lambda: blocks, StaticForm("causal"))
+    ),
+    "log-mel maps": lambda: features_of(blocks, "logmel_intensity"),
+  }
+  operations, rate = _operations(seconds), _fft_rate()
+  rows = []
+  for name, work in stages.items():
+    work()  # compiles
+    spent = min(_timed(work) for _ in range(_ROUNDS.value))
+    floor = operations.get(name)
+    rows.append(
+      {
+        "stage": name,
+        "seconds": spent,
+        "times real time": seconds / spent,
+        "share of floor": floor / rate / spent if floor else None,
+      }
+    )
+  print(f"{seconds:.1f} s of sound; one large FFT: {rate / 1e9:.1f} GFLOP/s")
+  print(bench_report.table(rows, _COLUMNS))
+  bench_report.write_json(_JSON.value, about, rows=rows)
+
+
+if __name__ == "__main__":
+  app.run(main)
