@@ -17,9 +17,18 @@ from bgm2pose_jax.features.spec import FeatureSpec
 # difference: every recording channel minus every music channel, intensity, and
 # what is measured against the music already.
 # stacked: every channel as it is. logmel: the same without intensity.
+# confidence: `difference` with the confidence among the music as well, so that
+# attention to music knows where there is some.
 # recording: nothing of the music ("w/o BGM conditioning" of the ablation).
 # music: `difference` with nothing of the recording, a control.
-LAYOUTS = ("difference", "stacked", "logmel", "recording", "music")
+LAYOUTS = (
+  "difference",
+  "stacked",
+  "logmel",
+  "confidence",
+  "recording",
+  "music",
+)
 # Roles handed to the model as they are, after recording and music.
 _CHANGE_ROLES = ("response", "ratio", "confidence")
 _DIRECT_ROLES = ("intensity", *_CHANGE_ROLES)
@@ -80,9 +89,14 @@ def music_channels(
 ) -> tuple[str, ...]:
   """Names of the music channels that `conditioned` makes; see there."""
   check_layout(layout)
+  return tuple(spec.names[i] for i in _music_indices(spec, layout))
+
+
+def _music_indices(spec: FeatureSpec, layout: str) -> list[int]:
   if layout == "recording":
-    return ()
-  return tuple(spec.names[i] for i in spec.indices("music"))
+    return []
+  more = ("confidence",) if layout == "confidence" else ()
+  return _indices(spec, ("music", *more))
 
 
 def conditioned(
@@ -99,7 +113,7 @@ def conditioned(
     audio [..., t, f, len(audio_channels(spec, layout))]: for `difference` each
     recording channel minus each music channel, then intensity, responses,
     ratios and confidence, as far as the set has them; and music [..., t, f,
-    music channels], none of them for `recording`. Same kind and dtype as
+    music channels], see `music_channels`. Same kind and dtype as
     `features`.
 
   Raises:
@@ -115,10 +129,10 @@ def conditioned(
       f"{' '.join(spec.names)}",
     )
   xp = features.__array_namespace__()
-  music = features[..., list(spec.indices("music"))]
+  handed = features[..., _music_indices(spec, layout)]
   if layout in _PLAIN:
-    audio = features[..., _indices(spec, _PLAIN[layout])]
-    return audio, music[..., :0] if layout == "recording" else music
+    return features[..., _indices(spec, _PLAIN[layout])], handed
+  music = features[..., list(spec.indices("music"))]
   recording = features[..., list(spec.indices("recording"))]
   direct = features[..., _indices(spec, _DIRECT_ROLES)]
   if layout == "music":
@@ -126,4 +140,4 @@ def conditioned(
   differences = [
     recording - music[..., i : i + 1] for i in range(music.shape[-1])
   ]
-  return xp.concat([*differences, direct], axis=-1), music
+  return xp.concat([*differences, direct], axis=-1), handed
