@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bgm2pose_jax import features
-from bgm2pose_jax.align import warp
+from bgm2pose_jax.align.warp import warp
 from bgm2pose_jax.data import recordings, response_file, still_room
 from bgm2pose_jax.data.raw_layout import RawRecording
 from bgm2pose_jax.data.static_form import StaticForm
@@ -64,7 +64,7 @@ def drift(drift_ppm: float) -> Disturbance:
   """Music whose clock runs away from the recorder's."""
 
   def disturb(recording, music):
-    moved = warp.warp(music, 0.0, drift_ppm, music.shape[1])
+    moved = warp(music, 0.0, drift_ppm, music.shape[1])
     return recording, np.asarray(moved, np.float32)
 
   return disturb
