@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import raw_fixture
-import study_music_kernel
+import study_cases
 import study_sound
 
 
@@ -41,8 +41,8 @@ def test_one_case_from_recordings_to_a_line(tmp_path):
   raw = raw_fixture.make_raw_folder(
     tmp_path, tracks=("arnor", "jazz"), seconds=6.0
   )
-  study = study_music_kernel.Study(str(raw), ["arnor"], "jazz")
-  case = study_music_kernel.Case("plain", "as recorded")
+  study = study_cases.Study(str(raw), ["arnor"], "jazz")
+  case = study_cases.Case("plain", "as recorded")
   row = study.line("music_kernel", case, None)
   assert row["features"] == "music_kernel"
   assert row["unseen_mean_pose_rmse"] > 0

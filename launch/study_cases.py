@@ -1,0 +1,166 @@
+"""Cases of the music kernel's study, and ridge regression on each."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import study_sound
+
+from bgm2pose_jax import baselines, intervals, metrics, ridge
+from bgm2pose_jax.data import raw_layout
+
+_SETS = ("logmel_intensity", "music_kernel")
+COLUMNS = ("case", "features", "static", "seen", "unseen")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """One line of the study.
+
+  Attributes:
+    group: `--only` chooses by it.
+    name: what is disturbed.
+    disturb: recording and music to what the features see.
+    sets: feature sets to run.
+    static: what the static response of the test recordings is learnt from.
+    everywhere: training recordings are disturbed too.
+    other_room: the test recordings are those of the other room.
+  """
+
+  group: str
+  name: str
+  disturb: study_sound.Disturbance = study_sound.unchanged
+  sets: Sequence[str] = _SETS
+  static: str = "whole"
+  everywhere: bool = False
+  other_room: bool = False
+
+
+def cases(other_room: bool) -> list[Case]:
+  """Lists what is tried."""
+  kernel = _SETS[1:]
+  out = [
+    Case("plain", "as recorded"),
+    Case("plain", "as recorded, causal", sets=kernel, static="causal"),
+  ]
+  for seconds in (5, 10, 30, 60):
+    form = f"first:{seconds}"
+    out.append(Case("static", f"H0 of {form} s", sets=kernel, static=form))
+  out.append(
+    Case("static", "H0 of another person", sets=kernel, static="another")
+  )
+  for gain_db in (-12, 6):
+    louder = study_sound.gain(gain_db)
+    out.append(Case("loudness", f"recording {gain_db:+d} dB", louder))
+  for late_ms in (1, -1, 5, -5, 20, -20):
+    late = study_sound.late(late_ms / 1000)
+    out.append(Case("alignment", f"music {late_ms:+d} ms", late))
+  for drift_ppm in (0.1, 0.5, 1, 5, 50):
+    moved = study_sound.drift(drift_ppm)
+    for static in ("whole", "around:20", "causal"):
+      sets = _SETS if static == "whole" else kernel
+      out.append(Case("drift", f"clock {drift_ppm:g} ppm", moved, sets, static))
+  if other_room:
+    out.append(Case("room", "another room", other_room=True))
+    out.append(
+      Case(
+        "room",
+        "another room, causal",
+        sets=kernel,
+        static="causal",
+        other_room=True,
+      )
+    )
+  for level_db in (30, 20, 10):
+    noisy = study_sound.noise(level_db)
+    out.append(Case("noise", f"noise {level_db} dB", noisy, everywhere=True))
+    out.append(
+      Case(
+        "noise", f"noise {level_db} dB, causal", noisy, kernel, "causal", True
+      )
+    )
+  return out
+
+
+class Study:
+  """Recordings, their features as far as known, and ridge fitted to them."""
+
+  def __init__(self, folder: str, tracks: Sequence[str], unseen: str):
+    index = raw_layout.scan_raw(pathlib.Path(folder))
+    self.of = {(r.subject, r.track): r for r in index.recordings}
+    for track in (*tracks, unseen):
+      index.of_track(track)  # refuses an unknown one
+    people = list(dict.fromkeys(r.subject for r in index.recordings))
+    self.tested, self.others = people[0], people[1:]
+    self.tracks, self.unseen = list(tracks), unseen
+    self._ridges: dict[Any, tuple[ridge.Ridge, np.ndarray]] = {}
+
+  def fitted(self, feature_set: str, case: Case) -> tuple[ridge.Ridge, Any]:
+    """Ridge for a case, and the mean pose of its training windows."""
+    disturb = case.disturb if case.everywhere else study_sound.unchanged
+    static = "causal" if case.static == "causal" else "whole"
+    key = (feature_set, static, case.name if case.everywhere else "")
+    if key not in self._ridges:
+      table = study_sound.table(
+        [self.of[s, t] for t in self.tracks for s in self.others],
+        feature_set,
+        [static] * (len(self.tracks) * len(self.others)),
+        disturb,
+      )
+      rows = np.flatnonzero(table.valid & table.has_pose)
+      found = ridge.fit_ridge(table, rows, per_recording=True)
+      self._ridges[key] = (found, baselines.mean_pose(table.pose, rows))
+    return self._ridges[key]
+
+  def line(
+    self, feature_set: str, case: Case, other: Study | None
+  ) -> dict[str, Any]:
+    """One line of the table: how far below the mean pose, in percent."""
+    model, mean = self.fitted(feature_set, case)
+    static = case.static
+    if static == "another":
+      static = study_sound.response_of(self.of[self.others[0], self.tracks[0]])
+    row: dict[str, Any] = {
+      "case": case.name,
+      "features": feature_set,
+      "static": case.static,
+    }
+    for name, track in (("seen", self.tracks[0]), ("unseen", self.unseen)):
+      source = other if case.other_room and other is not None else self
+      table = study_sound.table(
+        [source.of[self.tested, track]], feature_set, [static], case.disturb
+      )
+      rows = np.flatnonzero(table.valid & table.has_pose)
+      own = ridge.own_standardiser(table, model.channels, model.pool)
+      pred = dataclasses.replace(model, own=own).predict(table, rows)
+      target = table.pose[rows]
+      still = baselines.repeat_pose(mean, len(rows))
+      figures = metrics.pose_metrics(pred, target)
+      base = metrics.pose_metrics(still, target)
+      around = intervals.bootstrap_interval(
+        pred,
+        target,
+        still,
+        np.zeros(len(rows), np.int32),
+        table.window_index[rows],
+        seed=0,
+      )
+      row[f"{name}_pct"] = 100 * (1 - figures["rmse"] / base["rmse"])
+      row[f"{name}_interval_pct"] = around.get("improvement_pct", {}).get(
+        "rmse"
+      )
+      row[f"{name}_rmse"] = float(figures["rmse"])
+      row[f"{name}_mean_pose_rmse"] = float(base["rmse"])
+      row[name] = _shown(row[f"{name}_pct"], row[f"{name}_interval_pct"])
+    return row
+
+
+def _shown(value: float, interval: Sequence[float] | None) -> str:
+  text = f"{value:+.1f} %"
+  if interval is not None:
+    text += f" ({interval[0]:+.0f} .. {interval[1]:+.0f})"
+  return text
