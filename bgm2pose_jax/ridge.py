@@ -23,6 +23,7 @@ from bgm2pose_jax.normal_equations import LaggedSums, fit_leaving_out
 from bgm2pose_jax.ridge_inputs import (
   CHUNK_WINDOWS,
   frame_features,
+  least_deviations,
   own_standardiser,
   sequence_buffer,
   standardiser,
@@ -136,7 +137,9 @@ def fit_ridge(
     sequence_buffer(table, rows[g], channels, context, pool, own)
     for g in groups
   ]
-  mean, scale = standardiser(buffers)
+  # By each recording's own deviation a feature that moves has about one.
+  least = least_deviations(table, channels, pool) if own is None else 0.1
+  mean, scale = standardiser(buffers, least)
   sums = []
   for group, buffer in zip(groups, buffers, strict=True):
     # Zero rows between runs must stay zero: see _sequence_buffer.

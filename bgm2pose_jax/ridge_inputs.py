@@ -12,7 +12,7 @@ import numpy as np
 
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.data.table import context as frames_around
-from bgm2pose_jax.features import conditioning
+from bgm2pose_jax.features import conditioning, normalisation
 
 CHUNK_WINDOWS = 256
 _BLOCK_ROWS = 4096  # rows multiplied in float32 before adding in float64
@@ -146,8 +146,28 @@ def sequence_buffer(
   )
 
 
-def standardiser(buffers: list[Buffer]) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and reciprocal deviation [feature] over all training frames."""
+def least_deviations(
+  table: WindowTable, channels: str, pool: int
+) -> np.ndarray:
+  """Smallest deviation that each feature is divided by, float64 [feature].
+
+  A band that hardly ever moves (the top of lossy music) would else be blown
+  up, and a test recording in which it moves predicts poses from another world.
+  """
+  _, audio, music = normalisation.least_deviations(table.spec, "difference")
+  each = audio if channels == "difference" else music
+  return np.tile(each, table.features.shape[2] // pool)
+
+
+def standardiser(
+  buffers: list[Buffer], least: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+  """Mean and reciprocal deviation [feature] over all training frames.
+
+  Args:
+    buffers: of `sequence_buffer`.
+    least: smallest deviation divided by, one or [feature].
+  """
   count = sum(len(b.centre) for b in buffers)
   width = buffers[0].z.shape[1]
   mean = np.zeros(width)
@@ -159,7 +179,7 @@ def standardiser(buffers: list[Buffer]) -> tuple[np.ndarray, np.ndarray]:
     for at in range(0, len(buffer.centre), _BLOCK_ROWS):
       x = buffer.z[buffer.centre[at : at + _BLOCK_ROWS]] - mean
       var += np.einsum("ij,ij->j", x, x)
-  return mean.astype(np.float32), _reciprocal(np.sqrt(var / count))
+  return mean.astype(np.float32), _reciprocal(np.sqrt(var / count), least)
 
 
 def own_standardiser(
@@ -175,6 +195,7 @@ def own_standardiser(
   Returns:
     Mean and reciprocal deviation, both float32 [recording, feature].
   """
+  least = least_deviations(table, channels, pool)
   parts = []
   for recording in range(len(table.recordings)):
     rows = np.flatnonzero((table.recording == recording) & table.valid)
@@ -184,12 +205,12 @@ def own_standardiser(
       x = np.zeros((1, x.shape[-1]), np.float32)
     mean = x.mean(0, dtype=np.float64)
     deviation = np.sqrt(np.square(x - mean).mean(0))
-    parts.append((mean.astype(np.float32), _reciprocal(deviation)))
+    parts.append((mean.astype(np.float32), _reciprocal(deviation, least)))
   mean, scale = zip(*parts, strict=True)
   return np.stack(mean), np.stack(scale)
 
 
-def _reciprocal(deviation: np.ndarray) -> np.ndarray:
-  # A band that never changes (an upper band of lossy music) carries nothing.
-  scale = np.where(deviation > 1e-6, 1.0 / np.maximum(deviation, 1e-6), 0.0)
+def _reciprocal(deviation: np.ndarray, least: np.ndarray | float) -> np.ndarray:
+  # A band that never changes carries nothing.
+  scale = np.where(deviation > 1e-6, 1.0 / np.maximum(deviation, least), 0.0)
   return scale.astype(np.float32)

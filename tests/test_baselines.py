@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -226,3 +228,24 @@ def test_unusable_training_rows_are_refused(table):
     ridge_lib.fit_ridge(broken, np.arange(120), pool=64)
   with pytest.raises(ValueError, match="channels="):
     ridge_lib.fit_ridge(table, np.arange(120), channels="both")
+
+
+@pytest.mark.parametrize("per_recording", [False, True])
+def test_a_band_that_hardly_moves_in_training_is_not_blown_up(per_recording):
+  table = make_table(windows=30)
+  train, test = np.arange(60), np.arange(60, 90)
+  x = table.features.copy()
+  # The top of lossy music: silent but for a thousandth of a decibel, and then
+  # loud now and then in the test recording.
+  rng = np.random.default_rng(0)
+  x[..., 120:, 4:6] = -100 + 1e-3 * rng.normal(size=(90, 12, 8, 2))
+  x[60:, ::5, 120:, 4:6] = -60
+  moved = dataclasses.replace(table, features=x)
+  wrong = {}
+  for name, found in (("moved", moved), ("plain", table)):
+    ridge = ridge_lib.fit_ridge(
+      found, train, channels="music", pool=8, per_recording=per_recording
+    )
+    error = ridge.predict(found, test) - table.pose[test]
+    wrong[name] = np.abs(error).max()
+  assert wrong["moved"] < 2 * wrong["plain"]

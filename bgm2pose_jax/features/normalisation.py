@@ -54,10 +54,18 @@ def _check_mode(mode: str) -> None:
     )
 
 
-def _min_std(
+def least_deviations(
   spec: FeatureSpec, layout: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Smallest deviations of stored, audio and music channels."""
+  """Smallest deviations that channels are divided by.
+
+  Args:
+    spec: what the channels are.
+    layout: one of `conditioning.LAYOUTS`.
+
+  Returns:
+    float64 [stored channels], [audio channels] and [music channels].
+  """
   floor = {
     ch.name: MIN_STD_DB if ch.role in DECIBEL_ROLES else MIN_STD_UNITLESS
     for ch in spec.channels
@@ -205,7 +213,7 @@ def fit_stats(
 
 def _fit_channels(features, group, spec, num_groups, rows):
   """One mean and deviation per group and stored channel."""
-  floor, _, _ = _min_std(spec, "difference")
+  floor, _, _ = least_deviations(spec, "difference")
   moments = _Moments(num_groups + 1, (len(spec.channels),))
   for block, groups in _blocks(features, group, rows):
     for g in np.unique(groups):
@@ -221,7 +229,7 @@ def _fit_bands(features, group, spec, layout, num_groups, rows, own_rows):
 
   The last row is that of all training rows; groups without `own_rows` copy it.
   """
-  _, *floors = _min_std(spec, layout)
+  _, *floors = least_deviations(spec, layout)
   bands = features.shape[2]
   moments = [_Moments(num_groups + 1, (bands, len(f))) for f in floors]
   for block, _ in _blocks(features, group, rows):
