@@ -37,6 +37,9 @@ MODES = ("track_channel", "per_band", "per_recording")
 # below the -100 dB floor) may move at test time, and must not explode then.
 MIN_STD_DB = 0.1
 MIN_STD_UNITLESS = 1e-4
+# A ratio is bounded by itself (its floor N), and tells the pose by hundredths
+# of a decibel where there is little music.
+MIN_STD_RATIO_DB = 0.01
 
 # Windows read at a time: 256 x 12 x 128 x 9 float32 is 14 MB.
 _BLOCK = 256
@@ -66,9 +69,10 @@ def least_deviations(
   Returns:
     float64 [stored channels], [audio channels] and [music channels].
   """
+  of_role = dict.fromkeys(DECIBEL_ROLES, MIN_STD_DB)
+  of_role["ratio"] = MIN_STD_RATIO_DB
   floor = {
-    ch.name: MIN_STD_DB if ch.role in DECIBEL_ROLES else MIN_STD_UNITLESS
-    for ch in spec.channels
+    ch.name: of_role.get(ch.role, MIN_STD_UNITLESS) for ch in spec.channels
   }
   audio = [floor.get(name, MIN_STD_DB) for name in audio_channels(spec, layout)]
   music = [MIN_STD_DB] * len(music_channels(spec, layout))
