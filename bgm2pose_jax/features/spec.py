@@ -21,7 +21,7 @@ ROLES = (
   "confidence",
 )
 # Those whose unit is the decibel.
-DECIBEL_ROLES = ("recording", "music", "ratio", "confidence")
+DECIBEL_ROLES: tuple[str, ...] = ("recording", "music", "ratio", "confidence")
 
 
 @dataclasses.dataclass(frozen=True)
