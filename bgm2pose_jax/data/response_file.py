@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,9 +71,12 @@ def read(path: Path) -> np.ndarray:
   except (
     OSError,
     ValueError,
+    EOFError,
     KeyError,
     TypeError,
+    NotImplementedError,
     zipfile.BadZipFile,
+    zlib.error,
   ) as error:
     raise InputError(path, f"is no response file ({error})", _MAKE) from None
   taps = response.shape[-1] if response.ndim == 3 else 0

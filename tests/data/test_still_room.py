@@ -189,6 +189,17 @@ def test_files_of_another_kind_are_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match="no response file"):
       response_file.read(path)
+  # Packed, and damaged in the packed bytes.
+  np.savez_compressed(
+    path,
+    response=np.random.default_rng(0).normal(size=(4, 2, 500)),
+    sample_rate_hz=48000,
+  )
+  content = bytearray(path.read_bytes())
+  content[200:400] = bytes(255 - x for x in content[200:400])
+  path.write_bytes(content)
+  with pytest.raises(InputError, match="no response file"):
+    response_file.read(path)
   # A small archive that unpacks to a great deal.
   with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
     archive.writestr("response.npy", bytes(70 << 20))
