@@ -24,10 +24,10 @@ import study_sound
 from absl import app, flags
 
 from bgm2pose_jax import features
-from bgm2pose_jax.data import still_room
-from bgm2pose_jax.data.recordings import WINDOW_S, WINDOW_SAMPLES, Block
+from bgm2pose_jax.data import block_features, still_room
+from bgm2pose_jax.data.recordings import WINDOW_S, WINDOW_SAMPLES
 from bgm2pose_jax.data.static_form import StaticForm
-from bgm2pose_jax.features import music_kernel, static_response
+from bgm2pose_jax.features import music_kernel, spectrogram, static_response
 
 _SECONDS = flags.DEFINE_float("seconds", 60.0, "length of the recording", 9.6)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "times that each is run", 1)
@@ -96,35 +96,26 @@ def main(argv: Sequence[str]) -> None:
   sums = still_room.correlations(blocks)
   response = np.asarray(static_response.solve(sums).taps)
 
-  def features_of(given: Iterable[Block], name: str) -> None:
-    spec = features.get_feature_set(name).spec
-    around = round(spec.context_frames * spec.hop_s * _RATE_HZ)
-    stream = still_room.with_context(given, around)
-    _all(
-      features.extract_stream(
-        (
-          (b.audio, b.music)
-          if name == "logmel_intensity"
-          else (b.audio, b.music, b.still)
-          for b in stream
-        ),
-        feature_set=name,
-      )
-    )
+  around = music_kernel.CONTEXT_FRAMES * spectrogram.hop_samples(_RATE_HZ)
+
+  def kernel_alone() -> None:
+    sounds = still_room.with_context(whole, around)
+    given = ((b.audio, b.music, b.still) for b in sounds)
+    _all(features.extract_stream(given, feature_set="music_kernel"))
+
+  def from_blocks(name: str) -> None:
+    _all(block_features.stream(lambda: blocks, name, StaticForm("whole")))
 
   stages: dict[str, Callable[[], Any]] = {
     "correlations": lambda: still_room.correlations(blocks),
     "solving": lambda: static_response.solve(sums),
     "static sound": lambda: _all(still_room.still_blocks(blocks, response)),
-    "features": lambda: features_of(whole, "music_kernel"),
-    "whole": lambda: features_of(
-      still_room.with_still(lambda: blocks, StaticForm("whole")),
-      "music_kernel",
-    ),
+    "features": kernel_alone,
+    "whole": lambda: from_blocks("music_kernel"),
     "causal response": lambda: _all(
       still_room.with_still(lambda: blocks, StaticForm("causal"))
     ),
-    "log-mel maps": lambda: features_of(blocks, "logmel_intensity"),
+    "log-mel maps": lambda: from_blocks("logmel_intensity"),
   }
   operations, rate = _operations(seconds), _fft_rate()
   rows = []

@@ -11,7 +11,12 @@ import numpy as np
 
 from bgm2pose_jax import features
 from bgm2pose_jax.align.warp import warp
-from bgm2pose_jax.data import recordings, response_file, still_room
+from bgm2pose_jax.data import (
+  block_features,
+  recordings,
+  response_file,
+  still_room,
+)
 from bgm2pose_jax.data.raw_layout import RawRecording
 from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.data.table import WindowTable
@@ -127,7 +132,12 @@ def table(
   for recording, form in zip(chosen, static):
     sound, music, windows = read(recording)
     blocks = in_blocks(*disturb(sound, music))
-    maps.append(_maps(blocks, feature_set, form))
+    stream = block_features.stream(
+      lambda blocks=blocks: blocks, feature_set, StaticForm.parse(form)
+    )
+    frames = np.concatenate(list(stream))
+    shape = (-1, named.spec.window_frames, *frames.shape[1:])
+    maps.append(frames.reshape(shape))
     poses.append(windows.pose)
     valid.append(windows.valid)
     has_pose.append(windows.has_pose)
@@ -160,25 +170,3 @@ def table(
     simulated=True,
     fingerprint="",
   )
-
-
-def _maps(
-  blocks: Sequence[recordings.Block], feature_set: str, form: str
-) -> np.ndarray:
-  named = features.get_feature_set(feature_set)
-  frames = named.spec.window_frames
-  sound = iter(blocks)
-  if named.needs_still:
-    sound = still_room.with_still(lambda: blocks, StaticForm.parse(form))
-  around_s = named.spec.context_frames * named.spec.hop_s
-  around = still_room.with_context(sound, round(around_s * _RATE_HZ))
-  stream = features.extract_stream(
-    (
-      (b.audio, b.music) if b.still is None else (b.audio, b.music, b.still)
-      for b in around
-    ),
-    block_frames=recordings.BLOCK_WINDOWS * frames,
-    feature_set=feature_set,
-  )
-  found = np.concatenate(list(stream))
-  return found.reshape(-1, frames, *found.shape[1:])

@@ -10,6 +10,7 @@ mean goes into it.
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
 import zlib
@@ -29,18 +30,20 @@ _MAKE = "make it with python -m bgm2pose_jax.data.response_file"
 
 
 def write(path: Path, response: np.ndarray) -> None:
-  """Writes a response, replacing the file.
+  """Writes a response, whole or not at all, replacing the file.
 
   Args:
     path: ends in .npz.
     response: [channel=4, speaker=2, tap].
   """
-  with open(path, "wb") as file:
+  part = path.with_name(f".{path.name}.part")
+  with open(part, "wb") as file:
     np.savez(
       file,
       response=np.asarray(response, np.float32),
       sample_rate_hz=audio_files.SAMPLE_RATE_HZ,
     )
+  os.replace(part, path)
 
 
 def read(path: Path) -> np.ndarray:
@@ -124,8 +127,13 @@ def _main(argv: Sequence[str]) -> None:
         music.frames, Path(values.music), windows, wav.name
       )
       found = still_room.fit(recordings.sound_blocks(wav, music, windows))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write(out, found.taps)
+    try:
+      out.parent.mkdir(parents=True, exist_ok=True)
+      write(out, np.asarray(found.taps))
+    except OSError as error:
+      raise InputError(
+        out, f"cannot be written ({error})", "name another file"
+      ) from None
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)

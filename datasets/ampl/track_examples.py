@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.data import (
+  block_features,
   raw_layout,
   recordings,
   released_layout,
   released_windows,
-  still_room,
   window_noise,
 )
 from bgm2pose_jax.data.recipe import Recipe
@@ -152,27 +152,9 @@ def _window_features(
   # Reading a prepared dataset through TFDS needs no JAX.
   from bgm2pose_jax import features
 
-  named = features.get_feature_set(recipe.feature_set)
-  frames = named.spec.window_frames
-  rate_hz = recordings.audio_files.SAMPLE_RATE_HZ
-  sound, most = blocks(), recordings.BLOCK_WINDOWS
-  if named.needs_still:
-    form = recipe.static_form()
-    sound = still_room.with_still(blocks, form)
-    if form.kind == "causal":
-      most = still_room.UPDATE_WINDOWS
-  around_s = named.spec.context_frames * named.spec.hop_s
-  sound = still_room.with_context(sound, round(around_s * rate_hz))
-  for block in features.extract_stream(
-    (
-      (part.audio, part.music)
-      if part.still is None
-      else (part.audio, part.music, part.still)
-      for part in sound
-    ),
-    block_frames=most * frames,
-    feature_set=recipe.feature_set,
-    sample_rate_hz=rate_hz,
+  frames = features.get_feature_set(recipe.feature_set).spec.window_frames
+  for block in block_features.stream(
+    blocks, recipe.feature_set, recipe.static_form()
   ):
     windows = block.reshape(-1, frames, *block.shape[1:])
     yield from windows

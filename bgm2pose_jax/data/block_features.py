@@ -1,0 +1,49 @@
+"""Features of a recording's blocks: the still room and context where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from bgm2pose_jax.data import still_room
+from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.data.recordings import BLOCK_WINDOWS, Block
+from bgm2pose_jax.data.static_form import StaticForm
+
+
+def stream(
+  blocks: Callable[[], Iterable[Block]], feature_set: str, form: StaticForm
+) -> Iterator[np.ndarray]:
+  """Computes a recording's features block by block.
+
+  Args:
+    blocks: opens the recording anew and gives its blocks in sequence.
+    feature_set: name of the feature set.
+    form: what the static room is learnt from, for the sets that need it.
+
+  Yields:
+    float32 [frames, f, c] of consecutive windows.
+  """
+  # Reading a prepared dataset needs no JAX.
+  from bgm2pose_jax import features
+
+  named = features.get_feature_set(feature_set)
+  sound, most = blocks(), BLOCK_WINDOWS
+  if named.needs_still:
+    sound = still_room.with_still(blocks, form)
+    if form.kind == "causal":
+      most = still_room.UPDATE_WINDOWS
+  context_s = named.spec.context_frames * named.spec.hop_s
+  around = still_room.with_context(sound, round(context_s * SAMPLE_RATE_HZ))
+  yield from features.extract_stream(
+    (
+      (part.audio, part.music)
+      if part.still is None
+      else (part.audio, part.music, part.still)
+      for part in around
+    ),
+    block_frames=most * named.spec.window_frames,
+    feature_set=feature_set,
+    sample_rate_hz=SAMPLE_RATE_HZ,
+  )
