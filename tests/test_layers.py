@@ -29,13 +29,13 @@ LAYERS = (
   ("evaluate", "normal_equations", "ridge_inputs"),
   ("ridge",),
   ("baselines",),
-  ("intervals", "results", "report"),
+  ("intervals", "results", "report", "predict.pose_track"),
   ("comparison", "align.page", "align.poses", "align.__main__"),
   ("replicated", "replica", "plan"),
   ("loop", "closing"),
   ("together",),
   ("train", "convert"),
-  ("main",),
+  ("main", "predict"),
 )
 _RANK = {name: i for i, row in enumerate(LAYERS) for name in row}
 # Worker processes read data with NumPy alone; these may use JAX.

@@ -1,0 +1,1 @@
+"""From two sound files and a trained model to a moving skeleton."""
