@@ -194,6 +194,49 @@ def read_weights(
   return {name: np.asarray(flat[name]) for name in kinds}, step
 
 
+def read_whole(path: pathlib.Path, step: int) -> dict[str, np.ndarray]:
+  """Reads every array of a checkpoint by name, whatever network it is of.
+
+  Args:
+    path: folder of checkpoints.
+    step: of a finished one, see `find_step`.
+
+  Returns:
+    {`params/...`, `model_state/...`, `statistics/...`, ...: array}.
+  """
+  return {
+    name: np.asarray(leaf)
+    for name, leaf in _flat(_load_as_saved(path, step, {})).items()
+  }
+
+
+def best_step(path: pathlib.Path, metric: str) -> int | None:
+  """Finds the step of the lowest metric, and leaves the folder as it is.
+
+  Args:
+    path: folder of checkpoints.
+    metric: that "best" was chosen by.
+
+  Returns:
+    The step; None where none was validated.
+  """
+  from orbax.checkpoint import v1 as ocp
+
+  place: Any = path
+  checkpointer = ocp.training.Checkpointer(place)
+  try:
+    saved: Any = checkpointer.checkpoints
+    kept = set(committed_steps(path))
+    found = [
+      (float(c.metrics[metric]), c.step)
+      for c in saved
+      if c.step in kept and c.metrics
+    ]
+  finally:
+    checkpointer.close()
+  return min(found)[1] if found else None
+
+
 def weight_leaves(state: TrainState) -> dict[str, Any]:
   """Returns {`params/...` or `model_state/...`: leaf}, what predicts."""
   return _flat({"params": state.params, "model_state": state.model_state})

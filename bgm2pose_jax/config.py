@@ -20,6 +20,8 @@ from bgm2pose_jax.errors import InputError
 
 SETTINGS = ("single", "cross_music", "cross_genre", "plain_clothes")
 MODES = ("train_and_evaluate", "train", "evaluate")
+# First-order channels W, X, Y, Z; the names say their gains.
+AMBISONIC_FORMATS = ("ambix", "fuma", "n3d")
 # How several runs share the device, see `together`.
 REPLICAS = ("auto", "separate", "unrolled", "vmap", "products")
 DATASETS = ("ampl/simulated", "ampl/released", "ampl/raw")
@@ -55,6 +57,11 @@ class DataConfig:
     static_response: for sets that measure against the static room, what that
       is learnt from: `whole` recording, `causal`, `first:SECONDS`,
       `around:SECONDS`, or a file; see `data.static_form.StaticForm`.
+    ambisonic_format: gains of the recordings' channels, `ambix` (SN3D), `fuma`
+      (W 3 dB down) or `n3d`; null is not stated (AMPL does not), or what a
+      simulated recording says of itself. The order is W, X, Y, Z. Nothing is
+      converted: it goes with the weights, and predictions from sound of
+      another convention are refused.
     noise_snr_db: white noise added to recording and music of every window, in
       training and test; null adds none. Not for `released`.
     feature_norm: `track_channel` (the paper's), `per_band`, or
@@ -81,6 +88,7 @@ class DataConfig:
   music_dir: str | None = None
   feature_set: str = "logmel_intensity"
   static_response: str = "whole"
+  ambisonic_format: str | None = None
   noise_snr_db: float | None = None
   feature_norm: str = "track_channel"
   norm_stats: str = "fitted"
@@ -239,6 +247,7 @@ _CHOICES = {
   "setting": SETTINGS,
   "fold_by": ("subject", "clip"),
   "data.dataset": DATASETS,
+  "data.ambisonic_format": (None, *AMBISONIC_FORMATS),
   "data.feature_norm": ("track_channel", "per_band", "per_recording"),
   "data.norm_stats": ("fitted", "table"),
   "data.pose_norm": ("none", "center"),
@@ -289,7 +298,9 @@ def validate(config: Config) -> None:
   for key, choices in _CHOICES.items():
     if flat[key] not in choices:
       raise InputError(
-        key, f"is {flat[key]!r}", f"choose one of {', '.join(choices)}"
+        key,
+        f"is {flat[key]!r}",
+        f"choose one of {', '.join(c or 'null' for c in choices)}",
       )
   for key in _POSITIVE:
     if not flat[key] > 0:

@@ -34,6 +34,7 @@ from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import ampl_statistics
 from bgm2pose_jax.models import torch_keys, torch_weights
 from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.trained_model import without_critic
 
 _NO_DATA = {
   # No run's fingerprint: training never goes on in this folder.
@@ -60,13 +61,6 @@ def make_config(preset: str, model: str, settings: Mapping[str, Any]) -> Config:
     config, {"preset": preset, "data.dataset": _NO_DATA["name"]}
   )
   return without_critic(config_lib.overlay(config, settings))
-
-
-def without_critic(config: Config) -> Config:
-  """Returns the configuration with no adversary: files hold no critic."""
-  if "adversary" not in config.network:
-    return config
-  return config_lib.overlay(config, {"network.adversary": "off"})
 
 
 def make_folder(

@@ -96,6 +96,14 @@ _MOCAP_DIR = flags.DEFINE_string(
 _MUSIC_DIR = flags.DEFINE_string(
   "music_dir", None, "simulate from these music files"
 )
+_AMBISONIC_FORMAT = flags.DEFINE_enum(
+  "ambisonic_format",
+  None,
+  list(config_lib.AMBISONIC_FORMATS),
+  "gains of the recordings' channels W X Y Z, where --ampl_dir's files do not "
+  "say (simulated ones do); stored with the weights, so that predictions from "
+  "sound of another convention are refused",
+)
 _FEATURES = flags.DEFINE_string(
   "features",
   None,
@@ -188,6 +196,7 @@ def config_from_flags() -> config_lib.Config:
     "run.parallel": _PARALLEL.value,
     "data.feature_set": _FEATURES.value,
     "data.static_response": _response(_STATIC_RESPONSE.value),
+    "data.ambisonic_format": _AMBISONIC_FORMAT.value,
     "data.noise_snr_db": _NOISE.value,
     "data.ampl_dir": _absolute(_AMPL_DIR.value),
     "data.mocap_dir": _absolute(_MOCAP_DIR.value),

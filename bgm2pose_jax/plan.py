@@ -71,6 +71,7 @@ def make_plans(
       a folder that is another run's.
   """
   _check_shared(configs)
+  ambisonic_format(configs[0], recordings)
   holdings = recordings.holdings()
   fingerprint, simulated = prepare.identify(
     recordings, recipe=prepare.recipe_of(configs[0].data)
@@ -109,6 +110,26 @@ def make_plans(
     _check_checkpoints(plan, mode)
     workdir_lib.check_config(plan.workdir, plan.config)
   return [_claimed(plan, dataset, mode) for plan in plans]
+
+
+def ambisonic_format(config: Config, recordings: Any) -> str | None:
+  """Returns the convention of the recordings' channels; None is unknown.
+
+  Args:
+    config: may state it.
+    recordings: may state it too.
+
+  Raises:
+    InputError: they state different ones.
+  """
+  asked, stated = config.data.ambisonic_format, recordings.ambisonic_format
+  if asked and stated and asked != stated:
+    raise InputError(
+      "data.ambisonic_format",
+      f"is {asked}, and the recordings say {stated}",
+      "drop it: they know",
+    )
+  return asked or stated
 
 
 def _folder(

@@ -22,7 +22,7 @@ from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import SEPARATE, Trainer
-from bgm2pose_jax.plan import Plan, make_plans
+from bgm2pose_jax.plan import Plan, ambisonic_format, make_plans
 from bgm2pose_jax.replica import Order, Replica, make_order
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.tasks import registry as task_registry
@@ -149,6 +149,18 @@ def run_all(
 
   # Train, in one program or one after another, and evaluate each.
   opened: list[Replica] = []
+
+  for plan in todo:
+    # What a prediction needs to know besides configuration and weights.
+    workdir_lib.write_json(
+      plan.workdir / workdir_lib.MODEL,
+      {
+        "ambisonic_format": ambisonic_format(shared, recordings),
+        "simulated": windows.simulated,
+        "spec": windows.spec.to_dict(),
+        "tracks": list(windows.tracks),
+      },
+    )
 
   def open_all() -> list[Replica]:
     if not opened:

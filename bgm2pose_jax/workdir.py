@@ -13,6 +13,7 @@ from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 
 CONFIG = "config.json"
+MODEL = "model.json"
 RESULTS = "results.json"
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"

@@ -26,7 +26,7 @@ LAYERS = (
   ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
   ("tasks",),
   ("steps", "dispatch", "checkpoint", "workdir", "writer"),
-  ("evaluate", "normal_equations", "ridge_inputs"),
+  ("evaluate", "normal_equations", "ridge_inputs", "trained_model"),
   ("ridge",),
   ("baselines",),
   ("intervals", "results", "report", "predict.pose_track"),

@@ -11,6 +11,9 @@ from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.data.recordings import BLOCK_WINDOWS, Block
 from bgm2pose_jax.data.static_form import StaticForm
 
+# Frames of a full block.
+BLOCK_FRAMES = 12 * BLOCK_WINDOWS
+
 
 def stream(
   blocks: Callable[[], Iterable[Block]], feature_set: str, form: StaticForm

@@ -106,6 +106,26 @@ class RecordingIndex(Generic[R]):
     return self._subjects(with_pose=False)
 
   @property
+  def ambisonic_format(self) -> str | None:
+    """What simulated recordings say of their channels' gains, else None.
+
+    Raises:
+      InputError: the folder's own description cannot be read.
+    """
+    path = self.root / SIMULATED_FILE
+    if not self.simulated or not path.is_file():
+      return None
+    try:
+      # Before AMPL-like folders had scenes they had none here either.
+      found = json.loads(path.read_text("utf-8"))
+      stated = found.get("scene", {}).get("format")
+    except (OSError, ValueError, AttributeError) as error:
+      raise InputError(
+        path, f"cannot be read ({error})", "make the recordings again"
+      ) from None
+    return stated if isinstance(stated, str) else None
+
+  @property
   def is_ampl(self) -> bool:
     """Whether these are AMPL's own people and tracks."""
     return not self.simulated and set(self.genres) <= set(settings.AMPL_GENRES)

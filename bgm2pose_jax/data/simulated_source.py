@@ -32,6 +32,11 @@ class SimulatedRecordings:
   simulated: bool = True
   made_here: bool = True
 
+  @property
+  def ambisonic_format(self) -> str:
+    """The gains of the simulated microphone's channels."""
+    return self._plan().scene.format
+
   def holdings(self) -> settings.Holdings:
     """Returns tracks with genres and subjects."""
     from bgm2pose_jax.simulate import casting

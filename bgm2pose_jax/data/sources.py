@@ -51,6 +51,11 @@ class Recordings(Protocol):
     ...
 
   @property
+  def ambisonic_format(self) -> str | None:
+    """What the recordings say of their channels' gains; None for nothing."""
+    ...
+
+  @property
   def made_here(self) -> bool:
     """Whether they have to be made first, on the disk of the windows."""
     ...
@@ -219,6 +224,10 @@ class _Folder:
   @property
   def simulated(self) -> bool:
     return self.index.simulated
+
+  @property
+  def ambisonic_format(self) -> str | None:
+    return self.index.ambisonic_format
 
   def holdings(self) -> settings.Holdings:
     return self.index.holdings()

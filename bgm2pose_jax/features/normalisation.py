@@ -251,6 +251,63 @@ def _fit_bands(features, group, spec, layout, num_groups, rows, own_rows):
   return out
 
 
+class OwnStatistics:
+  """Statistics of one recording, as its sound comes in.
+
+  What `fit_stats` gives a recording for `per_recording`, without holding its
+  features.
+  """
+
+  def __init__(
+    self,
+    spec: FeatureSpec,
+    layout: str,
+    prior: dict[str, np.ndarray] | None = None,
+    prior_frames: int = 0,
+  ):
+    """Starts with nothing heard.
+
+    Args:
+      spec: what the stored channels are.
+      layout: one of `conditioning.LAYOUTS`.
+      prior: row of statistics to start from, such as that of all training
+        recordings.
+      prior_frames: how many frames it counts for.
+    """
+    self._spec, self._layout = spec, layout
+    self._parts: dict[str, tuple[_Moments, np.ndarray]] = {}
+    _, *floors = least_deviations(spec, layout)
+    for name, floor in zip(("audio", "music"), floors):
+      if not len(floor):
+        continue
+      moments = _Moments(1, (spec.bands, len(floor)))
+      if prior is not None and prior_frames:
+        moments.count[:] = prior_frames
+        moments.mean[0] = prior[f"{name}_mean"]
+        deviation = np.asarray(prior[f"{name}_std"], np.float64)
+        moments.square[0] = prior_frames * deviation**2
+      self._parts[name] = moments, floor
+
+  def add(self, features: np.ndarray) -> None:
+    """Adds what was heard.
+
+    Args:
+      features: [frames, f, c], not normalised.
+    """
+    made = conditioned(features[None], self._spec, self._layout)
+    for name, values in zip(("audio", "music"), made):
+      if name in self._parts:
+        self._parts[name][0].add(0, values, (0, 1))
+
+  def row(self) -> dict[str, np.ndarray]:
+    """Statistics of what was added, one row as of `fit_stats`: [f, c]."""
+    out = {}
+    for name, (moments, floor) in self._parts.items():
+      mean, std = moments.result(floor)
+      out[f"{name}_mean"], out[f"{name}_std"] = mean[0], std[0]
+    return out
+
+
 def apply_stats(
   stats: dict[str, jax.Array] | dict[str, np.ndarray],
   features: jax.Array,

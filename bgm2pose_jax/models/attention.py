@@ -65,12 +65,8 @@ class Attention(nnx.Module):
     """
     heads = self.heads
     size = query.shape[-1] // heads
-    # Scaling the query touches fewer numbers than scaling the scores.
-    q = self._project(query, self.query_kernel, self.query_bias)
-    q = q * jnp.asarray(1 / math.sqrt(size), q.dtype)
-    k = self._project(key, self.key_kernel, self.key_bias)
-    v = self._project(value, self.value_kernel, self.value_bias)
-    q, k, v = (self._split(x) for x in (q, k, v))
+    q, k = self._query_and_key(query, key)
+    v = self._split(self._project(value, self.value_kernel, self.value_bias))
     if self.dropout.active(keys):
       rate, seeds = self.dropout.rate, example_seeds(keys, self.dropout.stream)
     else:
@@ -79,6 +75,33 @@ class Attention(nnx.Module):
     mixed = mixed.reshape(*query.shape[:2], heads, query.shape[2], size)
     mixed = mixed.swapaxes(2, 3).reshape(query.shape)
     return self._project(mixed, self.out_kernel, self.out_bias)
+
+  def weights(self, query: Array, key: Array) -> Array:
+    """How much each query attends to each key, without dropout, to be shown.
+
+    Args:
+      query: [b, g, q, c].
+      key: [b, g, k, c].
+
+    Returns:
+      float32 [b, g, q, k], mean over the heads; sums to one over k.
+    """
+    q, k = self._query_and_key(query, key)
+    scores = jnp.einsum("bnqd,bnkd->bnqk", q, k).astype(jnp.float32)
+    weights = nnx.softmax(scores, axis=-1)
+    groups = query.shape[1]
+    return weights.reshape(-1, groups, self.heads, *weights.shape[-2:]).mean(
+      axis=2
+    )
+
+  def _query_and_key(self, query: Array, key: Array) -> tuple[Array, Array]:
+    """Projected and split into heads; the query scaled."""
+    size = query.shape[-1] // self.heads
+    # Scaling the query touches fewer numbers than scaling the scores.
+    q = self._project(query, self.query_kernel, self.query_bias)
+    q = q * jnp.asarray(1 / math.sqrt(size), q.dtype)
+    k = self._project(key, self.key_kernel, self.key_bias)
+    return self._split(q), self._split(k)
 
   def _split(self, x: Array) -> Array:
     """[b, g, n, c] to [b, g * head, n, c / head]."""
@@ -133,11 +156,31 @@ class FrequencyAttention(nnx.Module):
     Returns:
       [b, t, f, c].
     """
-    embedding = self.band_embedding[...]
-    audio = add_bias(audio, embedding)
-    other = audio if music is None else add_bias(music, embedding)
+    audio, other = self._tokens(audio, music)
     if self.query == "music":
       mixed = self.attention(other, audio, audio, keys)
     else:
       mixed = self.attention(audio, other, audio, keys)
     return audio + mixed if self.residual else mixed
+
+  def weights(self, audio: Array, music: Array | None) -> Array:
+    """How much each band of the recording is made use of, to be shown.
+
+    Args:
+      audio: [b, t, f, c] of the recording.
+      music: [b, t, f, c] of the music; None attends within the recording.
+
+    Returns:
+      float32 [b, t, f], what the bands' values weigh, mean over heads and
+      queries; sums to one over f.
+    """
+    audio, other = self._tokens(audio, music)
+    if self.query == "music":
+      return self.attention.weights(other, audio).mean(axis=2)
+    # Key k of the music brings band k of the recording.
+    return self.attention.weights(audio, other).mean(axis=2)
+
+  def _tokens(self, audio: Array, music: Array | None) -> tuple[Array, Array]:
+    embedding = self.band_embedding[...]
+    audio = add_bias(audio, embedding)
+    return audio, audio if music is None else add_bias(music, embedding)

@@ -276,6 +276,23 @@ class BGM2Pose(nnx.Module):
       self.contrastive.pose(pose, keys),
     )
 
+  def attention_weights(self, audio: Array, music: Array) -> Array | None:
+    """How much the network makes use of each band, to be shown.
+
+    Args:
+      audio: as in a call.
+      music: as in a call.
+
+    Returns:
+      float32 [b, t, f / stem_pool], sums to one over bands; None where the
+      network has no attention over them.
+    """
+    if self.frequency_attention is None:
+      return None
+    x = self.encode_audio(audio, None)
+    m = None if self.music_stem is None else self.encode_music(music, None)
+    return self.frequency_attention.weights(x, m)
+
   def encode_audio(self, audio: Array, keys: Array | None) -> Array:
     """The recording's stem: [b, t, f, ca] to [b, t, f / stem_pool, c]."""
     x = audio.astype(self.dtype)

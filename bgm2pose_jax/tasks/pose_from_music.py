@@ -43,6 +43,8 @@ class PoseFromMusic:
   Attributes:
     fields: columns of the dataset that a batch needs.
     best_metric: validation figure whose lowest value is "best".
+    group: the field that chooses a window's row of input statistics.
+    attends: whether the network has attention over bands to look at.
   """
 
   best_metric = "validation_rmse"
@@ -58,7 +60,7 @@ class PoseFromMusic:
     self.config = config
     self.spec = spec
     self.num_tracks = num_tracks
-    self._group = normalisation.group_field(config.data.feature_norm)
+    self.group = normalisation.group_field(config.data.feature_norm)
     self._layout = config.data.inputs or registry.MODELS[config.model].inputs
     self._compute_dtype = jnp.dtype(config.run.compute_dtype)
     if self._compute_dtype == jnp.float64 and not jax.config.jax_enable_x64:
@@ -70,9 +72,10 @@ class PoseFromMusic:
     self._transformation = optim.make_transformation(config.optim)
     model = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
     network = registry.make_config(config.model, config.network)
+    self.attends = getattr(model, "frequency_attention", None) is not None
     self._adversary = make_adversary(network, model)
     extra = self._adversary.fields if self._adversary else ()
-    self.fields = ("features", "pose", self._group, *extra)
+    self.fields = ("features", "pose", self.group, *extra)
     self._train_def, self._eval_def = map(nnx.graphdef, registry.views(model))
     # One program for all of a state, which runs once. On CPU compiling it with
     # every optimisation takes twice as long, for the same numbers.
@@ -109,10 +112,10 @@ class PoseFromMusic:
     Returns:
       Pytree of float32 arrays that goes into the state.
     """
-    by_recording = self._group == "recording"
+    by_recording = self.group == "recording"
     inputs = normalisation.fit_stats(
       table.features,
-      getattr(table, self._group),
+      getattr(table, self.group),
       self.spec,
       self.config.data.feature_norm,
       len(table.recordings) if by_recording else self.num_tracks,
@@ -341,6 +344,26 @@ class PoseFromMusic:
     pose = model(audio, music).pose.astype(jnp.float32)
     return pose + state.statistics["pose_mean"]
 
+  def attention_weights(self, state: TrainState, batch: Arrays) -> jax.Array:
+    """How much the network makes use of each band, to be shown.
+
+    Args:
+      state: as in `predict`.
+      batch: as in `predict`.
+
+    Returns:
+      float32 [b, t, bands]; sums to one over bands.
+
+    Raises:
+      ValueError: the network does not attend to bands.
+    """
+    audio, music = self._inputs(state.statistics, batch)
+    model: Any = nnx.merge(self._eval_def, state.params, state.model_state)
+    weights = model.attention_weights(audio, music) if self.attends else None
+    if weights is None:
+      raise ValueError(f"{self.config.model} has no attention over bands")
+    return weights
+
   def validation_figures(
     self, predicted: np.ndarray, table: Any, rows: np.ndarray
   ) -> dict[str, float]:
@@ -364,7 +387,7 @@ class PoseFromMusic:
     return normalisation.apply_stats(
       statistics["inputs"],
       batch["features"],
-      batch[self._group],
+      batch[self.group],
       self.spec,
       self.config.data.feature_norm,
       layout=self._layout,

@@ -1,0 +1,300 @@
+"""A trained network and what it takes to use it on sound.
+
+A run's folder holds the configuration, the weights with the statistics of the
+training inputs, and what its features were (`model.json`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from bgm2pose_jax import checkpoint as checkpoint_lib
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax import steps
+from bgm2pose_jax import workdir as workdir_lib
+from bgm2pose_jax.config import Config
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.features import ampl_statistics, feature_sets
+from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.models import registry
+from bgm2pose_jax.tasks.registry import is_closed_form, make_task
+from bgm2pose_jax.train_state import TrainState
+
+_SNAPSHOTS = {"params": "snapshots/0", "model_state": "snapshots/1"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedModel:
+  """A network ready to predict.
+
+  Attributes:
+    folder: the run's.
+    config: it was trained with.
+    spec: the features it reads.
+    step: of the checkpoint.
+    tracks: music of the training, in the order of its rows of statistics.
+    simulated: it was trained on simulated recordings.
+    ambisonic_format: convention of the training recordings; None is unknown.
+    origin: where weights that were not trained here come from, or None.
+    layout: which channels the network sees, of `conditioning.LAYOUTS`.
+    state: weights and statistics, on the device.
+    task: brings the network's structure.
+  """
+
+  folder: pathlib.Path
+  config: Config
+  spec: FeatureSpec
+  step: int
+  tracks: tuple[str, ...]
+  simulated: bool
+  ambisonic_format: str | None
+  origin: Mapping[str, Any] | None
+  layout: str
+  state: TrainState
+  task: Any
+
+  @property
+  def feature_norm(self) -> str:
+    """How inputs are standardised, of `normalisation.MODES`."""
+    return self.config.data.feature_norm
+
+  @functools.cached_property
+  def rows(self) -> dict[str, np.ndarray]:
+    """Statistics of the inputs, groups first; the last row is for others."""
+    statistics: Any = self.state.statistics["inputs"]
+    return {k: np.asarray(v) for k, v in statistics.items()}
+
+  def row(self, track: str | None = None) -> dict[str, np.ndarray]:
+    """Statistics for a recording of some music.
+
+    Args:
+      track: one of `tracks`; None is music that the training did not have,
+        for which statistics over all training rows are taken.
+
+    Raises:
+      InputError: an unknown track, or a network whose statistics know none.
+    """
+    if track is None:
+      return {name: table[-1] for name, table in self.rows.items()}
+    if self.feature_norm == "per_recording" or track not in self.tracks:
+      raise InputError(
+        f"--track={track}",
+        "has no statistics of its own in this model",
+        f"drop it, or take one of {', '.join(self.tracks) or 'none'}",
+      )
+    place = self.tracks.index(track)
+    return {name: table[place] for name, table in self.rows.items()}
+
+  def predict(
+    self, features: np.ndarray, rows: Mapping[str, np.ndarray]
+  ) -> np.ndarray:
+    """Predicts windows.
+
+    Args:
+      features: float32 [b, t, f, c] as the feature set gives them. Every b
+        compiles once.
+      rows: statistics by which each is standardised, [b, ...] of `row`.
+
+    Returns:
+      float32 [b, t, joint, 3], hip-spine lengths.
+
+    Raises:
+      InputError: a pose is not finite.
+    """
+    pose = np.asarray(self._step(*self._arguments(features, rows)))
+    if not np.isfinite(pose).all():
+      raise InputError(
+        self.folder,
+        "predicts poses that are not finite",
+        "train again with a lower learning rate; see its metrics.jsonl",
+      )
+    return pose
+
+  def attention(
+    self, features: np.ndarray, rows: Mapping[str, np.ndarray]
+  ) -> np.ndarray | None:
+    """How much the network makes use of each band of windows, to be shown.
+
+    Args:
+      features: as in `predict`.
+      rows: as in `predict`.
+
+    Returns:
+      float32 [b, t, bands], sums to one over bands (which may be fewer than
+      f); None where the network does not attend to bands.
+    """
+    if not self.task.attends:
+      return None
+    return np.asarray(self._look(*self._arguments(features, rows)))
+
+  def _arguments(self, features, rows):
+    count = len(features)
+    # The task picks a row by number and keeps the last one for others.
+    tables = {k: np.concatenate([v, v[-1:]]) for k, v in rows.items()}
+    batch = {
+      "features": np.asarray(features, np.float32),
+      self.task.group: np.arange(count, dtype=np.int32),
+    }
+    statistics = self.state.statistics | {"inputs": tables}
+    return self.state.replace(statistics=statistics), batch
+
+  @functools.cached_property
+  def _step(self):
+    mesh = mesh_lib.make_mesh(jax.local_devices()[:1])
+    return steps.make_predict_step(self.task, mesh)
+
+  @functools.cached_property
+  def _look(self):
+    return jax.jit(self.task.attention_weights)
+
+
+def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
+  """Reads a trained network from a run's folder.
+
+  Args:
+    folder: a run's, or one step in its checkpoints.
+    flag: that named the folder, for messages.
+
+  Raises:
+    InputError: no run or no checkpoint there, a model that is no network,
+      weights that were never trained or are not finite.
+  """
+  path, step = checkpoint_lib.find_step(folder, flag)
+  home = path.parent
+  config = workdir_lib.read_config(home)
+  if is_closed_form(config):
+    raise InputError(
+      f"--{flag}={folder}",
+      f"holds {config.model}, which is no network",
+      "give a run of --model=bgm2pose or another network",
+    )
+  described = workdir_lib.read_json(home / workdir_lib.CONFIG)
+  origin = described.get("origin")
+  facts = _facts(home, config, described)
+  if config.run.report_weights == "best" and path.resolve() != (
+    pathlib.Path(folder).resolve().parent
+  ):
+    # What the run's own report is about.
+    step = checkpoint_lib.best_step(path, "validation_rmse") or step
+  if step == 0 and origin is None:
+    raise InputError(
+      path / "0", "holds weights that were never trained", "train first"
+    )
+  spec = FeatureSpec.from_dict(facts["spec"])
+  arrays = checkpoint_lib.read_whole(path, step)
+  if config.optim.snapshot_average == "eval_only":
+    arrays = _averaged(arrays)
+  # The task that trains would want a critic's statistics.
+  task = make_task(without_critic(config), spec, len(facts["tracks"]))
+  return TrainedModel(
+    folder=home,
+    config=config,
+    spec=spec,
+    step=step,
+    tracks=tuple(facts["tracks"]),
+    simulated=bool(facts["simulated"]),
+    ambisonic_format=facts["ambisonic_format"],
+    origin=origin,
+    layout=config.data.inputs or registry.MODELS[config.model].inputs,
+    state=_state(task, arrays, path / str(step)),
+    task=task,
+  )
+
+
+def without_critic(config: Config) -> Config:
+  """Returns the configuration with no adversary: it predicts nothing."""
+  if "adversary" not in config.network:
+    return config
+  return config_lib.overlay(config, {"network.adversary": "off"})
+
+
+def _facts(
+  home: pathlib.Path, config: Config, described: Mapping[str, Any]
+) -> dict[str, Any]:
+  """The content of model.json, or what can be said without one."""
+  path = home / workdir_lib.MODEL
+  if path.exists():
+    found = workdir_lib.read_json(path)
+    missing = {"ambisonic_format", "simulated", "spec", "tracks"} - set(found)
+    if missing:
+      raise InputError(
+        path, f"lacks {', '.join(sorted(missing))}", "train again"
+      )
+    return found
+  spec = feature_sets.get_feature_set(config.data.feature_set).spec
+  # Published weights come with AMPL's constants. Runs from before there was a
+  # model.json: their tracks' names are lost, their other rows are not.
+  published = described.get("origin") is not None
+  dataset = described.get("dataset") or {}
+  return {
+    "ambisonic_format": config.data.ambisonic_format,
+    "simulated": bool(dataset.get("simulated", not published)),
+    "spec": spec.to_dict(),
+    "tracks": list(ampl_statistics.MEAN) if published else [],
+  }
+
+
+def _averaged(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The mean of the snapshots in place of the live weights."""
+  count = int(arrays["snapshot_count"])
+  if not count:
+    return arrays
+  out = dict(arrays)
+  for part, kept in _SNAPSHOTS.items():
+    for name, live in arrays.items():
+      tail = name.removeprefix(f"{part}/")
+      if tail != name:
+        mean = arrays[f"{kept}/{tail}"][:count].sum(0) / count
+        out[name] = mean.astype(live.dtype)
+  return out
+
+
+def _state(
+  task: Any, arrays: dict[str, np.ndarray], where: pathlib.Path
+) -> TrainState:
+  """What predicts, on the device, after a look at every array."""
+  statistics: dict[str, Any] = {"inputs": {}}
+  for name, value in arrays.items():
+    if name.startswith("statistics/inputs/"):
+      statistics["inputs"][name.rsplit("/", 1)[1]] = value
+    elif name == "statistics/pose_mean":
+      statistics["pose_mean"] = value
+  template = task.state_shapes({})
+  wanted = checkpoint_lib.weight_leaves(template)
+  for name, leaf in wanted.items():
+    found = arrays.get(name)
+    if found is None or found.shape != leaf.shape:
+      raise InputError(
+        where,
+        f"{name} is {'absent' if found is None else list(found.shape)}, this "
+        f"network needs {list(leaf.shape)}",
+        "restore config.json of the run that saved it",
+      )
+  for name in [*wanted, *(n for n in arrays if n.startswith("statistics/"))]:
+    if not np.isfinite(arrays[name]).all():
+      raise InputError(
+        where, f"{name} is not finite", "take an earlier step, or train again"
+      )
+  if not statistics["inputs"] or "pose_mean" not in statistics:
+    raise InputError(where, "holds no statistics of inputs", "train again")
+  state = checkpoint_lib.with_weights(template, arrays)
+  # One copy on the device; what training alone needs is let go.
+  return jax.device_put(
+    state.replace(
+      step=arrays["step"],
+      skipped=arrays["skipped"],
+      statistics=statistics,
+      opt_state=(),
+      snapshots=(),
+      snapshot_count=np.int32(0),
+      critic=(),
+    )
+  )
