@@ -159,7 +159,7 @@ def predict(
   drain(full=False)
   kept["pose"].append(poses.flush())
   kept["look"].append(looks.flush())
-  each = np.concatenate(kept["pose"])  # [frames, model, joint, 3]
+  each = _joined(kept["pose"])  # [frames, model, joint, 3]
   return Prediction(
     PoseTrack(
       pose=each.mean(axis=1),
@@ -168,8 +168,8 @@ def predict(
       spread=spread(each) if len(models) > 1 else None,
       facts=facts(models, pair, options),
     ),
-    np.concatenate(kept["sound"])[: len(each)] if shown else None,
-    np.concatenate([x for x in kept["look"] if len(x)]) if attention else None,
+    _joined(kept["sound"])[: len(each)] if shown else None,
+    _joined(kept["look"]) if attention else None,
   )
 
 
@@ -271,3 +271,7 @@ class _Windows:
     for i in range(count):
       yield waiting[i][0], pose[i], None if look is None else look[i]
     self._waiting = []
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+  return np.concatenate([part for part in parts if len(part)])

@@ -31,6 +31,8 @@ class SoundPair:
     offset_samples: where the music begins in the recording.
     drift_ppm: how much faster the player's clock runs than the recorder's.
     where: names the recording in messages.
+    gains: float32 [4, 1] that the recording's channels are multiplied by;
+      None leaves them.
   """
 
   recording: np.ndarray
@@ -38,6 +40,7 @@ class SoundPair:
   offset_samples: float = 0.0
   drift_ppm: float = 0.0
   where: Any = "recording"
+  gains: np.ndarray | None = None
 
   @property
   def first_sample(self) -> int:
@@ -89,7 +92,8 @@ class SoundPair:
 
   def _recorded(self, low: int, count: int) -> np.ndarray:
     first = self.first_sample + low
-    return np.asarray(self.recording[:, first : first + count], np.float32)
+    sound = np.asarray(self.recording[:, first : first + count], np.float32)
+    return sound if self.gains is None else sound * self.gains
 
   def _played(self, low: int, count: int) -> np.ndarray:
     first = self.first_sample + low
