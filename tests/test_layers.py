@@ -17,6 +17,7 @@ LAYERS = (
     "compilation",
     "local_path",
     "target",
+    "whole_file",
   ),
   ("torch_file",),
   ("skeleton", "config", "settings"),
