@@ -29,6 +29,7 @@ LAYERS = (
   ("evaluate", "normal_equations", "ridge_inputs"),
   ("ridge",),
   ("baselines",),
+  ("viewer",),
   ("intervals", "results", "report", "predict.pose_track"),
   ("comparison", "align.page", "align.poses", "align.__main__"),
   ("replicated", "replica", "plan"),
