@@ -57,18 +57,9 @@ def write_all(
     InputError: an unknown format, a hip-spine length that no person has, or a
       folder or file that cannot be written.
   """
+  check(formats, hip_spine_m)
   folder = Path(folder)
   writers = {"npz": _npz, "csv": _csv, "json": _json, "bvh": _bvh}
-  for name in formats:
-    if name not in writers:
-      raise InputError(
-        f"format {name!r}", "is not known", f"use {', '.join(FORMATS)}"
-      )
-  low, high = _HIP_SPINE_M
-  if not low <= hip_spine_m <= high:
-    raise InputError(
-      "hip_spine_m", f"is {hip_spine_m} m", f"give {low} to {high} metres"
-    )
   try:
     folder.mkdir(parents=True, exist_ok=True)
   except OSError as error:
@@ -81,6 +72,24 @@ def write_all(
     writers[name](path, track, hip_spine_m)
     paths.append(path)
   return paths
+
+
+def check(formats: Sequence[str], hip_spine_m: float) -> None:
+  """Refuses what `write_all` would, before there is a prediction.
+
+  Raises:
+    InputError: an unknown format, or a hip-spine length that no person has.
+  """
+  for name in formats:
+    if name not in FORMATS:
+      raise InputError(
+        f"format {name!r}", "is not known", f"use {', '.join(FORMATS)}"
+      )
+  low, high = _HIP_SPINE_M
+  if not low <= hip_spine_m <= high:
+    raise InputError(
+      "hip_spine_m", f"is {hip_spine_m} m", f"give {low} to {high} metres"
+    )
 
 
 def _npz(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
