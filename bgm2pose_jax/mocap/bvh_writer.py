@@ -14,9 +14,11 @@ A BVH file has no comments, so what it cannot say stands here:
 - Leaf joints (head, hands, toes) have channels that are always zero: Blender
   takes the third line of a joint for its CHANNELS, whatever it says. Their
   End Sites give a length to draw.
-- Blender: scale 0.01, forward -Z, up Y (its own choice); the person then looks
-  towards its front view. Its armature import takes the first frame of a file
-  for a rest pose and leaves it out, so frame 1 there is the second pose here.
+- Blender: scale 0.01, forward -Z, up Y (its own choice), and let the file set
+  the frame rate. Its frame 1 is the first pose; at rest the person looks
+  towards the front view. In 4.5 every joint of a rigid body then lies within
+  1 um of where it was. "Zero length bone found: Hips" means the hips' stub,
+  for whose end Blender takes the mean of three bones; nothing moves by it.
 """
 
 from __future__ import annotations

@@ -129,6 +129,40 @@ def test_rotations_are_rotations_even_where_bones_say_nothing():
   )
 
 
+def test_a_leg_straight_up_and_an_arm_right_through_the_chest():
+  points = rigid_m(4)
+  offsets = joint_rotations.rest_offsets(points)
+  before = joint_rotations.orientations(points, offsets)
+  for start, end, parent in (
+    ("LeftUpLeg", "LeftLeg", "Hips"),
+    ("RightArm", "RightForeArm", "RightShoulder"),
+    ("LeftFoot", "LeftToeBase", "LeftLeg"),
+  ):
+    moved = points.copy()
+    back = -before[:, AT[parent]] @ offsets[AT[end]]
+    moved[:, AT[end]] = moved[:, AT[start]] + back
+    turns = joint_rotations.orientations(moved, offsets)[:, AT[start]]
+    np.testing.assert_allclose(np.linalg.det(turns), 1.0, atol=1e-12)
+    np.testing.assert_allclose(turns @ offsets[AT[end]], back, atol=1e-9)
+
+
+def test_what_a_fan_leaves_open_is_as_its_parent():
+  points = rigid_m(6)
+  offsets = joint_rotations.rest_offsets(points)
+  spine = joint_rotations.orientations(points, offsets)[:, AT["Spine"]]
+  neck = spine @ Rotation.from_euler("z", 1.0).as_matrix() @ offsets[AT["Neck"]]
+  joints = [AT["Neck"], AT["LeftShoulder"], AT["RightShoulder"]]
+  points[:, joints] = points[:, [AT["Spine1"]]]
+  gone = joint_rotations.orientations(points, offsets)
+  np.testing.assert_allclose(gone[:, AT["Spine1"]], spine, atol=1e-9)
+  points[:, AT["Neck"]] += neck
+  line = joint_rotations.orientations(points, offsets)[:, AT["Spine1"]]
+  np.testing.assert_allclose(line @ offsets[AT["Neck"]], neck, atol=1e-6)
+  # Turned by one radian about z and about nothing else: the least turn.
+  apart = Rotation.from_matrix(np.swapaxes(spine, 1, 2) @ line).magnitude()
+  np.testing.assert_allclose(apart, 1.0, atol=1e-5)
+
+
 def test_rotations_turn_by_the_least_angle():
   points = rigid_m(20)
   offsets = joint_rotations.rest_offsets(points)
