@@ -15,6 +15,11 @@ import pytest
 import raw_fixture
 import soundfile
 
+from bgm2pose_jax import features, trained_model
+from bgm2pose_jax.features import normalisation
+from bgm2pose_jax.predict import predictor
+from bgm2pose_jax.predict.sound_pair import SoundPair
+
 CONTRACT = {
   "setting", "fold", "seed", "model", "preset", "dataset", "simulated",
   "test_tracks", "test_subjects", "windows", "rmse", "mae", "pckh50",
@@ -132,6 +137,42 @@ def test_raw_folder_goes_from_build_to_page(raw):
   text = (work / "metrics.jsonl").read_text()
   for word in ("_per_s", "seconds", "host", "time"):
     assert word not in text
+
+
+@pytest.mark.slow
+def test_sound_gives_the_poses_of_the_evaluation(raw):
+  # From files through another path: no windows on disk, no table.
+  folder, _, _ = raw
+  sound = folder / "raw" / "data" / "sound_cut"
+  recording, _ = soundfile.read(
+    sound / "subject_6_arnor_cut.wav", dtype="float32"
+  )
+  music, _ = soundfile.read(sound / "arnor_input.WAV", dtype="float32")
+  model = trained_model.load(str(folder / "alone"))
+  assert model.tracks == ("arnor",)
+  assert not model.simulated
+  with np.load(folder / "alone" / "predictions.npz") as arrays:
+    wanted, places = arrays["pred"], arrays["window_index"]
+  frames = features.extract_long(recording.T, music.T)
+  windows = frames.reshape(-1, 12, *frames.shape[1:])
+  # A table holds the statistics of annotated windows alone.
+  own = normalisation.OwnStatistics(model.spec, model.layout)
+  own.add(windows[places].reshape(-1, *frames.shape[1:]))
+  rows = {k: np.stack([v] * len(places)) for k, v in own.row().items()}
+  got = model.predict(windows[places], rows)
+  np.testing.assert_allclose(got, wanted, atol=2e-4)
+
+  # And the whole sound through the command's predictor.
+  own.add(np.delete(windows, places, 0).reshape(-1, *frames.shape[1:]))
+  rows = {k: np.stack([v] * len(windows)) for k, v in own.row().items()}
+  pair = SoundPair(recording.T, music.T)
+  options = predictor.Options(hop_ms=600, blend=1)
+  found = predictor.predict([model], pair, options).track
+  np.testing.assert_allclose(
+    found.pose.reshape(-1, 12, 21, 3),
+    model.predict(windows, rows),
+    atol=2e-4,
+  )
 
 
 @pytest.mark.slow

@@ -135,7 +135,6 @@ def run(values: flags.FlagValues) -> list[str]:
   local_path.check("out", out)
   folder = Path(out)
   write.check(values.formats, values.hip_spine_m)
-  compilation.keep_programs(prepare.default_data_dir() / "compiled")
   models = [
     trained_model.load(name) for name in values.checkpoint.split(",") if name
   ]
@@ -222,6 +221,7 @@ def main(argv: Sequence[str]) -> None:
   try:
     if len(argv) > 1:
       raise InputError(argv[1], "is no flag", "see --help")
+    compilation.keep_programs(prepare.default_data_dir() / "compiled")
     print("\n".join(run(flags.FLAGS)))
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
