@@ -20,7 +20,7 @@ from bgm2pose_jax.doctor import (
   raw_pairs,
   sound_checks,
 )
-from bgm2pose_jax.doctor.findings import Findings
+from bgm2pose_jax.doctor.findings import ERROR, Findings
 from bgm2pose_jax.doctor.raw_recording import Facts, Music, examine_recording
 from bgm2pose_jax.doctor.sound_header import read_header
 from bgm2pose_jax.errors import InputError
@@ -71,8 +71,11 @@ def examine_raw(
   facts: dict[str, Facts] = {}
   labels: dict[str, list[Path]] = {}
   for recording in _bar(used, "check", progress):
+    before = found.number(ERROR)
     with found.guard(recording.wav, "recording"):
       facts[recording.name] = examine_recording(recording, music, labels, found)
+    if found.number(ERROR) > before or recording.track not in music:
+      facts.setdefault(recording.name, Facts(recording.name)).kept = None
   annotation_checks.check_labels(labels, found)
   axis = clock_checks.left_axis(root, left)
   others = {track: own.path for track, own in music.items()}
@@ -100,15 +103,18 @@ def _bar(
 
 def _scan(folder: Path, root: Path, found: Findings) -> RawIndex | None:
   """The recordings; bad names are findings, and so is having none."""
+  tracks = root / recording_index.TRACKS_FILE
 
   def refuse(error: InputError) -> None:
+    if error.where == str(tracks):
+      found.refused("genres")(error)
+      return
     fix = raw_pairs.bad_name_fix(error.where, error.fix)
     found.error("file name", error.where, error.found, fix)
 
-  tracks = root / recording_index.TRACKS_FILE
   if tracks.is_file() and tracks.stat().st_size > _LARGEST_TRACKS_FILE:
     found.error(
-      "file name",
+      "genres",
       tracks,
       f"is larger than {_LARGEST_TRACKS_FILE} bytes",
       'write {"<track>": {"genre": "<genre>", "title": "<title>"}}',

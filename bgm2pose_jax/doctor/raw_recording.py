@@ -31,7 +31,8 @@ class Facts:
     name: `subject_<s>_<track>`.
     seconds: of sound.
     windows: of 0.6 s, that sound, music and poses cover.
-    kept: windows of these that an annotation keeps.
+    kept: windows of these that an annotation keeps; None as long as something
+      is wrong with the recording.
     level_db: power of W over that of a constant full scale.
     peak_db: of the loudest channel, alike.
     clock: what aligning it gave.
@@ -118,6 +119,8 @@ def _examine_sound(
   facts.level_db = decibels(float(levels.power[0]))
   facts.peak_db = decibels(float(levels.peak.max()) ** 2)
   if info.samplerate != SAMPLE_RATE_HZ:
+    # Nothing is built of it, but times can be compared.
+    facts.windows = int(facts.seconds / WINDOW_S) or None
     return
   facts.windows = levels.frames // WINDOW_SAMPLES
   facts.sound = bool((levels.power > 0).all())
