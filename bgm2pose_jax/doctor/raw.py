@@ -82,9 +82,10 @@ def examine_raw(
   for recording in _bar(
     _to_align(used, facts, music, align), "align", progress
   ):
-    facts[recording.name].clock = clock_checks.check_clock(
-      recording, others, axis, found
-    )
+    own, before = facts[recording.name], found.number(ERROR)
+    own.clock = clock_checks.check_clock(recording, others, axis, found)
+    if found.number(ERROR) > before:
+      own.kept = None
   return index, facts
 
 

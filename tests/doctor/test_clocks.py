@@ -40,6 +40,7 @@ def test_late_recordings_and_other_music_are_errors(tmp_path):
   assert right.offset_s == pytest.approx(5e-3, abs=1e-4)
   assert right.drift_ppm == pytest.approx(0, abs=0.1)
   assert facts["subject_0_cirrus"].clock is None
+  assert [f.kept is None for f in facts.values()] == [False, True, True]
   errors = [f for f in found.findings if f.kind == "alignment"]
   late, other = sorted(errors, key=lambda f: f.where, reverse=True)
   assert late.severity == other.severity == "error"
