@@ -115,12 +115,13 @@ def _examine_sound(
   levels = sound_checks.check_recording(wav, info.samplerate, found)
   if levels is None:
     return
-  facts.seconds = levels.frames / info.samplerate
+  seconds = levels.frames / info.samplerate
+  facts.seconds = seconds
   facts.level_db = decibels(float(levels.power[0]))
   facts.peak_db = decibels(float(levels.peak.max()) ** 2)
   if info.samplerate != SAMPLE_RATE_HZ:
     # Nothing is built of it, but times can be compared.
-    facts.windows = int(facts.seconds / WINDOW_S) or None
+    facts.windows = int(seconds / WINDOW_S) or None
     return
   facts.windows = levels.frames // WINDOW_SAMPLES
   facts.sound = bool((levels.power > 0).all())
@@ -128,7 +129,7 @@ def _examine_sound(
     found.error(
       "length",
       wav,
-      f"lasts {facts.seconds:.2f} s",
+      f"lasts {seconds:.2f} s",
       f"give at least one window of {WINDOW_S} s",
     )
     facts.windows = None
