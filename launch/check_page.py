@@ -8,9 +8,9 @@ It wants: no error on the console, no exception, no request beyond the file
 itself, truth and prediction drawn in their colours (the prediction alone where
 a run has no ground truth), a picture that stands still while paused and
 changes after a press on play, that keys, mouse and fingers do what they
-should, and nothing wider than the window. Exit code 0 when all holds, 1 when something
-does not, 2 when there is no page or no browser. Needs a Chromium (Debian's
-package `chromium`) and no Python package beside this one.
+should, and nothing wider than the window. Exit code 0 when all holds, 1 when
+something does not, 2 when there is no page or no browser. Needs a Chromium
+(Debian's package `chromium`) and no Python package beside this one.
 """
 
 from __future__ import annotations

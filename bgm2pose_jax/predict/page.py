@@ -1,4 +1,4 @@
-"""The page of a prediction: a predicted skeleton beside what was heard; no network."""
+"""The page of a prediction: a skeleton to play beside what was heard."""
 
 from __future__ import annotations
 
