@@ -5,7 +5,7 @@ Everything goes through the browser's own events: keys, mouse, fingers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import chromium_pipe
@@ -156,6 +156,7 @@ def _hands(tab: chromium_pipe.Tab, seen: dict[str, Any]) -> Iterator[str]:
   """Turns and zooms, each of which must change the picture and be undone."""
   for name, act in (
     ("drag", _drag),
+    ("finger", _finger),
     ("wheel", _wheel),
     ("pinch", _pinch),
     ("turn by key", lambda tab: press(tab, "d")),
@@ -248,15 +249,24 @@ def _wheel(tab: chromium_pipe.Tab) -> None:
   tab.wait(0.2)
 
 
+def _finger(tab: chromium_pipe.Tab) -> None:
+  """One finger to the side; up and down would scroll the page."""
+  x, y = tab.evaluate("pageCheck.place('view', 0.5, 0.5)")
+  _touch(tab, "Start", [(x, y)])
+  for step in (30, 60):
+    _touch(tab, "Move", [(x + step, y)])
+  _touch(tab, "End", [])
+
+
 def _pinch(tab: chromium_pipe.Tab) -> None:
   x, y = tab.evaluate("pageCheck.place('view', 0.5, 0.5)")
-  for kind, apart in (("Start", 30), ("Move", 45), ("Move", 80), ("End", 0)):
-    points = [
-      {"x": x + side * apart, "y": y + side * apart / 2, "id": number}
-      for number, side in enumerate((-1, 1))
-    ]
-    tab.send(
-      "Input.dispatchTouchEvent",
-      type=f"touch{kind}",
-      touchPoints=[] if kind == "End" else points,
-    )
+  for kind, apart in (("Start", 30), ("Move", 45), ("Move", 80)):
+    _touch(tab, kind, [(x + s * apart, y + s * apart / 2) for s in (-1, 1)])
+  _touch(tab, "End", [])
+
+
+def _touch(
+  tab: chromium_pipe.Tab, kind: str, places: Sequence[tuple[float, float]]
+) -> None:
+  points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+  tab.send("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=points)
