@@ -37,7 +37,7 @@ LAYERS = (
   ("loop", "closing"),
   ("together",),
   ("train", "convert"),
-  ("main", "predict"),
+  ("main", "predict", "doctor"),
 )
 _RANK = {name: i for i, row in enumerate(LAYERS) for name in row}
 # Worker processes read data with NumPy alone; these may use JAX.

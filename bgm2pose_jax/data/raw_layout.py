@@ -84,11 +84,16 @@ class RawIndex(RecordingIndex[RawRecording]):
     return recording_index.files_digest(self.root, markers + files)
 
 
-def scan_raw(ampl_dir: str | os.PathLike[str]) -> RawIndex:
+def scan_raw(
+  ampl_dir: str | os.PathLike[str],
+  refuse: recording_index.Refuse = recording_index.stop,
+) -> RawIndex:
   """Lists the recordings of a raw folder without opening them.
 
   Args:
     ampl_dir: the folder that holds `data/`, or `data` itself.
+    refuse: called with what is wrong with a single file, which is then left
+      out of the index.
 
   Returns:
     The index; files are checked when a track is read.
@@ -104,7 +109,9 @@ def scan_raw(ampl_dir: str | os.PathLike[str]) -> RawIndex:
   sound = root / SOUND
   if not sound.is_dir():
     raise InputError(given, f"holds no data/{SOUND}", _LAYOUT)
-  genres = recording_index.read_genres(root / recording_index.TRACKS_FILE)
+  genres = recording_index.read_genres(
+    root / recording_index.TRACKS_FILE, refuse
+  )
   files = sorted(os.listdir(sound))
   music = _find_music(sound, files)
   simulated = (root / recording_index.SIMULATED_FILE).is_file()
@@ -115,11 +122,14 @@ def scan_raw(ampl_dir: str | os.PathLike[str]) -> RawIndex:
     name = file[: -len(_CUT)]
     parsed = recording_index.parse_name(name)
     if parsed is None:
-      raise InputError(
-        sound / file,
-        "its name does not follow subject_<s>_<track>_cut.wav",
-        "rename it or move it away",
+      refuse(
+        InputError(
+          sound / file,
+          "its name does not follow subject_<s>_<track>_cut.wav",
+          "rename it or move it away",
+        )
       )
+      continue
     track = parsed.track
     if track in recording_index.SKIPPED_TRACKS and not simulated:
       logging.info("%s: track %s is never used, skipped", file, track)

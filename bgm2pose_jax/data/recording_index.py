@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -74,6 +74,14 @@ class RecordingLike(Protocol):
 
 
 R = TypeVar("R", bound=RecordingLike)
+
+# What becomes of a file or line that cannot be used, while others can.
+Refuse = Callable[[InputError], None]
+
+
+def stop(error: InputError) -> None:
+  """Ends the work at the first such file: nothing is left out unnoticed."""
+  raise error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,14 +241,16 @@ def in_order(recordings: Iterable[R]) -> tuple[R, ...]:
   return tuple(sorted(recordings, key=key))
 
 
-def read_genres(path: Path) -> Mapping[str, str]:
+def read_genres(path: Path, refuse: Refuse = stop) -> Mapping[str, str]:
   """Returns {track: genre}: AMPL's own, then those of a `tracks.json`.
 
   Args:
     path: the file, present or not.
+    refuse: called when the file is not as it should be; without it AMPL's
+      genres are known, and those of the entries before the broken one.
 
   Raises:
-    InputError: a file that is not as it should be.
+    InputError: by default, a file that is not as it should be.
   """
   genres = dict(settings.AMPL_GENRES)
   if not path.is_file():
@@ -250,8 +260,10 @@ def read_genres(path: Path) -> Mapping[str, str]:
     listed = json.loads(path.read_text(encoding="utf-8"))
     for track, entry in listed.items():
       genres[str(track)] = str(entry["genre"])
-  except (ValueError, AttributeError, KeyError, TypeError) as error:
-    raise InputError(path, f"cannot be read ({error!r})", fix) from None
+  except (
+    ValueError, AttributeError, KeyError, TypeError, RecursionError,
+  ) as error:  # fmt: skip
+    refuse(InputError(path, f"cannot be read ({error!r})", fix))
   return genres
 
 

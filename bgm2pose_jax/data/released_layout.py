@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from bgm2pose_jax.data import recording_index, released_table
@@ -77,11 +78,16 @@ class ReleasedIndex(RecordingIndex[ReleasedRecording]):
     return hashlib.sha256(repr((self.tables, files)).encode()).hexdigest()
 
 
-def scan_released(ampl_dir: str | os.PathLike[str]) -> ReleasedIndex:
+def scan_released(
+  ampl_dir: str | os.PathLike[str],
+  refuse: recording_index.Refuse = recording_index.stop,
+) -> ReleasedIndex:
   """Reads the tables of a released folder and looks for their files.
 
   Args:
     ampl_dir: the folder that holds `dataset_spec_2400`.
+    refuse: called with what is wrong with a single line, which is then left
+      out, or with a table from some line on.
 
   Returns:
     The index; the files' content is checked when a track is read.
@@ -94,45 +100,28 @@ def scan_released(ampl_dir: str | os.PathLike[str]) -> ReleasedIndex:
   if not (root / FOLDER / TABLE).is_file():
     raise InputError(root, f"holds no {FOLDER}/{TABLE}", _LAYOUT)
   home = root / FOLDER
-  genres = recording_index.read_genres(home / recording_index.TRACKS_FILE)
+  genres = recording_index.read_genres(
+    home / recording_index.TRACKS_FILE, refuse
+  )
   simulated = (home / recording_index.SIMULATED_FILE).is_file()
   files = _Files(root)
   tables: list[tuple[str, str]] = []
-  seen: dict[tuple[str, int], str] = {}
-  skipped: dict[str, int] = {}
-  found: dict[str, list[Row]] = {}
+  reader = _Reader(genres, simulated, files)
   for folder in (FOLDER, BARE_FOLDER):
     table = f"{folder}/{TABLE}"
     if not (root / table).is_file():
       continue
-    data = released_table.read_bytes(root / table)
-    tables.append((table, hashlib.sha256(data).hexdigest()))
-    for where, values in released_table.lines(root / table, data):
-      track = values["music_type"]
-      if track in recording_index.SKIPPED_TRACKS and not simulated:
-        skipped[track] = skipped.get(track, 0) + 1
-        files.mention(values["sound_path"], values["joint_path"])
-        continue
-      if track not in genres:
-        known = ", ".join(genres)
-        raise InputError(
-          where,
-          f"unknown track {released_table.shown(track)}",
-          f"known are {known}; name others in {FOLDER}/tracks.json",
-        )
-      row = released_table.parse(where, values)
-      key = (row.recording, row.window.index)
-      if key in seen:
-        raise InputError(
-          where,
-          f"window {row.window.index} of {row.recording} again, first in "
-          f"{seen[key]}",
-          "keep one of both lines",
-        )
-      seen[key] = where.rsplit("/", 1)[-1]
-      for name in filter(None, (row.window.sound, row.window.joint)):
-        files.need(where, name)
-      found.setdefault(row.recording, []).append(row)
+    try:
+      data = released_table.read_bytes(root / table)
+      tables.append((table, hashlib.sha256(data).hexdigest()))
+      for where, values in released_table.lines(root / table, data):
+        try:
+          reader.read(where, values)
+        except InputError as error:
+          refuse(error)
+    except InputError as error:
+      refuse(error)
+  found = reader.found
   if not found:
     raise InputError(home / TABLE, "names no window", _LAYOUT)
   recordings = [
@@ -148,7 +137,7 @@ def scan_released(ampl_dir: str | os.PathLike[str]) -> ReleasedIndex:
   ]
   notes = [
     f"track {track}: {count} windows, never used, skipped"
-    for track, count in skipped.items()
+    for track, count in reader.skipped.items()
   ]
   if files.unnamed():
     notes.append(f"files that no table names, ignored: {files.unnamed()}")
@@ -159,6 +148,55 @@ def scan_released(ampl_dir: str | os.PathLike[str]) -> ReleasedIndex:
     tables=tuple(tables),
     notes=tuple(notes),
   )
+
+
+class _Reader:
+  """Sorts the lines of all tables by recording.
+
+  Attributes:
+    found: {recording: its lines}.
+    skipped: {track that is never used: lines}.
+  """
+
+  def __init__(self, genres: Mapping[str, str], simulated: bool, files: _Files):
+    self.found: dict[str, list[Row]] = {}
+    self.skipped: dict[str, int] = {}
+    self._genres = genres
+    self._simulated = simulated
+    self._files = files
+    self._seen: dict[tuple[str, int], str] = {}
+
+  def read(self, where: str, values: dict[str, str]) -> None:
+    """Takes a line; refuses one that cannot be used, and keeps nothing of it.
+
+    Raises:
+      InputError: as `scan_released`.
+    """
+    track = values["music_type"]
+    if track in recording_index.SKIPPED_TRACKS and not self._simulated:
+      self.skipped[track] = self.skipped.get(track, 0) + 1
+      self._files.mention(values["sound_path"], values["joint_path"])
+      return
+    if track not in self._genres:
+      known = ", ".join(self._genres)
+      raise InputError(
+        where,
+        f"unknown track {released_table.shown(track)}",
+        f"known are {known}; name others in {FOLDER}/tracks.json",
+      )
+    row = released_table.parse(where, values)
+    key = (row.recording, row.window.index)
+    if key in self._seen:
+      raise InputError(
+        where,
+        f"window {row.window.index} of {row.recording} again, first in "
+        f"{self._seen[key]}",
+        "keep one of both lines",
+      )
+    for name in filter(None, (row.window.sound, row.window.joint)):
+      self._files.need(where, name)
+    self._seen[key] = where.rsplit("/", 1)[-1]
+    self.found.setdefault(row.recording, []).append(row)
 
 
 class _Files:

@@ -90,6 +90,29 @@ def unit_from_stature(
   )
 
 
+def standing_axis(positions: np.ndarray) -> str | None:
+  """Axis along which the person stands through most of a capture.
+
+  Args:
+    positions: [time, 21, 3] in any unit; NaN frames are ignored.
+
+  Returns:
+    `+x` to `-z`, the direction of the line from the feet to the head; None
+    where it is none of them, as of one who only lies or sits askew.
+  """
+  feet = positions[:, [_LEGS[0][2], _LEGS[1][2]]].mean(axis=1)
+  line = positions[:, _HEAD] - feet
+  line = line[np.isfinite(line).all(axis=1)]
+  if not len(line):
+    return None
+  line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
+  middle = np.median(line, axis=0)
+  axis = int(np.argmax(np.abs(middle)))
+  if abs(middle[axis]) <= 0.9:
+    return None
+  return ("+" if middle[axis] > 0 else "-") + "xyz"[axis]
+
+
 def check_upright(positions_m: np.ndarray, where: object) -> None:
   """Refuses a capture whose up axis is not y.
 
@@ -97,19 +120,11 @@ def check_upright(positions_m: np.ndarray, where: object) -> None:
     InputError: the line from the feet to the head points along another axis
       (or down) through most of the capture.
   """
-  feet = positions_m[:, [_LEGS[0][2], _LEGS[1][2]]].mean(axis=1)
-  line = positions_m[:, _HEAD] - feet
-  line = line[np.isfinite(line).all(axis=1)]
-  if not len(line):
-    return
-  line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
-  middle = np.median(line, axis=0)
-  axis = int(np.argmax(np.abs(middle)))
-  if abs(middle[axis]) > 0.9 and (axis != 1 or middle[1] < 0):
-    sign = "+" if middle[axis] > 0 else "-"
+  axis = standing_axis(positions_m)
+  if axis not in (None, "+y"):
     raise InputError(
       where,
-      f"the person stands along {sign}{'xyz'[axis]}",
+      f"the person stands along {axis}",
       "export the capture with y up (or leave out one that only lies down)",
     )
 

@@ -13,7 +13,7 @@
 //     arrays of 3, 3 and 1 numbers a joint; `time_s` of the recording. Throws
 //     RangeError when a number is missing or not finite. A playing picture
 //     follows the newest frame; after a pause or a step back it plays on from
-//     there until it has caught up, or End is pressed.
+//     there until it has caught up, or until End is pressed.
 //   player.seek(frame)    of the clip, may be fractional; keeps playing if so
 //   player.play(), player.pause(), player.playing()
 //   player.position(), player.frames(), player.time_s()   where it stands
@@ -47,8 +47,8 @@ const makePlayer = (root, data, onFrame) => {
     newest_s - last() / data.rate_hz : clip.first_s || 0;
   const time_s = () => first_s() + Math.min(position, last()) / data.rate_hz;
 
-  const clock = (seconds) => {
-    if (seconds < 100) return seconds.toFixed(1);
+  const clock = (seconds, long) => {
+    if (!long) return seconds.toFixed(1);
     const tenths = Math.round(10 * seconds);
     const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
     return Math.floor(tenths / 600) + ":" + rest;
@@ -100,7 +100,9 @@ const makePlayer = (root, data, onFrame) => {
     scrub.max = String(last());
     scrub.value = String(frame);
     const end_s = first_s() + frames() / data.rate_hz;
-    const now = clock(time_s()) + " / " + clock(end_s) + " s";
+    const long = end_s >= 100;
+    const now = clock(time_s(), long) + " / " + clock(end_s, long) +
+      (long ? " min" : " s");
     set("clock", now);
     scrub.setAttribute("aria-valuetext", now.replace("/", "of"));
     let text = clip.label;
