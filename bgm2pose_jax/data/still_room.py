@@ -209,10 +209,11 @@ def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
       yield _with(part, _sound(before, response), density)
       seconds = part.audio.shape[-1] / SAMPLE_RATE_HZ
       keep = math.exp(-seconds / FORGETTING_S)
+      ended = static_response.add(sums, part.audio, before, keep, ends=True)
       sums = static_response.add(sums, part.audio, before, keep)
       jax.block_until_ready(sums)
       response = static_response.solve(
-        sums, response, iterations=_UPDATE_ITERATIONS
+        ended, response, iterations=_UPDATE_ITERATIONS
       ).taps
       jax.block_until_ready(response)
 

@@ -87,18 +87,18 @@ def correlate(
     The block's share of the sums.
   """
   size = music.shape[-1]
-  # Differencing uses up a sample: the block's first one counts in no sum.
+  channels, samples = recording.shape
+  # Differencing needs the sample before. Of the music it is there; the
+  # recording's first difference is left out, as if it were zero.
   sound = _differenced(music)
-  heard = jnp.concatenate([_differenced(recording), sound[:, taps:]])
+  heard = jnp.pad(_differenced(recording), ((0, 0), (1, 0)))
+  heard = jnp.concatenate([heard, sound[:, taps - 1 :]])
   # At its place behind the history, so that lags 0 .. taps - 1 do not wrap.
-  heard = jnp.pad(heard, ((0, 0), (taps, 1)))
+  heard = jnp.pad(heard, ((0, 0), (taps - 1, 1)))
   sound = jnp.pad(sound, ((0, 0), (0, 1)))
   left, right = jnp.fft.rfft(heard), jnp.fft.rfft(sound)
   lags = jnp.fft.irfft(left[:, None] * right.conj(), size)[..., :taps]
-  channels, samples = recording.shape
-  return Correlations(
-    lags[channels:], lags[:channels], jnp.float32(samples - 1)
-  )
+  return Correlations(lags[channels:], lags[:channels], jnp.float32(samples))
 
 
 def _differenced(x: jax.Array) -> jax.Array:
@@ -111,25 +111,42 @@ def pool(first: Correlations, second: Correlations) -> Correlations:
   return jax.tree.map(jnp.add, first, second)
 
 
-@jax.jit
+@functools.partial(jax.jit, static_argnames="ends")
 def add(
   sums: Correlations,
   recording: jax.Array,
   music: jax.Array,
   keep: float | jax.Array,
+  *,
+  ends: bool = False,
 ) -> Correlations:
   """Adds one block of a recording to what was heard before.
+
+  Forgetting is a weight that falls evenly from sample to sample and that both
+  sounds carry, so the sums are correlations of two sounds that exist. They are
+  what a least-squares fit needs: equations that have a minimum. Weights that
+  fell from block to block would not be (by a few thousandths, a hundred times
+  the regularisation), and the solver would not stay near the answer.
 
   Args:
     sums: of what was heard before.
     recording: see `correlate`.
     music: see `correlate`.
-    keep: what the past still counts, 1 in full.
+    keep: what the past counts beside the block's end, 1 in full.
+    ends: the sums are solved as they are, so the block is faded out. What the
+      room still says after the end is then quiet, not missing.
 
   Returns:
     keep * sums + the block's own.
   """
-  new = correlate(recording, music, taps=sums.taps)
+  taps, size = sums.taps, recording.shape[-1]
+  # Amplitudes: their product over `size` samples is `keep`.
+  before = jnp.arange(size + taps - 1, -1, -1) / size
+  weight = jnp.exp(0.5 * before * jnp.log(jnp.float32(keep)))
+  if ends:
+    fade = 0.5 + 0.5 * jnp.cos(jnp.pi * jnp.arange(size) / size)
+    weight = weight.at[taps:].multiply(fade)
+  new = correlate(recording * weight[taps:], music * weight, taps=taps)
   return jax.tree.map(lambda old, more: keep * old + more, sums, new)
 
 
