@@ -44,7 +44,7 @@ from bgm2pose_jax.predict import (
   write,
 )
 from bgm2pose_jax.predict.pose_track import RATE_HZ
-from bgm2pose_jax.predict.sound_pair import SoundPair
+from bgm2pose_jax.predict.sound_pair import FLIGHT_MS, SoundPair, sent_at
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -63,7 +63,13 @@ def define_flags(values: flags.FlagValues) -> None:
   number(
     "offset_ms",
     None,
-    "when the music begins in the recording; found when not given",
+    "when the music was started, in the recording; found when not given",
+  )
+  number(
+    "flight_ms",
+    FLIGHT_MS,
+    "the sound's way from the nearer loudspeaker (2.9 ms a metre); taken off "
+    "an offset that was found, which is that of the arrival",
   )
   number("drift_ppm", 0.0, "with --offset_ms: how much faster the player runs")
   flags.DEFINE_enum(
@@ -158,7 +164,8 @@ def run(values: flags.FlagValues) -> list[str]:
   ):
     if values.offset_ms is None:
       found = align(recording, music, left=values.left, where=recording_path)
-      place = found.offset_samples, found.drift_ppm
+      sent = sent_at(found.offset_samples, values.flight_ms)
+      place = sent, found.drift_ppm
       lines.append(align_page.table(found))
       facts |= {"warnings": list(found.warnings), "channels": found.channels}
     else:

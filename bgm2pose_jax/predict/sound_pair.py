@@ -15,6 +15,20 @@ from bgm2pose_jax.data.recordings import BLOCK_WINDOWS, WINDOW_SAMPLES, Block
 from bgm2pose_jax.errors import InputError
 
 FRAME_SAMPLES = 2400
+# Alignment finds when the direct sound arrives. Recordings to learn from begin
+# when it is sent, some 3 m away, and a response that begins at once would have
+# no room for what a fractional delay rings before it.
+FLIGHT_MS = 9.0
+
+
+def sent_at(arrival_samples: float, flight_ms: float = FLIGHT_MS) -> float:
+  """When music that arrived at some sample was sent.
+
+  Args:
+    arrival_samples: sample of the recording, at 48 kHz.
+    flight_ms: the sound's way from the nearer loudspeaker.
+  """
+  return arrival_samples - flight_ms * SAMPLE_RATE_HZ / 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

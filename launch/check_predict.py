@@ -1,0 +1,146 @@
+"""Predicts a recording as it was made, and as a stranger would bring it.
+
+    python launch/check_predict.py --checkpoint=RUN --ampl_dir=RECORDINGS \
+      --subject=0 --track=haze [--results=RUN/results.json]
+
+First with the true offset and windows that do not overlap, which is what the
+evaluation of a run does; with --results the figures must be the same to 1e-4
+(give a run that was tested on this very recording). Then with noise before it
+and a recorder whose clock is off: the music has to be found.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import bench_report
+import numpy as np
+import soxr
+from absl import app, flags
+
+from bgm2pose_jax import trained_model
+from bgm2pose_jax.align import sounds
+from bgm2pose_jax.align.alignment import align
+from bgm2pose_jax.align.arrival import LEFT_AXES
+from bgm2pose_jax.data import raw_layout
+from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.predict import predictor, truth
+from bgm2pose_jax.predict.sound_pair import SoundPair, sent_at
+
+_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run")
+_AMPL = flags.DEFINE_string("ampl_dir", None, "recordings, raw layout")
+_SUBJECT = flags.DEFINE_string("subject", None, "whose recording")
+_TRACK = flags.DEFINE_string("track", None, "of which music")
+_RESULTS = flags.DEFINE_string("results", None, "results.json to compare with")
+_BEFORE_S = flags.DEFINE_float("before_s", 7.3, "noise before the music")
+_DRIFT = flags.DEFINE_float("drift_ppm", 30.0, "of the player's clock")
+_LEFT = flags.DEFINE_enum("left", "-X", LEFT_AXES, "see bgm2pose_jax.align")
+_JSON = flags.DEFINE_string("json", None, "file for the figures")
+
+_COLUMNS = ("how", "rmse", "mae", "pckh50", "offset_ms", "drift_ppm")
+_PREFIX_DB = -50.0
+_SAME = 1e-4
+
+
+def strange(
+  recording: np.ndarray, before_s: float, drift_ppm: float, seed: int = 0
+) -> np.ndarray:
+  """A recording by a recorder that started earlier and runs otherwise.
+
+  Args:
+    recording: float32 [4, samples].
+    before_s: how much earlier; white noise until the recording begins.
+    drift_ppm: how much faster the player's clock then seems to run.
+    seed: of the noise.
+  """
+  ratio = 1 / (1 + drift_ppm * 1e-6)
+  moved = soxr.resample(
+    recording.T.astype(np.float64),
+    SAMPLE_RATE_HZ,
+    SAMPLE_RATE_HZ * ratio,
+    quality="VHQ",
+  ).T
+  level = np.sqrt(np.mean(recording**2)) * 10 ** (_PREFIX_DB / 20)
+  rng = np.random.default_rng(seed)
+  noise = level * rng.standard_normal((4, round(before_s * SAMPLE_RATE_HZ)))
+  return np.concatenate([noise, moved], axis=1).astype(np.float32)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Predicts both; input errors end in one line and code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  try:
+    sys.exit(_check())
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _check() -> int:
+  for flag in (_CHECKPOINT, _AMPL, _SUBJECT, _TRACK):
+    if not flag.value:
+      raise InputError(f"--{flag.name}", "is missing", "see --help")
+  model = trained_model.load(_CHECKPOINT.value)
+  index = raw_layout.scan_raw(_AMPL.value)
+  (found,) = index.of_track(_TRACK.value, _SUBJECT.value)
+  if found.music is None or found.poses is None:
+    raise InputError(found.wav, "has no music or no poses", "take another")
+  options = predictor.Options(hop_ms=600, blend=1)
+  rows = []
+  with (
+    sounds.decoded(found.wav, 4, SAMPLE_RATE_HZ) as recording,
+    sounds.decoded(found.music, 2, None) as music,
+  ):
+    # A run's windows end with the recording or with its poses.
+    pair = SoundPair(recording, music, where=found.wav)
+    rows.append(_row("true offset", model, pair, options, found.poses, 0.0))
+    moved = strange(recording, _BEFORE_S.value, _DRIFT.value)
+    place = align(moved, music, left=_LEFT.value, where=found.wav)
+    pair = SoundPair(
+      moved,
+      music,
+      sent_at(place.offset_samples),
+      place.drift_ppm,
+      where=found.wav,
+    )
+    late_s = _BEFORE_S.value
+    rows.append(_row("aligned", model, pair, options, found.poses, late_s))
+    usual = predictor.Options()
+    rows.append(
+      _row("aligned, blended", model, pair, usual, found.poses, late_s)
+    )
+  print(bench_report.table(rows, _COLUMNS))
+  change = 100 * (rows[1]["rmse"] / rows[0]["rmse"] - 1)
+  print(f"\naligned against the true offset: RMSE {change:+.2f} %")
+  wrong = abs(change) > 2.0
+  if _RESULTS.value:
+    wanted = json.loads(pathlib.Path(_RESULTS.value).read_text())
+    for name in ("rmse", "mae"):
+      apart = abs(rows[0][name] - wanted[name])
+      print(f"{name} of the run {wanted[name]:.6f}, {apart:.1e} apart")
+      wrong |= apart > _SAME
+  if _JSON.value:
+    text = json.dumps({"about": bench_report.facts(), "rows": rows}, indent=1)
+    pathlib.Path(_JSON.value).write_text(text + "\n", encoding="utf-8")
+  return int(wrong)
+
+
+def _row(how, model, pair, options, poses, lag_s) -> dict:
+  track = predictor.predict([model], pair, options).track
+  target = truth.read(poses, pair, lag_s)
+  _, figures = truth.beside(track, target)
+  return {
+    "how": how,
+    **{k: float(figures[k]) for k in ("rmse", "mae", "pckh50")},
+    "offset_ms": pair.offset_samples / SAMPLE_RATE_HZ * 1000,
+    "drift_ppm": pair.drift_ppm,
+  }
+
+
+if __name__ == "__main__":
+  app.run(main)
