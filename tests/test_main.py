@@ -221,7 +221,7 @@ def test_runs_asked_for_together_are_those_of_separate_commands(raw):
     assert (runs["seed3"] / name).read_bytes() != alone, name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_replicas_killed_in_one_program_go_on_in_it(raw):
   folder, flags, _ = raw
   flags = (*flags[:2], "--folds=1,2", f"--workdir={folder / 'joined'}")

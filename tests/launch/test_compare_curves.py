@@ -21,7 +21,7 @@ def _run(*arguments):
   return script_runs.run("compare_curves.py", *TINY, *arguments)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_settings_agree_and_others_do_not(tmp_path):
   kept = tmp_path / "before.json"
   done = _run(f"--case={SMALL}", f"--write={kept}")

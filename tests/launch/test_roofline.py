@@ -45,7 +45,7 @@ def test_traffic_is_operands_and_results_as_often_as_they_run():
   assert product_count.traffic(looped, a, b) == 7 * each
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_compiling")
 def test_the_stages_are_the_whole_step():
   config = config_lib.overlay(configs.get_config("official"), TINY)
