@@ -158,6 +158,91 @@ class _Music:
     return whole
 
 
+class CausalRoom:
+  """The static room as far as it was heard; for files and for streams.
+
+  Sound goes in as it comes, its static room comes out at once; `update` is
+  called after every `UPDATE_WINDOWS` of it.
+  """
+
+  def __init__(self):
+    from bgm2pose_jax.features import static_response
+
+    taps = _default_taps()
+    self._music = _Music(taps)
+    self._sums = static_response.zero_correlations(taps)
+    # Zeros: nothing is known at first.
+    self._response = self._sums.recording
+    self._density: np.ndarray | None = None
+    # Of the sound since the last update; the music with what came before.
+    self._audio: list[np.ndarray] = []
+    self._heard: list[np.ndarray] = []
+
+  def still(self, audio: np.ndarray, music: np.ndarray) -> Any:
+    """The static room beside sound, by what was heard until the last update.
+
+    Args:
+      audio: float32 [4, s], goes on where the last one ended.
+      music: float32 [2, s].
+
+    Returns:
+      `features.static_response.StillRoom` with sound [4, s].
+    """
+    from bgm2pose_jax.features import static_response
+
+    if self._density is None:
+      density = static_response.power_density(self._sums, self._response)
+      self._density = np.asarray(density)
+    before = self._music.with_history(music)
+    self._audio.append(audio)
+    self._heard.append(music if self._heard else before)
+    sound = _sound(before, self._response)
+    return static_response.StillRoom(sound, self._density)
+
+  def update(self) -> None:
+    """Takes in what was heard since the last update."""
+    import jax
+
+    from bgm2pose_jax.features import static_response
+
+    audio = np.concatenate(self._audio, axis=-1)
+    heard = np.concatenate(self._heard, axis=-1)
+    keep = math.exp(-audio.shape[-1] / SAMPLE_RATE_HZ / FORGETTING_S)
+    self._sums = static_response.add(self._sums, audio, heard, keep)
+    # Keeps one part in memory, not all that the device has not come to.
+    jax.block_until_ready(self._sums)
+    found = static_response.solve(
+      self._sums, self._response, iterations=_UPDATE_ITERATIONS
+    )
+    self._response = jax.block_until_ready(found.taps)
+    self._density, self._audio, self._heard = None, [], []
+
+
+class FixedRoom:
+  """The static room by a response that is known beforehand, as a stream."""
+
+  def __init__(self, response: np.ndarray, density: np.ndarray):
+    """Starts before the music's first sample.
+
+    Args:
+      response: [channel=4, speaker=2, tap].
+      density: as `static_response.power_density` gives it.
+    """
+    self._response, self._density = response, density
+    self._music = _Music(response.shape[-1])
+
+  def still(self, audio: np.ndarray, music: np.ndarray) -> Any:
+    """As `CausalRoom.still`."""
+    from bgm2pose_jax.features import static_response
+
+    del audio  # nothing is learnt from it
+    sound = _sound(self._music.with_history(music), self._response)
+    return static_response.StillRoom(sound, self._density)
+
+  def update(self) -> None:
+    """Nothing to learn."""
+
+
 def correlations(blocks: Iterable[Block]) -> Any:
   """Sums up blocks in sequence, as `static_response.solve` takes it."""
   import jax
@@ -194,27 +279,13 @@ def _with(block: Block, sound: np.ndarray, density: np.ndarray) -> Block:
 
 
 def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
-  import jax
-
-  from bgm2pose_jax.features import static_response
-
-  taps = _default_taps()
-  music, sums = _Music(taps), static_response.zero_correlations(taps)
-  response = sums.recording  # zeros: nothing is known at first
+  room = CausalRoom()
   for block in blocks:
     for first in range(0, block.windows, UPDATE_WINDOWS):
       part = _part(block, first, min(first + UPDATE_WINDOWS, block.windows))
-      density = np.asarray(static_response.power_density(sums, response))
-      before = music.with_history(part.music)
-      yield _with(part, _sound(before, response), density)
-      seconds = part.audio.shape[-1] / SAMPLE_RATE_HZ
-      keep = math.exp(-seconds / FORGETTING_S)
-      sums = static_response.add(sums, part.audio, before, keep)
-      jax.block_until_ready(sums)
-      response = static_response.solve(
-        sums, response, iterations=_UPDATE_ITERATIONS
-      ).taps
-      jax.block_until_ready(response)
+      still = room.still(part.audio, part.music)
+      yield dataclasses.replace(part, still=still)
+      room.update()
 
 
 def _around(
