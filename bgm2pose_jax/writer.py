@@ -81,7 +81,7 @@ class JsonLines:
     """
     if self._file is None:
       return
-    self._file.write(json.dumps(_plain(line), allow_nan=False) + "\n")
+    self._file.write(json.dumps(plain(line), allow_nan=False) + "\n")
     self._file.flush()
 
   def read(self) -> list[dict[str, Any]]:
@@ -175,12 +175,16 @@ def _lines(path: Path) -> list[tuple[dict[str, Any], int]]:
   return out
 
 
-def _plain(value: Any) -> Any:
-  """JSON-ready copy; float32 keeps its own shortest decimal form."""
+def plain(value: Any) -> Any:
+  """JSON-ready copy; float32 keeps its own shortest decimal form.
+
+  Args:
+    value: as a line of `JsonLines.write`.
+  """
   if isinstance(value, Mapping):
-    return {str(key): _plain(item) for key, item in value.items()}
+    return {str(key): plain(item) for key, item in value.items()}
   if isinstance(value, (list, tuple)):
-    return [_plain(item) for item in value]
+    return [plain(item) for item in value]
   if value is None or isinstance(value, (str, bool, int)):
     return value
   if isinstance(value, float):
@@ -188,7 +192,7 @@ def _plain(value: Any) -> Any:
   else:
     array = np.asarray(value)
     if array.ndim:
-      return [_plain(item) for item in array]
+      return [plain(item) for item in array]
     if array.dtype == bool or array.dtype.kind in "iu":
       return array.item()
     # str of a float32 is its shortest round-trip form, that of its float64

@@ -12,8 +12,8 @@ import sweep_fixture as fixture
 
 from bgm2pose_jax import comparison
 from bgm2pose_jax.comparison import row_charts
-from bgm2pose_jax.report import page
 from bgm2pose_jax.results import DEFINITIONS
+from bgm2pose_jax.viewer import document
 
 EVIL = "=x|*&<img src=x>_%$#[1]{\\}\n\"'<!--css-->"
 FORMS = ("main.md", "main.tex", "main.csv", "report.html")
@@ -71,7 +71,7 @@ def test_page_is_one_file_that_loads_nothing_and_escapes_names(tables):
   assert not re.search(r"https?://", text)
   assert text.count("<style>") == 1
   policy = re.search(r'http-equiv="Content-Security-Policy".*', text)
-  assert policy.group() in page.asset("page.html")
+  assert policy.group() in document.asset("page.html")
 
 
 def test_page_has_every_figure(tables):

@@ -14,6 +14,7 @@ from bgm2pose_jax.align import result
 from bgm2pose_jax.align.result import Alignment
 from bgm2pose_jax.report import charts
 from bgm2pose_jax.report import page as report_page
+from bgm2pose_jax.viewer import document
 
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 30
@@ -112,8 +113,8 @@ def write(folder: Path, found: Alignment, name: str) -> list[Path]:
     The files.
   """
   plain, page = folder / "alignment.json", folder / "alignment.html"
-  report_page.write_text(plain, json.dumps(found.to_dict(), indent=1) + "\n")
-  report_page.write_text(page, render(found, name))
+  document.write_text(plain, json.dumps(found.to_dict(), indent=1) + "\n")
+  document.write_text(page, render(found, name))
   return [plain, page]
 
 
@@ -133,7 +134,8 @@ def render(found: Alignment, name: str) -> str:
   )
   return _HTML.format(
     title=html.escape(f"Alignment of {name}"),
-    css=report_page.asset("page.css"),
+    css=document.asset("page.css")
+    + document.asset("page.css", report_page.PACKAGE),
     banner=banner,
     chart=delay_chart(found),
     note=(

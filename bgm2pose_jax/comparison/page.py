@@ -7,7 +7,6 @@ escaped.
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.comparison import figures
@@ -18,6 +17,7 @@ from bgm2pose_jax.comparison.seed_tables import Table
 from bgm2pose_jax.comparison.sweep_folder import SWEEP, Sweep
 from bgm2pose_jax.report import page as report_page
 from bgm2pose_jax.results import DEFINITIONS
+from bgm2pose_jax.viewer import document
 
 _STATES = ("finished", "failed", "cannot be used", "not there")
 
@@ -43,22 +43,16 @@ def render(
   )
   fields = {
     "title": f"Models compared: {_datasets_label(tables)}",
-    "css": report_page.asset("page.css")
-    + report_page.asset("comparison.css", _PACKAGE),
+    "css": document.asset("page.css")
+    + document.asset("page.css", report_page.PACKAGE)
+    + document.asset("comparison.css", _PACKAGE),
     "banner": _banner(tables),
-    "facts": " · ".join(
-      f"{name} <b>{html.escape(value)}</b>" for name, value in facts
-    ),
+    "facts": document.facts_line(facts),
     "body": _runs_section(sweep, tables)
     + "".join(_table_section(sweep, t, differences[t.name]) for t in tables),
   }
   fields["title"] = html.escape(fields["title"])
-  # One pass, so that nothing inserted is searched for fields again.
-  return re.sub(
-    "<!--([a-z]+)-->",
-    lambda m: fields[m.group(1)],
-    report_page.asset("comparison.html", _PACKAGE),
-  )
+  return document.fill(document.asset("comparison.html", _PACKAGE), fields)
 
 
 def _datasets(tables: Sequence[Table]) -> list[str]:
@@ -72,13 +66,8 @@ def _datasets_label(tables: Sequence[Table]) -> str:
 
 def _banner(tables: Sequence[Table]) -> str:
   if not any(t.simulated for t in tables):
-    label = html.escape(_datasets_label(tables))
-    return f'<div class="banner recorded"><b>{label}</b></div>'
-  return (
-    '<div class="banner"><b>SIMULATED DATA</b><span>These recordings come '
-    "from a simulator; the figures do not carry over to a real room.</span>"
-    "</div>"
-  )
+    return document.banner(_datasets_label(tables))
+  return document.banner("SIMULATED DATA", report_page.SIMULATED)
 
 
 def _runs_section(sweep: Sweep, tables: Sequence[Table]) -> str:

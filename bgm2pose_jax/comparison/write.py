@@ -7,7 +7,7 @@ import pathlib
 from bgm2pose_jax.comparison import page, pairing, seed_tables, sweep_folder
 from bgm2pose_jax.comparison import text as text_lib
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.report import page as report_page
+from bgm2pose_jax.viewer import document
 
 TABLES = "tables"
 
@@ -42,7 +42,7 @@ def write_comparison(root: pathlib.Path) -> list[pathlib.Path]:
   for name, text in texts.items():
     path = root / TABLES / name
     try:
-      report_page.write_text(path, text)
+      document.write_text(path, text)
     except OSError as error:
       raise InputError(
         path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bgm2pose_jax.mocap.bvh import BvhMotion, read_bvh
+from bgm2pose_jax.mocap.bvh_writer import write_bvh
 from bgm2pose_jax.mocap.cleaning import resample
 from bgm2pose_jax.mocap.clips import Clip, load_folder
 from bgm2pose_jax.mocap.optitrack import read_optitrack
@@ -21,5 +22,6 @@ __all__ = [
   "read_optitrack",
   "read_position_csv",
   "resample",
+  "write_bvh",
   "write_position_csv",
 ]

@@ -11,7 +11,6 @@ Several checkpoints, separated by commas, give their mean and their spread.
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,13 @@ from typing import Any
 import tqdm
 from absl import app, flags, logging
 
-from bgm2pose_jax import compilation, local_path, skeleton, trained_model
+from bgm2pose_jax import (
+  compilation,
+  local_path,
+  skeleton,
+  trained_model,
+  workdir,
+)
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax.align import page as align_page
 from bgm2pose_jax.align import sounds
@@ -129,7 +134,7 @@ def run(values: flags.FlagValues) -> list[str]:
   )
   local_path.check("out", out)
   folder = Path(out)
-  write.check_formats(values.formats)
+  write.check(values.formats, values.hip_spine_m)
   compilation.keep_programs(prepare.default_data_dir() / "compiled")
   models = [
     trained_model.load(name) for name in values.checkpoint.split(",") if name
@@ -169,17 +174,12 @@ def run(values: flags.FlagValues) -> list[str]:
     made = predictor.predict(models, pair, options, progress=_bar)
     took_s = time.perf_counter() - started
   track = made.track
-  figures = None
+  shown: dict[str, float] = {}
   if target is not None:
     track, figures = truth.beside(track, target)
+    shown = {k: float(figures[k]) for k in ("rmse", "mae", "pckh50")}
   facts |= {"recording": recording_path.name, "music": music_path.name}
   track = dataclasses.replace(track, facts={**track.facts, **facts})
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise InputError(
-      folder, f"cannot be made ({error.strerror})", "name another folder"
-    ) from None
   written = write.write_all(
     folder, track, hip_spine_m=values.hip_spine_m, formats=values.formats
   )
@@ -189,25 +189,22 @@ def run(values: flags.FlagValues) -> list[str]:
     spectrogram=_cut(made.spectrogram_db, len(track)),
     attention=_cut(made.attention, len(track)),
     title=recording_path.name,
-    figures=figures,
+    facts=[(name, f"{value:.4f}") for name, value in shown.items()],
   )
-  seconds = len(track) / RATE_HZ
   lines.append(
     f"{len(track)} poses from {track.first_s:.2f} s on, in {took_s:.1f} s "
-    f"({seconds / took_s:.0f} times real time); model trained on "
+    f"({len(track) / RATE_HZ / took_s:.0f} times real time); model trained on "
     f"{track.facts['trained_on']}; inputs standardised by "
     f"{track.facts['statistics']} statistics"
   )
-  if figures is not None:
+  if shown:
     lines.append(
-      f"against the true poses: RMSE {figures['rmse']:.4f}, MAE "
-      f"{figures['mae']:.4f}, PCKh@0.5 {figures['pckh50']:.3f} "
+      f"against the true poses: RMSE {shown['rmse']:.4f}, MAE "
+      f"{shown['mae']:.4f}, PCKh@0.5 {shown['pckh50']:.3f} "
       "(hip-spine lengths)"
     )
-    shown = {k: float(figures[k]) for k in ("rmse", "mae", "pckh50")}
-    path = folder / "metrics.json"
-    path.write_text(json.dumps(shown, indent=2) + "\n")
-    written.append(path)
+    written.append(folder / "metrics.json")
+    workdir.write_json(written[-1], shown)
   return lines + [f"wrote {p}" for p in [*written, folder / "poses.html"]]
 
 

@@ -1,18 +1,18 @@
-"""Which windows of a run the page plays, and how they are packed."""
+"""Which windows of a run the page plays."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax.viewer import poses
 
 # 12 x 63 int16 numbers, twice, in base64: 4 kB a window, 1.6 MB in all.
 MAX_WINDOWS = 400
 _CLIP_WINDOWS = 25  # 15 s
+_WINDOW_S = 0.6
 
 
 def choose(
@@ -68,8 +68,10 @@ def pack(
     limit: windows at most.
 
   Returns:
-    Clips and their poses as base64 of little-endian int16, in multiples of
-    "unit" hip-spine lengths.
+    Clips and their poses; see `poses.pack`.
+
+  Raises:
+    InputError: a pose that is not finite.
   """
   pred = np.asarray(predictions["pred"], np.float32)
   target = predictions.get("target")
@@ -78,12 +80,6 @@ def pack(
   recording = np.asarray(predictions.get("recording", track))
   clips = choose(recording, window_index, limit)
   rows = np.concatenate(clips) if clips else np.zeros(0, int)
-  shown = [pred[rows]]
-  if target is not None:
-    shown.append(np.asarray(target, np.float32)[rows])
-  largest = max((float(np.abs(x).max(initial=0)) for x in shown), default=0)
-  unit = (largest or 1.0) / 32767
-  packed = [_base64(x, unit) for x in shown]
   subject = predictions.get("subject")
   entries = []
   start = 0
@@ -100,20 +96,12 @@ def pack(
       {"first": first, "label": label, "start": start, "windows": len(clip)}
     )
     start += len(clip)
-  return {
-    "bones": [[int(a), int(b)] for a, b in bones],
-    "clips": entries,
-    "frames": int(pred.shape[1]),
-    "head": skeleton.joint_index("Head"),
-    "joints": list(skeleton.JOINTS),
-    "pred": packed[0],
-    "simulated": bool(simulated),
-    "target": packed[1] if target is not None else "",
-    "unit": unit,
-    "window_s": 0.6,
-  }
-
-
-def _base64(values: np.ndarray, unit: float) -> str:
-  whole = np.clip(np.rint(values / unit), -32767, 32767).astype("<i2")
-  return base64.b64encode(whole.tobytes()).decode("ascii")
+  return poses.pack(
+    pred[rows],
+    None if target is None else np.asarray(target, np.float32)[rows],
+    clips=entries,
+    clip_frames=pred.shape[1],
+    rate_hz=pred.shape[1] / _WINDOW_S,
+    simulated=simulated,
+    bones=bones,
+  )

@@ -1,17 +1,13 @@
 """`report.html`: one page with everything a run found, and no network.
 
-Every name that comes from files or folders is escaped; the page also carries a
-content policy that forbids loading anything.
+Every name that comes from files or folders is escaped.
 """
 
 from __future__ import annotations
 
 import html
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,14 @@ import numpy as np
 
 from bgm2pose_jax import skeleton
 from bgm2pose_jax.report import charts, clips, table
+from bgm2pose_jax.viewer import document
+
+# Where the styles of charts and figures lie.
+PACKAGE = "bgm2pose_jax.report"
+SIMULATED = (
+  "These recordings come from a simulator; the figures do not carry over to a"
+  " real room."
+)
 
 
 def write_page(
@@ -43,23 +47,7 @@ def write_page(
     max_windows: windows embedded at most; the page states it.
   """
   text = render_page(results, curves, predictions, bones, max_windows)
-  write_text(Path(path), text)
-
-
-def write_text(path: Path, text: str) -> None:
-  """Writes a file in one atomic step, and its folder where there is none.
-
-  Args:
-    path: file to write or replace.
-    text: written as UTF-8.
-  """
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-  try:
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
+  document.write_text(Path(path), text)
 
 
 def render_page(
@@ -87,43 +75,25 @@ def render_page(
     _definition_section(results),
   ]
   fields = {
-    "title": html.escape(table.headline(results)),
-    "css": asset("page.css"),
     "banner": _banner(results),
     "facts": _facts(results),
     "tiles": _tiles(results),
-    "cap": html.escape(cap + ". Drag to turn, wheel to zoom."),
+    "player": document.asset("player.html"),
+    "cap": html.escape(cap + "."),
     "body": "".join(body),
-    "data": _script_json(data),
-    "js": asset("page.js"),
   }
-  # One pass, so that nothing inserted is searched for fields again.
-  return re.sub(
-    "<!--([a-z]+)-->", lambda m: fields[m.group(1)], asset("page.html")
+  return document.render(
+    table.headline(results),
+    styles=(document.asset("player.css"), document.asset("page.css", PACKAGE)),
+    main=document.fill(document.asset("page.html", PACKAGE), fields),
+    data=data,
+    scripts=(*document.player_scripts(), document.asset("page.js", PACKAGE)),
   )
 
 
-def asset(name: str, package: str = "bgm2pose_jax.report") -> str:
-  """A file of a package, such as page.css of this one, as text."""
-  return resources.files(package).joinpath(name).read_text("utf-8")
-
-
-def _script_json(value: Any) -> str:
-  """JSON that cannot end the script element it stands in."""
-  text = json.dumps(value, sort_keys=True, allow_nan=False)
-  for char in "<>&\u2028\u2029":
-    text = text.replace(char, f"\\u{ord(char):04x}")
-  return text
-
-
 def _banner(results: Mapping[str, Any]) -> str:
-  label = table.data_label(results)
-  if not results["simulated"]:
-    return f'<div class="banner recorded"><b>{label}</b></div>'
-  return (
-    f'<div class="banner"><b>{label}</b><span>These recordings come '
-    "from a simulator; the figures do not carry over to a real room.</span>"
-    "</div>"
+  return document.banner(
+    table.data_label(results), SIMULATED if results["simulated"] else ""
   )
 
 
@@ -142,10 +112,7 @@ def _facts(results: Mapping[str, Any]) -> str:
     facts.append(("parameters", f"{results['parameters']:,}"))
   if "steps" in results:
     facts.append(("steps", f"{results['steps']:,}"))
-  return " · ".join(
-    f"{html.escape(name)} <b>{html.escape(str(value))}</b>"
-    for name, value in facts
-  )
+  return document.facts_line(facts)
 
 
 def _tiles(results: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""What pages share: the skeleton player, its packed poses, one HTML shell."""
