@@ -1,14 +1,16 @@
-"""Opens a report page in headless Chromium and says whether it works.
+"""Opens a page in headless Chromium and says whether its player works.
 
   python launch/check_page.py --screenshot=page.png runs/RUN/report.html
+  python launch/check_page.py --window_width=360 prediction.html
   python launch/check_page.py --noplayer runs/SWEEP/tables/report.html
 
 It wants: no error on the console, no exception, no request beyond the file
 itself, truth and prediction drawn in their colours (the prediction alone where
-a run has no ground truth), and a picture that stands still while paused and
-changes after a press on play. Exit code 0 when all holds, 1 when something
-does not, 2 when there is no page or no browser. Needs a Chromium (Debian's
-package `chromium`) and no Python package beside this one.
+a run has no ground truth), a picture that stands still while paused and
+changes after a press on play, that keys, mouse and fingers do what they
+should, and nothing wider than the window. Exit code 0 when all holds, 1 when
+something does not, 2 when there is no page or no browser. Needs a Chromium
+(Debian's package `chromium`) and no Python package beside this one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import chromium_pipe
+import page_player
 from absl import app, flags
 
 from bgm2pose_jax.errors import InputError
@@ -32,58 +35,9 @@ _PLAYER = flags.DEFINE_bool(
   "player", True, "the page has a skeleton to play; a sweep's page has none"
 )
 _WIDTH = flags.DEFINE_integer("window_width", 1100, "pixels", 200)
+_DARK = flags.DEFINE_bool("dark", False, "as for a reader who wants it dark")
 
-# Fewer pixels than this are dust: a thin bone alone has some hundreds.
-_FEW = 60
-
-# Counts pixels of a colour below the lines of text at the top, and keeps
-# pictures to compare.
-_HELPERS = """
-window.pageCheck = {
-  kept: null,
-  pixels() {
-    const view = document.getElementById("view");
-    return view.getContext("2d").getImageData(0, 0, view.width, view.height);
-  },
-  keep() { this.kept = this.pixels().data; },
-  changed() {
-    const now = this.pixels().data;
-    let count = 0;
-    for (let i = 0; i < now.length; i += 4) {
-      if (now[i] !== this.kept[i] || now[i + 1] !== this.kept[i + 1] ||
-          now[i + 2] !== this.kept[i + 2]) count++;
-    }
-    return count;
-  },
-  coloured(name) {
-    const style = getComputedStyle(document.documentElement);
-    const dot = document.createElement("canvas").getContext("2d");
-    dot.fillStyle = style.getPropertyValue("--" + name).trim();
-    dot.fillRect(0, 0, 1, 1);
-    const wanted = dot.getImageData(0, 0, 1, 1).data;
-    const {data, width} = this.pixels();
-    const ratio = window.devicePixelRatio || 1;
-    let count = 0;
-    for (let i = 4 * width * Math.round(60 * ratio); i < data.length; i += 4) {
-      if (data[i + 3] < 128) continue;
-      const away = Math.abs(data[i] - wanted[0]) +
-        Math.abs(data[i + 1] - wanted[1]) + Math.abs(data[i + 2] - wanted[2]);
-      if (away < 48) count++;
-    }
-    return count;
-  },
-  press(wanted) {
-    const button = document.getElementById("play");
-    if (button.textContent.trim() === wanted) button.click();
-  },
-  rewind() {
-    const scrub = document.getElementById("scrub");
-    scrub.value = "0";
-    scrub.dispatchEvent(new Event("input"));
-  },
-};
-JSON.parse(document.getElementById("data").textContent).target !== ""
-"""
+_HEIGHT = 900
 
 
 def complaints(tab: chromium_pipe.Tab, page: str) -> list[str]:
@@ -113,35 +67,24 @@ def complaints(tab: chromium_pipe.Tab, page: str) -> list[str]:
   return found
 
 
-def look(tab: chromium_pipe.Tab) -> tuple[list[str], dict[str, Any]]:
-  """Watches the player.
-
-  Args:
-    tab: with the page loaded.
-
-  Returns:
-    What is wrong, and what was counted.
-  """
-  has_truth = tab.evaluate(_HELPERS)
-  wrong = []
-  seen: dict[str, Any] = {}
-  tab.evaluate("pageCheck.press('Pause'); pageCheck.rewind(); 0")
-  for name in ("truth", "pred") if has_truth else ("pred",):
-    seen[name] = tab.evaluate(f"pageCheck.coloured('{name}')")
-    if seen[name] < _FEW:
-      wrong.append(f"{name} is not drawn: {seen[name]} pixels of its colour")
-  tab.evaluate("pageCheck.keep(); 0")
-  tab.wait(0.3)
-  seen["paused"] = tab.evaluate("pageCheck.changed()")
-  if seen["paused"]:
-    wrong.append(f"paused, yet {seen['paused']} pixels changed")
-  tab.evaluate("pageCheck.press('Play'); 0")
-  tab.wait(1.0)
-  seen["playing"] = tab.evaluate("pageCheck.changed()")
-  if seen["playing"] < _FEW:
-    wrong.append(f"playing, but only {seen['playing']} pixels changed")
-  tab.evaluate("pageCheck.press('Pause'); 0")
-  return wrong, seen
+def _show(tab: chromium_pipe.Tab, width: int) -> None:
+  """Gives the window its width; below 600 pixels it is a phone."""
+  phone = width < 600
+  tab.send(
+    "Emulation.setDeviceMetricsOverride",
+    width=width,
+    height=_HEIGHT,
+    deviceScaleFactor=2 if phone else 1,
+    mobile=phone,
+  )
+  if phone:
+    tab.send(
+      "Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5
+    )
+  features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+  if _DARK.value:
+    features.append({"name": "prefers-color-scheme", "value": "dark"})
+  tab.send("Emulation.setEmulatedMedia", features=features)
 
 
 def check(
@@ -164,18 +107,22 @@ def check(
     What is wrong, and what was counted.
   """
   address = path.resolve().as_uri()
-  with chromium_pipe.open_tab(browser, width, 900) as tab:
+  with chromium_pipe.open_tab(browser, width, _HEIGHT) as tab:
     for domain in ("Page", "Runtime", "Log", "Network"):
       tab.send(f"{domain}.enable")
+    _show(tab, width)
     wrong: list[str] = []
     seen: dict[str, Any] = {}
     if not tab.load(address, 30):
       wrong = ["the page did not load in 30 s"]
     elif player:
       try:
-        wrong, seen = look(tab)
+        wrong, seen = page_player.look(tab)
       except RuntimeError as error:
         wrong = [f"the player does not work: {error}"]
+      wide = tab.evaluate("document.documentElement.scrollWidth")
+      if wide > width:
+        wrong.append(f"{wide} pixels wide in a window of {width}")
     if screenshot is not None:
       size = tab.send("Page.getLayoutMetrics")["cssContentSize"]
       shot = tab.send(

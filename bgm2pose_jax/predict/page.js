@@ -9,7 +9,7 @@
   const tracks = data.tracks;
   const canvas = document.getElementById("tracks");
   const start_s = data.clips[0].first_s;
-  const left = 46, right = 12, head = 26, foot = 40, gap = 12;
+  const left = 46, right = 16, head = 26, foot = 40, gap = 12;
   const font = "12px system-ui, sans-serif";
 
   const rows = [];
@@ -60,7 +60,7 @@
                  row.y + row.high * (1 - (at + 0.5) / row.rows) + 4);
     }
     // The scale of colours, at the right of the title.
-    const edge = canvas.clientWidth - right, bar = 70;
+    const edge = canvas.clientWidth - right, bar = Math.min(70, wide() / 6);
     g.fillText(row.high_text, edge, row.y - 8);
     const end_x = edge - g.measureText(row.high_text).width - 6;
     const shades = g.createLinearGradient(end_x - bar, 0, end_x, 0);
@@ -99,10 +99,10 @@
     }
     g.restore();
     if (row.curves.length > 1) {
-      let x = canvas.clientWidth - right;
+      let x = canvas.clientWidth - right - 6;
       for (const [colour, name] of [...row.curves].reverse()) {
         g.fillStyle = colours[colour];
-        g.fillText(name, x, row.y - 8);
+        g.fillText(name, x, row.y + 14);
         x -= g.measureText(name).width + 12;
       }
     }
@@ -114,6 +114,7 @@
     const steps = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
     const most = Math.max(2, wide() / 60);
     const step = steps.find((s) => long_s / s <= most) || 1800;
+    const [unit, name] = step < 60 ? [1, "seconds"] : [60, "minutes"];
     g.fillStyle = colours.soft;
     g.strokeStyle = colours.soft;
     g.lineWidth = 1;
@@ -125,9 +126,9 @@
       g.moveTo(x, bottom);
       g.lineTo(x, bottom + 5);
       g.stroke();
-      g.fillText(String(k * step), x, bottom + 18);
+      g.fillText(String(k * step / unit), x, bottom + 18);
     }
-    g.fillText("seconds after the recording's start", left + wide() / 2,
+    g.fillText(name + " after the recording's start", left + wide() / 2,
                bottom + 34);
   };
 
@@ -154,6 +155,7 @@
   };
 
   const draw = () => {
+    if (wide() <= 0) return;  // not laid out yet; a resize follows
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(canvas.clientWidth * ratio);
     canvas.height = Math.round(tall * ratio);
@@ -168,10 +170,12 @@
     for (const [colour, thick] of [["#000000", 3.5], ["#ffffff", 1.5]]) {
       g.strokeStyle = colour;
       g.lineWidth = thick;
-      g.beginPath();
-      g.moveTo(x, head);
-      g.lineTo(x, bottom);
-      g.stroke();
+      for (const row of rows) {
+        g.beginPath();
+        g.moveTo(x, row.y);
+        g.lineTo(x, row.y + row.high);
+        g.stroke();
+      }
     }
   };
   const redraw = () => {
@@ -202,18 +206,18 @@
     if (+option.value * data.rate_hz >= tracks.frames) option.remove();
   }
 
-  readColours();
   let player = null;
-  player = makePlayer(document.getElementById("player"), data, (made) => {
-    player = made;
-    draw();
-  });
   for (const row of rows) {
     if (!row.uri) continue;
     row.image = new Image();
     row.image.addEventListener("load", redraw);
     row.image.src = row.uri;
   }
+  readColours();
+  player = makePlayer(document.getElementById("player"), data, (made) => {
+    player = made;
+    draw();
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     readColours();
     redraw();

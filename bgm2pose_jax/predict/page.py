@@ -1,4 +1,4 @@
-"""`prediction.html`: a predicted skeleton beside what was heard; no network."""
+"""The page of a prediction: a skeleton to play beside what was heard."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def _render(
   names = ", ".join(each["title"] for each in shown)
   fields = {
     "banner": document.banner(
-      "SIMULATED DATA" if track.simulated else "RECORDED DATA",
+      f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
       _SIMULATED if track.simulated else "",
     ),
     "title": html.escape(title),
     "facts": document.facts_line(_short_facts(track)),
     "player": document.asset("player.html"),
-    "spoken": html.escape(f"Against time in seconds: {names}.", quote=True),
+    "spoken": html.escape(f"Against time: {names}.", quote=True),
     "cap": html.escape(_left_out(track, frames, data["tracks"]["per_column"])),
     "rows": _rows((*facts, *_flat(track.facts))),
   }

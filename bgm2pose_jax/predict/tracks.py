@@ -49,7 +49,7 @@ def pack(
     low = min(max(low, high - _RANGE_DB), high - 5)
     pictures.append(
       _image(
-        "Sound heard (W)", shown, (low, high), (f"{low:g}", f"{high:g} dB")
+        "Sound heard (W), dB", shown, (low, high), (f"{low:g}", f"{high:g}")
       )
     )
   if attention is not None:
@@ -60,11 +60,9 @@ def pack(
       )
     even = weights.mean(axis=1, keepdims=True)
     shares = means(weights / np.where(even > 0, even, 1), per_column)
-    high = round_top(float(np.percentile(shares, 99.5)))
+    high = max(float(np.percentile(shares, 99.5)), 1.0)
     pictures.append(
-      _image(
-        "Bands attended to", shares, (0, high), ("0", f"{high:g} × even share")
-      )
+      _image("Attention, × even share", shares, (0, high), ("0", f"{high:.2g}"))
     )
   return {
     "frames": frames,

@@ -89,10 +89,10 @@ const makeStore = (data) => {
     const step = Math.max(1, Math.ceil(capacity / 1000));
     for (let k = 0; k < capacity; k += step) found.push(...read(k));
     found.sort((a, b) => a - b);
-    const most = found[Math.floor(0.97 * (found.length - 1))] || 0;
+    const most = found[Math.floor(0.95 * (found.length - 1))] || 0;
     if (most <= 0) return 1;
     const unit = 10 ** Math.floor(Math.log10(most));
-    return unit * [1, 2, 5, 10].find((k) => k * unit >= most * 0.999);
+    return unit * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((k) => k * unit >= most * 0.999);
   };
   const cut = (name, k) =>
     values[name].subarray(k * sizes[name], (k + 1) * sizes[name]);

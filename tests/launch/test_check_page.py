@@ -9,7 +9,9 @@ import chromium_pipe
 import numpy as np
 import pytest
 from results_fixture import make_predictions, make_results
+from track_fixture import make_maps, make_track
 
+from bgm2pose_jax.predict import page as prediction_page
 from bgm2pose_jax.report import page
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "launch" / "check_page.py"
@@ -56,6 +58,64 @@ def test_a_good_page_passes_and_is_photographed(tmp_path):
   assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
 
 
+def _write_prediction(path: pathlib.Path, **changes):
+  heard, weights = make_maps()
+  prediction_page.write_page(
+    path,
+    make_track(**changes),
+    spectrogram=heard,
+    attention=weights,
+    title="a/very/long/name/" * 9,
+  )
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("write", [_write, _write_prediction])
+def test_pages_work_on_a_phone(tmp_path, write):
+  write(tmp_path / "page.html")
+  done = _check("--window_width=360", tmp_path / "page.html")
+  assert done.returncode == 0, done.stdout + done.stderr
+  assert ("cursor" in done.stdout) == (write is _write_prediction)
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_prediction_of_several_models_passes_in_the_dark(tmp_path):
+  _write_prediction(tmp_path / "page.html", truth=False)
+  done = _check("--dark", "--window_width=1280", tmp_path / "page.html")
+  assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@needs_browser
+def test_controls_that_do_nothing_are_each_named(tmp_path):
+  path = tmp_path / "page.html"
+  _write_prediction(path)
+  text = path.read_text()
+  for old, new in (
+    ("first + inside", "first + 0 * inside"),
+    ("shiftKey ? second : 1", "shiftKey ? 1 : 2"),
+    ("held.size === 1", "held.size === 9"),
+    ("zoom(apart() / was)", "zoom(1)"),
+    ("if (truth) setOverlay(!overlay)", "if (truth) draw()"),
+    ("main {", "main { min-width: 1200px;"),
+  ):
+    text = text.replace(old, new)
+  path.write_text(text)
+  done = _check(path)
+  assert done.returncode == 1, done.stdout + done.stderr
+  for said in (
+    "a press at three quarters went to frame 0 of 79",
+    "key ArrowRight went to frame 2, not 1",
+    "drag: only 0 pixels changed",
+    "pinch: only 0 pixels changed",
+    "key o changed nothing",
+    "pixels wide in a window of 1100",
+  ):
+    assert said in done.stdout
+
+
 @needs_browser
 def test_a_page_without_ground_truth_passes(tmp_path):
   _write(tmp_path / "report.html", truth=False)
@@ -68,10 +128,10 @@ def test_a_page_without_ground_truth_passes(tmp_path):
   ("old", "new", "said"),
   [
     ("const decode =", "const decode ==", "exception: SyntaxError"),
-    ("readColours();\n  chooseClip", "chooseClip(9);\n  chooseClip", "Error"),
+    ("  chooseClip(0);", "  chooseClip(9);", "Error"),
     ("<h1>", '<img src="http://localhost:9/x.png"><h1>', "console error"),
     ("position += seconds", "position += 0", "pixels changed"),
-    ("t, colours.truth", "t, colours.floor", "truth is not drawn"),
+    ('colour: "truth"', 'colour: "floor"', "truth is not drawn"),
   ],
   ids=["syntax", "exception", "network", "still", "no truth"],
 )
