@@ -113,7 +113,8 @@ def played(
     music: [2, samples] at 48 kHz.
     offset_samples: see `SoundPair`.
     drift_ppm: see `SoundPair`.
-    first: sample of the recording, not before the music begins.
+    first: sample of the recording at which a frame begins, not before the
+      music does.
     count: samples, not beyond the music's end.
 
   Returns:
@@ -123,8 +124,14 @@ def played(
     # Nothing to interpolate: the samples as they are.
     first -= int(offset_samples)
     return np.asarray(music[:, first : first + count], np.float32)
-  moved = warp(music, offset_samples, drift_ppm, count, first)
-  return moved.astype(np.float32)
+  out = np.empty((len(music), count), np.float32)
+  # Frame by frame, so that a stream gets the very same bits as a file: fitting
+  # a room in float32 makes much of the last one.
+  for low in range(0, count, FRAME_SAMPLES):
+    size = min(FRAME_SAMPLES, count - low)
+    moved = warp(music, offset_samples, drift_ppm, size, first + low)
+    out[:, low : low + size] = moved
+  return out
 
 
 def _filled(sound: np.ndarray, samples: int) -> np.ndarray:

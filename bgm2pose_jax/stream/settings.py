@@ -43,7 +43,6 @@ class Settings:
   realign: bool = True
 
 
-
 def check(
   model: TrainedModel, options: predictor.Options, **others
 ) -> Settings:

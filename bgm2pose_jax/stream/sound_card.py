@@ -23,7 +23,7 @@ def load_sounddevice() -> Any:
     InputError: it is not there, or has no PortAudio to work with.
   """
   try:
-    import sounddevice
+    import sounddevice  # pyright: ignore[reportMissingImports]
   except ImportError:
     raise InputError(
       "sound card",

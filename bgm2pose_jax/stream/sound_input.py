@@ -119,7 +119,8 @@ class PipeInput:
     self.queue = SoundQueue()
     self.is_patient = False
     self.notes: list[str] = []
-    self._descriptor, self._pcm = descriptor, pcm
+    self._descriptor: int = descriptor
+    self._pcm = pcm
 
   def start(self) -> None:
     """Begins to read."""
