@@ -17,15 +17,13 @@ import numpy as np
 from bgm2pose_jax.data import response_file
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.data.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.data.room_stream import (
+  UPDATE_WINDOWS,
+  CausalRoom,
+  FixedRoom,
+  default_taps,
+)
 from bgm2pose_jax.data.static_form import StaticForm
-
-# A causal response is brought up to date after so many windows (2.4 s).
-UPDATE_WINDOWS = 4
-# Sound this old counts 1/e in a causal response. Long enough that a person
-# who stands still for a while stays visible, short enough for drift.
-FORGETTING_S = 60.0
-# Conjugate gradients start at the response of the last update.
-_UPDATE_ITERATIONS = 15
 
 
 def fit(blocks: Iterable[Block]) -> Any:
@@ -70,8 +68,13 @@ def with_still(
   sums = correlations(heard)
   if form.path is not None:
     response = response_file.read(form.path)
-  else:
-    response = static_response.solve(sums).taps
+    density = np.asarray(static_response.power_density(sums, response))
+    room = FixedRoom(response, density)
+    for block in blocks():
+      still = room.still(block.audio, block.music)
+      yield dataclasses.replace(block, still=still)
+    return
+  response = static_response.solve(sums).taps
   density = np.asarray(static_response.power_density(sums, response))
   for block, sound in still_blocks(blocks(), response):
     yield _with(block, sound, density)
@@ -158,98 +161,13 @@ class _Music:
     return whole
 
 
-class CausalRoom:
-  """The static room as far as it was heard; for files and for streams.
-
-  Sound goes in as it comes, its static room comes out at once; `update` is
-  called after every `UPDATE_WINDOWS` of it.
-  """
-
-  def __init__(self):
-    from bgm2pose_jax.features import static_response
-
-    taps = _default_taps()
-    self._music = _Music(taps)
-    self._sums = static_response.zero_correlations(taps)
-    # Zeros: nothing is known at first.
-    self._response = self._sums.recording
-    self._density: np.ndarray | None = None
-    # Of the sound since the last update; the music with what came before.
-    self._audio: list[np.ndarray] = []
-    self._heard: list[np.ndarray] = []
-
-  def still(self, audio: np.ndarray, music: np.ndarray) -> Any:
-    """The static room beside sound, by what was heard until the last update.
-
-    Args:
-      audio: float32 [4, s], goes on where the last one ended.
-      music: float32 [2, s].
-
-    Returns:
-      `features.static_response.StillRoom` with sound [4, s].
-    """
-    from bgm2pose_jax.features import static_response
-
-    if self._density is None:
-      density = static_response.power_density(self._sums, self._response)
-      self._density = np.asarray(density)
-    before = self._music.with_history(music)
-    self._audio.append(audio)
-    self._heard.append(music if self._heard else before)
-    sound = _sound(before, self._response)
-    return static_response.StillRoom(sound, self._density)
-
-  def update(self) -> None:
-    """Takes in what was heard since the last update."""
-    import jax
-
-    from bgm2pose_jax.features import static_response
-
-    audio = np.concatenate(self._audio, axis=-1)
-    heard = np.concatenate(self._heard, axis=-1)
-    keep = math.exp(-audio.shape[-1] / SAMPLE_RATE_HZ / FORGETTING_S)
-    self._sums = static_response.add(self._sums, audio, heard, keep)
-    # Keeps one part in memory, not all that the device has not come to.
-    jax.block_until_ready(self._sums)
-    found = static_response.solve(
-      self._sums, self._response, iterations=_UPDATE_ITERATIONS
-    )
-    self._response = jax.block_until_ready(found.taps)
-    self._density, self._audio, self._heard = None, [], []
-
-
-class FixedRoom:
-  """The static room by a response that is known beforehand, as a stream."""
-
-  def __init__(self, response: np.ndarray, density: np.ndarray):
-    """Starts before the music's first sample.
-
-    Args:
-      response: [channel=4, speaker=2, tap].
-      density: as `static_response.power_density` gives it.
-    """
-    self._response, self._density = response, density
-    self._music = _Music(response.shape[-1])
-
-  def still(self, audio: np.ndarray, music: np.ndarray) -> Any:
-    """As `CausalRoom.still`."""
-    from bgm2pose_jax.features import static_response
-
-    del audio  # nothing is learnt from it
-    sound = _sound(self._music.with_history(music), self._response)
-    return static_response.StillRoom(sound, self._density)
-
-  def update(self) -> None:
-    """Nothing to learn."""
-
-
 def correlations(blocks: Iterable[Block]) -> Any:
   """Sums up blocks in sequence, as `static_response.solve` takes it."""
   import jax
 
   from bgm2pose_jax.features import static_response
 
-  taps = _default_taps()
+  taps = default_taps()
   music, sums = _Music(taps), static_response.zero_correlations(taps)
   for block in blocks:
     sound = music.with_history(block.music)
@@ -257,12 +175,6 @@ def correlations(blocks: Iterable[Block]) -> Any:
     # Keeps one block in memory, not all that the device has not come to.
     jax.block_until_ready(sums)
   return sums
-
-
-def _default_taps() -> int:
-  from bgm2pose_jax.features import static_response
-
-  return round(static_response.RESPONSE_S * SAMPLE_RATE_HZ)
 
 
 def _sound(music: np.ndarray, response: Any) -> np.ndarray:
@@ -296,7 +208,7 @@ def _around(
 
   from bgm2pose_jax.features import static_response
 
-  taps = _default_taps()
+  taps = default_taps()
   music, nothing = _Music(taps), static_response.zero_correlations(taps)
   # A stretch has to begin with silence, or its sums belong to no music at all
   # and the equations may have no minimum: each block in both ways.

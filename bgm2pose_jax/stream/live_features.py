@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from bgm2pose_jax.data import response_file, still_room
+from bgm2pose_jax.data import response_file, room_stream, still_room
 from bgm2pose_jax.data.recordings import WINDOW_SAMPLES
+from bgm2pose_jax.data.room_stream import CausalRoom, FixedRoom
 from bgm2pose_jax.data.static_form import StaticForm
-from bgm2pose_jax.data.still_room import CausalRoom, FixedRoom
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import feature_sets
 from bgm2pose_jax.features.extraction import extract_batch
@@ -22,7 +22,7 @@ from bgm2pose_jax.predict.sound_pair import FRAME_SAMPLES, SoundPair
 
 WINDOW_FRAMES = WINDOW_SAMPLES // FRAME_SAMPLES
 # The static room is brought up to date, as in files, after so many frames.
-PART_FRAMES = still_room.UPDATE_WINDOWS * WINDOW_FRAMES
+PART_FRAMES = room_stream.UPDATE_WINDOWS * WINDOW_FRAMES
 
 
 def check_form(form: StaticForm) -> None:
@@ -81,9 +81,11 @@ class LiveFeatures:
     self._name, self._room = feature_set, room
     context = named.spec.context_frames
     self.context_frames = context
-    # Windows, parts of the room and the waiting for context end with a unit.
     self.chunk_frames = math.gcd(hop_frames, WINDOW_FRAMES)
+    # Nothing waits longer than for its context, where steps of the room allow.
     self.unit_frames = math.gcd(self.chunk_frames, context)
+    if room is not None:
+      self.unit_frames = room_stream.STEP_SAMPLES // FRAME_SAMPLES
     self._bands, self._channels = named.spec.bands, len(named.spec.channels)
     rows = 4 + 2 + (4 if named.needs_still else 0)
     # Recording, music and room; silence before the first sample.

@@ -109,17 +109,18 @@ class PipeInput:
       InputError: standard input is a keyboard.
     """
     self.name = "--input=-"
-    if descriptor is None:
+    if descriptor is not None:
+      self._descriptor = descriptor
+    else:
       if sys.stdin is None or sys.stdin.isatty():
         raise InputError(
           self.name, "is a keyboard", "pipe sound into it, or name a file"
         )
-      descriptor = sys.stdin.fileno()
+      self._descriptor = sys.stdin.fileno()
     self.samples: int | None = None
     self.queue = SoundQueue()
     self.is_patient = False
     self.notes: list[str] = []
-    self._descriptor: int = descriptor
     self._pcm = pcm
 
   def start(self) -> None:
