@@ -109,12 +109,13 @@ class Flow:
 
   @property
   def has_ended(self) -> bool:
-    """Whether there is no music for the next sound."""
-    return self._in + self._features.unit_frames > self._frames()
+    """Whether all sound has come for which there is music."""
+    left = self._frames() - self._in
+    return left < self._features.unit_frames and self._sound.frames >= left
 
   def step(self) -> bool:
     """Uses the next sound; False when there is not enough of it."""
-    if self.has_ended:
+    if self._in + self._features.unit_frames > self._frames():
       return False
     first, unit = self._sound.first, self._sound.next_unit()
     if unit is None:

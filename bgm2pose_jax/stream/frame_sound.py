@@ -34,6 +34,11 @@ class FrameSound:
     """Sample of the stream at which the next unit begins."""
     return self._first
 
+  @property
+  def frames(self) -> int:
+    """Whole frames that are there."""
+    return self._sound.shape[1] // FRAME_SAMPLES
+
   def add(
     self, samples: np.ndarray, end: int, arrived_s: float, due_s: float
   ) -> None:
@@ -52,8 +57,7 @@ class FrameSound:
 
   def rest(self, frames: int) -> np.ndarray:
     """So many frames of what is left, or as many as there are."""
-    frames = min(frames, self._sound.shape[1] // FRAME_SAMPLES)
-    return self._cut(max(0, frames) * FRAME_SAMPLES)
+    return self._cut(max(0, min(frames, self.frames)) * FRAME_SAMPLES)
 
   def _cut(self, count: int) -> np.ndarray:
     found = np.ascontiguousarray(self._sound[:, :count])

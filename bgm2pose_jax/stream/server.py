@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import http
 import logging
 import threading
@@ -195,15 +196,21 @@ class PageServer:
       return  # they came at once
     client = _Client()
     self._clients.add(client)
+    sending = asyncio.ensure_future(self._send_to(connection, client))
     try:
+      await connection.wait_closed()
+    finally:
+      self._clients.discard(client)
+      sending.cancel()
+      await asyncio.wait([sending])
+
+  async def _send_to(self, connection: Any, client: _Client) -> None:
+    # Browsers come and go.
+    with contextlib.suppress(self._library.exceptions.ConnectionClosed):
       if self._first is not None:
         await connection.send(self._first)
       while True:
         await connection.send(await client.take())
-    except self._library.exceptions.ConnectionClosed:
-      pass  # browsers come and go
-    finally:
-      self._clients.discard(client)
 
 
 class _Client:
