@@ -38,6 +38,7 @@ LAYERS = (
   ("together",),
   ("train", "convert"),
   ("main", "predict", "doctor"),
+  ("stream",),
 )
 _RANK = {name: i for i, row in enumerate(LAYERS) for name in row}
 # Worker processes read data with NumPy alone; these may use JAX.

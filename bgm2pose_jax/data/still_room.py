@@ -17,15 +17,13 @@ import numpy as np
 from bgm2pose_jax.data import response_file
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.data.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.data.room_stream import (
+  UPDATE_WINDOWS,
+  CausalRoom,
+  FixedRoom,
+  default_taps,
+)
 from bgm2pose_jax.data.static_form import StaticForm
-
-# A causal response is brought up to date after so many windows (2.4 s).
-UPDATE_WINDOWS = 4
-# Sound this old counts 1/e in a causal response. Long enough that a person
-# who stands still for a while stays visible, short enough for drift.
-FORGETTING_S = 60.0
-# Conjugate gradients start at the response of the last update.
-_UPDATE_ITERATIONS = 15
 
 
 def fit(blocks: Iterable[Block]) -> Any:
@@ -70,8 +68,13 @@ def with_still(
   sums = correlations(heard)
   if form.path is not None:
     response = response_file.read(form.path)
-  else:
-    response = static_response.solve(sums).taps
+    density = np.asarray(static_response.power_density(sums, response))
+    room = FixedRoom(response, density)
+    for block in blocks():
+      still = room.still(block.audio, block.music)
+      yield dataclasses.replace(block, still=still)
+    return
+  response = static_response.solve(sums).taps
   density = np.asarray(static_response.power_density(sums, response))
   for block, sound in still_blocks(blocks(), response):
     yield _with(block, sound, density)
@@ -164,7 +167,7 @@ def correlations(blocks: Iterable[Block]) -> Any:
 
   from bgm2pose_jax.features import static_response
 
-  taps = _default_taps()
+  taps = default_taps()
   music, sums = _Music(taps), static_response.zero_correlations(taps)
   for block in blocks:
     sound = music.with_history(block.music)
@@ -172,12 +175,6 @@ def correlations(blocks: Iterable[Block]) -> Any:
     # Keeps one block in memory, not all that the device has not come to.
     jax.block_until_ready(sums)
   return sums
-
-
-def _default_taps() -> int:
-  from bgm2pose_jax.features import static_response
-
-  return round(static_response.RESPONSE_S * SAMPLE_RATE_HZ)
 
 
 def _sound(music: np.ndarray, response: Any) -> np.ndarray:
@@ -194,28 +191,13 @@ def _with(block: Block, sound: np.ndarray, density: np.ndarray) -> Block:
 
 
 def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
-  import jax
-
-  from bgm2pose_jax.features import static_response
-
-  taps = _default_taps()
-  music, sums = _Music(taps), static_response.zero_correlations(taps)
-  response = sums.recording  # zeros: nothing is known at first
+  room = CausalRoom()
   for block in blocks:
     for first in range(0, block.windows, UPDATE_WINDOWS):
       part = _part(block, first, min(first + UPDATE_WINDOWS, block.windows))
-      density = np.asarray(static_response.power_density(sums, response))
-      before = music.with_history(part.music)
-      yield _with(part, _sound(before, response), density)
-      seconds = part.audio.shape[-1] / SAMPLE_RATE_HZ
-      keep = math.exp(-seconds / FORGETTING_S)
-      ended = static_response.add(sums, part.audio, before, keep, ends=True)
-      sums = static_response.add(sums, part.audio, before, keep)
-      jax.block_until_ready(sums)
-      response = static_response.solve(
-        ended, response, iterations=_UPDATE_ITERATIONS
-      ).taps
-      jax.block_until_ready(response)
+      still = room.still(part.audio, part.music)
+      yield dataclasses.replace(part, still=still)
+      room.update()
 
 
 def _around(
@@ -226,7 +208,7 @@ def _around(
 
   from bgm2pose_jax.features import static_response
 
-  taps = _default_taps()
+  taps = default_taps()
   music, nothing = _Music(taps), static_response.zero_correlations(taps)
   # A stretch has to begin with silence, or its sums belong to no music at all
   # and the equations may have no minimum: each block in both ways.

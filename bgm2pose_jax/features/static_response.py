@@ -312,6 +312,20 @@ def static_sound(music: jax.Array, response: jax.Array) -> jax.Array:
     float32 [channel, s].
   """
   taps, size = response.shape[-1], music.shape[-1]
-  bins = jnp.fft.rfft(music)
-  mixed = jnp.einsum("jf,cjf->cf", bins, jnp.fft.rfft(response, size))
-  return jnp.fft.irfft(mixed, size)[..., taps:]
+  return filtered(music, jnp.fft.rfft(response, size), taps=taps)
+
+
+@functools.partial(jax.jit, static_argnames="taps")
+def filtered(music: jax.Array, spectrum: jax.Array, *, taps: int) -> jax.Array:
+  """As `static_sound`, for many short blocks of one length.
+
+  Args:
+    music: float32 [speaker, taps + s].
+    spectrum: [channel, speaker, bin], `jnp.fft.rfft(response, taps + s)`.
+    taps: length of the response.
+
+  Returns:
+    float32 [channel, s].
+  """
+  mixed = jnp.einsum("jf,cjf->cf", jnp.fft.rfft(music), spectrum)
+  return jnp.fft.irfft(mixed, music.shape[-1])[..., taps:]

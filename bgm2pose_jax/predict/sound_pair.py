@@ -110,13 +110,42 @@ class SoundPair:
     return sound if self.gains is None else sound * self.gains
 
   def _played(self, low: int, count: int) -> np.ndarray:
-    first = self.first_sample + low
-    if self.drift_ppm == 0 and float(self.offset_samples).is_integer():
-      # Nothing to interpolate: the samples as they are.
-      first -= int(self.offset_samples)
-      return np.asarray(self.music[:, first : first + count], np.float32)
-    moved = warp(self.music, self.offset_samples, self.drift_ppm, count, first)
-    return moved.astype(np.float32)
+    line = self.offset_samples, self.drift_ppm
+    return played(self.music, *line, self.first_sample + low, count)
+
+
+def played(
+  music: np.ndarray,
+  offset_samples: float,
+  drift_ppm: float,
+  first: int,
+  count: int,
+) -> np.ndarray:
+  """The music that belongs to a stretch of a recording.
+
+  Args:
+    music: [2, samples] at 48 kHz.
+    offset_samples: see `SoundPair`.
+    drift_ppm: see `SoundPair`.
+    first: sample of the recording at which a frame begins, not before the
+      music does.
+    count: samples, not beyond the music's end.
+
+  Returns:
+    float32 [2, count].
+  """
+  if drift_ppm == 0 and float(offset_samples).is_integer():
+    # Nothing to interpolate: the samples as they are.
+    first -= int(offset_samples)
+    return np.asarray(music[:, first : first + count], np.float32)
+  out = np.empty((len(music), count), np.float32)
+  # Frame by frame, so that a stream gets the very same bits as a file: fitting
+  # a room in float32 makes much of the last one.
+  for low in range(0, count, FRAME_SAMPLES):
+    size = min(FRAME_SAMPLES, count - low)
+    moved = warp(music, offset_samples, drift_ppm, size, first + low)
+    out[:, low : low + size] = moved
+  return out
 
 
 def _filled(sound: np.ndarray, samples: int) -> np.ndarray:

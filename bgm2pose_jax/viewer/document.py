@@ -45,6 +45,7 @@ def render(
   main: str,
   data: Any,
   scripts: Sequence[str],
+  connect: str = "",
 ) -> str:
   """A whole page as text.
 
@@ -54,9 +55,12 @@ def render(
     main: HTML of the `<main>` element.
     data: JSON values, finite; the scripts find them in the element `data`.
     scripts: JavaScript, in order; they share one scope.
+    connect: whom the page may talk to, as a content policy says it; nobody
+      when empty.
   """
   fields = {
     "title": html.escape(title),
+    "connect": f"; connect-src {connect}" if connect else "",
     "css": "".join((asset("page.css"), *styles)),
     "main": main,
     "data": script_json(data),

@@ -1,0 +1,1 @@
+"""Poses from sound as it comes in."""

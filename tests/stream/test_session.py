@@ -1,0 +1,247 @@
+"""A stream says what the prediction of the file says, or that it was late."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+
+import numpy as np
+import pytest
+import stream_case
+import trained_fixture
+
+from bgm2pose_jax import trained_model
+from bgm2pose_jax.data import response_file
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.predict import predictor
+from bgm2pose_jax.predict.predictor import Options
+from bgm2pose_jax.predict.sound_pair import SoundPair
+from bgm2pose_jax.stream import flow, settings
+from bgm2pose_jax.stream.live_alignment import Found, Search
+from bgm2pose_jax.stream.live_music import Line
+from bgm2pose_jax.trained_model import TrainedModel
+
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+  @functools.cache
+  def load(features, norm="per_band"):
+    folder = tmp_path_factory.mktemp("runs") / features
+    run = trained_fixture.make_run(folder, features=features, feature_norm=norm)
+    return trained_model.load(str(run))
+
+  return load
+
+
+def _both(model, options, recording, music, line):
+  """Poses of the stream and of the file."""
+  chosen = settings.check(model, options, realign=False)
+  source = stream_case.Source(recording)
+  run = stream_case.Run(model, music, source, chosen, line)
+  pair = SoundPair(recording, music, *line)
+  made = predictor.predict([model], pair, chosen.options)
+  assert [f.number for f in run.frames] == list(range(len(made.track)))
+  assert run.begun[0][1] == pair.first_sample
+  return run.pose, made.track.pose
+
+
+@pytest.mark.parametrize(
+  ("hop_ms", "blend", "seconds", "line"),
+  [
+    (200, 1, 5.0, Line(0, 0)),
+    # Windows that do not divide one, a rest at the end, clocks that differ.
+    (250, 2, 4.87, Line(4000.5, 40.0)),
+    # The music ends first, all windows count.
+    (300, 0, 5.0, Line(-20000, 0)),
+  ],
+)
+def test_log_mel_poses_are_those_of_the_file(
+  runs, hop_ms, blend, seconds, line
+):
+  model = runs("logmel_intensity", "per_recording")
+  recording, music = stream_case.sound(5.0)
+  recording = recording[:, : round(seconds * stream_case.RATE_HZ)]
+  options = Options(hop_ms=hop_ms, blend=blend, statistics="running")
+  got, want = _both(model, options, recording, music, line)
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_kernel_poses_are_those_of_the_file(runs):
+  """Over two updates of the room, a drift and an unfinished window."""
+  model = runs("music_kernel")
+  recording, music = stream_case.sound(5.3)
+  options = Options(blend=1, static_response="causal")
+  got, want = _both(model, options, recording, music, Line(-100.25, 30.0))
+  # Random weights make much of the last bit of a feature.
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=3e-5)
+  # The room was learnt: later poses would differ without it.
+  assert len(got) > 96
+
+
+@pytest.mark.slow
+def test_kernel_poses_with_a_response_file_are_those_of_the_file(
+  runs, tmp_path
+):
+  model = runs("music_kernel")
+  recording, music = stream_case.sound(5.3)
+  path = tmp_path / "room.npz"
+  rng = np.random.default_rng(0)
+  response_file.write(path, 0.01 * rng.normal(size=(4, 2, 4000)))
+  options = Options(blend=1, static_response=str(path))
+  got, want = _both(model, options, recording, music, Line(0, 0))
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=3e-5)
+
+
+@pytest.mark.parametrize("form", ["whole", "first:10", "around:10"])
+def test_a_room_learnt_from_later_sound_is_refused(runs, form):
+  with pytest.raises(InputError, match="take causal"):
+    settings.check(runs("music_kernel"), Options(static_response=form, blend=1))
+
+
+def test_statistics_of_the_whole_recording_are_refused(runs):
+  model = runs("logmel_intensity", "per_recording")
+  with pytest.raises(InputError, match="take running or training"):
+    settings.check(model, Options(statistics="whole", blend=1))
+
+
+class _SlowModel(TrainedModel):
+  """A network that needs longer than there is time."""
+
+  def predict(self, features, rows):
+    clock.now += 0.9
+    return super().predict(features, rows)
+
+
+class _Clock:
+  """Time that passes when a test says so."""
+
+  now = 1000.0
+
+  def monotonic(self):
+    return self.now
+
+
+clock = _Clock()
+
+
+def test_late_windows_are_left_out_until_it_has_caught_up(runs, monkeypatch):
+  model = runs("logmel_intensity", "per_recording")
+  slow = _SlowModel(
+    **{f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
+  )
+  recording, music = stream_case.sound(5.0)
+  source = stream_case.Source(recording)
+  # Each piece comes when it was recorded; only the network takes time.
+  pieces, end = [], 0
+  while source.queue.held_s:
+    piece = source.queue.take(0)
+    end += piece.samples.shape[1]
+    at_s = 1000.0 + end / stream_case.RATE_HZ
+    pieces.append(piece._replace(arrived_s=at_s, due_s=at_s))
+
+  class Queue:
+    def take(self, timeout_s):
+      if not pieces:
+        raise EOFError
+      clock.now = max(clock.now, pieces[0].arrived_s)
+      return pieces.pop(0)
+
+  source.queue = Queue()
+  source.is_patient = False
+  monkeypatch.setattr(flow, "time", clock)
+  chosen = settings.check(slow, Options(blend=1), realign=False, max_lag_s=1.0)
+  run = stream_case.Run(slow, music, source, chosen, Line(0, 0))
+  figures = run.session.figures
+  # Every frame is told of once, in order, with a pose or without.
+  assert [f.number for f in run.frames] == list(range(100))
+  without = [f.number for f in run.frames if f.pose is None]
+  assert without
+  assert figures.dropped_frames == len(without)
+  assert figures.dropped_windows * 4 >= len(without)
+  assert any("windows dropped" in line for line in run.told)
+  # Frames that were given up are whole hops.
+  edges = np.flatnonzero(np.diff([-9, *without]) > 1)
+  assert all(without[i] % 4 == 0 for i in edges)
+  # Never later than the limit, a hop and two passes.
+  assert max(run.late) <= 1000 + 200 + 1800 + 1e-6
+  # The poses that are there are right, for statistics heard all of it.
+  pair = SoundPair(recording, music)
+  want = predictor.predict([model], pair, chosen.options).track.pose
+  last = run.frames[-1]
+  if last.pose is not None:
+    np.testing.assert_allclose(last.pose, want[-1], rtol=1e-5, atol=1e-5)
+
+
+def test_poses_begin_after_the_music_is_found(runs, monkeypatch):
+  """Statistics hear what was listened to; the poses are those of the file."""
+  model = runs("logmel_intensity", "per_recording")
+  recording, music = stream_case.sound(18.0)
+  line = Line(1200.0, 0.0)
+  answers = iter([Found(None, "noise", 0, True), Found(line, "here", 0, False)])
+  begun = []
+
+  def start(self, sound, end, near):
+    begun.append((sound.shape[1], end, near))
+    self._thread = self
+
+  monkeypatch.setattr(Search, "start", start)
+
+  def take(self, *, wait):
+    if self._thread is None:
+      return None
+    self._thread = None
+    return next(answers)
+
+  monkeypatch.setattr(Search, "take", take)
+  chosen = settings.check(
+    model, Options(blend=1, hop_ms=600), realign=False, align_s=15.0
+  )
+  source = stream_case.Source(recording)
+  with pytest.raises(InputError, match="before the music was found"):
+    # The second try would come at 25 s.
+    stream_case.Run(model, music, source, chosen, None)
+  assert len(begun) == 1
+  answers = iter([Found(line, "here", 0, False)])
+  source = stream_case.Source(recording)
+  run = stream_case.Run(model, music, source, chosen, None)
+  found = begun[-1][1]
+  first = run.frames[0].number
+  assert first == -(-(found - 1200) // 2400)
+  pair = SoundPair(recording, music, *line)
+  want = predictor.predict([model], pair, chosen.options).track.pose
+  assert first + len(run.frames) == len(want)
+  np.testing.assert_allclose(run.pose, want[first:], rtol=1e-5, atol=1e-5)
+
+
+def test_lost_samples_are_silence_and_counted(runs):
+  model = runs("logmel_intensity", "per_recording")
+  recording, music = stream_case.sound(5.0)
+  cut = recording.copy()
+  cut[:, 60000:130000] = 0
+  source = stream_case.Source(recording[:, :60000])
+  other = stream_case.Source(recording[:, 130000:])
+  parts = [source.queue.take(0) for _ in range(len(source.queue._pieces))]
+  rest = [other.queue.take(0) for _ in range(len(other.queue._pieces))]
+  rest[0] = rest[0]._replace(lost=70000)
+  joined = stream_case.Source(recording[:, :0])
+  joined.samples = recording.shape[1]
+  taken = itertools.chain(parts, rest)
+
+  class Queue:
+    def take(self, timeout_s):
+      piece = next(taken, None)
+      if piece is None:
+        raise EOFError
+      return piece
+
+  joined.queue = Queue()
+  chosen = settings.check(model, Options(blend=1, hop_ms=600), realign=False)
+  run = stream_case.Run(model, music, joined, chosen, Line(0, 0))
+  want = predictor.predict(
+    [model], SoundPair(cut, music), chosen.options
+  ).track.pose
+  assert run.session.figures.lost_samples == 70000
+  np.testing.assert_allclose(run.pose, want, rtol=1e-5, atol=1e-5)
