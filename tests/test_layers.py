@@ -26,7 +26,13 @@ LAYERS = (
   ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
   ("tasks",),
   ("steps", "dispatch", "checkpoint", "workdir", "writer"),
-  ("evaluate", "normal_equations", "ridge_inputs", "trained_model"),
+  (
+    "evaluate",
+    "normal_equations",
+    "ridge_inputs",
+    "run_folder",
+    "trained_model",
+  ),
   ("ridge",),
   ("baselines",),
   ("intervals", "results", "report", "predict.pose_track"),
@@ -35,7 +41,7 @@ LAYERS = (
   ("loop", "closing"),
   ("together",),
   ("train", "convert"),
-  ("main", "predict"),
+  ("main", "predict", "export"),
 )
 _RANK = {name: i for i, row in enumerate(LAYERS) for name in row}
 # Worker processes read data with NumPy alone; these may use JAX.
