@@ -12,6 +12,7 @@ import hashlib
 import json
 import pathlib
 import sys
+import zipfile
 
 import jax
 import jax.export
@@ -58,25 +59,23 @@ def complete(given, described, folder=FOLDER):
   wanted = described["programs"][name]["inputs"]
   given = {k: np.asarray(v) for k, v in given.items() if k in wanted}
   count = len(next(iter(given.values()), ()))
-  missing = wanted.keys() - given.keys()
-  if missing == {"track"}:
-    given["track"] = np.full(count, -1)
-  elif missing and all(k.endswith(("_mean", "_std")) for k in missing):
+  own = [k for k in wanted if k.endswith(("_mean", "_std"))]
+  needed = given.keys() | (wanted.keys() - {"track", *own})
+  for key in sorted(needed | set(own if given.keys() & set(own) else ())):
+    if key not in given:
+      raise ValueError(f"{key} is missing, wanted {wanted[key]['shape']}")
+    shape = [count, *wanted[key]["shape"][1:]]
+    if not count or list(given[key].shape) != shape:
+      raise ValueError(f"{key} is {list(given[key].shape)}, wanted {shape}")
+    given[key] = given[key].astype(wanted[key]["dtype"])
+  if "track" in wanted.keys() - given.keys():
+    given["track"] = np.full(count, -1, np.int32)
+  if own and own[0] not in given:
     print("statistics: those of all windows given", file=sys.stderr)
-    of = described["programs"][f"statistics_from_{start}"]["inputs"]
-    found = load(f"statistics_from_{start}", folder)(
-      {k: given[k].astype(x["dtype"]) for k, x in of.items()}
-    )
+    found = load(f"statistics_from_{start}", folder)(given)
     given |= {
       k: np.broadcast_to(v, (count, *v.shape)) for k, v in found.items()
     }
-  for key, array in wanted.items():
-    if key not in given:
-      raise ValueError(f"{key} is missing, wanted {array['shape']}")
-    shape = [count, *array["shape"][1:]]
-    if list(given[key].shape) != shape or not count:
-      raise ValueError(f"{key} is {list(given[key].shape)}, wanted {shape}")
-    given[key] = given[key].astype(array["dtype"])
   return name, given
 
 
@@ -84,7 +83,10 @@ def predict(given, folder=FOLDER):
   """Returns float32 [windows, frame, joint, 3] for a dict of arrays."""
   described = json.loads((folder / "config.json").read_text())
   name, given = complete(given, described, folder)
-  return np.asarray(load(name, folder)(given)["pose"])
+  pose = np.asarray(load(name, folder)(given)["pose"])
+  if not np.isfinite(pose).all():
+    raise ValueError("poses are not finite: look for such values in the inputs")
+  return pose
 
 
 def main():
@@ -93,11 +95,13 @@ def main():
     if len(sys.argv) != 3:
       raise ValueError("usage: run_exported.py inputs.npz poses.npz")
     verify()
-    with np.load(sys.argv[1]) as given:
-      pose = predict(dict(given))
+    given = np.load(sys.argv[1])
+    if not hasattr(given, "files"):
+      raise ValueError(f"{sys.argv[1]} is no npz file")
+    pose = predict(dict(given))
     np.savez(sys.argv[2], pose=pose)
     print(f"{sys.argv[2]}: pose {list(pose.shape)}")
-  except (OSError, ValueError, KeyError) as error:
+  except (OSError, ValueError, zipfile.BadZipFile) as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 
