@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import pathlib
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +25,14 @@ from absl import app, flags, logging
 
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs, features, skeleton, torch_file
+from bgm2pose_jax import (
+  config_tree,
+  configs,
+  features,
+  run_folder,
+  skeleton,
+  torch_file,
+)
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
@@ -36,12 +41,7 @@ from bgm2pose_jax.models import torch_keys, torch_weights
 from bgm2pose_jax.tasks.registry import make_task
 from bgm2pose_jax.trained_model import without_critic
 
-_NO_DATA = {
-  # No run's fingerprint: training never goes on in this folder.
-  "fingerprint": "none: converted weights",
-  "name": "ampl/released",
-  "simulated": False,
-}
+_DATASET = {"name": "ampl/released", "simulated": False}
 
 
 def make_config(preset: str, model: str, settings: Mapping[str, Any]) -> Config:
@@ -58,7 +58,7 @@ def make_config(preset: str, model: str, settings: Mapping[str, Any]) -> Config:
   torch_keys.rows(model)
   config = configs.get_config(preset, model)
   config = config_lib.overlay(
-    config, {"preset": preset, "data.dataset": _NO_DATA["name"]}
+    config, {"preset": preset, "data.dataset": _DATASET["name"]}
   )
   return without_critic(config_lib.overlay(config, settings))
 
@@ -107,7 +107,14 @@ def make_folder(
     # Which row of the statistics is whose.
     "tracks": list(ampl_statistics.MEAN),
   }
-  _write(out, config, jax.tree.map(jnp.asarray, state), origin, task)
+  run_folder.make(
+    out,
+    config,
+    jax.tree.map(jnp.asarray, state),
+    dataset=_DATASET,
+    origin=origin,
+    metric=task.best_metric,
+  )
   return origin
 
 
@@ -157,28 +164,6 @@ def published_statistics(config: Config) -> dict[str, Any]:
     "inputs": ampl_statistics.stand_alone(spec),
     "pose_mean": np.zeros((skeleton.NUM_JOINTS, 3), np.float32),
   }
-
-
-def _write(
-  out: pathlib.Path, config: Config, state: Any, origin: dict, task: Any
-) -> None:
-  """Writes the folder, whole or not at all."""
-  partial = out.with_name(out.name + ".part")
-  try:
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-  except OSError as error:
-    raise InputError(
-      out, f"cannot be made ({error.strerror})", "give another --out"
-    ) from error
-  store = checkpoint_lib.Checkpoints(
-    partial / workdir_lib.CHECKPOINTS, metric=task.best_metric
-  )
-  store.save(state, None)
-  store.close()
-  described = workdir_lib.description(config, _NO_DATA) | {"origin": origin}
-  workdir_lib.write_json(partial / workdir_lib.CONFIG, described)
-  os.replace(partial, out)
 
 
 def _sha256(file: str | pathlib.Path) -> str:

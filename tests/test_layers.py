@@ -27,7 +27,13 @@ LAYERS = (
   ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
   ("tasks",),
   ("steps", "dispatch", "checkpoint", "workdir", "writer"),
-  ("evaluate", "normal_equations", "ridge_inputs", "trained_model"),
+  (
+    "evaluate",
+    "normal_equations",
+    "ridge_inputs",
+    "run_folder",
+    "trained_model",
+  ),
   ("ridge",),
   ("baselines",),
   ("viewer",),
@@ -37,7 +43,7 @@ LAYERS = (
   ("loop", "closing"),
   ("together",),
   ("train", "convert"),
-  ("main", "predict", "doctor"),
+  ("main", "predict", "doctor", "export"),
   ("stream",),
 )
 _RANK = {name: i for i, row in enumerate(LAYERS) for name in row}

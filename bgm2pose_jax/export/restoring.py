@@ -1,0 +1,80 @@
+"""An export back to a run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+import jax
+import jax.numpy as jnp
+
+from bgm2pose_jax import checkpoint as checkpoint_lib
+from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import run_folder
+from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.export.reading import WEIGHTS, Export
+from bgm2pose_jax.features.spec import FeatureSpec
+from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.trained_model import without_critic
+
+_INPUTS = "statistics/inputs/"
+
+
+def restore(export: Export, out: str | pathlib.Path) -> None:
+  """Makes a folder that predicts and that a run may start from.
+
+  Args:
+    export: from `read`.
+    out: folder to make.
+
+  Raises:
+    InputError: the folder exists, or the weights do not fit the network.
+  """
+  facts, arrays = export.facts, export.arrays
+  config = config_lib.from_dict(facts["config"])
+  spec = FeatureSpec.from_dict(facts["spec"])
+  task = make_task(without_critic(config), spec, len(facts["tracks"]))
+  statistics = {
+    "inputs": {
+      name.removeprefix(_INPUTS): jnp.asarray(table)
+      for name, table in arrays.items()
+      if name.startswith(_INPUTS)
+    },
+    "pose_mean": jnp.asarray(arrays["statistics/pose_mean"]),
+  }
+  template = task.state_shapes(statistics)
+  for name, leaf in checkpoint_lib.weight_leaves(template).items():
+    if name not in arrays or arrays[name].shape != leaf.shape:
+      raise InputError(
+        export.folder / WEIGHTS,
+        f"{name} is not {list(leaf.shape)}",
+        "read it with the version that wrote it",
+      )
+  # A fresh optimiser's moments and snapshots are zeros.
+  state = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), template)
+  on_device = {name: jnp.asarray(x) for name, x in arrays.items()}
+  state = checkpoint_lib.with_weights(state, on_device).replace(
+    statistics=statistics, step=jnp.int32(facts["step"])
+  )
+  content = (export.folder / WEIGHTS).read_bytes()
+  dataset = facts["dataset"]
+  run_folder.make(
+    pathlib.Path(out),
+    config,
+    state,
+    dataset={
+      "name": dataset.get("name", config.data.dataset),
+      "simulated": facts["simulated"],
+    },
+    origin={
+      "export": export.folder.resolve().name,
+      "origin": facts["origin"],
+      "parameters": facts["parameters"],
+      "sha256": hashlib.sha256(content).hexdigest(),
+    },
+    metric=task.best_metric,
+    facts={
+      key: facts[key]
+      for key in ("ambisonic_format", "simulated", "spec", "tracks")
+    },
+  )
