@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.train_state import TrainState
 
@@ -243,7 +244,7 @@ def weight_leaves(state: TrainState) -> dict[str, Any]:
 
 
 def with_weights(
-  state: TrainState, arrays: Mapping[str, np.ndarray]
+  state: TrainState, arrays: Mapping[str, ArrayLike]
 ) -> TrainState:
   """Returns a state with other weights.
 

@@ -48,21 +48,27 @@ def make(
   try:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-  except OSError as error:
+    store = checkpoint_lib.Checkpoints(
+      partial / workdir_lib.CHECKPOINTS, metric=metric
+    )
+    store.save(state, None)
+    store.close()
+    described = workdir_lib.description(
+      config, {**dataset, "fingerprint": FINGERPRINT}
+    )
+    workdir_lib.write_json(
+      partial / workdir_lib.CONFIG, described | {"origin": dict(origin)}
+    )
+    if facts is not None:
+      workdir_lib.write_json(partial / workdir_lib.MODEL, dict(facts))
+    os.replace(partial, out)
+  except InputError:
+    raise
+  except (OSError, ValueError) as error:
+    # A full disk is a ValueError where the checkpoint's arrays are written.
+    reason = getattr(error, "strerror", None) or str(error)
     raise InputError(
-      out, f"cannot be made ({error.strerror})", "give another --out"
+      out, f"cannot be made ({reason})", "give another --out"
     ) from error
-  store = checkpoint_lib.Checkpoints(
-    partial / workdir_lib.CHECKPOINTS, metric=metric
-  )
-  store.save(state, None)
-  store.close()
-  described = workdir_lib.description(
-    config, {**dataset, "fingerprint": FINGERPRINT}
-  )
-  workdir_lib.write_json(
-    partial / workdir_lib.CONFIG, described | {"origin": dict(origin)}
-  )
-  if facts is not None:
-    workdir_lib.write_json(partial / workdir_lib.MODEL, dict(facts))
-  os.replace(partial, out)
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)

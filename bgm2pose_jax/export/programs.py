@@ -82,7 +82,7 @@ class Program:
       )
       for name, x in self.inputs.items()
     }
-    # What CPUs alone do needs the batch as a number, and is no faster here.
+    # What CPUs alone do needs the batch as a number.
     with target.tracing_for("tpu"), _file_names_alone():
       exported = jax.export.export(jax.jit(self.function), platforms=PLATFORMS)(
         shapes

@@ -245,12 +245,14 @@ def test_other_statistics_and_features(tmp_path, norm, features):
 
 
 def test_a_full_disk_leaves_nothing(made, tmp_path):
-  model, _, _ = made
+  model, out, _ = made
   before = resource.getrlimit(resource.RLIMIT_FSIZE)
   resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
   try:
     with pytest.raises(InputError, match="cannot be written"):
       export.write(model, tmp_path / "out")
+    with pytest.raises(InputError, match="cannot be made"):
+      export.restore(export.read(out), tmp_path / "back")
   finally:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
   assert list(tmp_path.iterdir()) == []

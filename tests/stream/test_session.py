@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import json
+import os
+import signal
 
 import numpy as np
 import pytest
+import soundfile
 import stream_case
 import trained_fixture
+from absl import flags
 
 from bgm2pose_jax import trained_model
 from bgm2pose_jax.data import response_file
@@ -17,7 +22,8 @@ from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.predict import predictor
 from bgm2pose_jax.predict.predictor import Options
 from bgm2pose_jax.predict.sound_pair import SoundPair
-from bgm2pose_jax.stream import flow, settings
+from bgm2pose_jax.stream import __main__ as stream_main
+from bgm2pose_jax.stream import command_flags, flow, settings
 from bgm2pose_jax.stream.live_alignment import Found, Search
 from bgm2pose_jax.stream.live_music import Line
 from bgm2pose_jax.trained_model import TrainedModel
@@ -245,3 +251,166 @@ def test_lost_samples_are_silence_and_counted(runs):
   ).track.pose
   assert run.session.figures.lost_samples == 70000
   np.testing.assert_allclose(run.pose, want, rtol=1e-5, atol=1e-5)
+
+
+def _flags(run, tmp_path, **given):
+  recording, music = stream_case.sound(5.0)
+  paths = {"input": recording, "music": music}
+  for name, value in paths.items():
+    paths[name] = tmp_path / f"{name}.wav"
+    soundfile.write(paths[name], value.T, 48000, subtype="FLOAT")
+  values = flags.FlagValues()
+  command_flags.define_flags(values)
+  chosen = {"checkpoint": run, "speed": 0, "offset_ms": 0} | paths | given
+  values(["stream", *(f"--{name}={value}" for name, value in chosen.items())])
+  return values
+
+
+@pytest.fixture
+def command(runs, tmp_path, monkeypatch):
+  """Runs the command on five seconds of sound."""
+  model = runs("logmel_intensity", "per_recording")
+  monkeypatch.setattr(stream_main.trained_model, "load", lambda folder: model)
+  monkeypatch.setattr(
+    stream_main.compilation, "keep_programs", lambda folder: False
+  )
+  return lambda **given: stream_main.run(_flags("run", tmp_path, **given))
+
+
+def test_the_command_writes_a_line_for_every_frame(command, capsys):
+  assert command() == 0
+  said = capsys.readouterr()
+  head, *frames = map(json.loads, said.out.splitlines())
+  assert head["unit"] == "hip-spine lengths"
+  assert head["rate_hz"] == 20
+  assert len(head["joints"]) == 21
+  assert head["facts"]["statistics"] == "running"
+  assert [f["frame"] for f in frames] == list(range(100))
+  assert [f["time_s"] for f in frames[:2]] == [0.025, 0.075]
+  assert np.shape([f["pose"] for f in frames]) == (100, 21, 3)
+  assert all(f["latency_ms"] >= 0 for f in frames)
+  assert "100 poses; latency p50" in said.err.splitlines()[-1]
+
+
+def test_the_command_hears_a_wav_on_a_pipe(command, tmp_path, capsys):
+  command()
+  want = capsys.readouterr().out.splitlines()
+  with open(tmp_path / "input.wav", "rb") as file:
+
+    class Stdin:
+      def isatty(self):
+        return False
+
+      def fileno(self):
+        return file.fileno()
+
+    with pytest.MonkeyPatch.context() as patch:
+      patch.setattr("sys.stdin", Stdin())
+      command(input="-")
+  got = capsys.readouterr().out.splitlines()
+  pose = [[json.loads(line)["pose"] for line in x[1:]] for x in (got, want)]
+  np.testing.assert_allclose(*pose, atol=1.1e-4)
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(command, monkeypatch, capfd):
+  class Gone:
+    written = 0
+
+    def write(self, text):
+      Gone.written += 1
+      if Gone.written > 3:
+        raise BrokenPipeError
+
+    def flush(self):
+      pass
+
+    def fileno(self):
+      return self.file.fileno()
+
+  with open(os.devnull, "w") as Gone.file:
+    monkeypatch.setattr("sys.stdout", Gone())
+    assert command() == 0
+  assert Gone.written == 4
+  assert "poses; latency" in capfd.readouterr().err
+
+
+def test_a_signal_ends_it_with_what_was_heard(command, monkeypatch, capsys):
+  """Ctrl-C in the middle of the sound: the rest is flushed."""
+  plain = stream_main.Lines.frames
+
+  def frames(self, frames, late_ms):
+    plain(self, frames, late_ms)
+    if frames[-1].number > 40:
+      signal.raise_signal(number)
+
+  monkeypatch.setattr(stream_main.Lines, "frames", frames)
+  for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 0)):
+    before = signal.getsignal(number)
+    assert command() == status
+    said = capsys.readouterr()
+    assert 40 < len(said.out.splitlines()) < 90
+    assert "poses; latency" in said.err
+    assert signal.getsignal(number) is before
+
+
+def test_silence_and_a_stall_are_no_errors(runs, monkeypatch):
+  model = runs("logmel_intensity", "per_recording")
+  silent = np.zeros((4, 60000), np.float32)
+  source = stream_case.Source(silent)
+  pieces = source.queue
+  waits = iter([True, True, False] * 2)
+
+  class Queue:
+    def take(self, timeout_s):
+      if next(waits, False):
+        clock.now += 1.2
+        return None
+      return pieces.take(0)
+
+  source.queue = Queue()
+  source.samples = None
+  monkeypatch.setattr(stream_case.session, "time", clock)
+  chosen = settings.check(model, Options(blend=1), realign=False)
+  music = stream_case.sound(5.0)[1]
+  run = stream_case.Run(model, music, source, chosen, Line(0, 0))
+  assert len(run.frames) == 25
+  assert np.isfinite(run.pose).all()
+  stalls = [line for line in run.told if "no sound has come" in line]
+  assert len(stalls) == 2
+  assert sum("sound again, after 2.4 s" in line for line in run.told) == 2
+
+
+@pytest.mark.parametrize(
+  ("given", "said"),
+  [
+    ({"checkpoint": ""}, "--checkpoint: is missing"),
+    ({"align_s": 5}, "is too short or too long"),
+    ({"max_lag_ms": "nan"}, "is no time"),
+    ({"hop_ms": 130}, "is no whole number of frames"),
+    ({"blend": 9}, "3 windows hold a frame"),
+    ({"offset_ms": "inf"}, "is not finite"),
+    ({"drift_ppm": 5000}, "at most 1000 ppm"),
+    ({"offset_ms": 4800}, "give a longer recording"),
+    ({"static_response": "causal"}, "does not fit a model"),
+    ({"input": "nothing.wav"}, "nothing.wav: is missing"),
+  ],
+)
+def test_what_cannot_be_is_refused(command, given, said):
+  with pytest.raises(InputError, match=said):
+    command(**given)
+
+
+def test_serving_is_a_flag_with_or_without_a_port(tmp_path):
+  for given, port in (
+    (["--serve"], 8765),
+    (["--serve=0"], 0),
+    (["--serve=9000"], 9000),
+    (["--noserve"], None),
+    ([], None),
+  ):
+    values = flags.FlagValues()
+    command_flags.define_flags(values)
+    values(["stream", *given])
+    assert values.serve == port
+  with pytest.raises(flags.IllegalFlagValueError, match="no port"):
+    values(["stream", "--serve=70000"])
