@@ -18,6 +18,22 @@ from typing import Any
 
 import jax
 
+from bgm2pose_jax.errors import InputError
+
+
+def needed(flag: Any) -> str:
+  """A flag's value.
+
+  Args:
+    flag: holder of a text.
+
+  Raises:
+    InputError: it was not given.
+  """
+  if not flag.value:
+    raise InputError(f"--{flag.name}", "is missing", "see --help")
+  return str(flag.value)
+
 
 def facts(*packages: str) -> dict[str, Any]:
   """Describes where a benchmark runs.

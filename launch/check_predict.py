@@ -82,12 +82,11 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _check() -> int:
-  for flag in (_CHECKPOINT, _AMPL, _SUBJECT, _TRACK):
-    if not flag.value:
-      raise InputError(f"--{flag.name}", "is missing", "see --help")
-  model = trained_model.load(_CHECKPOINT.value)
-  index = raw_layout.scan_raw(_AMPL.value)
-  (found,) = index.of_track(_TRACK.value, _SUBJECT.value)
+  model = trained_model.load(bench_report.needed(_CHECKPOINT))
+  index = raw_layout.scan_raw(bench_report.needed(_AMPL))
+  (found,) = index.of_track(
+    bench_report.needed(_TRACK), bench_report.needed(_SUBJECT)
+  )
   if found.music is None or found.poses is None:
     raise InputError(found.wav, "has no music or no poses", "take another")
   options = predictor.Options(hop_ms=600, blend=1)

@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import bench_report
 import numpy as np
 import soundfile
 from absl import app, flags, logging
@@ -55,8 +56,10 @@ def make_sound(folder: Path) -> tuple[Path, Path]:
   offset = round(_OFFSET_MS.value * SAMPLE_RATE_HZ / 1000)
   count = round(_SECONDS.value * SAMPLE_RATE_HZ)
   with (
-    sounds.decoded(Path(_RECORDING.value), 4, SAMPLE_RATE_HZ) as recording,
-    sounds.decoded(Path(_MUSIC.value), 2, None) as music,
+    sounds.decoded(
+      Path(bench_report.needed(_RECORDING)), 4, SAMPLE_RATE_HZ
+    ) as recording,
+    sounds.decoded(Path(bench_report.needed(_MUSIC)), 2, None) as music,
   ):
     recording = recording[:, max(0, offset) :]
     music = music[:, max(0, -offset) :]
@@ -77,7 +80,7 @@ def stream(recording: Path, music: Path) -> tuple[list[dict], str]:
     sys.executable,
     "-m",
     "bgm2pose_jax.stream",
-    f"--checkpoint={_CHECKPOINT.value}",
+    f"--checkpoint={bench_report.needed(_CHECKPOINT)}",
     f"--music={music}",
     f"--input={recording}",
     "--offset_ms=0",
@@ -107,7 +110,7 @@ def stream(recording: Path, music: Path) -> tuple[list[dict], str]:
 
 def whole(recording: Path, music: Path) -> np.ndarray:
   """Poses of the file, [frames, joint, 3], with what a stream may know."""
-  model = trained_model.load(_CHECKPOINT.value)
+  model = trained_model.load(bench_report.needed(_CHECKPOINT))
   options = predictor.Options(
     hop_ms=_HOP_MS.value,
     blend=_BLEND.value,
@@ -128,9 +131,6 @@ def run() -> bool:
   Raises:
     InputError: input that cannot be used.
   """
-  for flag in (_CHECKPOINT, _RECORDING, _MUSIC):
-    if not flag.value:
-      raise InputError(f"--{flag.name}", "is missing", "see --help")
   with tempfile.TemporaryDirectory() as folder:
     paths = make_sound(Path(folder))
     begin = time.monotonic()

@@ -19,6 +19,7 @@ from bgm2pose_jax.data import (
   raw_layout,
   recordings,
   response_file,
+  room_stream,
   source,
   sources,
   still_room,
@@ -70,7 +71,11 @@ def test_a_build_stores_what_the_features_say_of_the_files(corpus, tmp_path):
   assert np.sqrt(np.mean(change**2)) < 0.05
 
 
-def test_forms_make_different_data_and_name_themselves(corpus, tmp_path):
+def test_forms_make_different_data_and_name_themselves(
+  corpus, tmp_path, monkeypatch
+):
+  # The recording is shorter than a stream's cold start.
+  monkeypatch.setattr(room_stream, "COLD_START_S", 2.0)
   whole, first = _table(corpus, tmp_path, feature_set="music_kernel")
   causal, second = _table(
     corpus, tmp_path, feature_set="music_kernel", static_response="causal"
@@ -82,6 +87,19 @@ def test_forms_make_different_data_and_name_themselves(corpus, tmp_path):
   assert not causal.features[:update, ..., changes].any()
   assert causal.features[update:8, ..., changes].any()
   assert whole.features[:update, ..., changes].any()
+
+
+def test_a_stream_says_nothing_before_it_knows_the_room():
+  rng = np.random.default_rng(0)
+  room, step = room_stream.CausalRoom(), round(2.4 * 48_000)
+  for heard in range(6):
+    still = room.still(
+      rng.normal(size=(4, step)).astype("f4"),
+      rng.normal(size=(2, step)).astype("f4"),
+    )
+    known = heard * 2.4 >= room_stream.COLD_START_S
+    assert bool(still.density.any()) == known
+    room.update()
 
 
 def test_one_file_serves_other_recordings(corpus, tmp_path):
