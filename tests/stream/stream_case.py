@@ -10,6 +10,7 @@ import scipy.signal
 
 from bgm2pose_jax.stream import session
 from bgm2pose_jax.stream.sound_queue import Piece, SoundQueue
+from bgm2pose_jax.trained_model import TrainedModel
 
 RATE_HZ = 48000
 
@@ -71,3 +72,23 @@ class Run:
   @property
   def pose(self) -> np.ndarray:
     return np.stack([frame.pose for frame in self.frames])
+
+
+class Clock:
+  """Time that passes when a test says so."""
+
+  now = 1000.0
+
+  def monotonic(self):
+    return self.now
+
+
+clock = Clock()
+
+
+class SlowModel(TrainedModel):
+  """A network that needs longer than there is time."""
+
+  def predict(self, features, rows):
+    clock.now += 0.9
+    return super().predict(features, rows)
