@@ -11,7 +11,6 @@ import signal
 
 import numpy as np
 import pytest
-import soundfile
 import stream_case
 import trained_fixture
 from absl import flags
@@ -241,19 +240,6 @@ def test_lost_samples_are_silence_and_counted(runs):
   np.testing.assert_allclose(run.pose, want, rtol=1e-5, atol=1e-5)
 
 
-def _flags(run, tmp_path, **given):
-  recording, music = stream_case.sound(5.0)
-  paths = {"input": recording, "music": music}
-  for name, value in paths.items():
-    paths[name] = tmp_path / f"{name}.wav"
-    soundfile.write(paths[name], value.T, 48000, subtype="FLOAT")
-  values = flags.FlagValues()
-  command_flags.define_flags(values)
-  chosen = {"checkpoint": run, "speed": 0, "offset_ms": 0} | paths | given
-  values(["stream", *(f"--{name}={value}" for name, value in chosen.items())])
-  return values
-
-
 @pytest.fixture
 def command(runs, tmp_path, monkeypatch):
   """Runs the command on five seconds of sound."""
@@ -262,7 +248,9 @@ def command(runs, tmp_path, monkeypatch):
   monkeypatch.setattr(
     stream_main.compilation, "keep_programs", lambda folder: False
   )
-  return lambda **given: stream_main.run(_flags("run", tmp_path, **given))
+  return lambda **given: stream_main.run(
+    stream_case.flag_values("run", tmp_path, **given)
+  )
 
 
 def test_the_command_writes_a_line_for_every_frame(command, capsys):
