@@ -71,7 +71,9 @@ class LiveMusic:
 
 
 def _mapping(array: np.ndarray) -> mmap.mmap | None:
-  """The mapped file that an array lies in, if any."""
+  """The mapped file that an array lies in, if it is one only to be read."""
+  if not isinstance(array, np.memmap) or array.mode != "r":
+    return None
   base: object = array
   while isinstance(base, np.ndarray):
     base = base.base

@@ -7,9 +7,12 @@ import time
 
 import numpy as np
 import scipy.signal
+import soundfile
+from absl import flags
 
-from bgm2pose_jax.stream import session
+from bgm2pose_jax.stream import command_flags, session
 from bgm2pose_jax.stream.sound_queue import Piece, SoundQueue
+from bgm2pose_jax.trained_model import TrainedModel
 
 RATE_HZ = 48000
 
@@ -71,3 +74,37 @@ class Run:
   @property
   def pose(self) -> np.ndarray:
     return np.stack([frame.pose for frame in self.frames])
+
+
+class Clock:
+  """Time that passes when a test says so."""
+
+  now = 1000.0
+
+  def monotonic(self):
+    return self.now
+
+
+clock = Clock()
+
+
+class SlowModel(TrainedModel):
+  """A network that needs longer than there is time."""
+
+  def predict(self, features, rows):
+    clock.now += 0.9
+    return super().predict(features, rows)
+
+
+def flag_values(run, tmp_path, **given):
+  """The command's flags, for five seconds of sound in files."""
+  recording, music = sound(5.0)
+  paths = {"input": recording, "music": music}
+  for name, value in paths.items():
+    paths[name] = tmp_path / f"{name}.wav"
+    soundfile.write(paths[name], value.T, 48000, subtype="FLOAT")
+  values = flags.FlagValues()
+  command_flags.define_flags(values)
+  chosen = {"checkpoint": run, "speed": 0, "offset_ms": 0} | paths | given
+  values(["stream", *(f"--{name}={value}" for name, value in chosen.items())])
+  return values

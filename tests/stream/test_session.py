@@ -11,7 +11,6 @@ import signal
 
 import numpy as np
 import pytest
-import soundfile
 import stream_case
 import trained_fixture
 from absl import flags
@@ -26,7 +25,6 @@ from bgm2pose_jax.stream import __main__ as stream_main
 from bgm2pose_jax.stream import command_flags, flow, settings
 from bgm2pose_jax.stream.live_alignment import Found, Search
 from bgm2pose_jax.stream.live_music import Line
-from bgm2pose_jax.trained_model import TrainedModel
 
 pytestmark = pytest.mark.usefixtures("quick_compiling")
 
@@ -58,7 +56,7 @@ def _both(model, options, recording, music, line):
   ("hop_ms", "blend", "seconds", "line"),
   [
     (200, 1, 5.0, Line(0, 0)),
-    # Windows that do not divide one, a rest at the end, clocks that differ.
+    # Windows that do not divide one, a rest, clocks that differ.
     (250, 2, 4.87, Line(4000.5, 40.0)),
     # The music ends first, all windows count.
     (300, 0, 5.0, Line(-20000, 0)),
@@ -75,6 +73,14 @@ def test_log_mel_poses_are_those_of_the_file(
   np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.fixture
+def one_by_one(monkeypatch):
+  """One network program instead of two, which take long to compile."""
+  monkeypatch.setattr(predictor, "BATCH", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_by_one")
 def test_kernel_poses_are_those_of_the_file(runs):
   """Over two updates of the room, a drift and an unfinished window."""
   model = runs("music_kernel")
@@ -88,6 +94,7 @@ def test_kernel_poses_are_those_of_the_file(runs):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_by_one")
 def test_kernel_poses_with_a_response_file_are_those_of_the_file(
   runs, tmp_path
 ):
@@ -113,29 +120,9 @@ def test_statistics_of_the_whole_recording_are_refused(runs):
     settings.check(model, Options(statistics="whole", blend=1))
 
 
-class _SlowModel(TrainedModel):
-  """A network that needs longer than there is time."""
-
-  def predict(self, features, rows):
-    clock.now += 0.9
-    return super().predict(features, rows)
-
-
-class _Clock:
-  """Time that passes when a test says so."""
-
-  now = 1000.0
-
-  def monotonic(self):
-    return self.now
-
-
-clock = _Clock()
-
-
 def test_late_windows_are_left_out_until_it_has_caught_up(runs, monkeypatch):
   model = runs("logmel_intensity", "per_recording")
-  slow = _SlowModel(
+  slow = stream_case.SlowModel(
     **{f.name: getattr(model, f.name) for f in dataclasses.fields(model)}
   )
   recording, music = stream_case.sound(5.0)
@@ -152,12 +139,12 @@ def test_late_windows_are_left_out_until_it_has_caught_up(runs, monkeypatch):
     def take(self, timeout_s):
       if not pieces:
         raise EOFError
-      clock.now = max(clock.now, pieces[0].arrived_s)
+      stream_case.clock.now = max(stream_case.clock.now, pieces[0].arrived_s)
       return pieces.pop(0)
 
   source.queue = Queue()
   source.is_patient = False
-  monkeypatch.setattr(flow, "time", clock)
+  monkeypatch.setattr(flow, "time", stream_case.clock)
   chosen = settings.check(slow, Options(blend=1), realign=False, max_lag_s=1.0)
   run = stream_case.Run(slow, music, source, chosen, Line(0, 0))
   figures = run.session.figures
@@ -253,19 +240,6 @@ def test_lost_samples_are_silence_and_counted(runs):
   np.testing.assert_allclose(run.pose, want, rtol=1e-5, atol=1e-5)
 
 
-def _flags(run, tmp_path, **given):
-  recording, music = stream_case.sound(5.0)
-  paths = {"input": recording, "music": music}
-  for name, value in paths.items():
-    paths[name] = tmp_path / f"{name}.wav"
-    soundfile.write(paths[name], value.T, 48000, subtype="FLOAT")
-  values = flags.FlagValues()
-  command_flags.define_flags(values)
-  chosen = {"checkpoint": run, "speed": 0, "offset_ms": 0} | paths | given
-  values(["stream", *(f"--{name}={value}" for name, value in chosen.items())])
-  return values
-
-
 @pytest.fixture
 def command(runs, tmp_path, monkeypatch):
   """Runs the command on five seconds of sound."""
@@ -274,7 +248,9 @@ def command(runs, tmp_path, monkeypatch):
   monkeypatch.setattr(
     stream_main.compilation, "keep_programs", lambda folder: False
   )
-  return lambda **given: stream_main.run(_flags("run", tmp_path, **given))
+  return lambda **given: stream_main.run(
+    stream_case.flag_values("run", tmp_path, **given)
+  )
 
 
 def test_the_command_writes_a_line_for_every_frame(command, capsys):
@@ -363,13 +339,13 @@ def test_silence_and_a_stall_are_no_errors(runs, monkeypatch):
   class Queue:
     def take(self, timeout_s):
       if next(waits, False):
-        clock.now += 1.2
+        stream_case.clock.now += 1.2
         return None
       return pieces.take(0)
 
   source.queue = Queue()
   source.samples = None
-  monkeypatch.setattr(stream_case.session, "time", clock)
+  monkeypatch.setattr(stream_case.session, "time", stream_case.clock)
   chosen = settings.check(model, Options(blend=1), realign=False)
   music = stream_case.sound(5.0)[1]
   run = stream_case.Run(model, music, source, chosen, Line(0, 0))
