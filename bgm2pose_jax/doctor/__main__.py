@@ -21,7 +21,7 @@ from bgm2pose_jax.align.arrival import LEFT_AXES
 from bgm2pose_jax.doctor import clock_checks, screen
 from bgm2pose_jax.doctor.examine import examine
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.report.page import write_text
+from bgm2pose_jax.viewer.document import write_text
 
 
 def define_flags(values: flags.FlagValues) -> None:
