@@ -18,6 +18,8 @@ RATE_HZ = 48000
 # Silence around the music for a fractional delay to ring in.
 _MARGIN = 2048
 _BODY_RATE_HZ = 120.0
+# Of the noise before a strange recording, against the recording.
+_PREFIX_DB = -50.0
 # Metres that microphone and loudspeakers are moved by, at most.
 _MIC_SHIFT_M = (0.3, 0.15, 0.3)
 _SPEAKER_SHIFT_M = (0.2, 0.15, 0.2)
@@ -108,6 +110,30 @@ def on_recorders_clock(
   low, high = max(0, whole), min(samples, whole + moved.shape[1])
   out[:, low:high] = moved[:, low - whole : high - whole]
   return out
+
+
+def strange(
+  recording: np.ndarray, before_s: float, drift_ppm: float, seed: int = 0
+) -> np.ndarray:
+  """A recording by a recorder that started earlier and runs otherwise.
+
+  Args:
+    recording: float32 [4, samples].
+    before_s: how much earlier; white noise until the recording begins.
+    drift_ppm: how much faster the player's clock then seems to run.
+    seed: of the noise.
+  """
+  ratio = 1 / (1 + drift_ppm * 1e-6)
+  moved = soxr.resample(
+    recording.T.astype(np.float64),
+    RATE_HZ,
+    RATE_HZ * ratio,
+    quality="VHQ",
+  ).T
+  level = np.sqrt(np.mean(recording**2)) * 10 ** (_PREFIX_DB / 20)
+  rng = np.random.default_rng(seed)
+  noise = level * rng.standard_normal((4, round(before_s * RATE_HZ)))
+  return np.concatenate([noise, moved], axis=1).astype(np.float32)
 
 
 def make_case(

@@ -16,9 +16,8 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+import align_case
 import bench_report
-import numpy as np
-import soxr
 from absl import app, flags
 
 from bgm2pose_jax import trained_model
@@ -42,32 +41,7 @@ _LEFT = flags.DEFINE_enum("left", "-X", LEFT_AXES, "see bgm2pose_jax.align")
 _JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 _COLUMNS = ("how", "rmse", "mae", "pckh50", "offset_ms", "drift_ppm")
-_PREFIX_DB = -50.0
 _SAME = 1e-4
-
-
-def strange(
-  recording: np.ndarray, before_s: float, drift_ppm: float, seed: int = 0
-) -> np.ndarray:
-  """A recording by a recorder that started earlier and runs otherwise.
-
-  Args:
-    recording: float32 [4, samples].
-    before_s: how much earlier; white noise until the recording begins.
-    drift_ppm: how much faster the player's clock then seems to run.
-    seed: of the noise.
-  """
-  ratio = 1 / (1 + drift_ppm * 1e-6)
-  moved = soxr.resample(
-    recording.T.astype(np.float64),
-    SAMPLE_RATE_HZ,
-    SAMPLE_RATE_HZ * ratio,
-    quality="VHQ",
-  ).T
-  level = np.sqrt(np.mean(recording**2)) * 10 ** (_PREFIX_DB / 20)
-  rng = np.random.default_rng(seed)
-  noise = level * rng.standard_normal((4, round(before_s * SAMPLE_RATE_HZ)))
-  return np.concatenate([noise, moved], axis=1).astype(np.float32)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -98,7 +72,7 @@ def _check() -> int:
     # A run's windows end with the recording or with its poses.
     pair = SoundPair(recording, music, where=found.wav)
     rows.append(_row("true offset", model, pair, options, found.poses, 0.0))
-    moved = strange(recording, _BEFORE_S.value, _DRIFT.value)
+    moved = align_case.strange(recording, _BEFORE_S.value, _DRIFT.value)
     place = align(moved, music, left=_LEFT.value, where=found.wav)
     pair = SoundPair(
       moved,
