@@ -71,7 +71,8 @@ def test_page_is_one_file_that_loads_nothing_and_escapes_names(tables):
   assert not re.search(r"https?://", text)
   assert text.count("<style>") == 1
   policy = re.search(r'http-equiv="Content-Security-Policy".*', text)
-  assert policy.group() in document.asset("page.html")
+  ours = document.asset("page.html").replace("<!--connect-->", "")
+  assert policy.group() in ours
 
 
 def test_page_has_every_figure(tables):

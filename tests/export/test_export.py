@@ -214,7 +214,7 @@ def test_the_card_says_what_kind_of_data_it_was(made):
     card.render(facts, {"rmse": 1.0})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
   ("norm", "features"),
   [("track_channel", "logmel_intensity"), ("per_band", "music_kernel")],
