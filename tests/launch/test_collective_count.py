@@ -103,7 +103,7 @@ def test_a_compiled_text():
   }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_traced_and_compiled_bytes_agree_and_so_do_losses(monkeypatch):
   # Compiles in a third of the time, in the processes of the cases too.
   monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

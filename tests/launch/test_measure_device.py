@@ -145,7 +145,7 @@ def test_a_run_of_ampls_size_ends_or_is_estimated(tmp_path):
   assert cut["estimate s"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_forms_of_accelerators_give_the_cpus_gradient(tmp_path):
   arguments = (*script_runs.TINY, "--width=0.03125", "--batch=4")
   found = script_runs.figures(
