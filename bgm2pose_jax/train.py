@@ -159,6 +159,7 @@ def run_all(
         "simulated": windows.simulated,
         "spec": windows.spec.to_dict(),
         "tracks": list(windows.tracks),
+        "train_tracks": list(plan.split.train_tracks),
       },
     )
 

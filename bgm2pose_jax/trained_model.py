@@ -28,6 +28,7 @@ from bgm2pose_jax.models import registry
 from bgm2pose_jax.tasks.registry import is_closed_form, make_task
 from bgm2pose_jax.train_state import TrainState
 
+_FACTS = {"ambisonic_format", "simulated", "spec", "tracks", "train_tracks"}
 _SNAPSHOTS = {"params": "snapshots/0", "model_state": "snapshots/1"}
 
 
@@ -40,7 +41,9 @@ class TrainedModel:
     config: it was trained with.
     spec: the features it reads.
     step: of the checkpoint.
-    tracks: music of the training, in the order of its rows of statistics.
+    tracks: names of the rows of statistics, in order.
+    train_tracks: music of the training; a row of other music is that of music
+      never heard.
     simulated: it was trained on simulated recordings.
     ambisonic_format: convention of the training recordings; None is unknown.
     origin: where weights that were not trained here come from, or None.
@@ -54,6 +57,7 @@ class TrainedModel:
   spec: FeatureSpec
   step: int
   tracks: tuple[str, ...]
+  train_tracks: tuple[str, ...]
   simulated: bool
   ambisonic_format: str | None
   origin: Mapping[str, Any] | None
@@ -76,19 +80,19 @@ class TrainedModel:
     """Statistics for a recording of some music.
 
     Args:
-      track: one of `tracks`; None is music that the training did not have,
-        for which statistics over all training rows are taken.
+      track: one of `train_tracks`; None is music that the training did not
+        have, for which statistics over all training rows are taken.
 
     Raises:
       InputError: an unknown track, or a network whose statistics know none.
     """
     if track is None:
       return {name: table[-1] for name, table in self.rows.items()}
-    if self.feature_norm == "per_recording" or track not in self.tracks:
+    if self.feature_norm == "per_recording" or track not in (self.train_tracks):
       raise InputError(
         f"--track={track}",
         "has no statistics of its own in this model",
-        f"drop it, or take one of {', '.join(self.tracks) or 'none'}",
+        f"drop it, or take one of {', '.join(self.train_tracks) or 'none'}",
       )
     place = self.tracks.index(track)
     return {name: table[place] for name, table in self.rows.items()}
@@ -200,6 +204,7 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
     spec=spec,
     step=step,
     tracks=tuple(facts["tracks"]),
+    train_tracks=tuple(facts["train_tracks"]),
     simulated=bool(facts["simulated"]),
     ambisonic_format=facts["ambisonic_format"],
     origin=origin,
@@ -223,7 +228,7 @@ def _facts(
   path = home / workdir_lib.MODEL
   if path.exists():
     found = workdir_lib.read_json(path)
-    missing = {"ambisonic_format", "simulated", "spec", "tracks"} - set(found)
+    missing = _FACTS - set(found)
     if missing:
       raise InputError(
         path, f"lacks {', '.join(sorted(missing))}", "train again"
@@ -234,11 +239,13 @@ def _facts(
   # model.json: their tracks' names are lost, their other rows are not.
   published = described.get("origin") is not None
   dataset = described.get("dataset") or {}
+  tracks = list(ampl_statistics.MEAN) if published else []
   return {
     "ambisonic_format": config.data.ambisonic_format,
     "simulated": bool(dataset.get("simulated", not published)),
     "spec": spec.to_dict(),
-    "tracks": list(ampl_statistics.MEAN) if published else [],
+    "tracks": tracks,
+    "train_tracks": tracks,
   }
 
 

@@ -149,7 +149,7 @@ def test_sound_gives_the_poses_of_the_evaluation(raw):
   )
   music, _ = soundfile.read(sound / "arnor_input.WAV", dtype="float32")
   model = trained_model.load(str(folder / "alone"))
-  assert model.tracks == ("arnor",)
+  assert model.train_tracks == ("arnor",)
   assert not model.simulated
   with np.load(folder / "alone" / "predictions.npz") as arrays:
     wanted, places = arrays["pred"], arrays["window_index"]

@@ -92,6 +92,7 @@ def make_run(
       "simulated": simulated,
       "spec": spec.to_dict(),
       "tracks": list(tracks),
+      "train_tracks": list(tracks),
     },
   )
   return folder

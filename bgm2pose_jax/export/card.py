@@ -62,7 +62,11 @@ def render(facts: Mapping[str, Any], results: Mapping[str, Any] | None) -> str:
     _conventions(facts),
     "## Normalisation\n\n"
     + _NORMALISATION[facts["feature_norm"]].format(
-      tracks=", ".join(f"{i} {t}" for i, t in enumerate(facts["tracks"]))
+      tracks=", ".join(
+        f"{row} {track}"
+        for row, track in enumerate(facts["tracks"])
+        if track in facts["train_tracks"]
+      )
     ),
     _programs(facts),
     _running(facts),
@@ -81,7 +85,7 @@ def _head(facts: Mapping[str, Any]) -> str:
     )
   else:
     data = f"Trained on recordings ({dataset})."
-  tracks = ", ".join(facts["tracks"]) or "not known"
+  tracks = ", ".join(facts["train_tracks"]) or "not known"
   head = f"""# {facts["model"]}: 3D human pose from background music
 
 {data}

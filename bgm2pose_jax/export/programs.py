@@ -208,7 +208,11 @@ def _statistics_inputs(model: TrainedModel) -> dict[str, Array]:
       for name, table in sorted(model.rows.items())
     }
   if model.feature_norm == "track_channel":
-    names = ", ".join(f"{i} {name}" for i, name in enumerate(model.tracks))
+    names = ", ".join(
+      f"{row} {track}"
+      for row, track in enumerate(model.tracks)
+      if track in model.train_tracks
+    )
     return {
       "track": Array(
         (BATCH,), "int32", f"whose statistics: -1 for other music, {names}"

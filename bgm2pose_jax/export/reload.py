@@ -174,7 +174,7 @@ def case(
 
 def _row(model: TrainedModel, inputs, i: int) -> dict[str, np.ndarray]:
   track = int(inputs["track"][i]) if "track" in inputs else -1
-  return model.row(model.tracks[track] if track >= 0 else None)
+  return {name: table[track] for name, table in model.rows.items()}
 
 
 def _inputs(

@@ -75,6 +75,12 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
     metric=task.best_metric,
     facts={
       key: facts[key]
-      for key in ("ambisonic_format", "simulated", "spec", "tracks")
+      for key in (
+        "ambisonic_format",
+        "simulated",
+        "spec",
+        "tracks",
+        "train_tracks",
+      )
     },
   )

@@ -120,6 +120,7 @@ def describe(model: TrainedModel, made: list[Program]) -> dict[str, Any]:
     "spec": model.spec.to_dict(),
     "step": model.step,
     "tracks": list(model.tracks),
+    "train_tracks": list(model.train_tracks),
     "versions": workdir_lib.versions(),
     "versions_of_training": described.get("versions", {}),
   }

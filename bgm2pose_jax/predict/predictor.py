@@ -211,7 +211,7 @@ def facts(
     "models": [str(m.folder) for m in models],
     "steps": [m.step for m in models],
     "trained_on": "simulated recordings" if first.simulated else "recordings",
-    "training_tracks": list(first.tracks),
+    "training_tracks": list(first.train_tracks),
     "features": first.spec.name,
     "statistics": mode_of(options, first),
     "statistics_of_track": options.track,
