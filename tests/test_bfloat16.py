@@ -217,7 +217,7 @@ def test_a_layer_and_its_gradients_are_near_float32(layer):
   assert 1e-4 < _apart(*found) < (0.08 if layer == "stack" else 0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_step_is_near_float32():
   (exact, exact_grads, statistics), (low, low_grads, low_statistics) = (
     run(*arguments) for run, arguments in map(_case, ("float32", "bfloat16"))

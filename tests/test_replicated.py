@@ -75,7 +75,12 @@ def apart():
 
 
 @pytest.mark.parametrize(
-  ("form", "per_call"), [("unrolled", 3), ("vmap", 1), ("products", 1)]
+  ("form", "per_call"),
+  [
+    ("unrolled", 3),
+    pytest.param("vmap", 1, marks=pytest.mark.long),
+    ("products", 1),
+  ],
 )
 def test_replicas_do_what_separate_runs_do(apart, form, per_call):
   with jax.enable_x64(True):
