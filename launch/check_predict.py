@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 import align_case
 import bench_report
+import numpy as np
 from absl import app, flags
 
 from bgm2pose_jax import metrics, trained_model
@@ -87,9 +88,10 @@ def _check() -> int:
     aligned = _pair_of_poses(model, pair, options, found.poses, late_s)
     # The last window may be lost to the alignment, and is lost to both.
     frames = min(len(exact[0][0]), len(aligned[0]))
-    both = [tuple(x[:frames] for x in exact[0]), exact[1]]
-    rows.append(_row("true offset, same windows", *both))
-    rows.append(_row("aligned", tuple(x[:frames] for x in aligned), pair))
+    same = exact[0][0][:frames], exact[0][1][:frames]
+    rows.append(_row("true offset, same windows", same, exact[1]))
+    cut = aligned[0][:frames], aligned[1][:frames]
+    rows.append(_row("aligned", cut, pair))
     usual = predictor.Options()
     blended = _pair_of_poses(model, pair, usual, found.poses, late_s)
     rows.append(_row("aligned, blended", blended, pair))
@@ -109,11 +111,13 @@ def _check() -> int:
   return int(wrong)
 
 
-def _pair_of_poses(model, pair, options, poses, lag_s):
+def _pair_of_poses(
+  model, pair, options, poses, lag_s
+) -> tuple[np.ndarray, np.ndarray]:
   """Predicted and true poses of the frames that have both."""
   track = predictor.predict([model], pair, options).track
-  cut, _ = truth.beside(track, truth.read(poses, pair, lag_s))
-  return cut.pose, cut.target
+  target = truth.read(poses, pair, lag_s)
+  return track.pose[: len(target)], target
 
 
 def _row(how, both, pair) -> dict:
