@@ -92,14 +92,7 @@ class Checkpoints:
 
   def best(self) -> int | None:
     """Returns the committed step of the lowest metric, or None."""
-    kept = set(committed_steps(self.folder))
-    saved: Any = self._checkpointer.checkpoints
-    found = [
-      (float(c.metrics[self._metric]), c.step)
-      for c in saved
-      if c.step in kept and c.metrics
-    ]
-    return min(found)[1] if found else None
+    return _best(self._checkpointer, self.folder, self._metric)
 
   def restore(self, step: int, template: TrainState) -> TrainState:
     """Reads a state.
@@ -226,15 +219,18 @@ def best_step(path: pathlib.Path, metric: str) -> int | None:
   place: Any = path
   checkpointer = ocp.training.Checkpointer(place)
   try:
-    saved: Any = checkpointer.checkpoints
-    kept = set(committed_steps(path))
-    found = [
-      (float(c.metrics[metric]), c.step)
-      for c in saved
-      if c.step in kept and c.metrics
-    ]
+    return _best(checkpointer, path, metric)
   finally:
     checkpointer.close()
+
+
+def _best(checkpointer: Any, folder: pathlib.Path, metric: str) -> int | None:
+  kept = set(committed_steps(folder))
+  found = [
+    (float(c.metrics[metric]), c.step)
+    for c in checkpointer.checkpoints
+    if c.step in kept and c.metrics
+  ]
   return min(found)[1] if found else None
 
 

@@ -88,7 +88,7 @@ class TrainedModel:
     """
     if track is None:
       return {name: table[-1] for name, table in self.rows.items()}
-    if self.feature_norm == "per_recording" or track not in (self.train_tracks):
+    if self.feature_norm == "per_recording" or track not in self.train_tracks:
       raise InputError(
         f"--track={track}",
         "has no statistics of its own in this model",

@@ -10,6 +10,9 @@ from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.errors import InputError
 
 _MAX_SNR_DB = 200.0
+# How the static room is learnt. What was prepared otherwise must not be met
+# again: count up.
+_STATIC_ROOM = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Recipe:
     del found["static_response"]
     if self.needs_still:
       found["static_response"] = self.static_form().identity()
+      found["static_room"] = _STATIC_ROOM
     return found
 
 
