@@ -43,6 +43,10 @@ WINDOW_S = 0.2
 BANDS = 64
 # N over the band's usual power: 0.03 and 0.3 are as good, 0 is far worse.
 _FLOOR = 0.1
+# Below this share of the loudest band's usual power a band holds no music but
+# what compression left, under any microphone's noise: nothing is said of it. It
+# would be said by single moments alone, such as the recording's end.
+_LEAST_SHARE = 1e-8
 # Decibels beyond which a ratio says no more than "nothing like it".
 _MOST_DB = 20.0
 # A relative change beyond this is noise, where the music is all but silent.
@@ -161,7 +165,8 @@ def _bands(
   sums = to_mel(jnp.concatenate(parts, axis=-2))
   change, heard, static, music = jnp.split(sums, (8, 12, 16), axis=-2)
   # No music in this band ever, or a stream that has just begun: no statement.
-  known = usual > mel.MIN_POWER
+  least = _LEAST_SHARE * jnp.max(usual, axis=-1, keepdims=True)
+  known = usual > jnp.maximum(mel.MIN_POWER, least)
   floor = jnp.where(known, _FLOOR * usual, 1)
   power = static[..., :1, :] + floor
   change = jnp.where(known, change / power, 0)

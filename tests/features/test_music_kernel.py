@@ -7,6 +7,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+import scipy.signal
 
 from bgm2pose_jax import features
 from bgm2pose_jax.data import still_room
@@ -280,3 +281,32 @@ def test_forms_of_the_static_response_hear_only_what_they_may():
     assert same == (form != "whole"), form
   # The first update comes after 2.4 s; before it nothing is known.
   assert not static("causal", blocks)[:, : 4 * WINDOW_SAMPLES].any()
+
+
+def test_bands_that_hold_no_music_say_nothing_even_at_an_abrupt_end():
+  # Bass, and 120 dB below it what compression leaves of the treble.
+  rng = np.random.default_rng(20)
+  bass = scipy.signal.firwin(2001, 2000, fs=48_000, window=("kaiser", 14))
+  music = scipy.signal.fftconvolve(
+    rng.standard_normal((2, 48_000)), bass[None], mode="same", axes=1
+  )
+  music += 1e-6 * rng.standard_normal(music.shape)
+  music[:, 40_000:] = 0
+  still = np.repeat(music, 2, axis=0)
+  heard = still + 1e-6 * rng.standard_normal(still.shape)
+  density = np.zeros(1001)
+  density[:84] = np.var(music[0, :40_000]) / 0.083
+  density += 1e-12
+  room = static_response.StillRoom(
+    still.astype(np.float32), density.astype(np.float32)
+  )
+  found = np.asarray(
+    music_kernel.extract(
+      heard.astype(np.float32), music.astype(np.float32), room
+    )
+  )
+  names = [channel.name for channel in music_kernel.SPEC.channels]
+  said = found[..., : names.index("m0")]
+  assert np.abs(said[:, :20]).max() > 0.1
+  # The band from 8 kHz on.
+  assert not said[:, 52:].any()
