@@ -81,7 +81,7 @@ def _kill_after_a_save(folder: pathlib.Path, *flags: str) -> None:
     env=_environment(folder),
   )
   deadline = time.monotonic() + 300
-  while not list(work.glob("**/checkpoints/*/commit_success.txt")):
+  while not list(work.glob("**/checkpoints/[0-9]*/seal.json")):
     assert process.poll() is None, "ended before it could be killed"
     assert time.monotonic() < deadline
     time.sleep(0.02)
