@@ -235,7 +235,7 @@ def find_step(folder: str, flag: str = "init_from") -> tuple[pathlib.Path, int]:
   path = pathlib.Path(folder).resolve()
   if (path / "checkpoints").is_dir():
     path = path / "checkpoints"
-  if path.name.isdecimal() and step_folders.is_step(path):
+  if path.name.isdecimal() and seal.is_step(path):
     seal.check(path)
     return path.parent, int(path.name)
   steps = seal.numbered(path)

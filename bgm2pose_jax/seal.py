@@ -48,6 +48,11 @@ def numbered(folder: str | os.PathLike[str]) -> list[int]:
   return sorted(int(n) for n in names if n.isdecimal() and str(int(n)) == n)
 
 
+def is_step(path: pathlib.Path) -> bool:
+  """Whether a folder is or was a checkpoint, whole or not."""
+  return (path / SEAL).exists() or (path / "state").is_dir()
+
+
 def write(step_folder: pathlib.Path, content: Mapping[str, Any]) -> None:
   """Seals a folder: its files must be complete, and never change again.
 

@@ -29,11 +29,6 @@ _REPLACED, _DELETED, _DAMAGED = "replaced-", "deleted-", "damaged-"
 Seals = Mapping[int, Mapping[str, Any]]
 
 
-def is_step(path: pathlib.Path) -> bool:
-  """Whether a folder is or was a checkpoint, whole or not."""
-  return (path / seal.SEAL).exists() or (path / "state").is_dir()
-
-
 def admit(
   place: pathlib.Path, step: int, seals: Seals, metric: str
 ) -> dict[int, Any]:
