@@ -25,6 +25,18 @@ from bgm2pose_jax.seal import DamagedError
 from bgm2pose_jax.train_state import TrainState
 
 
+class SaveError(InputError):
+  """A state cannot be written, as when a disk is full.
+
+  Attributes:
+    reason: the system's.
+  """
+
+  def __init__(self, where: object, found: str, fix: str, reason: str = ""):
+    super().__init__(where, found, fix)
+    self.reason = reason
+
+
 class Checkpoints:
   """Saves and restores the states of one run.
 
@@ -193,17 +205,23 @@ class Checkpoints:
     finally:
       self._thread.shutdown()
 
-  def _refused(self, step: int, error: Exception) -> InputError:
+  def _refused(self, step: int, error: Exception) -> SaveError:
     # The array library words the system's own text in a sentence of paths.
     text = str(error).partition(" [os_error_code")[0].rsplit(": ", 1)[-1]
+    if isinstance(error, InputError):
+      text = error.found
     reason = getattr(error, "strerror", None) or text
     newest = max(self._seals, default=None)
-    after = "from the start" if newest is None else f"after step {newest}"
-    return InputError(
+    after = (
+      "from the start, nothing is saved yet"
+      if newest is None
+      else f"after step {newest}, the last that is saved"
+    )
+    return SaveError(
       self.folder,
       f"step {step} cannot be saved ({reason})",
-      "free some space and run the same command again: it goes on "
-      f"{after}, the last that is saved",
+      f"free some space and run the same command again: it goes on {after}",
+      reason,
     )
 
 

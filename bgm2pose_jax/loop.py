@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import jax
@@ -204,7 +204,7 @@ class Trainer:
     first = bar.n == getattr(bar, "initial", None)
     items = calls.epoch(number)
     stop = _asked_to_stop()
-    while stop is None and (item := next(items, None)) is not None:
+    while stop is None and (item := _next(items)) is not None:
       source, index = item
       states, figures = self._advance(states, source, index, control, form)
       # Two calls under way, never more: the device has one to do while the
@@ -224,6 +224,7 @@ class Trainer:
       # Several hosts have to agree, which is not worth it after each call.
       if jax.process_count() == 1 or any(line.due for line in lines):
         stop = _asked_to_stop()
+    stop = stop or (stop_signal.asked() if jax.process_count() == 1 else None)
     for run, line, state in zip(runs, lines, states):
       line.flush()
       run.state = state
@@ -329,6 +330,19 @@ class Trainer:
       cache=self._cache,
       stream=stream,
     )
+
+
+def _next(items: Iterator[dispatch.Item]) -> dispatch.Item | None:
+  """The next call's data; None at the end, or if a signal ended the readers.
+
+  Ctrl-C reaches every process of a terminal, those that read batches too.
+  """
+  try:
+    return next(items, None)
+  except Exception:
+    if stop_signal.asked() is None or jax.process_count() > 1:
+      raise
+    return None
 
 
 def _asked_to_stop() -> str | None:
