@@ -65,9 +65,11 @@ class Checkpoints:
     self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
+      self._sweep()
       if self._leads:
-        step_folders.sweep(self.folder)
         step_folders.set_aside_damaged(self.folder)
+        # A process killed in between leaves more than is to be kept.
+        step_folders.prune(self.folder, _seals(self.folder), metric)
     except OSError as error:
       raise InputError(
         self.folder,
@@ -75,10 +77,7 @@ class Checkpoints:
         "make it writable, or give another --workdir",
       ) from error
     _meet("opened")
-    self._seals = {
-      step: seal.read(self.folder / str(step))
-      for step in seal.numbered(self.folder)
-    }
+    self._seals = _seals(self.folder)
 
   def save(
     self,
@@ -118,6 +117,7 @@ class Checkpoints:
     try:
       written = stored_state.start_saving(place, kept)
     except (OSError, ValueError) as error:
+      self._sweep()
       raise self._refused(step, error) from error
 
     def finish() -> None:
@@ -130,8 +130,7 @@ class Checkpoints:
             place, step, self._seals, self._metric
           )
       except BaseException:
-        if self._leads:
-          step_folders.sweep(self.folder)
+        self._sweep()
         raise
 
     self._saving = step, self._thread.submit(finish)
@@ -155,10 +154,7 @@ class Checkpoints:
       raise self._refused(step, error) from error
     _meet(f"sealed {step}")
     if not self._leads:
-      self._seals = {
-        found: seal.read(self.folder / str(found))
-        for found in seal.numbered(self.folder)
-      }
+      self._seals = _seals(self.folder)
 
   def latest(self) -> int | None:
     """Returns the newest step, or None."""
@@ -205,6 +201,10 @@ class Checkpoints:
     finally:
       self._thread.shutdown()
 
+  def _sweep(self) -> None:
+    if self._leads:
+      step_folders.sweep(self.folder)
+
   def _refused(self, step: int, error: Exception) -> SaveError:
     # The array library words the system's own text in a sentence of paths.
     text = str(error).partition(" [os_error_code")[0].rsplit(": ", 1)[-1]
@@ -226,11 +226,7 @@ class Checkpoints:
 
 
 def committed_steps(folder: str | pathlib.Path) -> list[int]:
-  """Returns the steps whose save was completed, in rising order.
-
-  Args:
-    folder: `<workdir>/checkpoints`; may not exist yet.
-  """
+  """Returns the steps in `<workdir>/checkpoints`, in rising order."""
   return seal.numbered(folder)
 
 
@@ -387,6 +383,10 @@ def _like(template: Any, loaded: Any) -> Any:
     for name, leaf in stored_state.flat(template).items()
   ]
   return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+
+def _seals(folder: pathlib.Path) -> dict[int, Any]:
+  return {step: seal.read(folder / str(step)) for step in seal.numbered(folder)}
 
 
 def _meet(name: str) -> None:

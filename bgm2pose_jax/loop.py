@@ -9,6 +9,7 @@ times go to timing.jsonl.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +99,12 @@ class Trainer:
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
-    with stop_signal.held(), bar, self._dispatches(runs, form) as calls:
+    with (
+      stop_signal.held(),
+      bar,
+      _saved(runs),
+      self._dispatches(runs, form) as calls,
+    ):
       number = 0
       while live := [run for run in runs if not run.finished]:
         started, waited = time.perf_counter(), calls.waited_s
@@ -119,8 +125,6 @@ class Trainer:
             },
           )
         number += 1
-      for run in runs:
-        run.checkpoints.wait()
 
   def predict(self, state: TrainState, rows: np.ndarray) -> np.ndarray:
     """Predicts rows of the table with the weights to be reported.
@@ -332,6 +336,19 @@ class Trainer:
     )
 
 
+@contextlib.contextmanager
+def _saved(runs: Sequence[Replica]) -> Iterator[None]:
+  """Waits at the end for what is being saved, also after an error.
+
+  A process that ends does not wait for a save under way.
+  """
+  try:
+    yield
+  finally:
+    for run in runs:
+      run.checkpoints.wait()
+
+
 def _next(items: Iterator[dispatch.Item]) -> dispatch.Item | None:
   """The next call's data; None at the end, or if a signal ended the readers.
 
@@ -362,7 +379,7 @@ def _save_and_stop(runs: Sequence[Replica], signal_name: str) -> NoReturn:
     step = int(run.state.step)
     if run.begun is not None or step != (run.checkpoints.latest() or 0):
       run.save(None)
-  for run in runs:
+  for run in runs:  # said only when it is so
     run.checkpoints.wait()
   done = ", ".join(str(int(run.state.step)) for run in runs)
   raise stop_signal.Stopped(signal_name, f"after step {done}")

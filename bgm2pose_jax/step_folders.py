@@ -50,14 +50,27 @@ def admit(
   place.rename(target)
   seal.sync_folder(folder)
   shutil.rmtree(before, ignore_errors=True)
-  found = {**seals, step: seal.read(target)}
-  keep = kept(found, metric)
-  for old in sorted(found.keys() - keep):
+  return prune(folder, {**seals, step: seal.read(target)}, metric)
+
+
+def prune(folder: pathlib.Path, seals: Seals, metric: str) -> dict[int, Any]:
+  """Deletes the steps that need not be kept.
+
+  Args:
+    folder: of checkpoints that this process alone writes to.
+    seals: of the steps there are.
+    metric: that is low for good weights.
+
+  Returns:
+    The seals of those that are left.
+  """
+  keep = kept(seals, metric)
+  for old in sorted(seals.keys() - keep):
     # Renamed first: half of a step must not look like a damaged one.
     aside = folder / f"{_DELETED}{old}"
     (folder / str(old)).rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
-  return {step: found[step] for step in sorted(keep)}
+  return {step: seals[step] for step in sorted(keep)}
 
 
 def best(folder: pathlib.Path, seals: Seals, metric: str) -> int | None:
@@ -90,12 +103,12 @@ def kept(seals: Seals, metric: str) -> set[int]:
   """Returns the steps to keep: best, newest two, a passing one as newest.
 
   Args:
-    seals: {step: content of its seal}, at least one.
+    seals: {step: content of its seal}.
     metric: that is low for good weights.
   """
   lasting = sorted(step for step, s in seals.items() if not s["passing"])
   lowest = [step for _, step in _ranked(seals, metric)[:1]]
-  return {max(seals), *lowest, *lasting[-_NEWEST:]}
+  return {*sorted(seals)[-1:], *lowest, *lasting[-_NEWEST:]}
 
 
 def sweep(folder: pathlib.Path) -> None:

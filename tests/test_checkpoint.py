@@ -69,6 +69,18 @@ def test_a_passing_state_displaces_nothing_and_goes(saved):
   assert steps() == [43, 50]
 
 
+def test_a_step_that_was_to_be_deleted_is(saved):
+  folder, store = saved
+  place = folder / "checkpoints"
+  shutil.copytree(place / "30", folder / "30")
+  store.save(_state(50), {"error": 0.6})
+  store.close()
+  # As if killed before it came to that.
+  (folder / "30").rename(place / "30")
+  checkpoint.Checkpoints(place, metric="error").close()
+  assert checkpoint.committed_steps(place) == [20, 40, 50]
+
+
 def test_unfinished_saves_do_not_count(saved):
   folder, store = saved
   store.close()

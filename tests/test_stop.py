@@ -85,6 +85,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_stopped_after_any_call(case, tmp_path):
   config = _config(**CASES[case])
@@ -148,6 +149,7 @@ def test_figures_survive_a_stop_exactly():
   assert repr(again) == repr(begun)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   "changes",
   [
