@@ -83,9 +83,9 @@ def _stop_after_a_save(
     text=True,
     env=_environment(folder),
   )
-  before = len(_saved(work))
+  before = _saved(work)
   deadline = time.monotonic() + 300
-  while len(_saved(work)) <= before:
+  while _saved(work) <= before:
     assert process.poll() is None, "ended before it could be killed"
     assert time.monotonic() < deadline
     time.sleep(0.02)
@@ -94,8 +94,8 @@ def _stop_after_a_save(
   return process.returncode, said
 
 
-def _saved(work: pathlib.Path) -> list[pathlib.Path]:
-  return list(work.glob("**/checkpoints/[0-9]*/seal.json"))
+def _saved(work: pathlib.Path) -> set[pathlib.Path]:
+  return set(work.glob("**/checkpoints/[0-9]*/seal.json"))
 
 
 @pytest.fixture(scope="module")
