@@ -63,6 +63,9 @@ def listening() -> Iterator[None]:
   """Takes the signals over for the block; elsewhere they end the process.
 
   Only the main thread can: in any other the block just runs.
+
+  Raises:
+    Stopped: a signal came; also in place of an error that follows it.
   """
   global _asked
   if threading.current_thread() is not threading.main_thread():
@@ -89,6 +92,11 @@ def listening() -> Iterator[None]:
       for number in _SIGNALS:
         signal.signal(number, take)
       yield
+    except Exception as error:
+      # Libraries may take a stop inside them for an error of their own.
+      if _asked is not None:
+        raise Stopped(_asked) from error
+      raise
     finally:
       for number, handler in before.items():
         signal.signal(number, handler)

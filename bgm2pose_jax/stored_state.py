@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from bgm2pose_jax import seal
+from bgm2pose_jax import seal, stop_signal
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.train_state import TrainState
 
@@ -127,7 +127,9 @@ def _metadata(step_folder: pathlib.Path) -> Any:
   from orbax.checkpoint import v1 as ocp
 
   place: Any = step_folder
-  found: Any = ocp.checkpointables_metadata(place).metadata
+  # A stop raised inside would be taken for a file that cannot be read.
+  with stop_signal.held():
+    found: Any = ocp.checkpointables_metadata(place).metadata
   return found[_ITEM]
 
 
@@ -137,7 +139,8 @@ def _read(
   from orbax.checkpoint import v1 as ocp
 
   place: Any = step_folder
-  found: Any = ocp.load_checkpointables(place, {_ITEM: abstract})[_ITEM]
+  with stop_signal.held():
+    found: Any = ocp.load_checkpointables(place, {_ITEM: abstract})[_ITEM]
   leaves = {name: np.asarray(leaf) for name, leaf in flat(found).items()}
   seal.check_leaves(step_folder, sealed["leaves"], leaves)
   return found

@@ -230,6 +230,11 @@ try:
       with stop_signal.held():
         time.sleep(0.2)
         print("held", flush=True)
+    elif sys.argv[1] == "mistaken":
+      try:
+        time.sleep(60)
+      except BaseException:
+        raise ValueError("cannot be read") from None
     time.sleep(60)
 except stop_signal.Stopped as stopped:
   print(stopped)
@@ -243,6 +248,7 @@ except stop_signal.Stopped as stopped:
     ("waits", (signal.SIGTERM,), 75, "stopped by SIGTERM; the same"),
     ("waits", (signal.SIGINT,), 75, "stopped by SIGINT; the same"),
     ("held", (signal.SIGTERM,), 75, "held\nstopped by SIGTERM"),
+    ("mistaken", (signal.SIGTERM,), 75, "stopped by SIGTERM"),
     ("computes", (signal.SIGTERM, signal.SIGTERM), 128 + 15, "ready"),
     ("computes", (signal.SIGTERM, signal.SIGINT), 128 + 2, "ready"),
   ],
