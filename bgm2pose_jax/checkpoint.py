@@ -1,41 +1,40 @@
-"""Checkpoints of a run: atomic, the newest and the best kept.
+"""Checkpoints of a run: sealed steps, the two newest and the best kept.
 
-Orbax writes into a temporary folder and renames it; a step counts only with
-its commit file, so a run killed while saving resumes from the step before.
+A step is written beside the others, sealed (see `seal`), and only then given
+its number: a run killed while saving resumes from the step before. Seals are
+checked before anything is read; a step that is not as it was saved is named,
+and an earlier one taken.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
+import math
 import pathlib
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from bgm2pose_jax import seal, step_folders, stored_state
 from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.seal import DamagedError
 from bgm2pose_jax.train_state import TrainState
 
-_COMMITTED = "commit_success.txt"
-_ITEM = "state"
 
+class SaveError(InputError):
+  """A state cannot be written, as when a disk is full.
 
-def committed_steps(folder: str | pathlib.Path) -> list[int]:
-  """Returns the steps whose save was completed, in rising order.
-
-  Args:
-    folder: `<workdir>/checkpoints`; may not exist yet.
+  Attributes:
+    reason: the system's.
   """
-  folder = pathlib.Path(folder)
-  if not folder.is_dir():
-    return []
-  return sorted(
-    int(child.name)
-    for child in folder.iterdir()
-    if child.name.isdigit() and (child / _COMMITTED).is_file()
-  )
+
+  def __init__(self, where: object, found: str, fix: str, reason: str = ""):
+    super().__init__(where, found, fix)
+    self.reason = reason
 
 
 class Checkpoints:
@@ -48,81 +47,201 @@ class Checkpoints:
   def __init__(self, folder: str | pathlib.Path, *, metric: str):
     """Opens or makes the folder.
 
+    What killed saves left is deleted. Steps that are not as they were saved
+    are named in a warning and moved aside, to be saved again.
+
     Args:
       folder: where the steps lie.
       metric: name of the figure whose lowest value is "best".
+
+    Raises:
+      InputError: there are steps and none is as it was saved; or the folder
+        cannot be written to.
     """
-    from orbax.checkpoint import v1 as ocp
-
-    policies = ocp.training.preservation_policies
     self.folder = pathlib.Path(folder).resolve()
-    self.folder.mkdir(parents=True, exist_ok=True)
     self._metric = metric
-    _remove_uncommitted(self.folder)
-    # Orbax's protocols for paths and policies are wider than type checkers
-    # can see, hence Any.
-    keep: Any = policies.AnyPreservationPolicy(
-      [
-        policies.LatestN(1),
-        # Orbax keeps the highest value; ours is an error.
-        policies.BestN(get_metric_fn=lambda m: -float(m[metric]), n=1),
-      ]
-    )
-    place: Any = self.folder
-    self._checkpointer = ocp.training.Checkpointer(
-      place, preservation_policy=keep
-    )
+    self._leads = jax.process_index() == 0
+    self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoint")
+    self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
+    try:
+      self.folder.mkdir(parents=True, exist_ok=True)
+      self._sweep()
+      if self._leads:
+        step_folders.set_aside_damaged(self.folder)
+        # A process killed in between leaves more than is to be kept.
+        step_folders.prune(self.folder, _seals(self.folder), metric)
+    except OSError as error:
+      raise InputError(
+        self.folder,
+        f"cannot be used ({error.strerror or error})",
+        "make it writable, or give another --workdir",
+      ) from error
+    _meet("opened")
+    self._seals = _seals(self.folder)
 
-  def save(self, state: TrainState, metrics: dict[str, float] | None) -> None:
-    """Writes a state; returns once it is committed.
+  def save(
+    self,
+    state: TrainState,
+    metrics: Mapping[str, float] | None,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    passing: bool = False,
+  ) -> None:
+    """Starts to write a state; it counts once it is sealed, see `wait`.
 
     Args:
-      state: of the run, at the end of an epoch.
+      state: of the run.
       metrics: must hold the metric that names the best; None for weights that
         were never validated, which are no candidates.
+      facts: plain values to find again with the state, see `facts`.
+      passing: kept only as long as it is the newest, beside what is kept
+        without it.
+
+    Raises:
+      InputError: the save before this one, or the beginning of this, failed.
     """
+    self.wait()
     step = int(state.step)
-    kept: Any = metrics and {self._metric: metrics[self._metric]}
-    self._checkpointer.save_checkpointables(step, {_ITEM: state}, metrics=kept)
+    place = self.folder / f"{step_folders.SAVING}{step}"
+    figure = None if metrics is None else float(metrics[self._metric])
+    content = {
+      "facts": dict(facts or {}),
+      "metrics": {}
+      if figure is None or not math.isfinite(figure)
+      else {self._metric: figure},
+      "passing": passing,
+      "step": step,
+    }
+    # The next train step takes over the memory of the run's own arrays.
+    kept = jax.tree.map(jnp.copy, state)
+    try:
+      written = stored_state.start_saving(place, kept)
+    except (OSError, ValueError) as error:
+      self._sweep()
+      raise self._refused(step, error) from error
+
+    def finish() -> None:
+      try:
+        written()
+        if self._leads:
+          sealed = content | {"leaves": stored_state.sums(kept)}
+          seal.write(place, sealed)
+          self._seals = step_folders.admit(
+            place, step, self._seals, self._metric
+          )
+      except BaseException:
+        self._sweep()
+        raise
+
+    self._saving = step, self._thread.submit(finish)
+    if jax.process_count() > 1:
+      # Processes meet on their main threads alone.
+      self.wait()
+
+  def wait(self) -> None:
+    """Returns when what was given to `save` is sealed.
+
+    Raises:
+      InputError: it could not be written; what was there before is intact.
+    """
+    if self._saving is None:
+      return
+    step, future = self._saving
+    self._saving = None
+    try:
+      future.result()
+    except (OSError, ValueError) as error:
+      raise self._refused(step, error) from error
+    _meet(f"sealed {step}")
+    if not self._leads:
+      self._seals = _seals(self.folder)
 
   def latest(self) -> int | None:
-    """Returns the newest committed step, or None."""
-    steps = committed_steps(self.folder)
-    return steps[-1] if steps else None
+    """Returns the newest step, or None."""
+    self.wait()
+    return max(self._seals, default=None)
 
   def best(self) -> int | None:
-    """Returns the committed step of the lowest metric, or None."""
-    return _best(self._checkpointer, self.folder, self._metric)
+    """Returns the step of the lowest metric that is as it was saved.
+
+    None when there is no such step.
+    """
+    self.wait()
+    return step_folders.best(self.folder, self._seals, self._metric)
+
+  def facts(self, step: int) -> dict[str, Any]:
+    """Returns what was given to `save` with the state of a step."""
+    return self._seals[step]["facts"]
 
   def restore(self, step: int, template: TrainState) -> TrainState:
     """Reads a state.
 
     Args:
-      step: one of the committed ones.
+      step: one of those saved.
       template: a state of the same shapes; its placement is taken over.
 
     Returns:
       The state as saved.
 
     Raises:
-      InputError: when the checkpoint does not fit the template.
+      InputError: when the checkpoint does not fit the template, or is not as
+        it was saved.
     """
-    return _load(self._checkpointer, self.folder, step, template)
+    self.wait()
+    return stored_state.load(self.folder / str(step), template)
 
   def close(self) -> None:
-    """Ends background work."""
-    self._checkpointer.close()
+    """Waits for the save under way and ends background work.
+
+    Raises:
+      InputError: the save failed.
+    """
+    try:
+      self.wait()
+    finally:
+      self._thread.shutdown()
+
+  def _sweep(self) -> None:
+    if self._leads:
+      step_folders.sweep(self.folder)
+
+  def _refused(self, step: int, error: Exception) -> SaveError:
+    # The array library words the system's own text in a sentence of paths.
+    text = str(error).partition(" [os_error_code")[0].rsplit(": ", 1)[-1]
+    if isinstance(error, InputError):
+      text = error.found
+    reason = getattr(error, "strerror", None) or text
+    newest = max(self._seals, default=None)
+    after = (
+      "from the start, nothing is saved yet"
+      if newest is None
+      else f"after step {newest}, the last that is saved"
+    )
+    return SaveError(
+      self.folder,
+      f"step {step} cannot be saved ({reason})",
+      f"free some space and run the same command again: it goes on {after}",
+      reason,
+    )
+
+
+def committed_steps(folder: str | pathlib.Path) -> list[int]:
+  """Returns the steps in `<workdir>/checkpoints`, in rising order."""
+  return seal.numbered(folder)
 
 
 def find_step(folder: str, flag: str = "init_from") -> tuple[pathlib.Path, int]:
   """Finds the checkpoint that another run's folder stands for.
+
+  Nothing in that folder is changed.
 
   Args:
     folder: a run's work folder, its `checkpoints` folder, or one step in it.
     flag: that named it, for the message.
 
   Returns:
-    The folder of checkpoints and the newest finished step (or the one given).
+    The folder of checkpoints and the newest step that is as it was saved,
+    after a warning for each newer one; or the step given.
 
   Raises:
     InputError: when there is none.
@@ -130,16 +249,24 @@ def find_step(folder: str, flag: str = "init_from") -> tuple[pathlib.Path, int]:
   path = pathlib.Path(folder).resolve()
   if (path / "checkpoints").is_dir():
     path = path / "checkpoints"
-  if path.name.isdecimal() and (path / _COMMITTED).is_file():
+  if path.name.isdecimal() and seal.is_step(path):
+    seal.check(path)
     return path.parent, int(path.name)
-  steps = committed_steps(path)
-  if not steps:
-    raise InputError(
-      f"--{flag}={folder}",
-      "holds no finished checkpoint",
-      "give the work folder of a run that saved at least one epoch",
-    )
-  return path, steps[-1]
+  steps = seal.numbered(path)
+  found = "holds no finished checkpoint"
+  for step in reversed(steps):
+    try:
+      seal.check(path / str(step))
+    except DamagedError as error:
+      found = f"holds no usable checkpoint (step {step}: {error.found})"
+      step_folders.warn(step, error, "not taken")
+      continue
+    return path, step
+  raise InputError(
+    f"--{flag}={folder}",
+    found,
+    "give the work folder of a run that saved at least one epoch",
+  )
 
 
 def load_weights(folder: str, template: TrainState) -> TrainState:
@@ -158,7 +285,9 @@ def load_weights(folder: str, template: TrainState) -> TrainState:
   """
   path, step = find_step(folder)
   wanted = {"params": template.params, "model_state": template.model_state}
-  loaded = _load_as_saved(path, step, _leaf_kinds(wanted))
+  loaded = stored_state.load_as_saved(
+    path / str(step), stored_state.leaf_kinds(wanted)
+  )
   return template.replace(
     params=_like(template.params, loaded["params"]),
     model_state=_like(template.model_state, loaded["model_state"]),
@@ -182,9 +311,9 @@ def read_weights(
     InputError: when there is no checkpoint, or its shapes differ.
   """
   path, step = find_step(folder, flag)
-  wanted = weight_leaves(template)
-  kinds = _leaf_kinds(wanted)
-  flat = _flat(_load_as_saved(path, step, kinds))
+  kinds = stored_state.leaf_kinds(weight_leaves(template))
+  loaded = stored_state.load_as_saved(path / str(step), kinds)
+  flat = stored_state.flat(loaded)
   return {name: np.asarray(flat[name]) for name in kinds}, step
 
 
@@ -197,11 +326,12 @@ def read_whole(path: pathlib.Path, step: int) -> dict[str, np.ndarray]:
 
   Returns:
     {`params/...`, `model_state/...`, `statistics/...`, ...: array}.
+
+  Raises:
+    InputError: it is not as it was saved.
   """
-  return {
-    name: np.asarray(leaf)
-    for name, leaf in _flat(_load_as_saved(path, step, {})).items()
-  }
+  loaded = stored_state.load_as_saved(path / str(step), {})
+  return {k: np.asarray(v) for k, v in stored_state.flat(loaded).items()}
 
 
 def best_step(path: pathlib.Path, metric: str) -> int | None:
@@ -212,31 +342,23 @@ def best_step(path: pathlib.Path, metric: str) -> int | None:
     metric: that "best" was chosen by.
 
   Returns:
-    The step; None where none was validated.
+    The step, the best of those that are as they were saved; None where none
+    was validated.
   """
-  from orbax.checkpoint import v1 as ocp
-
-  place: Any = path
-  checkpointer = ocp.training.Checkpointer(place)
-  try:
-    return _best(checkpointer, path, metric)
-  finally:
-    checkpointer.close()
-
-
-def _best(checkpointer: Any, folder: pathlib.Path, metric: str) -> int | None:
-  kept = set(committed_steps(folder))
-  found = [
-    (float(c.metrics[metric]), c.step)
-    for c in checkpointer.checkpoints
-    if c.step in kept and c.metrics
-  ]
-  return min(found)[1] if found else None
+  seals = {}
+  for step in seal.numbered(path):
+    try:
+      seals[step] = seal.read(path / str(step))
+    except DamagedError as error:
+      step_folders.warn(step, error, "not taken")
+  return step_folders.best(path, seals, metric)
 
 
 def weight_leaves(state: TrainState) -> dict[str, Any]:
   """Returns {`params/...` or `model_state/...`: leaf}, what predicts."""
-  return _flat({"params": state.params, "model_state": state.model_state})
+  return stored_state.flat(
+    {"params": state.params, "model_state": state.model_state}
+  )
 
 
 def with_weights(
@@ -249,96 +371,27 @@ def with_weights(
     arrays: by the names of `weight_leaves`, all of them.
   """
   tree = {"params": state.params, "model_state": state.model_state}
-  leaves = [arrays[name] for name in _flat(tree)]
+  leaves = [arrays[name] for name in stored_state.flat(tree)]
   new = jax.tree.unflatten(jax.tree.structure(tree), leaves)
   return state.replace(**new)
 
 
-def _load_as_saved(path: pathlib.Path, step: int, kinds: dict[str, str]) -> Any:
-  """Reads a whole state whose weights must be of these kinds."""
-  from orbax.checkpoint import v1 as ocp
-
-  place: Any = path
-  checkpointer = ocp.training.Checkpointer(place)
-  try:
-    found: Any = checkpointer.checkpointables_metadata(step).metadata[_ITEM]
-    saved = _leaf_kinds(found)
-    for name, kind in kinds.items():
-      if saved.get(name) != kind:
-        raise InputError(
-          path / str(step),
-          f"{name} is {saved.get(name, 'absent')}, this model needs {kind}",
-          "start from a run with the same --model and network.* fields",
-        )
-    abstract = _abstract_from_metadata(found)
-    return checkpointer.load_checkpointables(step, {_ITEM: abstract})[_ITEM]
-  finally:
-    checkpointer.close()
-
-
-def _load(checkpointer, folder, step: int, template: TrainState):
-  # Compared before reading: orbax takes another dtype without a word, and
-  # reports another shape from several threads at once.
-  saved = _leaf_kinds(
-    checkpointer.checkpointables_metadata(step).metadata[_ITEM]
-  )
-  ours = _leaf_kinds(template)
-  for name in sorted(saved.keys() | ours.keys()):
-    if saved.get(name) != ours.get(name):
-      raise InputError(
-        folder / str(step),
-        f"{name} is {saved.get(name, 'absent')} in the checkpoint, "
-        f"{ours.get(name, 'absent')} in this run",
-        "use another --workdir, or the version that wrote it",
-      )
-  abstract = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
-    template,
-  )
-  return checkpointer.load_checkpointables(step, {_ITEM: abstract})[_ITEM]
-
-
-def _leaf_kinds(tree: Any) -> dict[str, str]:
-  return {
-    name: f"{jax.numpy.dtype(leaf.dtype).name}{list(leaf.shape)}"
-    for name, leaf in _flat(tree).items()
-  }
-
-
-def _flat(tree: Any) -> dict[str, Any]:
-  """Returns {path with slashes: leaf}, a leaf being what has a shape."""
-  return {
-    "/".join(
-      str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k))))
-      for k in path
-    ): leaf
-    for path, leaf in jax.tree_util.tree_leaves_with_path(
-      tree, is_leaf=lambda x: hasattr(x, "shape")
-    )
-  }
-
-
-def _abstract_from_metadata(tree: Any) -> Any:
-  device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  return jax.tree.map(
-    lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=device),
-    tree,
-    is_leaf=lambda x: hasattr(x, "shape"),
-  )
-
-
 def _like(template: Any, loaded: Any) -> Any:
-  flat = _flat(loaded)
+  flat = stored_state.flat(loaded)
   leaves = [
     jax.device_put(flat[name], leaf.sharding)
-    for name, leaf in _flat(template).items()
+    for name, leaf in stored_state.flat(template).items()
   ]
   return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
 
-def _remove_uncommitted(folder: pathlib.Path) -> None:
-  """Deletes what a killed save left behind; orbax would count it as a step."""
-  for child in folder.iterdir():
-    unfinished = child.is_dir() and not (child / _COMMITTED).is_file()
-    if unfinished and (child.name.isdigit() or "tmp" in child.name):
-      shutil.rmtree(child)
+def _seals(folder: pathlib.Path) -> dict[int, Any]:
+  return {step: seal.read(folder / str(step)) for step in seal.numbered(folder)}
+
+
+def _meet(name: str) -> None:
+  """Waits for the other processes of a run on several hosts."""
+  if jax.process_count() > 1:
+    from jax.experimental import multihost_utils
+
+    multihost_utils.sync_global_devices(f"checkpoints {name}")

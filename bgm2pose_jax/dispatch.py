@@ -49,7 +49,8 @@ class Dispatches:
     """Starts to make the first unit.
 
     Args:
-      order: epoch -> int32 [steps, ..., batch] over all devices.
+      order: epoch -> int32 [steps, ..., batch] over all devices; of the first
+        epoch what is left of it.
       mesh: devices that share a batch.
       epochs: those still to come; the unit after the last is never made.
       steps_per_call: updates of one call; an epoch's last call may have fewer.
@@ -97,7 +98,7 @@ class Dispatches:
       yield from items[:-1]
       # Before the unit's last call: the device has that to do meanwhile.
       self._ahead = self._thread.submit(self._make)
-      yield items[-1]
+      yield from items[-1:]
 
   def close(self) -> None:
     """Waits for the unit in the making, then ends the thread and the stream."""
@@ -130,6 +131,8 @@ class Dispatches:
       for number, table in enumerate(tables):
         item = self._streamed(len(table)), self._own(table)
         yield epoch, number + 1 == len(tables), [item]
+      if not tables:  # a run that was stopped when it had done all of them
+        yield epoch, True, []
 
   def _cut(self, epoch: int) -> list[np.ndarray]:
     table = self._order(epoch)

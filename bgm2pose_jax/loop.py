@@ -9,10 +9,11 @@ times go to timing.jsonl.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import dispatch, evaluate, replicated, steps
+from bgm2pose_jax import dispatch, evaluate, replicated, steps, stop_signal
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data import device_cache, pipeline
@@ -83,7 +84,9 @@ class Trainer:
       form: how the runs share a program.
 
     Raises:
-      InputError: when more updates were left out as non-finite than allowed.
+      InputError: when more updates were left out as non-finite than allowed, or
+        a state cannot be saved.
+      Stopped: a signal asked to stop; every state is saved.
     """
     if all(run.finished for run in runs):
       return
@@ -96,29 +99,32 @@ class Trainer:
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
-    with self._dispatches(runs, form) as calls:
+    with (
+      stop_signal.held(),
+      bar,
+      _saved(runs),
+      self._dispatches(runs, form) as calls,
+    ):
       number = 0
       while live := [run for run in runs if not run.finished]:
         started, waited = time.perf_counter(), calls.waited_s
+        steps_left = [run.order.steps_per_epoch - run.done for run in live]
         self._epochs(runs, form, number, calls, bar)
         for run in live:
           run.state = self._end_epoch(run.state)
         trained = time.perf_counter() - started
-        for run in live:
+        for run, did in zip(live, steps_left):
           self._close_epoch(
             run,
             {
               "train_s": trained,
               "data_wait_s": calls.waited_s - waited,
               "data_wait_share": (calls.waited_s - waited) / trained,
-              "windows_per_s": run.order.steps_per_epoch
-              * self.config.batch.size
-              / trained,
+              "windows_per_s": did * self.config.batch.size / trained,
               "replicas": len(live),
             },
           )
         number += 1
-    bar.close()
 
   def predict(self, state: TrainState, rows: np.ndarray) -> np.ndarray:
     """Predicts rows of the table with the weights to be reported.
@@ -167,7 +173,10 @@ class Trainer:
       self.mesh, jax.tree.map(jnp.copy, [run.state for run in runs])
     )
     with calls:
-      source, index = next(calls.epoch(0))
+      item = next(calls.epoch(0), None)
+    if item is None:
+      return 0.0  # stopped when its epoch had nothing left to do
+    source, index = item
     started = 0.0
     for trial in range(1 + _TRIALS):
       states, figures = self._advance(states, source, index, control, form)
@@ -199,7 +208,10 @@ class Trainer:
     before: Any = None
     # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
     first = bar.n == getattr(bar, "initial", None)
-    for source, index in calls.epoch(number):
+    items = calls.epoch(number)
+    stop = _asked_to_stop()
+    while stop is None and (item := _next(items)) is not None:
+      source, index = item
       states, figures = self._advance(states, source, index, control, form)
       # Two calls under way, never more: the device has one to do while the
       # host reads, and the host cannot fill its memory with batches.
@@ -215,9 +227,16 @@ class Trainer:
           bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         if going:
           bar.update(line.add(index.shape[0], figures, state))
+      # Several hosts have to agree, which is not worth it after each call.
+      if jax.process_count() == 1 or any(line.due for line in lines):
+        stop = _asked_to_stop()
+    stop = stop or (stop_signal.asked() if jax.process_count() == 1 else None)
     for run, line, state in zip(runs, lines, states):
       line.flush()
       run.state = state
+      run.begun = line.begun() if stop else None
+    if stop is not None:
+      _save_and_stop([run for run, goes in zip(runs, live) if goes], stop)
 
   def _close_epoch(self, run: Replica, timing: dict[str, Any]) -> None:
     """Validates, logs and saves a run that has done an epoch."""
@@ -241,8 +260,7 @@ class Trainer:
         100 * timing["data_wait_share"],
       )
       if run.finished or done % options.save_every_epochs == 0:
-        run.metrics_log.sync()
-        run.checkpoints.save(run.state, line)
+        run.save(line)
     spent = time.perf_counter() - started
     run.timing_log.write(
       {"epoch": done, **timing, "validate_and_save_s": spent}
@@ -280,12 +298,15 @@ class Trainer:
   ) -> dispatch.Dispatches:
     """Opens the calls' data from where the runs are."""
     started = [run.epoch for run in runs]
+    done = [run.done for run in runs]
     left = [run.order.epochs - run.epoch for run in runs]
 
     def order(number: int) -> np.ndarray:
       tables = [
-        run.order.table(first + number) if number < rest else None
-        for run, first, rest in zip(runs, started, left)
+        run.order.table(first + number)[0 if number else begun :]
+        if number < rest
+        else None
+        for run, first, begun, rest in zip(runs, started, done, left)
       ]
       if form == SEPARATE:
         assert tables[0] is not None
@@ -315,3 +336,52 @@ class Trainer:
       cache=self._cache,
       stream=stream,
     )
+
+
+@contextlib.contextmanager
+def _saved(runs: Sequence[Replica]) -> Iterator[None]:
+  """Waits at the end for what is being saved, also after an error.
+
+  A process that ends does not wait for a save under way.
+  """
+  try:
+    yield
+  finally:
+    for run in runs:
+      run.checkpoints.wait()
+
+
+def _next(items: Iterator[dispatch.Item]) -> dispatch.Item | None:
+  """The next call's data; None at the end, or if a signal ended the readers.
+
+  Ctrl-C reaches every process of a terminal, those that read batches too.
+  """
+  try:
+    return next(items, None)
+  except Exception:
+    if stop_signal.asked() is None or jax.process_count() > 1:
+      raise
+    return None
+
+
+def _asked_to_stop() -> str | None:
+  """The signal that asked to stop, the same on every host, or None."""
+  name = stop_signal.asked()
+  if jax.process_count() == 1:
+    return name
+  from jax.experimental import multihost_utils
+
+  asked = multihost_utils.process_allgather(np.int32(name is not None))
+  return name or ("a signal to another host" if np.any(asked) else None)
+
+
+def _save_and_stop(runs: Sequence[Replica], signal_name: str) -> NoReturn:
+  """Saves the states of runs inside an epoch; they go on to the same bytes."""
+  for run in runs:
+    step = int(run.state.step)
+    if run.begun is not None or step != (run.checkpoints.latest() or 0):
+      run.save(None)
+  for run in runs:  # said only when it is so
+    run.checkpoints.wait()
+  done = ", ".join(str(int(run.state.step)) for run in runs)
+  raise stop_signal.Stopped(signal_name, f"after step {done}")

@@ -8,7 +8,13 @@ import sys
 
 from absl import app, flags, logging
 
-from bgm2pose_jax import compilation, config_tree, configs, local_path
+from bgm2pose_jax import (
+  compilation,
+  config_tree,
+  configs,
+  local_path,
+  stop_signal,
+)
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax.configs import ablations
 from bgm2pose_jax.data import find
@@ -274,11 +280,19 @@ class _OwnLines(standard_logging.Filter):
   def filter(self, record: standard_logging.LogRecord) -> bool:
     ours = pathlib.Path(__file__).parent
     is_own = ours in pathlib.Path(record.pathname).parents
-    return is_own or record.levelno >= standard_logging.WARNING
+    # What its threads ran into is raised by the save, and said in one line.
+    is_trace = "orbax" in record.pathname and record.exc_info is not None
+    return is_own or (
+      record.levelno >= standard_logging.WARNING and not is_trace
+    )
 
 
 def main(argv: list[str]) -> None:
-  """Runs what the flags say; input errors end in one line and code 2."""
+  """Runs what the flags say.
+
+  Input errors end in one line and code 2, a signal to stop in one line and
+  code 75: the same command then goes on.
+  """
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   try:
@@ -287,15 +301,19 @@ def main(argv: list[str]) -> None:
     asked = configs_from_flags()
     compilation.set_deterministic(_DETERMINISTIC.value)
     # The readers load only now: --help and a wrong flag are quicker.
-    from bgm2pose_jax import train
+    with stop_signal.listening():
+      from bgm2pose_jax import train
 
-    train.run_all(
-      asked,
-      data_dir=pathlib.Path(data_dir) if data_dir else None,
-      workdir=pathlib.Path(workdir) if workdir else None,
-      mode=_MODE.value,
-      replicas=_REPLICAS.value,
-    )
+      train.run_all(
+        asked,
+        data_dir=pathlib.Path(data_dir) if data_dir else None,
+        workdir=pathlib.Path(workdir) if workdir else None,
+        mode=_MODE.value,
+        replicas=_REPLICAS.value,
+      )
+  except stop_signal.Stopped as stopped:
+    print(stopped, file=sys.stderr)
+    sys.exit(stop_signal.EXIT_CODE)
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)

@@ -51,8 +51,10 @@ def make(
     store = checkpoint_lib.Checkpoints(
       partial / workdir_lib.CHECKPOINTS, metric=metric
     )
-    store.save(state, None)
-    store.close()
+    try:
+      store.save(state, None)
+    finally:
+      store.close()
     described = workdir_lib.description(
       config, {**dataset, "fingerprint": FINGERPRINT}
     )
@@ -62,11 +64,8 @@ def make(
     if facts is not None:
       workdir_lib.write_json(partial / workdir_lib.MODEL, dict(facts))
     os.replace(partial, out)
-  except InputError:
-    raise
-  except (OSError, ValueError) as error:
-    # A full disk is a ValueError where the checkpoint's arrays are written.
-    reason = getattr(error, "strerror", None) or str(error)
+  except (OSError, checkpoint_lib.SaveError) as error:
+    reason = getattr(error, "strerror", None) or getattr(error, "reason", error)
     raise InputError(
       out, f"cannot be made ({reason})", "give another --out"
     ) from error

@@ -31,7 +31,7 @@ from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import SEPARATE, Trainer
 from bgm2pose_jax.plan import Plan, ambisonic_format, make_plans
-from bgm2pose_jax.replica import Order, Replica, make_order
+from bgm2pose_jax.replica import Order, Replica, make_order, resume
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.tasks import registry as task_registry
 from bgm2pose_jax.writer import JsonLines, host_facts
@@ -232,18 +232,26 @@ def _open(trainer: Trainer, plan: Plan, rows: Rows, order: Order) -> Replica:
   checkpoints = checkpoint_lib.Checkpoints(
     plan.workdir / workdir_lib.CHECKPOINTS, metric=task.best_metric
   )
-  newest = checkpoints.latest()
-  if newest is not None:
-    state = checkpoints.restore(newest, state)
-    logging.info("resuming after step %d", newest)
+  metrics_log = JsonLines(plan.workdir / workdir_lib.METRICS)
+  begun = None
+  found = resume(checkpoints, state, order, metrics_log)
+  if found is not None:
+    state, begun = found
+    logging.info("resuming after step %d", int(state.step))
   elif config.init_from:
     state = checkpoint_lib.load_weights(config.init_from, state)
-  metrics_log = JsonLines(plan.workdir / workdir_lib.METRICS)
-  metrics_log.truncate_after_step(int(state.step))
   timing_log = JsonLines(plan.workdir / workdir_lib.TIMING)
   timing_log.write({"event": "start", **host_facts()})
   return Replica(
-    plan.name, config, rows, order, state, metrics_log, timing_log, checkpoints
+    plan.name,
+    config,
+    rows,
+    order,
+    state,
+    metrics_log,
+    timing_log,
+    checkpoints,
+    begun,
   )
 
 

@@ -7,6 +7,8 @@ import json
 import pathlib
 from typing import Any
 
+from absl import logging
+
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import whole_file
 from bgm2pose_jax.config import Config
@@ -21,6 +23,16 @@ PREDICTIONS = "predictions.npz"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
 
+# Fields that may change while a run goes on: the same batches in the same order
+# whatever they are.
+_FREE = frozenset(
+  {
+    "batch.cache_budget_gib",
+    "batch.device_cache",
+    "batch.workers",
+    "run.steps_per_dispatch",
+  }
+)
 _PACKAGES = (
   "jax",
   "jaxlib",
@@ -60,8 +72,10 @@ def check_config(workdir: pathlib.Path, config: Config) -> None:
   if (workdir / CONFIG).exists():
     _compare(
       workdir,
-      config_lib.flatten(read_config(workdir)),
-      config_lib.flatten(config),
+      *(
+        {k: v for k, v in config_lib.flatten(c).items() if k not in _FREE}
+        for c in (read_config(workdir), config)
+      ),
     )
 
 
@@ -77,7 +91,8 @@ def claim(
 
   Raises:
     InputError: when the folder holds a run of another configuration or other
-      data; the message names the field.
+      data; the message names the field. Other versions of packages are a
+      warning.
   """
   path = workdir / CONFIG
   if path.exists():
@@ -88,6 +103,7 @@ def claim(
       {f"dataset.{k}": v for k, v in saved.items()},
       {f"dataset.{k}": v for k, v in dataset.items()},
     )
+    _warn_of_versions(path)
     return
   if workdir.is_dir() and any((workdir / name).exists() for name in
                               (RESULTS, METRICS, CHECKPOINTS)):  # fmt: skip
@@ -177,6 +193,22 @@ def versions() -> dict[str, str]:
     except importlib.metadata.PackageNotFoundError:
       found[name] = "not installed"
   return found
+
+
+def _warn_of_versions(path: pathlib.Path) -> None:
+  """Names packages that changed since the run began; it may round otherwise."""
+  saved = read_json(path).get("versions")
+  if not isinstance(saved, dict):
+    return
+  changed = [
+    f"{name} {saved.get(name)} -> {now}"
+    for name, now in versions().items()
+    if saved.get(name) != now
+  ]
+  if changed:
+    logging.warning(
+      "%s began with other versions: %s", path.parent, ", ".join(changed)
+    )
 
 
 def _compare(

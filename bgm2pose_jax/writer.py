@@ -62,7 +62,7 @@ class JsonLines:
     except OSError as error:
       raise self._refused(error) from error
 
-  def truncate_after_step(self, step: int) -> None:
+  def truncate_after_step(self, step: int, size: int | None = None) -> None:
     """Drops the first line whose "step" is beyond `step`, and all after it.
 
     A resumed run writes those lines again. For the file to end equal to that
@@ -71,9 +71,17 @@ class JsonLines:
 
     Args:
       step: last step the restored state has done; 0 when starting afresh.
+      size: `size` when that state was saved, where it was saved before the
+        last line of its step.
     """
     if self._file is not None:
       self._cut(step)
+      if size is not None and size < self.path.stat().st_size:
+        os.truncate(self.path, size)
+
+  def size(self) -> int:
+    """Returns the bytes written so far; 0 on hosts other than 0."""
+    return self.path.stat().st_size if self._file is not None else 0
 
   def write(self, line: Mapping[str, Any]) -> None:
     """Appends one line and hands it to the operating system.

@@ -132,17 +132,16 @@ def open_run(
     folder / "checkpoints", metric=trainer.task.best_metric
   )
   state = mesh_lib.replicate(trainer.mesh, trainer.task.init_state())
-  if (newest := checkpoints.latest()) is not None:
-    state = checkpoints.restore(newest, state)
   log = JsonLines(folder / "metrics.jsonl")
-  log.truncate_after_step(int(state.step))
   parts = Rows(rows, rows, rows)
   order = replica.make_order(
     config, trainer.table, parts, trainer.mesh.devices.size
   )
+  found = replica.resume(checkpoints, state, order, log)
+  state, begun = found or (state, None)
   timing = JsonLines(folder / "timing.jsonl")
   return replica.Replica(
-    folder.name, config, parts, order, state, log, timing, checkpoints
+    folder.name, config, parts, order, state, log, timing, checkpoints, begun
   )
 
 

@@ -69,24 +69,33 @@ def _run(folder: pathlib.Path, *flags: str, code: int = 0):
   return done
 
 
-def _kill_after_a_save(folder: pathlib.Path, *flags: str) -> None:
-  """Kills a run after its first saved epoch, in the middle of what follows."""
+def _stop_after_a_save(
+  folder: pathlib.Path, *flags: str, how: signal.Signals = signal.SIGKILL
+) -> tuple[int, str]:
+  """Stops a run after a saved epoch, in the middle of what follows."""
   (work,) = (
     pathlib.Path(f.partition("=")[2]) for f in flags if "--workdir" in f
   )
   process = subprocess.Popen(
     _command(folder, *flags),
     stdout=subprocess.DEVNULL,
-    stderr=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
+    text=True,
     env=_environment(folder),
   )
+  before = _saved(work)
   deadline = time.monotonic() + 300
-  while not list(work.glob("**/checkpoints/*/commit_success.txt")):
+  while _saved(work) <= before:
     assert process.poll() is None, "ended before it could be killed"
     assert time.monotonic() < deadline
     time.sleep(0.02)
-  os.kill(process.pid, signal.SIGKILL)
-  process.wait()
+  os.kill(process.pid, how)
+  _, said = process.communicate()
+  return process.returncode, said
+
+
+def _saved(work: pathlib.Path) -> set[pathlib.Path]:
+  return set(work.glob("**/checkpoints/[0-9]*/seal.json"))
 
 
 @pytest.fixture(scope="module")
@@ -189,10 +198,16 @@ def test_finished_run_answers_at_once_and_other_config_is_refused(raw):
 
 
 @pytest.mark.slow
-def test_killed_run_ends_in_the_same_bytes(raw):
+def test_killed_and_stopped_run_ends_in_the_same_bytes(raw):
   folder, flags, _ = raw
   work = folder / "killed"
-  _kill_after_a_save(folder, *flags, f"--workdir={work}")
+  _stop_after_a_save(folder, *flags, f"--workdir={work}")
+  assert not (work / "results.json").exists()
+  code, said = _stop_after_a_save(
+    folder, *flags, f"--workdir={work}", how=signal.SIGTERM
+  )
+  assert code == 75, said
+  assert said.splitlines()[-1].startswith("stopped by SIGTERM")
   assert not (work / "results.json").exists()
   _run(folder, *flags, f"--workdir={work}")
   for name in ("results.json", "metrics.jsonl", "predictions.npz"):
@@ -204,7 +219,7 @@ def test_killed_run_ends_in_the_same_bytes(raw):
     for line in (work / "timing.jsonl").read_text().splitlines()
     if json.loads(line).get("event") == "start"
   ]
-  assert len(starts) == 2
+  assert len(starts) == 3
 
 
 @pytest.mark.slow
@@ -225,7 +240,7 @@ def test_runs_asked_for_together_are_those_of_separate_commands(raw):
 def test_replicas_killed_in_one_program_go_on_in_it(raw):
   folder, flags, _ = raw
   flags = (*flags[:2], "--folds=1,2", f"--workdir={folder / 'joined'}")
-  _kill_after_a_save(folder, *flags, "--replicas=vmap")
+  _stop_after_a_save(folder, *flags, "--replicas=vmap")
   # As it began: nothing needs to be said again.
   done = _run(folder, *flags)
   assert "vmap (as they began)" in done.stderr

@@ -15,6 +15,10 @@ import numpy as np
 
 MODES = ("segment", "track", "random")
 
+# Of the code that makes the order. A run goes on in the order it began with:
+# raise it with any change that gives other tables for the same arguments.
+VERSION = 1
+
 # Words of the Philox key, so that no two uses of one seed share a stream.
 _STREAM_ORDER = 0x62676D
 _STREAM_LEFT_OUT = 0x6C6566
