@@ -16,6 +16,7 @@ LAYERS = (
     "config_tree",
     "compilation",
     "local_path",
+    "system_errors",
     "target",
     "whole_file",
   ),
