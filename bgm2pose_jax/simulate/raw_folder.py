@@ -97,11 +97,7 @@ def _make(root: Path, plan: RawPlan, progress: bool) -> RawReport:
   ]
   stems = {pair: f"subject_{pair[0]}_{pair[1]}" for pair in names}
   _claim(root, plan, found)
-  missing = [
-    pair
-    for pair in names
-    if not _is_whole(root, stems[pair])
-  ]
+  missing = [pair for pair in names if not _is_whole(root, stems[pair])]
   _check_disk(root, plan, len(missing), len(found.tracks))
   for folder in ("sound_cut", "annotations", "poses_synchronized"):
     (root / folder).mkdir(parents=True, exist_ok=True)
