@@ -218,7 +218,9 @@ class _Bounded:
   a compressed file may be gigabytes of zeros.
   """
 
-  def __init__(self, path: Path, file: IO[bytes], most_bytes: int):
+  def __init__(
+    self, path: Path, file: IO[bytes] | gzip.GzipFile, most_bytes: int
+  ):
     self._path = path
     self._file = file
     self._most = most_bytes
@@ -247,7 +249,7 @@ class _Bounded:
 
 def _tar(
   path: Path,
-  file: IO[bytes],
+  file: IO[bytes] | gzip.GzipFile,
   limits: Limits,
   stack: contextlib.ExitStack,
 ) -> Archive:
