@@ -184,10 +184,15 @@ class Bench:
         log.write_text("")
       self._compare(tally, data_dir, log)
 
-  def killed_often(self, tally: Tally) -> None:
-    """Kills each build after its first recording, until none is left."""
+  def killed_often(self, tally: Tally, most: int | None = None) -> None:
+    """Kills each build after its first recording, until none is left.
+
+    Args:
+      tally: counts what becomes of it.
+      most: that are killed.
+    """
     with self.scratch() as (data_dir, log):
-      for done in range(1, self._count + 1):
+      for done in range(1, min(self._count, most or self._count) + 1):
         self._kill(data_dir, log, done)
       self._compare(tally, data_dir, log)
 

@@ -87,6 +87,7 @@ class Parts:
       logging.warning("%s: %s; its windows are made again", path, error)
       staging.remove(path)
     if kept is not None:
+      logging.info("%s: taken from an earlier build", recording)
       yield from kept.examples()
       on_windows(kept.count)
       return
