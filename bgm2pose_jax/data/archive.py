@@ -194,6 +194,8 @@ def _place_all(
       try:
         parts = check_name(member.name)
         _check_member(member, limits)
+        if not parts and not member.is_folder:
+          raise ValueError("its name is empty")
       except ValueError as error:
         raise InputError(
           f"{source.path}, {member.name!r}", str(error), _UNTRUSTED

@@ -144,6 +144,12 @@ def test_names_that_no_archive_needs_are_refused(tmp_path, name):
     refused(path, tmp_path / "out", "its name")
 
 
+def test_a_file_without_a_name_is_refused(tmp_path):
+  for make in (make_zip, make_tar):
+    path = make(tmp_path / "a.bin", {**FILES, ".": b"x"})
+    refused(path, tmp_path / "out", "its name is empty")
+
+
 def test_control_characters_before_a_nul_count_too(tmp_path):
   path = make_zip(tmp_path / "a.zip", {**FILES, "AMPL/x.npyQ..": b"x"})
   path.write_bytes(path.read_bytes().replace(b"AMPL/x.npyQ", b"AMPL/x.npy\0"))

@@ -69,12 +69,13 @@ def test_every_byte_of_the_manifest_counts(track):
   folder, _ = track
   path = folder / manifest.FILE_NAME
   whole = path.read_bytes()
-  other = {value: ord(" ") for value in b"\n"} | {ord(" "): ord("\t")}
+  # Blanks too: JSON reads as before with another one.
+  blank = {ord("\n"): ord(" "), ord(" "): ord("\t")}
   for at, value in enumerate(whole):
-    for new in {other.get(value, value ^ (1 << at % 6))}:
-      path.write_bytes(whole[:at] + bytes([new]) + whole[at + 1 :])
-      with pytest.raises(InputError, match=r"manifest\.json"):
-        manifest.read(folder)
+    new = blank.get(value, value ^ (1 << at % 6))
+    path.write_bytes(whole[:at] + bytes([new]) + whole[at + 1 :])
+    with pytest.raises(InputError, match=r"manifest\.json"):
+      manifest.read(folder)
 
 
 def test_foreign_files_and_links_are_refused(track, tmp_path):
