@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import random
 import shutil
@@ -18,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from unittest import mock
 
 import numpy as np
 
@@ -31,6 +31,8 @@ _ARRAYS = ("features", "pose", "window_index", "valid", "has_pose")
 _NAMES = ("subject", "track", "genre", "recording", "label")
 _SOON_S = 0.02
 _LONG_S = 300.0
+# A moment may be drawn after the end.
+_MOST_DRAWS = 20
 # Recordings of a few seconds, of one track.
 _TRACK = "haze"
 _MOVING = SimulateConfig(subjects=2, minutes=0.03)
@@ -108,10 +110,13 @@ def build(
     found = prepare.open_source(simulate=_MOVING)
   else:
     found = prepare.open_source("ampl/raw", str(raw))
-  with mock.patch.object(parts.Parts, "examples", noted):
+  parts.Parts.examples = noted
+  try:
     return prepare.prepare(
       found, data_dir=data_dir, tracks=(_TRACK,), progress=False
     )
+  finally:
+    parts.Parts.examples = taken
 
 
 def _note(log: pathlib.Path, text: str) -> None:
@@ -156,10 +161,18 @@ class Bench:
     with self.scratch() as (data_dir, log):
       build(raw, data_dir, log)  # compiles
     with self.scratch() as (data_dir, log):
-      begun = time.monotonic()
       self._wanted = source.load(build(raw, data_dir, log))
-      self._seconds = time.monotonic() - begun
       self._count = log.read_text("utf-8").count("have ")
+
+  @functools.cached_property
+  def _seconds(self) -> float:
+    """How long a process builds, imports before it left out."""
+    with self.scratch() as (data_dir, log):
+      child = self._start(data_dir, log)
+      self._wait_for(child, data_dir, log, None)
+      begun = time.monotonic()
+      child.wait(timeout=_LONG_S)
+      return time.monotonic() - begun
 
   @staticmethod
   @contextlib.contextmanager
@@ -176,13 +189,21 @@ class Bench:
       damage: what is done to a finished part meanwhile: `cut` or `flip`; then
         the build is killed when there is one.
     """
+    for _ in range(_MOST_DRAWS):
+      if self._try(tally, damage):
+        return
+    raise RuntimeError("the builds end before they can be killed")
+
+  def _try(self, tally: Tally, damage: str | None) -> bool:
     with self.scratch() as (data_dir, log):
-      self._kill(data_dir, log, None if damage is None else 1)
+      if not self._kill(data_dir, log, None if damage is None else 1):
+        return False
       if damage is not None:
         _damage(data_dir, damage, self._random)
         # Made anew by right.
         log.write_text("")
       self._compare(tally, data_dir, log)
+    return True
 
   def killed_often(self, tally: Tally, most: int | None = None) -> None:
     """Kills each build after its first recording, until none is left.
@@ -231,9 +252,28 @@ class Bench:
 
   def _kill(
     self, data_dir: pathlib.Path, log: pathlib.Path, done: int | None
-  ) -> None:
-    """Kills a build, after so many recordings or at a random moment."""
+  ) -> bool:
+    """Kills a build, after so many recordings or at a random moment.
+
+    Returns:
+      Whether it was still running.
+    """
+    wait_s = 0.0 if done is not None else self._random.uniform(0, self._seconds)
     child = self._start(data_dir, log)
+    self._wait_for(child, data_dir, log, done)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      child.wait(timeout=wait_s)
+    child.send_signal(signal.SIGKILL)
+    return child.wait() == -signal.SIGKILL
+
+  def _wait_for(
+    self,
+    child: subprocess.Popen,
+    data_dir: pathlib.Path,
+    log: pathlib.Path,
+    done: int | None,
+  ) -> None:
+    """Waits until a build has begun, or has so many recordings."""
     mark, count = ("begin ", 1) if done is None else ("have ", done)
     if done is None and self._raw is None:
       mark = ""  # while it simulates, too
@@ -244,12 +284,6 @@ class Bench:
       if log.exists() and log.read_text("utf-8").count(mark or "?") >= count:
         break
       time.sleep(_SOON_S)
-    if done is None:
-      wait_s = self._random.uniform(0, self._seconds)
-      with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(timeout=wait_s)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
 
 
 def _damage(data_dir: pathlib.Path, how: str, draw: random.Random) -> None:
