@@ -17,6 +17,7 @@ LAYERS = (
     "compilation",
     "local_path",
     "stop_signal",
+    "system_errors",
     "target",
     "whole_file",
     "run_lock",

@@ -16,8 +16,10 @@ from typing import Any
 
 import tqdm
 
+from bgm2pose_jax import system_errors
 from bgm2pose_jax.data import beam_pipeline, recordings, staging
 from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data.parts import Parts
 from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.errors import InputError
 
@@ -44,6 +46,7 @@ def check_disk(
   *,
   made_here: bool,
   progress: bool,
+  in_parts: bool = True,
 ) -> None:
   """Checks that there is room for tracks while they are built.
 
@@ -53,6 +56,8 @@ def check_disk(
     bytes_each: of one window, see `window_bytes`.
     made_here: recordings are made first, a track at a time, on the same disk.
     progress: say on stderr what it comes to.
+    in_parts: the windows of single recordings are kept until their track is
+      whole.
 
   Raises:
     InputError: too little room.
@@ -61,6 +66,8 @@ def check_disk(
   total = sum(counts.values()) * bytes_each
   needed = total
   if most * bytes_each > _BUFFER_BYTES:
+    needed += most * bytes_each
+  if in_parts:
     needed += most * bytes_each
   if made_here:
     needed += round(most * recordings.WINDOW_S * _RAW_BYTES_PER_S)
@@ -86,6 +93,7 @@ def build_track(
   recipe: Recipe,
   bar: tqdm.tqdm,
   beam_options: Sequence[str] | None = None,
+  parts: Parts | None = None,
 ) -> None:
   """Makes one prepared track from a folder, whole or not at all.
 
@@ -101,10 +109,13 @@ def build_track(
     beam_options: build through Apache Beam, a recording a piece of work, with
       these options of its pipeline; see `beam_pipeline.download_config`. None
       builds in this process.
+    parts: where the windows of a recording are kept once they are done, for
+      another attempt after this one was killed; removed when the track is
+      whole.
 
   Raises:
     InputError: a recording that cannot be used, or options of Beam that
-      cannot.
+      cannot; a disk that is full, or a folder that may not be written to.
   """
   # TFDS takes half a second to import, and training needs none of it.
   import tensorflow_datasets as tfds
@@ -115,7 +126,11 @@ def build_track(
   )
 
   tfds.disable_progress_bar()  # ours counts windows
-  with bar, staging.staged(folder) as stage:
+  with (
+    bar,
+    system_errors.in_one_line(folder),
+    staging.staged(folder) as stage,
+  ):
     through_beam = beam_options is not None
     refusal = stage / "refusal.json"
     builder = ampl_dataset_builder.Builder(
@@ -126,6 +141,7 @@ def build_track(
       recipe=recipe,
       on_windows=bar.update,
       beam_refusal=refusal if through_beam else None,
+      parts=parts,
     )
     with contextlib.ExitStack() as stack:
       # It prints that it downloads, which it does not.
@@ -143,4 +159,16 @@ def build_track(
       "track": track,
       "spec": ampl_dataset_builder.feature_spec(recipe.feature_set).to_dict(),
     }
-    bar.update(manifest_lib.write(stage, content).count - bar.n)
+    made = manifest_lib.write(stage, content)
+    # What a writer could not write it may have kept to itself.
+    lengths = builder.info.splits[ampl_dataset_builder.SPLIT].shard_lengths
+    if [shard.count for shard in made.shards] != lengths:
+      raise InputError(
+        stage,
+        f"shards hold {[shard.count for shard in made.shards]} windows "
+        f"instead of {lengths}",
+        "check the disk and try again; what is done is kept",
+      )
+    bar.update(made.count - bar.n)
+  if parts is not None:
+    staging.remove(parts.folder)

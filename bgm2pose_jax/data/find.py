@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import shlex
 
+from bgm2pose_jax import system_errors
 from bgm2pose_jax.errors import InputError
 
 _RELEASED = "dataset_spec_2400"
 # In the folder that holds `data`, or in `data` itself.
 _RAW = ("data/sound_cut", "sound_cut")
+# As AMPL is downloaded.
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def find_dataset(
@@ -23,14 +27,17 @@ def find_dataset(
     wanted: the dataset that it should hold; None takes any.
 
   Raises:
-    InputError: when it holds neither, or not the one that is wanted.
+    InputError: when it holds neither, or not the one that is wanted; an
+      archive, or a folder that cannot be read.
   """
   folder = pathlib.Path(ampl_dir)
   found = []
-  if any((folder / raw).is_dir() for raw in _RAW):
-    found.append("ampl/raw")
-  if (folder / _RELEASED).is_dir():
-    found.append("ampl/released")
+  with system_errors.in_one_line(folder):
+    refuse_archive("ampl_dir", folder)
+    if any((folder / raw).is_dir() for raw in _RAW):
+      found.append("ampl/raw")
+    if (folder / _RELEASED).is_dir():
+      found.append("ampl/released")
   if found and wanted is not None and wanted not in found:
     raise InputError(
       f"--ampl_dir={ampl_dir}",
@@ -46,3 +53,22 @@ def find_dataset(
     else "no such folder",
     "give the folder that contains one of them",
   )
+
+
+def refuse_archive(flag: str, path: pathlib.Path) -> None:
+  """Refuses an archive where a folder is asked for.
+
+  Args:
+    flag: its name, for the message.
+    path: as given.
+
+  Raises:
+    InputError: naming the command that unpacks it.
+  """
+  if path.name.lower().endswith(_ARCHIVES) and path.is_file():
+    raise InputError(
+      f"--{flag}={path}",
+      "is an archive",
+      "unpack it: python -m bgm2pose_jax.data.extract "
+      f"--archive={shlex.quote(str(path))} --out=FOLDER",
+    )

@@ -1,7 +1,8 @@
 """What a prepared dataset must consist of, checked when it is opened.
 
 A truncated array_record shard reads as empty examples without any error, so
-sizes, counts and SHA-256 of all shards are kept beside them.
+sizes, counts and SHA-256 of all files are kept beside them, and a SHA-256 of
+the manifest in itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,13 @@ from typing import Any
 from bgm2pose_jax.errors import InputError
 
 FILE_NAME = "manifest.json"
-_FORMAT = 1
-_SUFFIX = "array_record"
-_REBUILD = "delete this folder and prepare the data again"
+# Part of the name of folders of prepared data: what has another format is not
+# met, and stays as it is.
+FORMAT = 2
+_SUFFIX = ".array_record"
+_SUM = "sha256"
+# AMPL's longest track has a manifest of a few kilobytes.
+_MAX_BYTES = 16 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +46,31 @@ class Shard:
 
 
 @dataclasses.dataclass(frozen=True)
+class File:
+  """One file that holds no records, such as TFDS's descriptions.
+
+  Attributes:
+    path, size, sha256: as of a `Shard`.
+  """
+
+  path: str
+  size: int
+  sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Manifest:
-  """The shards of one prepared track, in order, and what they hold.
+  """The files of one prepared track and what they hold.
 
   Attributes:
     shards: in the order of their records.
     fields: description of the content: fingerprint, track, feature spec, ...
+    files: all others but the manifest.
   """
 
   shards: tuple[Shard, ...]
   fields: Mapping[str, Any]
+  files: tuple[File, ...] = ()
 
   @property
   def count(self) -> int:
@@ -58,11 +79,11 @@ class Manifest:
 
 
 def write(folder: Path, fields: Mapping[str, Any]) -> Manifest:
-  """Describes the shards below a folder in its manifest file.
+  """Describes the files below a folder in its manifest file.
 
   Args:
-    folder: a finished dataset; the file is written into it and flushed to the
-      disk.
+    folder: a finished dataset; the file is written into it. All files are
+      flushed to the disk.
     fields: description of the content, kept as it is (JSON values).
 
   Returns:
@@ -70,28 +91,34 @@ def write(folder: Path, fields: Mapping[str, Any]) -> Manifest:
   """
   from array_record.python import array_record_module
 
-  shards = []
-  for path in sorted(folder.rglob(f"*.{_SUFFIX}*")):
+  shards, files = [], []
+  for name in _regular_files(folder):
+    path = folder / name
+    size, digest = _measure(path, flush=True)
+    if _SUFFIX not in path.name:
+      files.append(File(name, size, digest))
+      continue
     reader = array_record_module.ArrayRecordReader(str(path))
     count = reader.num_records()
     reader.close()
-    name = path.relative_to(folder).as_posix()
-    shards.append(Shard(name, path.stat().st_size, count, _sha256(path)))
-  manifest = Manifest(tuple(shards), dict(fields))
+    shards.append(Shard(name, size, count, digest))
+  manifest = Manifest(tuple(shards), dict(fields), tuple(files))
   payload = {
-    "format": _FORMAT,
+    "format": FORMAT,
     "shards": [dataclasses.asdict(shard) for shard in shards],
+    "files": [dataclasses.asdict(file) for file in files],
     "fields": manifest.fields,
   }
-  with open(folder / FILE_NAME, "w", encoding="utf-8") as file:
-    json.dump(payload, file, indent=1, sort_keys=True)
+  with open(folder / FILE_NAME, "wb") as file:
+    # Once through JSON: what is read sorts as what is written.
+    file.write(_encode(json.loads(json.dumps(payload))))
     file.flush()
     os.fsync(file.fileno())
   return manifest
 
 
 def read(folder: Path) -> Manifest:
-  """Reads a manifest without looking at the shards.
+  """Reads a manifest without looking at the files that it lists.
 
   Args:
     folder: a prepared track.
@@ -100,53 +127,96 @@ def read(folder: Path) -> Manifest:
     The manifest.
 
   Raises:
-    InputError: missing, unreadable or of another format.
+    InputError: missing, unreadable, changed or of another format.
   """
   path = folder / FILE_NAME
   try:
-    payload = json.loads(path.read_text(encoding="utf-8"))
-    if payload["format"] != _FORMAT:
+    if path.is_symlink():
+      raise InputError(path, "is a symbolic link", _rebuild(folder))
+    with open(path, "rb") as file:
+      data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
       raise InputError(
-        path, f"has format {payload['format']}, not {_FORMAT}", _REBUILD
+        path, f"is larger than {_MAX_BYTES >> 20} MiB", _rebuild(folder)
       )
-    shards = tuple(Shard(**shard) for shard in payload["shards"])
-    return Manifest(shards, payload["fields"])
+    payload = json.loads(data.decode("utf-8"))
+    if payload["format"] != FORMAT:
+      raise InputError(
+        path,
+        f"has format {payload['format']}, not {FORMAT}",
+        _rebuild(folder),
+      )
+    del payload[_SUM]
+    # The bytes, not the values: not even a blank may change.
+    if _encode(payload) != data:
+      raise InputError(
+        path, "content does not match its SHA-256", _rebuild(folder)
+      )
+    return Manifest(
+      tuple(Shard(**shard) for shard in payload["shards"]),
+      payload["fields"],
+      tuple(File(**file) for file in payload["files"]),
+    )
   except FileNotFoundError:
-    raise InputError(path, "is missing", _REBUILD) from None
-  except (ValueError, KeyError, TypeError) as error:
+    raise InputError(path, "is missing", _rebuild(folder)) from None
+  except OSError as error:
+    raise InputError(
+      path, f"cannot be read ({error.strerror})", "make it readable"
+    ) from None
+  except (ValueError, KeyError, TypeError, RecursionError) as error:
     if isinstance(error, InputError):
       raise
-    raise InputError(path, f"cannot be read ({error})", _REBUILD) from None
+    raise InputError(
+      path, f"cannot be read ({error!r})", _rebuild(folder)
+    ) from None
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-  """Compares every shard with the manifest.
+  """Compares every file below a folder with the manifest.
 
   Args:
     folder: a prepared track.
     manifest: its manifest.
 
   Raises:
-    InputError: naming the first shard that is missing, of another size or
-      changed in any byte, or one that the manifest does not know.
+    InputError: naming the first file that is missing, of another size or
+      changed in any byte, or one that the manifest does not know; a link is
+      not followed but refused.
   """
-  for shard in manifest.shards:
-    path = folder / shard.path
-    if not path.is_file():
-      raise InputError(path, "shard is missing", _REBUILD)
-    size = path.stat().st_size
-    if size != shard.size:
+  try:
+    there = set(_regular_files(folder))
+    for item in (*manifest.shards, *manifest.files):
+      kind = "shard" if isinstance(item, Shard) else "file"
+      path = folder / item.path
+      if item.path not in there:
+        raise InputError(path, f"{kind} is missing", _rebuild(folder))
+      # Before all of it is read.
+      size = path.stat().st_size
+      if size != item.size:
+        raise InputError(
+          path,
+          f"{kind} has {size} bytes instead of {item.size}",
+          _rebuild(folder),
+        )
+      if _measure(path)[1] != item.sha256:
+        raise InputError(
+          path,
+          f"{kind}'s content does not match its SHA-256",
+          _rebuild(folder),
+        )
+    known = {item.path for item in (*manifest.shards, *manifest.files)}
+    for name in sorted(there - known):
       raise InputError(
-        path, f"shard has {size} bytes instead of {shard.size}", _REBUILD
+        folder / name,
+        "is no file of this dataset",
+        "move it away",
       )
-    if _sha256(path) != shard.sha256:
-      raise InputError(
-        path, "shard's content does not match its SHA-256", _REBUILD
-      )
-  known = {shard.path for shard in manifest.shards}
-  for path in folder.rglob(f"*.{_SUFFIX}*"):
-    if path.relative_to(folder).as_posix() not in known:
-      raise InputError(path, "is no shard of this dataset", _REBUILD)
+  except OSError as error:
+    raise InputError(
+      error.filename or folder,
+      f"cannot be read ({error.strerror})",
+      "make it readable",
+    ) from None
 
 
 def total_windows(manifests: Sequence[Manifest]) -> int:
@@ -154,6 +224,47 @@ def total_windows(manifests: Sequence[Manifest]) -> int:
   return sum(manifest.count for manifest in manifests)
 
 
-def _sha256(path: Path) -> str:
+def _rebuild(folder: Path) -> str:
+  return f"delete {folder} and prepare the data again"
+
+
+def _encode(payload: Mapping[str, Any]) -> bytes:
+  """The bytes of a manifest file: the values and their SHA-256."""
+  text = json.dumps(payload, sort_keys=True)
+  digest = hashlib.sha256(text.encode()).hexdigest()
+  whole = {**payload, _SUM: digest}
+  return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _regular_files(folder: Path) -> list[str]:
+  """Names of all files below a folder but the manifest, sorted.
+
+  Raises:
+    InputError: a link, or anything else that is neither file nor folder.
+    OSError: a folder that cannot be listed.
+  """
+
+  def stop(error: OSError) -> None:
+    raise error
+
+  names = []
+  for parent, folders, files in os.walk(folder, onerror=stop):
+    for name in (*folders, *files):
+      path = Path(parent, name)
+      mode = path.lstat().st_mode
+      if stat.S_ISLNK(mode):
+        raise InputError(path, "is a symbolic link", _rebuild(folder))
+      if stat.S_ISREG(mode):
+        names.append(path.relative_to(folder).as_posix())
+      elif not stat.S_ISDIR(mode):
+        raise InputError(path, "is no regular file", "move it away")
+  return sorted(name for name in names if name != FILE_NAME)
+
+
+def _measure(path: Path, flush: bool = False) -> tuple[int, str]:
+  """Size and SHA-256 of a file, after flushing it to the disk if wanted."""
   with open(path, "rb") as file:
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    if flush:
+      os.fsync(file.fileno())
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return file.tell(), digest

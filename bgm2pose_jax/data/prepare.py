@@ -8,25 +8,26 @@
 
 Only the tracks asked for are made, each once: a prepared track lies under a
 digest of its source, so another source never meets old windows. A track appears
-whole or not at all; one that was interrupted is made again.
+whole or not at all; one that was interrupted goes on with the next recording.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tqdm
 from absl import app, flags, logging
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import local_path, settings
+from bgm2pose_jax import local_path, settings, system_errors
 from bgm2pose_jax.data import beam_pipeline, build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data import parts as parts_lib
 from bgm2pose_jax.data.recipe import DEFAULT, Recipe
 from bgm2pose_jax.data.sources import Recordings
 from bgm2pose_jax.data.sources import identify as identify
@@ -89,7 +90,8 @@ def prepare(
 
   Raises:
     InputError: unknown track, recordings that cannot be used, or too little
-      room on the disk; options of Beam that it does not know, or no Beam.
+      room on the disk; a folder that cannot be read or written; options of
+      Beam that it does not know, or no Beam.
   """
   if beam_options is not None:
     beam_pipeline.pipeline_options(beam_options)  # fail before any work
@@ -105,14 +107,55 @@ def prepare(
   content = sources.content(found, recipe)
   fingerprint = sources.digest(content)
   data_dir = Path(data_dir) if data_dir else default_data_dir()
+  with system_errors.in_one_line(data_dir):
+    dirs = _make_missing(
+      found,
+      data_dir,
+      tracks,
+      recipe,
+      {
+        "fingerprint": fingerprint,
+        "simulated": found.simulated,
+        "source": content,
+      },
+      progress,
+      beam_options,
+    )
+  return Prepared(dirs, fingerprint, found.simulated)
+
+
+def folder_name(found: Recordings, fingerprint: str) -> str:
+  """Returns the name below a data folder of what a source leads to.
+
+  Args:
+    found: the source.
+    fingerprint: from `identify`.
+  """
   config = found.dataset.removeprefix("ampl/")
-  name = f"{config}-{fingerprint[:12]}"
+  return f"{config}-{fingerprint[:12]}-{manifest_lib.FORMAT}"
+
+
+def _make_missing(
+  found: Recordings,
+  data_dir: Path,
+  tracks: Sequence[str],
+  recipe: Recipe,
+  fields: Mapping[str, Any],
+  progress: bool,
+  beam_options: Sequence[str] | None,
+) -> dict[str, Path]:
+  """Makes the tracks that are not there; returns {track: folder}."""
+  fingerprint = str(fields["fingerprint"])
+  name = folder_name(found, fingerprint)
   home, raw_home = data_dir / "prepared" / name, data_dir / "raw" / name
-  staging.sweep(home)
+  for each in (data_dir / "prepared").glob("*"):
+    # Also of other recordings: nobody may ask for those again.
+    staging.sweep(each)
+    parts_lib.sweep(each)
   for raw_dir in raw_home.glob("*"):
     # A process was killed after its track was whole, before tidying up.
     if (home / raw_dir.name).is_dir():
-      shutil.rmtree(raw_dir, ignore_errors=True)
+      staging.remove(raw_dir)
   dirs = {track: home / track for track in tracks}
   missing = [track for track in tracks if not dirs[track].is_dir()]
   counts: dict[str, int] = {}
@@ -125,6 +168,7 @@ def prepare(
       build.window_bytes(recipe.feature_set),
       made_here=found.made_here,
       progress=progress,
+      in_parts=found.dataset != sources.RELEASED,
     )
   for number, track in enumerate(missing, 1):
     # A second process waits here, then finds the track made.
@@ -136,12 +180,8 @@ def prepare(
           track,
           folder,
           dirs[track],
-          config=config,
-          fields={
-            "fingerprint": fingerprint,
-            "simulated": found.simulated,
-            "source": content,
-          },
+          config=found.dataset.removeprefix("ampl/"),
+          fields=fields,
           recipe=recipe,
           bar=tqdm.tqdm(
             total=counts[track],
@@ -151,8 +191,9 @@ def prepare(
             mininterval=0.5 if sys.stderr.isatty() else 10.0,
           ),
           beam_options=beam_options,
+          parts=parts_lib.of_track(home, track, fingerprint),
         )
-  return Prepared(dirs, fingerprint, found.simulated)
+  return dirs
 
 
 def _usable_tracks(held: settings.Holdings) -> list[str]:

@@ -32,6 +32,8 @@ POSES = "poses_synchronized"
 UNKNOWN_GENRE = "unknown"
 
 _CUT = "_cut.wav"
+# What macOS writes beside a file, under the same name, on other file systems.
+_APPLE_DOUBLE = "._"
 _MUSIC = re.compile(r"(?P<track>.+)_input\.(?P<kind>wav|mp3|flac|ogg)", re.I)
 _LAYOUT = (
   "give the folder that holds data/sound_cut, data/annotations and "
@@ -117,7 +119,7 @@ def scan_raw(
   simulated = (root / recording_index.SIMULATED_FILE).is_file()
   recordings = []
   for file in files:
-    if not file.lower().endswith(_CUT):
+    if not file.lower().endswith(_CUT) or file.startswith(_APPLE_DOUBLE):
       continue
     name = file[: -len(_CUT)]
     parsed = recording_index.parse_name(name)
@@ -158,7 +160,8 @@ def _find_music(sound: Path, files: Sequence[str]) -> dict[str, Path]:
   found: dict[str, Path] = {}
   # Lossless first where a track is there twice.
   kinds = ("wav", "flac", "ogg", "mp3")
-  matches = [m for m in map(_MUSIC.fullmatch, files) if m]
+  own = [file for file in files if not file.startswith(_APPLE_DOUBLE)]
+  matches = [m for m in map(_MUSIC.fullmatch, own) if m]
   for match in sorted(matches, key=lambda m: kinds.index(m["kind"].lower())):
     found.setdefault(match["track"], sound / match.group())
   return found

@@ -57,6 +57,12 @@ def load(
     manifests.append(manifest_lib.read(prepared.dirs[track]))
   first = manifests[0].fields
   for track, manifest in zip(tracks, manifests, strict=True):
+    if manifest.fields["track"] != track:
+      raise InputError(
+        prepared.dirs[track],
+        f"holds track {manifest.fields['track']}",
+        f"delete {prepared.dirs[track]} and prepare the data again",
+      )
     if manifest.fields["spec"] != first["spec"]:
       raise InputError(
         prepared.dirs[track],

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 from absl import logging
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import settings
+from bgm2pose_jax import settings, system_errors
 from bgm2pose_jax.data import (
+  find,
   inventory,
   raw_layout,
   recordings,
@@ -119,7 +120,13 @@ def open_source(
     raise InputError(
       "--ampl_dir", "is missing", f"{dataset} needs AMPL's folder"
     )
-  path = Path(ampl_dir)
+  with system_errors.in_one_line(ampl_dir):
+    find.refuse_archive("ampl_dir", Path(ampl_dir))
+    return _open_folder(dataset, Path(ampl_dir))
+
+
+def _open_folder(dataset: str, path: Path) -> _Folder:
+  """Looks at a folder in one of AMPL's layouts."""
   if dataset == RAW:
     raw = raw_layout.scan_raw(path)
 
@@ -233,7 +240,8 @@ class _Folder:
     return self.index.holdings()
 
   def identity(self) -> dict[str, Any]:
-    return {self.kind: self.index.fingerprint()}
+    with system_errors.in_one_line(self.path):
+      return {self.kind: self.index.fingerprint()}
 
   def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:
     skipped = [r.name for t in tracks for r in self.index.left_out(t)]

@@ -25,6 +25,16 @@ MAX_AGE_S = 24 * 3600.0
 _NAME = re.compile(r"\..+\.incomplete-(?P<host>.*)-(?P<pid>\d+)-[0-9a-f]+")
 
 
+def temporary(path: Path) -> Path:
+  """Returns a name beside a path that says who makes it.
+
+  Args:
+    path: the final name of a file or folder.
+  """
+  owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+  return path.with_name(f".{path.name}.incomplete-{owner}")
+
+
 @contextlib.contextmanager
 def staged(folder: Path) -> Iterator[Path]:
   """Makes a folder atomically.
@@ -38,8 +48,7 @@ def staged(folder: Path) -> Iterator[Path]:
     meanwhile, that one stays and this one is removed.
   """
   folder.parent.mkdir(parents=True, exist_ok=True)
-  owner = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-  stage = folder.parent / f".{folder.name}.incomplete-{owner}"
+  stage = temporary(folder)
   stage.mkdir()
   try:
     yield stage
@@ -59,7 +68,7 @@ def locked(path: Path) -> Iterator[None]:
 
   Args:
     path: lock file, made when missing and left behind; the lock ends with the
-      block or with the process.
+      block or with the process, so a file that a killed one left locks nothing.
   """
   try:
     import fcntl
@@ -74,6 +83,9 @@ def locked(path: Path) -> Iterator[None]:
     except BlockingIOError:
       logging.info("%s: another process makes this; waiting", path)
       fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+      # Some network file systems have none.
+      logging.warning("%s: no file locks here (%s)", path, error.strerror)
     yield
 
 
@@ -81,25 +93,43 @@ def sweep(parent: Path, max_age_s: float = MAX_AGE_S) -> list[Path]:
   """Removes what killed processes left in a folder.
 
   Args:
-    parent: where `staged` made its folders; may be missing.
-    max_age_s: folders in which nothing has changed for this long are removed
-      too, whoever made them.
+    parent: where `staged` and `temporary` made their names; may be missing.
+    max_age_s: what nothing has changed in for this long is removed too, whoever
+      made it.
 
   Returns:
-    The folders removed.
+    The folders and files removed.
   """
   removed = []
   for path in parent.glob(".*.incomplete-*"):
     match = _NAME.fullmatch(path.name)
-    if match is None or not path.is_dir():
+    if match is None or path.is_symlink():
       continue
     dead = match["host"] == _host() and not _alive(int(match["pid"]))
     # Also on this machine: another process may have got the number.
-    if dead or time.time() - _last_change(path) > max_age_s:
-      shutil.rmtree(path, ignore_errors=True)
+    if dead or quiet_s(path) > max_age_s:
+      remove(path)
       logging.info("removed %s, left by a process that ended", path)
       removed.append(path)
   return removed
+
+
+def remove(path: Path) -> None:
+  """Removes a file or a folder with all it holds, as far as it can be."""
+  if path.is_dir() and not path.is_symlink():
+    shutil.rmtree(path, ignore_errors=True)
+  else:
+    with contextlib.suppress(OSError):
+      path.unlink()
+
+
+def quiet_s(path: Path) -> float:
+  """Returns the seconds since something changed in a file or folder."""
+  newest = 0.0
+  for each in (path, *path.rglob("*")):
+    with contextlib.suppress(OSError):
+      newest = max(newest, each.lstat().st_mtime)
+  return time.time() - newest
 
 
 def _host() -> str:
@@ -114,11 +144,3 @@ def _alive(pid: int) -> bool:
   except (PermissionError, OverflowError):
     pass
   return True
-
-
-def _last_change(folder: Path) -> float:
-  newest = folder.stat().st_mtime
-  for path in folder.rglob("*"):
-    with contextlib.suppress(FileNotFoundError):
-      newest = max(newest, path.stat().st_mtime)
-  return newest

@@ -73,12 +73,23 @@ class TrackMusic:
       loudest = max(loudest, float(np.abs(part).max(initial=0.0)))
       if resampler is not None:
         part = resampler.resample_chunk(part, last=following is None)
-      np.ascontiguousarray(part, np.float32).tofile(self._spool)
+      self._keep(np.ascontiguousarray(part, np.float32))
       frames += len(part)
       part = following
     if not loudest:
       raise InputError(
         self.path, "is digital silence", "give the music that was played"
       )
-    self._spool.flush()
     return frames
+
+  def _keep(self, part: np.ndarray) -> None:
+    try:
+      # Not `tofile`, which does not say why it could not write.
+      self._spool.write(part.data)
+      self._spool.flush()
+    except OSError as error:
+      raise InputError(
+        tempfile.gettempdir(),
+        f"has no room for the decoded music of {self.path} ({error.strerror})",
+        "free some room, or name another folder by TMPDIR",
+      ) from None

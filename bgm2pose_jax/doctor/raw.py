@@ -110,8 +110,7 @@ def _scan(folder: Path, root: Path, found: Findings) -> RawIndex | None:
     if error.where == str(tracks):
       found.refused("genres")(error)
       return
-    fix = raw_pairs.bad_name_fix(error.where, error.fix)
-    found.error("file name", error.where, error.found, fix)
+    found.error("file name", error.where, error.found, error.fix)
 
   if tracks.is_file() and tracks.stat().st_size > _LARGEST_TRACKS_FILE:
     found.error(

@@ -127,6 +127,9 @@ def _check_sounds(
   for path in layouts.check_links(folder, found):
     name, (stem, ending) = path.name, os.path.splitext(path.name)
     music = _MUSIC.fullmatch(name)
+    if name.startswith("._"):
+      _unused(path, found)
+      continue
     if path in read or name.lower().endswith(_CUT):
       # Recordings whose name cannot be read were refused by the scan.
       continue
@@ -176,15 +179,11 @@ def _near_recording(
 
 
 def _unused(path: Path, found: Findings) -> None:
+  # A Mac leaves these on disks of other systems; they hold no sound.
+  is_mac = path.name.startswith("._")
   found.note(
-    "unused file", path, "belongs to nothing, is ignored", "move it away"
+    "unused file",
+    path,
+    "belongs to nothing, is ignored",
+    command("rm", path) if is_mac else "move it away",
   )
-
-
-def bad_name_fix(where: str, fix: str) -> str:
-  """What to do about a recording whose name cannot be read."""
-  name = os.path.basename(where)
-  if name.startswith("._"):
-    # A Mac leaves these on disks of other systems; they hold no sound.
-    return command("rm", Path(where))
-  return fix

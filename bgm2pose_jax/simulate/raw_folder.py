@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import shutil
@@ -30,7 +31,7 @@ import soundfile
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import mocap
+from bgm2pose_jax import mocap, system_errors
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import casting, motion, recorder
 from bgm2pose_jax.simulate.casting import RawPlan, holdings
@@ -80,21 +81,23 @@ def make_raw(
   Raises:
     InputError: a plan that cannot be carried out (see `casting.cast`), a
       folder made to another plan (names the field) or by someone else, too
-      little disk space, a recording beyond full scale.
+      little disk space, a folder that cannot be written to, a recording beyond
+      full scale.
   """
+  with system_errors.in_one_line(out_dir):
+    return _make(Path(out_dir) / "data", plan, progress)
+
+
+def _make(root: Path, plan: RawPlan, progress: bool) -> RawReport:
+  """Records what is missing below `data`."""
   begun = time.monotonic()
   found = casting.cast(plan)
-  root = Path(out_dir) / "data"
   names = [
     (subject, track) for track in found.tracks for subject in found.subjects
   ]
   stems = {pair: f"subject_{pair[0]}_{pair[1]}" for pair in names}
   _claim(root, plan, found)
-  missing = [
-    pair
-    for pair in names
-    if not (root / "sound_cut" / f"{stems[pair]}_cut.wav").is_file()
-  ]
+  missing = [pair for pair in names if not _is_whole(root, stems[pair])]
   _check_disk(root, plan, len(missing), len(found.tracks))
   for folder in ("sound_cut", "annotations", "poses_synchronized"):
     (root / folder).mkdir(parents=True, exist_ok=True)
@@ -307,10 +310,38 @@ def _record(
   )
 
 
+def _is_whole(root: Path, stem: str) -> bool:
+  """Whether a recording is there: all its files, the sound in full length."""
+  wav = root / "sound_cut" / f"{stem}_cut.wav"
+  others = (
+    root / "annotations" / f"{stem}.txt",
+    root / "poses_synchronized" / f"{stem}_position.csv",
+  )
+  if not wav.is_file():
+    return False
+  with open(wav, "rb") as file:
+    # A RIFF file begins with what follows these eight bytes.
+    size = int.from_bytes(file.read(8)[4:], "little") + 8
+  if wav.stat().st_size == size and all(path.is_file() for path in others):
+    return True
+  logging.warning("%s: recording is incomplete; it is made again", wav)
+  return False
+
+
 def _write_wav(path: Path, sound: np.ndarray, rate_hz: int) -> None:
   part = path.with_name(f".{path.name}.part")
-  soundfile.write(part, sound.T, rate_hz, format="WAV", subtype="PCM_24")
-  os.replace(part, path)
+  try:
+    with open(part, "wb") as file:
+      # Encoded first: libsndfile does not say why it could not write.
+      coded = io.BytesIO()
+      soundfile.write(coded, sound.T, rate_hz, format="WAV", subtype="PCM_24")
+      file.write(coded.getbuffer())
+      file.flush()
+      # The name says that it is whole, after a power cut too.
+      os.fsync(file.fileno())
+    os.replace(part, path)
+  finally:
+    part.unlink(missing_ok=True)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

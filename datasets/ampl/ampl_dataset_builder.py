@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
+from bgm2pose_jax.data.parts import Parts
 from bgm2pose_jax.data.recipe import DEFAULT, Recipe
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
@@ -54,6 +55,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     recipe: Recipe = DEFAULT,
     on_windows: Callable[[int], None] | None = None,
     beam_refusal: Path | None = None,
+    parts: Parts | None = None,
     **kwargs: Any,
   ):
     """Names the source; nothing is read before `download_and_prepare`.
@@ -66,6 +68,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       on_windows: called with the number of windows made since the last call;
         not through Beam.
       beam_refusal: build through Apache Beam, see `beam_examples.examples`.
+      parts: where the windows of a recording are kept once they are done.
       **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
     """
     self._source_dir = source_dir
@@ -73,6 +76,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self._recipe = recipe
     self._on_windows = on_windows or (lambda windows: None)
     self._beam_refusal = beam_refusal
+    self._parts = parts
     super().__init__(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -116,6 +120,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       track,
       released=config is not None and config.name == "released",
       recipe=self._recipe,
+      parts=self._parts,
     )
     if self._beam_refusal is None:
       return enumerate(self._in_turn(examples, found))

@@ -19,6 +19,7 @@ from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
   track_examples,
 )
 
+from bgm2pose_jax import system_errors
 from bgm2pose_jax.errors import InputError
 
 # More than twelve hours of windows: keys follow the plain order.
@@ -73,10 +74,11 @@ class _ReadRecording(beam.DoFn):
     number, recording = element
     try:
       # The music is decoded once a worker, not once a recording.
-      read = self._read or self._stack.enter_context(self._track.reader())
-      self._read = read
-      for at, example in enumerate(read(recording)):
-        yield number * _MOST_WINDOWS + at, example
+      with system_errors.in_one_line(self._refusal.parent):
+        read = self._read or self._stack.enter_context(self._track.reader())
+        self._read = read
+        for at, example in enumerate(read(recording)):
+          yield number * _MOST_WINDOWS + at, example
     except InputError as error:
       reason = [error.where, error.found, error.fix]
       self._refusal.write_text(json.dumps(reason), encoding="utf-8")

@@ -18,6 +18,7 @@ from bgm2pose_jax.data import (
   released_windows,
   window_noise,
 )
+from bgm2pose_jax.data.parts import Parts
 from bgm2pose_jax.data.recipe import Recipe
 from bgm2pose_jax.data.track_music import TrackMusic
 
@@ -37,6 +38,7 @@ class TrackExamples:
     released: the published layout, not the raw one.
     music: the track's, for raw recordings.
     recipe: how recordings become windows.
+    parts: where windows that were computed are kept; None keeps none.
   """
 
   root: Path
@@ -44,6 +46,7 @@ class TrackExamples:
   released: bool
   music: Path | None
   recipe: Recipe
+  parts: Parts | None = None
 
   @contextlib.contextmanager
   def reader(
@@ -67,7 +70,16 @@ class TrackExamples:
       return
     sound = self.root / raw_layout.SOUND
     with TrackMusic(self.music, self.track, sound) as music:
-      yield lambda recording: self._computed(recording, music, on_windows)
+
+      def read(recording: raw_layout.RawRecording) -> Iterator[dict[str, Any]]:
+        def compute() -> Iterator[dict[str, Any]]:
+          return self._computed(recording, music, on_windows)
+
+        if self.parts is None:
+          return compute()
+        return self.parts.examples(recording.name, compute, on_windows)
+
+      yield read
 
   def _computed(
     self,
@@ -111,6 +123,7 @@ def find(
   *,
   released: bool,
   recipe: Recipe,
+  parts: Parts | None = None,
 ) -> tuple[TrackExamples, tuple[Any, ...]]:
   """Finds a track's recordings, in the order of their examples.
 
@@ -119,6 +132,7 @@ def find(
     track: its token.
     released: the published layout, not the raw one.
     recipe: how recordings become windows.
+    parts: where windows that were computed are kept; None keeps none.
 
   Returns:
     How recordings become examples, and the recordings.
@@ -139,6 +153,7 @@ def find(
     released=released,
     music=music,
     recipe=recipe,
+    parts=parts,
   )
   return examples, found
 

@@ -202,7 +202,7 @@ def test_excluded_subjects_are_neither_checked_nor_built(tmp_path):
 def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
   where = prepare.open_source(simulate=SimulateConfig(subjects=1, minutes=0.03))
   fingerprint, _ = prepare.identify(where)
-  name = f"simulated-{fingerprint[:12]}"
+  name = prepare.folder_name(where, fingerprint)
   # What a process leaves that was killed between its last two steps.
   (tmp_path / "prepared" / name / "haze").mkdir(parents=True)
   for track in ("haze", "swing"):
@@ -213,12 +213,13 @@ def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
 
 
 def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
-  # 1000 windows last 600 s: 390 MB of recordings beside 56 MB of windows.
+  # 1000 windows last 600 s: 390 MB of recordings beside 59 MB of windows,
+  # twice while they are kept by recording.
   each = build.window_bytes("logmel_intensity")
   for free, made_here, fits in (
     (300e6, False, True),
     (300e6, True, False),
-    (500e6, True, True),
+    (550e6, True, True),
   ):
     usage = types.SimpleNamespace(free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path, u=usage: u)
@@ -230,27 +231,6 @@ def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
       build.check_disk(
         tmp_path, {"a": 1000}, each, made_here=made_here, progress=False
       )
-
-
-@pytest.mark.parametrize("damage", ["cut", "flip", "missing", "extra"])
-def test_damaged_shards_are_named(tmp_path, corpus, damage):
-  folder = tmp_path / "arnor"
-  shutil.copytree(corpus.prepared.dirs["arnor"], folder)
-  shard = next(folder.rglob("*.array_record*"))
-  data = bytearray(shard.read_bytes())
-  if damage == "cut":
-    shard.write_bytes(data[: len(data) // 2])
-  elif damage == "flip":
-    data[len(data) // 2] ^= 1
-    shard.write_bytes(data)
-  elif damage == "missing":
-    shard.unlink()
-  else:
-    shutil.copy(shard, shard.with_name("more.array_record-00001-of-00001"))
-  damaged = dataclasses.replace(corpus.prepared, dirs={"arnor": folder})
-  with pytest.raises(InputError, match="prepare the data again") as error:
-    source.load(damaged)
-  assert "array_record" in str(error.value)
 
 
 def test_damaged_manifests_are_named(tmp_path):

@@ -30,6 +30,10 @@ def test_finds_ampl_recordings_in_natural_order(tmp_path):
     "arnor_input.WAV",
     "arnor_input.mp3",
     "notes.txt",
+    # macOS's companions of files.
+    "._subject_0_arnor_cut.wav",
+    "._notes_cut.wav",
+    "._arnor_input.WAV",
   )
   index = raw_layout.scan_raw(root)
   names = [r.name for r in index.recordings]

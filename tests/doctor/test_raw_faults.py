@@ -172,7 +172,7 @@ FAULTS = {
   ),
   "of a Mac": (
     _text("x", f"sound_cut/._{NAME}_cut.wav"),
-    "error", "file name", f"._{NAME}", "does not follow",
+    "note", "unused file", f"._{NAME}", "is ignored",
   ),
   "nested": (
     _text("[" * 200_000, "tracks.json"),

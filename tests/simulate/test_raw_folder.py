@@ -140,6 +140,12 @@ def test_second_call_makes_only_what_is_missing(made):
   assert report.kept == ("subject_0_haze",)
   assert _digests(out) == before  # same seed, same bytes
   assert raw_folder.make_raw(out, _PLAN, progress=False).made == ()
+  # As a copy that was stopped leaves it.
+  path = out / "data/sound_cut/subject_0_haze_cut.wav"
+  path.write_bytes(path.read_bytes()[:-1000])
+  report = raw_folder.make_raw(out, _PLAN, progress=False)
+  assert report.made == ("subject_0_haze",)
+  assert _digests(out) == before
 
 
 @pytest.mark.parametrize(
