@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging as standard_logging
 import pathlib
-import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from bgm2pose_jax import compilation, config_tree, configs, local_path
+from bgm2pose_jax import command, compilation, config_tree, configs, local_path
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax.configs import ablations
 from bgm2pose_jax.data import find
@@ -279,9 +278,8 @@ class _OwnLines(standard_logging.Filter):
 
 def main(argv: list[str]) -> None:
   """Runs what the flags say; input errors end in one line and code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
+  with command.ending():
+    command.no_arguments(argv)
     workdir = local_path.check("workdir", _WORKDIR.value)
     data_dir = local_path.check("data_dir", _DATA_DIR.value)
     asked = configs_from_flags()
@@ -296,16 +294,13 @@ def main(argv: list[str]) -> None:
       mode=_MODE.value,
       replicas=_REPLICAS.value,
     )
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 def run() -> None:
   """Entry point of the `bgm2pose` command."""
   logging.set_verbosity(logging.INFO)
   logging.get_absl_handler().addFilter(_OwnLines())
-  app.run(main)
+  command.start(main)
 
 
 if __name__ == "__main__":

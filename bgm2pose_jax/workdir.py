@@ -9,6 +9,7 @@ import pathlib
 from typing import Any
 
 from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import json_file
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 
@@ -141,20 +142,9 @@ def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:
   Raises:
     InputError: when it is missing or not such an object.
   """
-  try:
-    found = json.loads(path.read_text())
-    found = found if key is None else found[key]
-  except FileNotFoundError as error:
-    raise InputError(
-      path, "no such file", "give the --workdir of a run"
-    ) from error
-  except (ValueError, KeyError, TypeError, OSError) as error:
-    raise InputError(
-      path, f"cannot be read ({error})", "restore it or use another --workdir"
-    ) from error
-  if not isinstance(found, dict):
-    raise InputError(path, "is no run's file", "use another --workdir")
-  return found
+  if not os.path.exists(path):
+    raise InputError(path, "no such file", "give the --workdir of a run")
+  return json_file.read(path, "restore it or use another --workdir", key=key)
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ class TrackMusic:
       )
     self.path = path
     info = audio_files.read_header(path, MUSIC_CHANNELS, None)
+    audio_files.check_room(path, info, tempfile.gettempdir())
     # Digital silence, NaN and truncation are found here, once per track, not
     # in the middle of the third recording.
     self._spool = tempfile.TemporaryFile(prefix="bgm2pose-music-")  # noqa: SIM115
@@ -73,7 +74,8 @@ class TrackMusic:
       loudest = max(loudest, float(np.abs(part).max(initial=0.0)))
       if resampler is not None:
         part = resampler.resample_chunk(part, last=following is None)
-      np.ascontiguousarray(part, np.float32).tofile(self._spool)
+      # Not `tofile`: its error does not say that the disk is full.
+      self._spool.write(np.ascontiguousarray(part, np.float32))
       frames += len(part)
       part = following
     if not loudest:

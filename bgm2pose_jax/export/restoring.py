@@ -34,6 +34,10 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
   config = config_lib.from_dict(facts["config"])
   spec = FeatureSpec.from_dict(facts["spec"])
   task = make_task(without_critic(config), spec, len(facts["tracks"]))
+  if "statistics/pose_mean" not in arrays:
+    raise InputError(
+      export.folder / WEIGHTS, "holds no statistics", "export again"
+    )
   statistics = {
     "inputs": {
       name.removeprefix(_INPUTS): jnp.asarray(table)
@@ -44,10 +48,11 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
   }
   template = task.state_shapes(statistics)
   for name, leaf in checkpoint_lib.weight_leaves(template).items():
-    if name not in arrays or arrays[name].shape != leaf.shape:
+    found = arrays.get(name)
+    if found is None or (found.shape, found.dtype) != (leaf.shape, leaf.dtype):
       raise InputError(
         export.folder / WEIGHTS,
-        f"{name} is not {list(leaf.shape)}",
+        f"{name} is not {leaf.dtype} {list(leaf.shape)}",
         "read it with the version that wrote it",
       )
   # A fresh optimiser's moments and snapshots are zeros.

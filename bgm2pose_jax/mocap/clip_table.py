@@ -129,6 +129,12 @@ def read_clip_table(mocap_dir: str | pathlib.Path) -> dict[str, ClipRow]:
 def _checked_header(where: str, cells: list[str]) -> list[str]:
   names = [cell.lower() for cell in cells]
   if "file" not in names:
+    if len(cells) == 1 and ";" in cells[0]:
+      raise InputError(
+        where,
+        "cells separated by ';', as where decimals have commas",
+        "save it with decimal points and commas between cells",
+      )
     found = clip_text(", ".join(cells))
     raise InputError(where, f"no column 'file' in: {found}", "add it")
   for name in names:
