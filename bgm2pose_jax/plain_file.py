@@ -89,7 +89,9 @@ def read(
   """
   with opened(path, fix) as file:
     try:
-      data = file.read(max_bytes + 1)
+      # As much as there is: a buffer for the limit would be taken whole.
+      size = os.fstat(file.fileno()).st_size
+      data = file.read(min(size, max_bytes) + 1)
     except OSError as error:
       raise _unreadable(path, error) from None
   if len(data) > max_bytes:

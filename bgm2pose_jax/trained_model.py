@@ -355,7 +355,8 @@ def _state(
   if (
     not statistics["inputs"]
     or any(not np.ndim(table) for table in statistics["inputs"].values())
-    or np.ndim(statistics.get("pose_mean")) != 2
+    or "pose_mean" not in statistics
+    or np.ndim(statistics["pose_mean"]) != 2
   ):
     raise InputError(where, "holds no statistics of inputs", "train again")
   state = checkpoint_lib.with_weights(template, arrays)

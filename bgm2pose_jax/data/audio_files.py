@@ -48,7 +48,7 @@ def read_header(
     raise InputError(path, "is missing", "add the file")
   check_wav_complete(path)
   try:
-    info = soundfile.info(path)
+    info = soundfile.info(_name(path))
   except (soundfile.SoundFileError, OSError) as error:
     raise _no_audio(path, error) from None
   wanted = (channels,) if isinstance(channels, int) else channels
@@ -90,7 +90,7 @@ def opened(path: Path) -> Iterator[Any]:
   """
   plain_file.check(path, "give a sound file")
   try:
-    file = soundfile.SoundFile(path)
+    file = soundfile.SoundFile(_name(path))
   except (soundfile.SoundFileError, OSError) as error:
     raise _no_audio(path, error) from None
   with file:
@@ -120,6 +120,11 @@ def check_room(path: Path, info: Any, folder: str) -> None:
       f"decoded, {free / 1e9:.1f} GB are free in {folder}",
       "cut it, free some space, or set TMPDIR to a larger folder",
     )
+
+
+def _name(path: Path) -> Any:
+  """A file's name as the system has it, which need not be text."""
+  return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def _no_audio(path: Path, error: Exception) -> InputError:

@@ -253,7 +253,7 @@ def read_genres(path: Path, refuse: Refuse = stop) -> Mapping[str, str]:
     InputError: by default, a file that is not as it should be.
   """
   genres = dict(settings.AMPL_GENRES)
-  if not path.is_file():
+  if not os.path.lexists(path):
     return genres
   fix = 'write {"<track>": {"genre": "<genre>", "title": "<title>"}}'
   try:

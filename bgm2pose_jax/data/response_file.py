@@ -57,7 +57,7 @@ def read(path: Path) -> np.ndarray:
     InputError: missing, damaged, too large, of another shape or rate, or not
       finite.
   """
-  if not path.is_file():
+  if not os.path.exists(path):
     raise InputError(path, "is missing", _MAKE)
   names = ("response", "sample_rate_hz")
   found = array_file.read_npz(path, names, _MAKE, max_bytes=_MOST_BYTES)

@@ -31,6 +31,7 @@ _PEAK = 0.95
 _SHORTEST_S = 1.0
 _LONGEST_S = 4 * 3600.0
 _MOST_GENRE_BYTES = 4 << 20
+_COLUMNS = "give the columns file,genre"
 _SILENCE_RMS = 1e-4
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
 
@@ -215,20 +216,21 @@ def list_music(music_dir: str | Path) -> dict[str, Track]:
 
 
 def _read_genres(path: Path) -> dict[str, str]:
-  if not path.is_file():
+  if not os.path.lexists(path):
     return {}
   data = text_source.read_bytes(path, max_bytes=_MOST_GENRE_BYTES)
   lines = [row.decode("utf-8", "replace") for _, row in
            text_source.lines(data, path)]  # fmt: skip
   try:
-    rows = list(csv.DictReader(lines))
+    reader = csv.DictReader(lines)
+    rows = list(reader)
   except csv.Error as error:
     raise InputError(path, f"{error}", "save it as plain CSV") from None
+  if not {"file", "genre"} <= set(reader.fieldnames or ()):
+    raise InputError(path, f"has columns {reader.fieldnames}", _COLUMNS)
   genres: dict[str, str] = {}
   for number, row in enumerate(rows, start=2):
     if not row.get("file") or not row.get("genre"):
-      raise InputError(
-        f"{path}:{number}", f"row {row}", "give the columns file,genre"
-      )
+      raise InputError(f"{path}:{number}", f"row {row}", _COLUMNS)
     genres[row["file"].strip()] = row["genre"].strip().lower()
   return genres
