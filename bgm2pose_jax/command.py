@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import platform
+import select
 import sys
 import tempfile
 import traceback
@@ -172,11 +173,13 @@ def _unforeseen(error: Exception) -> InputError:
 def _reader_is_gone() -> bool:
   """Whether it is our own output that nobody reads any more."""
   try:
-    # What could not be written is still held.
-    sys.stdout.flush()
-  except OSError:
-    # Python would complain at its end, too.
-    with contextlib.suppress(OSError, ValueError):
-      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
-  return False
+    number = sys.stdout.fileno()
+    watched = select.poll()
+    watched.register(number, 0)
+    is_gone = any(state & select.POLLERR for _, state in watched.poll(0))
+    if is_gone:
+      # Python would complain at its end, too.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+  except (AttributeError, OSError, ValueError):
+    return False  # no such call, or no file behind the output
+  return is_gone

@@ -39,7 +39,7 @@ from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import ampl_statistics
 from bgm2pose_jax.models import torch_keys, torch_weights
 from bgm2pose_jax.tasks.registry import make_task
-from bgm2pose_jax.trained_model import without_critic
+from bgm2pose_jax.trained_model import damage_of, without_critic
 
 _DATASET = {"name": "ampl/released", "simulated": False}
 
@@ -134,7 +134,8 @@ def published_names(
   config = without_critic(workdir_lib.read_config(found.parent))
   torch_keys.rows(config.model)
   template = _task(config).state_shapes({})
-  arrays, step = checkpoint_lib.read_weights(folder, template, "checkpoint")
+  with damage_of(found):
+    arrays, step = checkpoint_lib.read_weights(folder, template, "checkpoint")
   return torch_weights.to_torch(
     config.model, arrays, batches=step, fill_unused=fill_unused
   )

@@ -64,7 +64,9 @@ def parse(data: bytes, where: object, fix: str) -> Any:
     text = data.decode("utf-8-sig")
     found = json.loads(text)
     if _HALF.search(text):
-      json.dumps(found, ensure_ascii=False).encode("utf-8")
+      # Names of files may hold bytes that are no text, as Python spells them.
+      text = json.dumps(found, ensure_ascii=False)
+      text.encode("utf-8", errors="surrogateescape")
   except RecursionError:
     raise InputError(where, "is nested too deep", fix) from None
   except ValueError as error:

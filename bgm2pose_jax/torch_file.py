@@ -46,11 +46,9 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   except MemoryError:
     raise
   except Exception as error:  # pickle's errors have no common base
-    # PyTorch explains at length; the first line says what happened.
-    first = str(error).strip().split("\n")[0]
     raise InputError(
       path,
-      f"cannot be read as plain weights ({first})",
+      f"cannot be read as plain weights ({_reason(error)})",
       _ALONE,
     ) from error
   found = _state_dict(held, torch)
@@ -114,6 +112,13 @@ def _torch() -> Any:
       "pip install 'bgm2pose-jax[torch]'",
     ) from error
   return torch
+
+
+def _reason(error: Exception) -> str:
+  """PyTorch explains at length, and how to run a stranger's code, too."""
+  lines = str(error).strip().splitlines() or [type(error).__name__]
+  own = [x.strip() for x in lines if "WeightsUnpickler error" in x]
+  return own[0] if own else lines[0].partition(". ")[0]
 
 
 def _check_archive(path: pathlib.Path, size: int) -> None:

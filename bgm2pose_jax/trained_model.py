@@ -191,14 +191,15 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
     pathlib.Path(folder).resolve().parent
   ):
     # What the run's own report is about.
-    with _damage_of(path):
+    with damage_of(path):
       step = checkpoint_lib.best_step(path, "validation_rmse") or step
   if step == 0 and origin is None:
     raise InputError(
       path / "0", "holds weights that were never trained", "train first"
     )
-  spec = FeatureSpec.from_dict(facts["spec"])
-  with _damage_of(path / str(step)):
+  with workdir_lib.inside(home / workdir_lib.MODEL):
+    spec = FeatureSpec.from_dict(facts["spec"])
+  with damage_of(path / str(step)):
     arrays = checkpoint_lib.read_whole(path, step)
     if config.optim.snapshot_average == "eval_only":
       arrays = _averaged(arrays)
@@ -250,8 +251,15 @@ def check_facts(path: pathlib.Path, facts: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _damage_of(path: pathlib.Path) -> Iterator[None]:
-  """Reading a checkpoint that is damaged fails in a dozen ways."""
+def damage_of(path: pathlib.Path) -> Iterator[None]:
+  """Makes one line of whatever reading a damaged checkpoint fails with.
+
+  Args:
+    path: of the checkpoint.
+
+  Raises:
+    InputError: the block failed.
+  """
   try:
     yield
   except (InputError, MemoryError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from bgm2pose_jax import config as config_lib
@@ -129,7 +131,29 @@ def read_config(workdir: pathlib.Path) -> Config:
   Raises:
     InputError: when there is none, or it cannot be read.
   """
-  return config_lib.from_dict(read_json(workdir / CONFIG, "config"))
+  path = workdir / CONFIG
+  with inside(path):
+    return config_lib.from_dict(read_json(path, "config"))
+
+
+@contextlib.contextmanager
+def inside(path: pathlib.Path) -> Iterator[None]:
+  """Names the file in errors that name only what stands in it.
+
+  Args:
+    path: of the file.
+
+  Raises:
+    InputError: what the block raised, with the file in front.
+  """
+  try:
+    yield
+  except InputError as error:
+    if error.where.startswith(str(path)):
+      raise
+    raise InputError(
+      f"{path}, {error.where}", error.found, error.fix
+    ) from error
 
 
 def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:

@@ -152,14 +152,17 @@ def npz_cases(count: int, seed: int) -> Iterator[Case]:
     yield of_bytes(
       kind, "array", name, archive({**parts, "response.npy": data}), file
     )
-  zeros = bytes(200 << 20)
-  for name, members in (
-    ("200 MB of zeros", {"response.npy": npy(response) + zeros}),
-    ("200 MB beside", {**parts, "more.npy": zeros}),
-    ("a thousand zips of zeros", {f"{i}.npy": zeros[:99999]
-                                  for i in range(1001)}),
+  for name, make in (
+    ("200 MB of zeros",
+     lambda: {"response.npy": npy(response) + bytes(200 << 20)}),
+    ("200 MB beside", lambda: {**parts, "more.npy": bytes(200 << 20)}),
+    ("a thousand arrays of zeros",
+     lambda: {f"{i}.npy": bytes(99999) for i in range(1001)}),
   ):  # fmt: skip
-    bomb = archive(members, zipfile.ZIP_DEFLATED)
+
+    def bomb(make=make) -> bytes:
+      return archive(make(), zipfile.ZIP_DEFLATED)
+
     yield of_bytes(kind, "bomb", name, bomb, file)
   # The size that the archive promises, in both of its lists.
   lying = good.replace(

@@ -244,7 +244,8 @@ def commands(with_run: bool) -> list[Command]:
     return found
   run = "--checkpoint=run"
   stream = ("--music=M.wav", "--speed=0", "--offset_ms=0")
-  return found + [
+  return [
+    *found,
     *(
       command("checkpoint", "predict", f"--checkpoint={name}", *pair("R.wav"),
               out)

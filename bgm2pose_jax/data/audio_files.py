@@ -128,8 +128,9 @@ def _name(path: Path) -> Any:
 
 
 def _no_audio(path: Path, error: Exception) -> InputError:
+  said = getattr(error, "error_string", error)
   return InputError(
-    path, f"cannot be read as audio ({error})", "give a WAV, FLAC or MP3 file"
+    path, f"cannot be read as audio ({said})", "give a WAV, FLAC or MP3 file"
   )
 
 

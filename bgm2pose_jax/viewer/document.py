@@ -111,7 +111,10 @@ def write_text(path: Path, text: str) -> None:
   path.parent.mkdir(parents=True, exist_ok=True)
   temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
   try:
-    temporary.write_text(text, encoding="utf-8", newline="\n")
+    # Names of files need not be text; their odd bytes are shown as numbers.
+    temporary.write_text(
+      text, encoding="utf-8", errors="backslashreplace", newline="\n"
+    )
     os.replace(temporary, path)
   finally:
     temporary.unlink(missing_ok=True)
