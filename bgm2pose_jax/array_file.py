@@ -73,9 +73,12 @@ def read_npz(
         )
       try:
         with archive.open(entry) as member:
-          found[name] = _read(f"{path}, {name}", member, entry.file_size, fix)
-      except (InputError, MemoryError):
+          found[name] = _read(name, member, entry.file_size, fix)
+      except MemoryError:
         raise
+      except InputError as error:
+        said = f"cannot be read ({name} {error.found})"
+        raise InputError(path, said, fix) from None
       except Exception as error:
         # Zip files reach parsers that know a dozen kinds of errors.
         raise _damaged(path, error, fix) from None
@@ -118,7 +121,8 @@ def _read(where: str, file: IO[bytes], size: int, fix: str) -> np.ndarray:
   """Reads an array of `size` bytes, header and all."""
   shape, fortran, dtype = read_header(where, file, fix)
   if dtype.kind not in _KINDS or dtype.hasobject:
-    raise InputError(where, f"holds {dtype.str}", fix)
+    held = "objects" if dtype.hasobject else dtype.str
+    raise InputError(where, f"holds {held}, no plain numbers or text", fix)
   if any(n < 0 for n in shape):
     raise InputError(where, f"has shape {shape}", fix)
   wanted = math.prod(shape) * dtype.itemsize
@@ -156,4 +160,4 @@ def _check_text(where: str, array: np.ndarray, fix: str) -> None:
 
 def _damaged(path: object, error: Exception, fix: str) -> InputError:
   said = str(error) or type(error).__name__
-  return InputError(path, f"cannot be read as .npz ({said})", fix)
+  return InputError(path, f"cannot be read ({said})", fix)
