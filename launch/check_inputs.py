@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> None:
     outcomes: list[Outcome] = []
     most_mib = 0
     if _COMMANDS.value:
-      run = _RUN.value and pathlib.Path(_RUN.value).resolve()
+      run = pathlib.Path(_RUN.value).resolve() if _RUN.value else None
       for outcome, mib in run_commands(run, _STARTED.value):
         outcomes.append(outcome)
         most_mib = max(most_mib, mib)

@@ -229,13 +229,14 @@ def _waited(number: int, work: pathlib.Path) -> Ended:
     if time.monotonic() - started > _LONGEST_S:
       os.killpg(number, signal.SIGKILL)
     time.sleep(0.02)
-  texts = [
+  out, told = (
     (work / "log" / name).read_text("utf-8", errors="replace")
     for name in ("out", "err")
-  ]
+  )
   return Ended(
     os.waitstatus_to_exitcode(status),
-    *texts,
+    out,
+    told,
     _mib(usage),
     round(time.monotonic() - started, 2),
   )

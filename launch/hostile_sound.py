@@ -37,10 +37,10 @@ def wav(
     kind: format tag, 1 for PCM and 3 for float.
   """
   data = samples.tobytes()
-  channels = samples.shape[1] if channels is None else channels
+  number = int(samples.shape[1] if channels is None else channels)
   size = samples.itemsize
   claimed = len(data) if claimed is None else claimed
-  block = channels * size
+  block = number * size
   head = struct.pack(
     "<4sI4s4sIHHIIHH4sI",
     b"RIFF",
@@ -49,7 +49,7 @@ def wav(
     b"fmt ",
     16,
     kind,
-    channels % 2**16,
+    number % 2**16,
     rate_hz % 2**32,
     rate_hz * block % 2**32,
     block % 2**16,
