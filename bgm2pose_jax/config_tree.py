@@ -116,6 +116,9 @@ def build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
   Raises:
     InputError: for an unknown field or a value of the wrong type.
   """
+  if not isinstance(values, Mapping):
+    raise InputError(prefix.rstrip(".") or "config", "holds no fields",
+                     "give an object of fields and values")  # fmt: skip
   hints = typing.get_type_hints(cls)
   names = {f.name for f in dataclasses.fields(cls)}
   for key in values:
@@ -129,6 +132,10 @@ def build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
     if dataclasses.is_dataclass(hint):
       built[key] = build(typing.cast(type, hint), value, f"{prefix}{key}.")
     elif typing.get_origin(hint) is collections.abc.Mapping:
+      if not isinstance(value, Mapping):
+        raise InputError(
+          f"{prefix}{key}", f"is {value!r}", "give an object of names"
+        )
       built[key] = dict(value)
     else:
       built[key] = parse(value, hint, f"{prefix}{key}")
@@ -149,7 +156,8 @@ def parse(value: Any, hint: Any, key: str) -> Any:
   options = typing.get_args(hint) or (hint,)
   is_json = str not in options or (value == "null" and type(None) in options)
   if isinstance(value, str) and is_json:
-    with contextlib.suppress(json.JSONDecodeError):
+    # ValueError: also numbers of more digits than Python takes.
+    with contextlib.suppress(ValueError, RecursionError):
       value = json.loads(value)
   # A bool is an int to Python, never to a user.
   if not isinstance(value, bool) or bool in options:

@@ -14,18 +14,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import pathlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags, logging
+from absl import flags, logging
 
 from bgm2pose_jax import checkpoint as checkpoint_lib
-from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import (
+  command,
   config_tree,
   configs,
   features,
@@ -33,13 +32,14 @@ from bgm2pose_jax import (
   skeleton,
   torch_file,
 )
+from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features import ampl_statistics
 from bgm2pose_jax.models import torch_keys, torch_weights
 from bgm2pose_jax.tasks.registry import make_task
-from bgm2pose_jax.trained_model import without_critic
+from bgm2pose_jax.trained_model import damage_of, without_critic
 
 _DATASET = {"name": "ampl/released", "simulated": False}
 
@@ -134,7 +134,8 @@ def published_names(
   config = without_critic(workdir_lib.read_config(found.parent))
   torch_keys.rows(config.model)
   template = _task(config).state_shapes({})
-  arrays, step = checkpoint_lib.read_weights(folder, template, "checkpoint")
+  with damage_of(found):
+    arrays, step = checkpoint_lib.read_weights(folder, template, "checkpoint")
   return torch_weights.to_torch(
     config.model, arrays, batches=step, fill_unused=fill_unused
   )
@@ -215,9 +216,8 @@ def main(argv: Sequence[str]) -> None:
   # Orbax tells of every step it takes.
   logging.set_verbosity(logging.WARNING)
   values = flags.FLAGS
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
     if (values.from_torch is None) == (values.to_torch is None):
       raise InputError(
         "--from_torch and --to_torch", "give one of them", "see --help"
@@ -244,9 +244,6 @@ def main(argv: Sequence[str]) -> None:
       )
       torch_file.write_state_dict(values.to_torch, written)
       print(f"{values.to_torch}: {len(written)} entries")
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 def _need(values: flags.FlagValues, *names: str) -> None:
@@ -257,4 +254,4 @@ def _need(values: flags.FlagValues, *names: str) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging as standard_logging
 import pathlib
 import sys
+from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from bgm2pose_jax import (
+  command,
   compilation,
   config_tree,
   configs,
@@ -287,43 +289,40 @@ class _OwnLines(standard_logging.Filter):
     )
 
 
-def main(argv: list[str]) -> None:
+def main(argv: Sequence[str]) -> None:
   """Runs what the flags say.
 
   Input errors end in one line and code 2, a signal to stop in one line and
   code 75: the same command then goes on.
   """
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
+  with command.ending():
+    command.no_arguments(argv)
     workdir = local_path.check("workdir", _WORKDIR.value)
     data_dir = local_path.check("data_dir", _DATA_DIR.value)
     asked = configs_from_flags()
     compilation.set_deterministic(_DETERMINISTIC.value)
     # The readers load only now: --help and a wrong flag are quicker.
-    with stop_signal.listening():
-      from bgm2pose_jax import train
+    try:
+      with stop_signal.listening():
+        from bgm2pose_jax import train
 
-      train.run_all(
-        asked,
-        data_dir=pathlib.Path(data_dir) if data_dir else None,
-        workdir=pathlib.Path(workdir) if workdir else None,
-        mode=_MODE.value,
-        replicas=_REPLICAS.value,
-      )
-  except stop_signal.Stopped as stopped:
-    print(stopped, file=sys.stderr)
-    sys.exit(stop_signal.EXIT_CODE)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+        train.run_all(
+          asked,
+          data_dir=pathlib.Path(data_dir) if data_dir else None,
+          workdir=pathlib.Path(workdir) if workdir else None,
+          mode=_MODE.value,
+          replicas=_REPLICAS.value,
+        )
+    except stop_signal.Stopped as stopped:
+      print(stopped, file=sys.stderr)
+      sys.exit(stop_signal.EXIT_CODE)
 
 
 def run() -> None:
   """Entry point of the `bgm2pose` command."""
   logging.set_verbosity(logging.INFO)
   logging.get_absl_handler().addFilter(_OwnLines())
-  app.run(main)
+  command.start(main)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,13 @@ training inputs, and what its features were (`model.json`).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import os
 import pathlib
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -173,6 +176,7 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
   """
   path, step = checkpoint_lib.find_step(folder, flag)
   home = path.parent
+  _check_plain(path)
   config = workdir_lib.read_config(home)
   if is_closed_form(config):
     raise InputError(
@@ -187,15 +191,18 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
     pathlib.Path(folder).resolve().parent
   ):
     # What the run's own report is about.
-    step = checkpoint_lib.best_step(path, "validation_rmse") or step
+    with damage_of(path):
+      step = checkpoint_lib.best_step(path, "validation_rmse") or step
   if step == 0 and origin is None:
     raise InputError(
       path / "0", "holds weights that were never trained", "train first"
     )
-  spec = FeatureSpec.from_dict(facts["spec"])
-  arrays = checkpoint_lib.read_whole(path, step)
-  if config.optim.snapshot_average == "eval_only":
-    arrays = _averaged(arrays)
+  with workdir_lib.inside(home / workdir_lib.MODEL):
+    spec = FeatureSpec.from_dict(facts["spec"])
+  with damage_of(path / str(step)):
+    arrays = checkpoint_lib.read_whole(path, step)
+    if config.optim.snapshot_average == "eval_only":
+      arrays = _averaged(arrays)
   # The task that trains would want a critic's statistics.
   task = make_task(without_critic(config), spec, len(facts["tracks"]))
   return TrainedModel(
@@ -214,6 +221,72 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
   )
 
 
+def check_facts(path: pathlib.Path, facts: Mapping[str, Any]) -> None:
+  """Checks what a file says of the data that a network was trained on.
+
+  Args:
+    path: the file.
+    facts: its content.
+
+  Raises:
+    InputError: an entry is missing or of another kind.
+  """
+  missing = _FACTS - set(facts)
+  if missing:
+    raise InputError(path, f"lacks {', '.join(sorted(missing))}", "train again")
+  kinds = {
+    "ambisonic_format": (str, type(None)),
+    "simulated": bool,
+    "tracks": (list, tuple),
+    "train_tracks": (list, tuple),
+  }
+  right = {name: isinstance(facts[name], kind) for name, kind in kinds.items()}
+  for name in ("tracks", "train_tracks"):
+    right[name] = right[name] and all(isinstance(t, str) for t in facts[name])
+  if all(right.values()):
+    right["train_tracks"] = set(facts["train_tracks"]) <= set(facts["tracks"])
+  for name, is_right in right.items():
+    if not is_right:
+      raise InputError(path, f"has {name}={facts[name]!r}", "train again")
+
+
+@contextlib.contextmanager
+def damage_of(path: pathlib.Path) -> Iterator[None]:
+  """Makes one line of whatever reading a damaged checkpoint fails with.
+
+  Args:
+    path: of the checkpoint.
+
+  Raises:
+    InputError: the block failed.
+  """
+  try:
+    yield
+  except (InputError, MemoryError):
+    raise
+  except Exception as error:
+    first = (str(error).strip() or type(error).__name__).split("\n")[0]
+    raise InputError(
+      path,
+      f"cannot be read ({first})",
+      "copy the run's folder again, or take another step of it",
+    ) from error
+
+
+def _check_plain(path: pathlib.Path) -> None:
+  """Refuses links and pipes: a checkpoint of a stranger reads nothing else."""
+  for base, folders, files in os.walk(path):
+    for name in (*folders, *files):
+      found = pathlib.Path(base, name)
+      mode = os.lstat(found).st_mode
+      if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(
+          found,
+          "is no plain file",
+          "copy the run's folder with its files, not with links",
+        )
+
+
 def without_critic(config: Config) -> Config:
   """Returns the configuration with no adversary: it predicts nothing."""
   if "adversary" not in config.network:
@@ -228,17 +301,14 @@ def _facts(
   path = home / workdir_lib.MODEL
   if path.exists():
     found = workdir_lib.read_json(path)
-    missing = _FACTS - set(found)
-    if missing:
-      raise InputError(
-        path, f"lacks {', '.join(sorted(missing))}", "train again"
-      )
+    check_facts(path, found)
     return found
   spec = feature_sets.get_feature_set(config.data.feature_set).spec
   # Published weights come with AMPL's constants. Runs from before there was a
   # model.json: their tracks' names are lost, their other rows are not.
   published = described.get("origin") is not None
-  dataset = described.get("dataset") or {}
+  dataset = described.get("dataset")
+  dataset = dataset if isinstance(dataset, Mapping) else {}
   tracks = list(ampl_statistics.MEAN) if published else []
   return {
     "ambisonic_format": config.data.ambisonic_format,
@@ -290,7 +360,12 @@ def _state(
       raise InputError(
         where, f"{name} is not finite", "take an earlier step, or train again"
       )
-  if not statistics["inputs"] or "pose_mean" not in statistics:
+  if (
+    not statistics["inputs"]
+    or any(not np.ndim(table) for table in statistics["inputs"].values())
+    or "pose_mean" not in statistics
+    or np.ndim(statistics["pose_mean"]) != 2
+  ):
     raise InputError(where, "holds no statistics of inputs", "train again")
   state = checkpoint_lib.with_weights(template, arrays)
   # One copy on the device; what training alone needs is let go.

@@ -27,7 +27,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
   except OSError as error:
     raise _refused(path, error) from error
   with writing(path) as file:
-    file.write(text.encode())
+    # Names of files need not be text; their odd bytes are shown as numbers.
+    file.write(text.encode(errors="backslashreplace"))
 
 
 @contextlib.contextmanager

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from absl import logging
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import whole_file
+from bgm2pose_jax import json_file, whole_file
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 
@@ -144,7 +146,29 @@ def read_config(workdir: pathlib.Path) -> Config:
   Raises:
     InputError: when there is none, or it cannot be read.
   """
-  return config_lib.from_dict(read_json(workdir / CONFIG, "config"))
+  path = workdir / CONFIG
+  with inside(path):
+    return config_lib.from_dict(read_json(path, "config"))
+
+
+@contextlib.contextmanager
+def inside(path: pathlib.Path) -> Iterator[None]:
+  """Names the file in errors that name only what stands in it.
+
+  Args:
+    path: of the file.
+
+  Raises:
+    InputError: what the block raised, with the file in front.
+  """
+  try:
+    yield
+  except InputError as error:
+    if error.where.startswith(str(path)):
+      raise
+    raise InputError(
+      f"{path}, {error.where}", error.found, error.fix
+    ) from error
 
 
 def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:
@@ -157,20 +181,9 @@ def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:
   Raises:
     InputError: when it is missing or not such an object.
   """
-  try:
-    found = json.loads(path.read_text())
-    found = found if key is None else found[key]
-  except FileNotFoundError as error:
-    raise InputError(
-      path, "no such file", "give the --workdir of a run"
-    ) from error
-  except (ValueError, KeyError, TypeError, OSError) as error:
-    raise InputError(
-      path, f"cannot be read ({error})", "restore it or use another --workdir"
-    ) from error
-  if not isinstance(found, dict):
-    raise InputError(path, "is no run's file", "use another --workdir")
-  return found
+  if not path.exists():
+    raise InputError(path, "no such file", "give the --workdir of a run")
+  return json_file.read(path, "restore it or use another --workdir", key=key)
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:

@@ -189,7 +189,7 @@ def _lines(path: Path) -> list[tuple[dict[str, Any], int]]:
       break
     try:
       line = json.loads(data[at:stop])
-    except ValueError:
+    except (ValueError, RecursionError):
       line = None
     if not isinstance(line, dict):
       # A block of zeros at the end is what a power cut leaves of a line.

@@ -18,7 +18,6 @@ from __future__ import annotations
 import pathlib
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,8 +30,8 @@ import feature_stages
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
+from bgm2pose_jax import command
 from bgm2pose_jax.data import build, prepare, recordings
-from bgm2pose_jax.errors import InputError
 
 _MINUTES = flags.DEFINE_float("minutes", 2.0, "length of a recording", 0.05)
 _RECORDINGS = flags.DEFINE_integer("recordings", 4, "how many", 1)
@@ -150,7 +149,7 @@ def main(argv: Sequence[str]) -> None:
   with tempfile.TemporaryDirectory(prefix="bench-raw-") as name:
     folder = pathlib.Path(name)
     count, minutes = _RECORDINGS.value, _MINUTES.value
-    try:
+    with command.ending():
       read = build_stages.make_recordings(folder, minutes, count)
       windows = count * int(minutes * 60 / recordings.WINDOW_S)
       audio_s = windows * recordings.WINDOW_S
@@ -169,9 +168,6 @@ def main(argv: Sequence[str]) -> None:
       print(bench_report.table(builds, _BUILD_COLUMNS))
       stages = stage_rows(folder, builds[0]["s"] * 3600 / audio_s)
       print(bench_report.table(stages, _STAGE_COLUMNS))
-    except InputError as error:
-      print(f"error: {error}", file=sys.stderr)
-      sys.exit(2)
   bench_report.write_json(_JSON.value, about, builds=builds, stages=stages)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +25,8 @@ import cold_start
 import jax
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.errors import InputError
 
 _PRESET = flags.DEFINE_enum("preset", "demo", list(configs.PRESETS), "start")
@@ -90,7 +89,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     given: dict[str, Any] = {
       "run.compute_dtype": _DTYPE.value,
       "network.width": _WIDTH.value,
@@ -106,9 +105,6 @@ def main(argv: Sequence[str]) -> None:
           "unknown",
           f"choose of {', '.join(cold_start.KINDS)}",
         )
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   about = bench_report.facts("jaxlib", "flax", "orbax-checkpoint")
   print(bench_report.headline(about))
   changed = ", ".join(f"{k}={v}" for k, v in given.items())

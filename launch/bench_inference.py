@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -39,8 +38,8 @@ import timed_predict
 import torch_peer
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.errors import InputError
 
 _PRESET = flags.DEFINE_enum(
@@ -227,7 +226,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     todo = [case_of(dtype) for dtype in _DTYPE.value]
     for source in _SOURCE.value:
       if source not in timed_predict.SOURCES:
@@ -256,9 +255,6 @@ def main(argv: Sequence[str]) -> None:
         print(bench_report.table(new, _COLUMNS), flush=True)
         bench_report.write_json(_JSON.value, about, rows=rows, ceilings=ceiling)
     starts = cold_starts(todo[0]) if _COLD.value else []
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   if starts:
     print("\nseconds of a fresh process up to its first prediction")
     columns = ("from", "start", *cold_start.PHASES, "total")

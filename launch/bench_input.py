@@ -24,7 +24,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,8 +40,8 @@ import numpy as np
 import timed_step
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.data import device_cache, groups
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
@@ -155,7 +154,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     config = config_lib.overlay(
       configs.get_config(_PRESET.value), {"batch.size": _BATCH.value}
     )
@@ -191,9 +190,6 @@ def main(argv: Sequence[str]) -> None:
         ]
       print(f"\nthe training loop, {_PRESET.value}:")
       print(bench_report.table(found["loop"], list(found["loop"][0])))
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   bench_report.write_json(_JSON.value, about, **found)
 
 

@@ -12,7 +12,6 @@ runs', after one step and after `--steps` of plain gradient descent.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,11 +24,10 @@ import product_count
 import timed_step
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs, replicated, steps
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs, replicated, steps
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import SEPARATE
 from bgm2pose_jax.tasks.registry import make_task
 
@@ -223,7 +221,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     config = config_lib.overlay(
       configs.get_config(_PRESET.value),
       {"preset": _PRESET.value, "optim.optimizer": "sgd"}
@@ -242,9 +240,6 @@ def main(argv: Sequence[str]) -> None:
         one = one or row["windows_per_s"] / row["replicas"]
         rows.append(row | {"ratio": row["windows_per_s"] / one})
       print(bench_report.table(rows, COLUMNS), flush=True)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   print(
     "windows_per_s: of all replicas together; ratio: over one replica's "
     "(first row). share: of a\nlarge matrix product's operations. apart: from "

@@ -27,8 +27,8 @@ import scaling_case
 import scaling_plan
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.errors import InputError
 
 _PRESET = flags.DEFINE_enum(
@@ -144,7 +144,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     if _PLAN.value:
       rows = print_plan(_WIDTH.value or 1.0, _ROWS.value or 64)
       about = bench_report.facts("jaxlib")
@@ -155,9 +155,6 @@ def main(argv: Sequence[str]) -> None:
         f"--devices={','.join(_DEVICES.value)}", "no numbers", "write 1,2,4,8"
       )
     changes_of(_WIDTH.value or 1 / 16, 1)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   about = bench_report.facts("jaxlib", "flax")
   print(bench_report.headline(about))
   columns = ["devices", "wrapper", "batch", "step ms", "x one", "cpu x one"]

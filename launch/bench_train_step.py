@@ -41,7 +41,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,8 +56,8 @@ import timed_step
 import torch_peer
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.errors import InputError
 
 _PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
@@ -206,7 +205,7 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   load = os.getloadavg()[0]
   passive = _WAIT.value == "passive" or (_WAIT.value == "auto" and load > 0.5)
-  try:
+  with command.ending():
     todo = cases()
     if _PEER.value is not None:
       torch_peer.check(_PEER.value)
@@ -227,9 +226,6 @@ def main(argv: Sequence[str]) -> None:
       new = measure(config, passive)
       rows += new
       print(step_table.lines(new), flush=True)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   print(step_table.FOOT)
   bench_report.write_json(_JSON.value, about, rows=rows)
   if _PLOT.value:

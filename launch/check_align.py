@@ -23,7 +23,7 @@ import align_case
 import align_figures
 from absl import app, flags
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax import command
 
 _CASES = flags.DEFINE_integer("cases", 100, "recordings to simulate", 1)
 _FIRST = flags.DEFINE_integer("first", 0, "number of the first case", 0)
@@ -55,11 +55,8 @@ def main(argv: Sequence[str]) -> None:
     snr_db=_SNR_DB.value,
     body_every=_BODY_EVERY.value,
   )
-  try:
+  with command.ending():
     tracks = align_case.load_tracks(_MUSIC_DIR.value, _EMBEDDED_S)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   print(align_figures.HEADER)
   rows = []
   for number in range(_FIRST.value, _FIRST.value + _CASES.value):

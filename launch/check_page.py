@@ -25,6 +25,7 @@ import chromium_pipe
 import page_player
 from absl import app, flags
 
+from bgm2pose_jax import command
 from bgm2pose_jax.errors import InputError
 
 _BROWSER = flags.DEFINE_string(
@@ -139,13 +140,10 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) != 2:
     raise app.UsageError("name one report page; see --help")
   path = pathlib.Path(argv[1])
-  try:
+  with command.ending():
     if not path.is_file():
       raise InputError(path, "no such page", "give a run's report.html")
     browser = chromium_pipe.find(_BROWSER.value)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   wrong, seen = check(
     browser, path, _SCREENSHOT.value, _WIDTH.value, _PLAYER.value
   )

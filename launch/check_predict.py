@@ -21,7 +21,7 @@ import bench_report
 import numpy as np
 from absl import app, flags
 
-from bgm2pose_jax import metrics, trained_model
+from bgm2pose_jax import command, metrics, trained_model
 from bgm2pose_jax.align import sounds
 from bgm2pose_jax.align.alignment import align
 from bgm2pose_jax.align.arrival import LEFT_AXES
@@ -49,11 +49,8 @@ def main(argv: Sequence[str]) -> None:
   """Predicts both; input errors end in one line and code 2."""
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
+  with command.ending():
     sys.exit(_check())
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 def _check() -> int:

@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 from absl import app, flags, logging
 
-from bgm2pose_jax import trained_model
+from bgm2pose_jax import command, trained_model
 from bgm2pose_jax.align import sounds
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.errors import InputError
@@ -164,11 +164,8 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
+  with command.ending():
     well = run()
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   sys.exit(0 if well else 1)
 
 

@@ -33,8 +33,8 @@ import numpy as np
 import timed_step
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 
@@ -170,12 +170,9 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     print(bench_report.headline(bench_report.facts("flax")))
     rows = compare()
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   columns = ("case", "against", "first", "means", "from", "to", "agrees")
   print(bench_report.table(rows, columns))
   print(

@@ -23,12 +23,11 @@ import numpy as np
 import timed_step
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs, steps, target
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs, steps, target
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.tasks.registry import make_task
 
 _PRESET = flags.DEFINE_enum(
@@ -96,15 +95,12 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     base = config_lib.overlay(
       configs.get_config(_PRESET.value),
       {"network.width": _WIDTH.value, "batch.size": _BATCH.value},
     )
     base = config_lib.overlay(base, config_tree.parse_assignments(_SET.value))
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   about = bench_report.facts("jaxlib", "flax")
   print(bench_report.headline(about), flush=True)
   cpu = jax.devices("cpu")[0]

@@ -34,7 +34,6 @@ which may fuse across stages and hands over what a stage alone must store.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,10 +44,9 @@ import step_stages
 import timed_step
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs
 from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.errors import InputError
 
 _PRESET = flags.DEFINE_enum("preset", "official", list(configs.PRESETS), "base")
 _WIDTH = flags.DEFINE_float("width", None, "of the network; the preset's")
@@ -195,13 +193,10 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     config = configuration()
     about = bench_report.facts("jaxlib", "flax")
     rows, peaks = measure(config)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   case = (
     f"{_PRESET.value}, width {config.network['width']:g}, batch "
     f"{config.batch.size}, {config.run.compute_dtype}"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,13 +27,12 @@ import scratch_run
 import timed_step
 from absl import app, flags, logging
 
+from bgm2pose_jax import command, config_tree, configs, loop
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import config_tree, configs, loop
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.tasks.registry import make_task
 
 _PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
@@ -127,7 +125,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     changes: dict[str, Any] = {
       "preset": _PRESET.value,
       "batch.device_cache": "on",
@@ -139,9 +137,6 @@ def main(argv: Sequence[str]) -> None:
     about = bench_report.facts("jaxlib", "flax", "orbax-checkpoint")
     print(bench_report.headline(about), flush=True)
     found = measure(config, many_windows(_WINDOWS.value), _LIMIT.value)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   for name, value in found.items():
     print(f"{name:>20}  {value if value is not None else '-'}")
   bench_report.write_json(_JSON.value, about, rows=[found])

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ import bench_report
 import study_cases
 from absl import app, flags, logging
 
+from bgm2pose_jax import command
 from bgm2pose_jax.errors import InputError
 
 _AMPL = flags.DEFINE_string("ampl_dir", None, "recordings, raw layout")
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   logging.set_verbosity(logging.WARNING)
-  try:
+  with command.ending():
     folder, tracks, unseen = _AMPL.value, _TRACKS.value, _UNSEEN.value
     if folder is None or tracks is None or unseen is None:
       raise InputError(
@@ -57,9 +57,6 @@ def main(argv: Sequence[str]) -> None:
     if _OTHER.value:
       other = study_cases.Study(_OTHER.value, tracks[:1], unseen)
     _run_all(study, other, print)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 def _run_all(

@@ -13,6 +13,7 @@ LAYERS = (
   (
     "errors",
     "array_typing",
+    "command",
     "config_tree",
     "compilation",
     "local_path",
@@ -24,6 +25,8 @@ LAYERS = (
   ),
   ("seal", "torch_file"),
   ("audit", "step_folders"),
+  ("plain_file",),
+  ("array_file", "json_file", "torch_file"),
   ("skeleton", "config", "settings"),
   ("features", "losses", "metrics", "mesh", "mocap"),
   ("simulate", "models", "optim", "data", "train_state"),

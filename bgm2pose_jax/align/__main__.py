@@ -11,15 +11,14 @@ of the pose track too.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from absl import app, flags
+from absl import flags
 
-from bgm2pose_jax import local_path, whole_file
+from bgm2pose_jax import command, local_path, whole_file
 from bgm2pose_jax.align import page, poses, sounds
 from bgm2pose_jax.align.alignment import align
 from bgm2pose_jax.align.arrival import LEFT_AXES
@@ -129,15 +128,11 @@ def run(values: flags.FlagValues) -> list[str]:
 
 def main(argv: Sequence[str]) -> None:
   """Aligns; one line and exit status 2 on unusable input."""
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
     print("\n".join(run(flags.FLAGS)))
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

@@ -46,17 +46,19 @@ def decoded(
     )
   frames = 0
   heard = np.zeros(channels, bool)
+  audio_files.check_room(path, info, tempfile.gettempdir())
   with tempfile.TemporaryFile(prefix="bgm2pose-align-") as spool:
     for part in audio_files.sample_blocks(path):
       heard |= part.any(axis=0)
       if resampler is not None:
         part = resampler.resample_chunk(part)
-      np.ascontiguousarray(part, np.float32).tofile(spool)
+      # Not `tofile`: its error does not say that the disk is full.
+      spool.write(np.ascontiguousarray(part, np.float32).data)
       frames += len(part)
     if resampler is not None:
       empty = np.zeros((0, channels), np.float32)
       part = resampler.resample_chunk(empty, last=True)
-      np.ascontiguousarray(part, np.float32).tofile(spool)
+      spool.write(np.ascontiguousarray(part, np.float32).data)
       frames += len(part)
     _check_heard(path, channels, heard)
     spool.flush()

@@ -9,10 +9,11 @@ Markdown, CSV and LaTeX, and one page, report.html, for all of them.
 from __future__ import annotations
 
 import pathlib
-import sys
+from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
+from bgm2pose_jax import command
 from bgm2pose_jax.comparison import write_comparison
 from bgm2pose_jax.errors import InputError
 
@@ -27,20 +28,16 @@ def define_flags(values: flags.FlagValues) -> None:
   )
 
 
-def main(argv: list[str]) -> None:
+def main(argv: Sequence[str]) -> None:
   """Runs what the flags say; input errors end in one line and code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
+  with command.ending():
+    command.no_arguments(argv)
     if not flags.FLAGS.sweep:
       raise InputError("--sweep", "is missing", "give the folder of a sweep")
     for path in write_comparison(pathlib.Path(flags.FLAGS.sweep)):
       print(f"wrote {path}")
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

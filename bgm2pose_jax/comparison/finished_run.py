@@ -6,14 +6,12 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax import intervals, results, skeleton, workdir
+from bgm2pose_jax import array_file, intervals, results, skeleton, workdir
 from bgm2pose_jax.errors import InputError
 
 METRICS = ("rmse", "mae", "pckh50")
@@ -95,7 +93,9 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
       one_line(name): float(_numbers([row["rmse"]])[0])
       for name, row in found["per_subject"].items()
     }
-  except (KeyError, TypeError, ValueError, AttributeError) as error:
+  except (
+    KeyError, TypeError, ValueError, AttributeError, OverflowError,
+  ) as error:  # fmt: skip
     raise InputError(
       path, f"is no whole run's ({error!r})", "evaluate the run again"
     ) from error
@@ -147,18 +147,7 @@ def _read_predictions(path: pathlib.Path) -> dict[str, np.ndarray]:
   names = (
     "pred", "target", "window_index", "recording", "subject", "track",
   )  # fmt: skip
-  try:
-    with np.load(path, allow_pickle=False) as file:
-      return {name: file[name] for name in names}
-  except FileNotFoundError as error:
-    raise InputError(path, "no such file", "evaluate the run again") from error
-  except (
-    OSError, ValueError, EOFError, KeyError, TypeError, AttributeError,
-    NotImplementedError, zipfile.BadZipFile, zlib.error,
-  ) as error:  # fmt: skip
-    raise InputError(
-      path, f"cannot be read ({error})", "evaluate the run again"
-    ) from error
+  return array_file.read_npz(path, names, "evaluate the run again")
 
 
 def _reduced(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bgm2pose_jax import plain_file
 from bgm2pose_jax.errors import InputError
 
 # Stretches in which nobody stands in the room.
@@ -52,14 +54,10 @@ def read_annotations(path: Path) -> tuple[Annotation, ...]:
       an end before its start, more than 100,000 lines, or no line at all.
   """
   fix = "write lines of `start_s end_s label`"
+  if not os.path.exists(path):
+    raise InputError(path, "annotation file is missing", f"add it, and {fix}")
   try:
-    if path.stat().st_size > _MAX_BYTES:
-      raise InputError(path, f"is larger than {_MAX_BYTES} bytes", fix)
-    text = path.read_text(encoding="utf-8-sig")
-  except FileNotFoundError:
-    raise InputError(
-      path, "annotation file is missing", f"add it, and {fix}"
-    ) from None
+    text = plain_file.read(path, _MAX_BYTES, fix).decode("utf-8-sig")
   except UnicodeDecodeError as error:
     raise InputError(path, f"is no UTF-8 text ({error.reason})", fix) from None
   lines = []
@@ -75,7 +73,10 @@ def read_annotations(path: Path) -> tuple[Annotation, ...]:
     try:
       start_s, end_s = float(parts[0]), float(parts[1])
     except ValueError:
-      raise InputError(where, f"starts with no times: {line!r}", fix) from None
+      found = f"starts with no times: {line!r}"
+      if "," in parts[0] + parts[1]:
+        found += " (decimal commas)"
+      raise InputError(where, found, fix) from None
     if not (math.isfinite(start_s) and math.isfinite(end_s)):
       raise InputError(where, f"has a time that is no number: {line!r}", fix)
     if max(abs(start_s), abs(end_s)) > _MAX_TIME_S:

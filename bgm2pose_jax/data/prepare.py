@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import tqdm
-from absl import app, flags, logging
+from absl import flags, logging
 
+from bgm2pose_jax import command, local_path, settings, system_errors
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import local_path, settings, system_errors
 from bgm2pose_jax.data import beam_pipeline, build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import parts as parts_lib
@@ -244,15 +244,14 @@ def run() -> None:
     "on this machine or runner=DataflowRunner,project=... on a cluster that "
     "shares the folders",
   )
-  app.run(_main)
+  command.start(_main)
 
 
 def _main(argv: Sequence[str]) -> None:
   values = flags.FLAGS
   logging.set_verbosity(logging.INFO)
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
     local_path.check("data_dir", values.data_dir)
     dataset = values.dataset
     if dataset is None:
@@ -291,12 +290,9 @@ def _main(argv: Sequence[str]) -> None:
       ),
       beam_options=values.beam_options,
     )
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  for track, folder in prepared.dirs.items():
-    count = manifest_lib.read(folder).count
-    print(f"{track}: {count} windows in {folder}")
+    for track, folder in prepared.dirs.items():
+      count = manifest_lib.read(folder).count
+      print(f"{track}: {count} windows in {folder}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from bgm2pose_jax import settings
+from bgm2pose_jax import json_file, settings
 from bgm2pose_jax.errors import InputError
 
 TRACKS_FILE = "tracks.json"
@@ -125,9 +125,9 @@ class RecordingIndex(Generic[R]):
       return None
     try:
       # Before AMPL-like folders had scenes they had none here either.
-      found = json.loads(path.read_text("utf-8"))
+      found = json_file.read(path, "make the recordings again")
       stated = found.get("scene", {}).get("format")
-    except (OSError, ValueError, AttributeError) as error:
+    except AttributeError as error:
       raise InputError(
         path, f"cannot be read ({error})", "make the recordings again"
       ) from None
@@ -253,16 +253,15 @@ def read_genres(path: Path, refuse: Refuse = stop) -> Mapping[str, str]:
     InputError: by default, a file that is not as it should be.
   """
   genres = dict(settings.AMPL_GENRES)
-  if not path.is_file():
+  if not os.path.lexists(path):
     return genres
   fix = 'write {"<track>": {"genre": "<genre>", "title": "<title>"}}'
   try:
-    listed = json.loads(path.read_text(encoding="utf-8"))
-    for track, entry in listed.items():
+    for track, entry in json_file.read(path, fix).items():
       genres[str(track)] = str(entry["genre"])
-  except (
-    ValueError, AttributeError, KeyError, TypeError, RecursionError,
-  ) as error:  # fmt: skip
+  except InputError as error:
+    refuse(error)
+  except (KeyError, TypeError) as error:
     refuse(InputError(path, f"cannot be read ({error!r})", fix))
   return genres
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from absl import logging
 
 from bgm2pose_jax import mocap, skeleton
@@ -219,7 +218,7 @@ def sound_blocks(wav: Path, music: TrackMusic, windows: int) -> Iterator[Block]:
       digital silence all through (known at the end).
   """
   heard = np.zeros(len(MICROPHONES), bool)
-  with soundfile.SoundFile(wav) as file:
+  with audio_files.opened(wav) as file:
     for first in range(0, windows, BLOCK_WINDOWS):
       count = min(BLOCK_WINDOWS, windows - first)
       start, samples = first * WINDOW_SAMPLES, count * WINDOW_SAMPLES

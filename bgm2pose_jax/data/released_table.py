@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from bgm2pose_jax import plain_file
 from bgm2pose_jax.data import recording_index
 from bgm2pose_jax.errors import InputError
 
@@ -83,11 +84,7 @@ def read_bytes(path: Path) -> bytes:
   Raises:
     InputError: larger than any such table.
   """
-  with open(path, "rb") as file:
-    data = file.read(_MAX_BYTES + 1)
-  if len(data) > _MAX_BYTES:
-    raise InputError(path, f"is larger than {_MAX_BYTES >> 20} MiB", _FIX)
-  return data
+  return plain_file.read(path, _MAX_BYTES, _FIX)
 
 
 def lines(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, str]]]:

@@ -6,12 +6,11 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax import array_file, plain_file, skeleton
 from bgm2pose_jax.data.released_layout import ReleasedRecording
 from bgm2pose_jax.data.released_table import ReleasedWindow
 from bgm2pose_jax.errors import InputError
@@ -23,8 +22,6 @@ SOUND_SHAPE = (15, 128, 12)
 POSE_SHAPE = (12, 3 * skeleton.NUM_JOINTS)
 
 _DTYPE = np.dtype("<f4")
-# NumPy refuses longer headers itself; they are read before anything is known.
-_MAX_HEADER_BYTES = 10_000
 _COPY = "copy the file again"
 
 
@@ -121,20 +118,14 @@ def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     InputError: no .npy file of that dtype, shape and size.
   """
   wanted = math.prod(shape) * _DTYPE.itemsize
-  try:
-    file = open(path, "rb")  # noqa: SIM115
-  except OSError as error:
-    raise InputError(
-      path, f"cannot be opened ({error.strerror})", "make it readable"
-    ) from None
-  with file:
+  with plain_file.opened(path, _COPY) as file:
     size = os.fstat(file.fileno()).st_size
     # Before anything is read: a length in the header may claim gigabytes.
-    if size > wanted + _MAX_HEADER_BYTES:
+    if size > wanted + array_file.MAX_HEADER_BYTES:
       raise InputError(
         path, f"has {size} bytes, more than float32 {shape} takes", _COPY
       )
-    found, fortran, dtype = _header(path, file)
+    found, fortran, dtype = array_file.read_header(path, file, _COPY)
     if dtype.str != _DTYPE.str:
       raise InputError(
         path, f"holds {dtype.str}, not {_DTYPE.str}", "save it as float32"
@@ -179,23 +170,3 @@ def check_finite(
       f"{values[tuple(wrong[0])]} at {text}; {len(wrong)} such values in all",
       "remove the window from the table, or copy the file again",
     )
-
-
-def _header(
-  path: Path, file: BinaryIO
-) -> tuple[tuple[int, ...], bool, np.dtype]:
-  """Shape, Fortran order and dtype; the file stands behind it afterwards."""
-  readers = {
-    (1, 0): npy.read_array_header_1_0,
-    (2, 0): npy.read_array_header_2_0,
-  }
-  try:
-    version = npy.read_magic(file)
-    if version not in readers:
-      raise ValueError(f"version {version}")
-    return readers[version](file, max_header_size=_MAX_HEADER_BYTES)
-  except Exception as error:
-    # NumPy's parser of headers lets errors of Python's own parsers through.
-    # Messages of NumPy may quote the whole header.
-    reason = ascii(str(error).partition("\n")[0][:120])
-    raise InputError(path, f"is no .npy file ({reason})", _COPY) from None

@@ -10,16 +10,14 @@ mean goes into it.
 
 from __future__ import annotations
 
-import sys
-import zipfile
-import zlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-from bgm2pose_jax import whole_file
+from bgm2pose_jax import array_file, command, whole_file
 from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.errors import InputError
 
@@ -57,28 +55,14 @@ def read(path: Path) -> np.ndarray:
     InputError: missing, damaged, too large, of another shape or rate, or not
       finite.
   """
-  if not path.is_file():
+  if not os.path.exists(path):
     raise InputError(path, "is missing", _MAKE)
-  if path.stat().st_size > _MOST_BYTES:
-    raise InputError(path, f"has {path.stat().st_size} bytes", _MAKE)
+  names = ("response", "sample_rate_hz")
+  found = array_file.read_npz(path, names, _MAKE, max_bytes=_MOST_BYTES)
+  response = found["response"]
   try:
-    with zipfile.ZipFile(path) as archive:
-      size = sum(entry.file_size for entry in archive.infolist())
-    if size > _MOST_BYTES:
-      raise InputError(path, f"holds {size} bytes", _MAKE)
-    with np.load(path, allow_pickle=False) as content:
-      response = np.asarray(content["response"])
-      rate_hz = float(content["sample_rate_hz"])
-  except (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    TypeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-  ) as error:
+    rate_hz = float(found["sample_rate_hz"])
+  except (TypeError, ValueError) as error:
     raise InputError(path, f"is no response file ({error})", _MAKE) from None
   taps = response.shape[-1] if response.ndim == 3 else 0
   most = round(_MOST_S * audio_files.SAMPLE_RATE_HZ)
@@ -100,7 +84,7 @@ def run() -> None:
   flags.DEFINE_string("recording", None, "four channels W X Y Z, 48 kHz")
   flags.DEFINE_string("music", None, "what was played from its first sample")
   flags.DEFINE_string("out", None, "file to write, .npz")
-  app.run(_main)
+  command.start(_main)
 
 
 def _main(argv: Sequence[str]) -> None:
@@ -109,9 +93,8 @@ def _main(argv: Sequence[str]) -> None:
   from bgm2pose_jax.data.track_music import TrackMusic
 
   values = flags.FLAGS
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
     for name in ("recording", "music", "out"):
       if values[name].value is None:
         raise InputError(f"--{name}", "is missing", "see --help")
@@ -132,14 +115,11 @@ def _main(argv: Sequence[str]) -> None:
       raise InputError(
         out, f"cannot be written ({error})", "name another file"
       ) from None
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  print(
-    f"wrote {out}: {windows * recordings.WINDOW_S:.1f} s heard, equations met "
-    f"to {1 - found.unmet:.2%}, condition of the loudspeakers "
-    f"{found.condition:.1f}"
-  )
+    print(
+      f"wrote {out}: {windows * recordings.WINDOW_S:.1f} s heard, equations "
+      f"met to {1 - found.unmet:.2%}, condition of the loudspeakers "
+      f"{found.condition:.1f}"
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class TrackMusic:
       )
     self.path = path
     info = audio_files.read_header(path, MUSIC_CHANNELS, None)
+    audio_files.check_room(path, info, tempfile.gettempdir())
     # Digital silence, NaN and truncation are found here, once per track, not
     # in the middle of the third recording.
     self._spool = tempfile.TemporaryFile(prefix="bgm2pose-music-")  # noqa: SIM115

@@ -9,10 +9,13 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from bgm2pose_jax import plain_file
 from bgm2pose_jax.errors import InputError
 
 # A writer that could not seek back leaves this as the length.
 _UNKNOWN = 0xFFFFFFFF
+# A gigabyte of empty ones would take minutes to walk.
+_MOST_CHUNKS = 10_000
 
 
 def check_wav_complete(path: Path) -> None:
@@ -24,13 +27,13 @@ def check_wav_complete(path: Path) -> None:
   Raises:
     InputError: when the file ends before its samples do.
   """
-  size = path.stat().st_size
-  with open(path, "rb") as file:
+  size = plain_file.check(path, "give a sound file").st_size
+  with plain_file.opened(path, "give a sound file") as file:
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
       return
     long_data = None
-    while True:
+    for _ in range(_MOST_CHUNKS):
       chunk = file.read(8)
       if len(chunk) < 8:
         raise InputError(
@@ -54,3 +57,8 @@ def check_wav_complete(path: Path) -> None:
           )
         return
       file.seek(length + length % 2, 1)
+    raise InputError(
+      path,
+      f"has no samples in its first {_MOST_CHUNKS} chunks",
+      "export it again",
+    )

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from bgm2pose_jax import local_path
+from bgm2pose_jax import command, local_path
 from bgm2pose_jax.align.arrival import LEFT_AXES
 from bgm2pose_jax.doctor import clock_checks, screen
 from bgm2pose_jax.doctor.examine import examine
@@ -89,15 +89,12 @@ def run(values: flags.FlagValues, argv: Sequence[str]) -> tuple[str, int]:
 
 def main(argv: Sequence[str]) -> None:
   """Examines; one line and exit status 2 for a command that cannot run."""
-  try:
+  with command.ending():
     text, status = run(flags.FLAGS, argv)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  print(text)
+    print(text)
   sys.exit(status)
 
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

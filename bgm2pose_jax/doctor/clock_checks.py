@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from bgm2pose_jax import json_file
 from bgm2pose_jax.align import sounds
 from bgm2pose_jax.align.alignment import SHORTEST_S, align
 from bgm2pose_jax.align.result import Alignment
@@ -65,9 +65,8 @@ def left_axis(root: Path, left: str | None) -> str:
     return left
   try:
     path = root / recording_index.SIMULATED_FILE
-    text = path.read_text(encoding="utf-8") if path.is_file() else "{}"
-    plain = json.loads(text)["scene"]["axes"] == "scene"
-  except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    plain = json_file.read(path, "")["scene"]["axes"] == "scene"
+  except (InputError, KeyError, TypeError):
     plain = False
   return "-X" if plain else "+Y"
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
-
-import soundfile
 
 from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.data.track_music import MUSIC_CHANNELS
@@ -32,7 +29,7 @@ def read_header(
     if path.is_file() and not path.stat().st_size:
       found.error("sound file", path, "is empty", "copy the file again")
       return None
-    info = audio_files.read_header(path, _claimed(path, channels), None)
+    info = audio_files.read_header(path, None, None)
   if info is None:
     return None
   if info.channels != channels:
@@ -51,14 +48,6 @@ def read_header(
       " fixed.wav in its place",
     )
   return info if info.channels == channels else None
-
-
-def _claimed(path: Path, channels: int) -> int:
-  """The file's own number of channels, so that the rest is checked too."""
-  try:
-    return soundfile.info(os.fspath(path)).channels
-  except (soundfile.SoundFileError, OSError):
-    return channels
 
 
 def _channel_fix(path: Path, has: int, wanted: int) -> str:

@@ -11,13 +11,12 @@ from, or to start from with `--init_from`.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Sequence
 
 import jax
-from absl import app, flags, logging
+from absl import flags, logging
 
-from bgm2pose_jax import export, local_path, trained_model
+from bgm2pose_jax import command, export, local_path, trained_model
 from bgm2pose_jax.errors import InputError
 
 
@@ -46,16 +45,12 @@ def main(argv: Sequence[str]) -> None:
   # check compute on the same one.
   jax.config.update("jax_platforms", "cpu")
   values = flags.FLAGS
-  try:
+  with command.ending():
     _run(argv, values)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 def _run(argv: Sequence[str], values: flags.FlagValues) -> None:
-  if len(argv) > 1:
-    raise InputError(argv[1], "is no flag", "see --help")
+  command.no_arguments(argv)
   if not values.out:
     raise InputError("--out", "is missing", "see --help")
   if (values.checkpoint is None) == (values.from_export is None):
@@ -84,4 +79,4 @@ def _run(argv: Sequence[str], values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import run_folder
+from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.export.reading import WEIGHTS, Export
+from bgm2pose_jax.export.reading import CONFIG, WEIGHTS, Export
 from bgm2pose_jax.features.spec import FeatureSpec
 from bgm2pose_jax.tasks.registry import make_task
 from bgm2pose_jax.trained_model import without_critic
@@ -31,9 +32,14 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
     InputError: the folder exists, or the weights do not fit the network.
   """
   facts, arrays = export.facts, export.arrays
-  config = config_lib.from_dict(facts["config"])
-  spec = FeatureSpec.from_dict(facts["spec"])
+  with workdir_lib.inside(export.folder / CONFIG):
+    config = config_lib.from_dict(facts["config"])
+    spec = FeatureSpec.from_dict(facts["spec"])
   task = make_task(without_critic(config), spec, len(facts["tracks"]))
+  if "statistics/pose_mean" not in arrays:
+    raise InputError(
+      export.folder / WEIGHTS, "holds no statistics", "export again"
+    )
   statistics = {
     "inputs": {
       name.removeprefix(_INPUTS): jnp.asarray(table)
@@ -44,10 +50,11 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
   }
   template = task.state_shapes(statistics)
   for name, leaf in checkpoint_lib.weight_leaves(template).items():
-    if name not in arrays or arrays[name].shape != leaf.shape:
+    found = arrays.get(name)
+    if found is None or (found.shape, found.dtype) != (leaf.shape, leaf.dtype):
       raise InputError(
         export.folder / WEIGHTS,
-        f"{name} is not {list(leaf.shape)}",
+        f"{name} is not {leaf.dtype} {list(leaf.shape)}",
         "read it with the version that wrote it",
       )
   # A fresh optimiser's moments and snapshots are zeros.

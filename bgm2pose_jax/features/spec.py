@@ -23,6 +23,17 @@ ROLES = (
 # Those whose unit is the decibel.
 DECIBEL_ROLES: tuple[str, ...] = ("recording", "music", "ratio", "confidence")
 
+_PREPARE = "prepare the data again with this version"
+_KINDS = {
+  "name": str,
+  "channels": (list, tuple),
+  "bands": int,
+  "sample_rate_hz": int,
+  "hop_s": (int, float),
+  "window_frames": int,
+  "context_frames": int,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Channel:
@@ -110,15 +121,24 @@ class FeatureSpec:
     """Reads what `to_dict` wrote.
 
     Raises:
-      InputError: a field is missing or unknown.
+      InputError: a field is missing, unknown or of another kind.
     """
+    if not isinstance(values, Mapping):
+      raise InputError("feature spec", f"is {values!r}", _PREPARE)
     fields = {field.name for field in dataclasses.fields(cls)}
     wrong = sorted(fields.symmetric_difference(values))
     if wrong:
       raise InputError(
         "feature spec",
         f"missing or unknown fields {', '.join(wrong)}",
-        "prepare the data again with this version",
+        _PREPARE,
       )
-    channels = tuple(Channel(**channel) for channel in values["channels"])
+    for field, kinds in _KINDS.items():
+      value = values[field]
+      if not isinstance(value, kinds) or isinstance(value, bool):
+        raise InputError("feature spec", f"{field} is {value!r}", _PREPARE)
+    try:
+      channels = tuple(Channel(**channel) for channel in values["channels"])
+    except TypeError as error:
+      raise InputError("feature spec", f"channels: {error}", _PREPARE) from None
     return cls(**{**values, "channels": channels})

@@ -12,6 +12,10 @@ from bgm2pose_jax.mocap.text_source import clip_text
 
 # A kilometre in millimetres: no room is larger.
 _LARGEST = 1e6
+# Nine hours at 120 frames a second; a row of one cell takes fifty times its
+# text in memory.
+MAX_ROWS = 4_000_000
+_ENGLISH = "export it with decimal points and commas between cells"
 
 
 def header_cells(where: object, line: int, row: bytes) -> list[str]:
@@ -29,6 +33,12 @@ def header_cells(where: object, line: int, row: bytes) -> list[str]:
       f"not comma-separated text ({error})",
       "export the CSV file again",
     ) from error
+  if row.count(b";") > row.count(b","):
+    raise InputError(
+      f"{where} line {line}",
+      "cells separated by ';', as where decimals have commas",
+      _ENGLISH,
+    )
   return [cell.strip() for cell in cells]
 
 
@@ -55,12 +65,18 @@ def read_rows(where: object, rows, num_cells: int, columns) -> np.ndarray:
     if not row.strip():
       continue
     cells = row.split(b",")
-    if len(cells) != num_cells:
+    if len(values) == MAX_ROWS:
       raise InputError(
         f"{where} line {line}",
-        f"{len(cells)} cells where the header has {num_cells}",
-        "copy or export the file again (it may be truncated)",
+        f"more than {MAX_ROWS} rows",
+        "split the take into shorter files",
       )
+    if len(cells) != num_cells:
+      found = f"{len(cells)} cells where the header has {num_cells}"
+      fix = "copy or export the file again (it may be truncated)"
+      if b'"' in row or b";" in row:
+        found, fix = f"{found}: decimal commas", _ENGLISH
+      raise InputError(f"{where} line {line}", found, fix)
     if not whole:
       cells = [cells[i] for i in columns]
     try:

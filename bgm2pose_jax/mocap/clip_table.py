@@ -23,6 +23,7 @@ import csv
 import dataclasses
 import difflib
 import math
+import os
 import pathlib
 import re
 
@@ -91,7 +92,7 @@ def read_clip_table(mocap_dir: str | pathlib.Path) -> dict[str, ClipRow]:
   """
   folder = pathlib.Path(mocap_dir)
   path = folder / TABLE_NAME
-  if not path.exists():
+  if not os.path.lexists(path):
     return {}
   data = read_bytes(path, max_bytes=_MAX_BYTES)
   text = [row.decode("utf-8", "replace") for _, row in lines(data, path)]
@@ -129,6 +130,12 @@ def read_clip_table(mocap_dir: str | pathlib.Path) -> dict[str, ClipRow]:
 def _checked_header(where: str, cells: list[str]) -> list[str]:
   names = [cell.lower() for cell in cells]
   if "file" not in names:
+    if len(cells) == 1 and ";" in cells[0]:
+      raise InputError(
+        where,
+        "cells separated by ';', as where decimals have commas",
+        "save it with decimal points and commas between cells",
+      )
     found = clip_text(", ".join(cells))
     raise InputError(where, f"no column 'file' in: {found}", "add it")
   for name in names:

@@ -12,6 +12,7 @@ import pathlib
 import zlib
 from collections.abc import Iterator
 
+from bgm2pose_jax import plain_file
 from bgm2pose_jax.errors import InputError
 
 # Twenty minutes of a 120 fps Motive export with all its markers.
@@ -47,12 +48,8 @@ def read_bytes(
 
 def _read(path: pathlib.Path, max_bytes: int) -> bytes:
   """Reads up to `max_bytes`, and a little more if there is more."""
-  if not path.is_file():
-    # Also keeps named pipes and devices, which would never end, away.
-    found = "not a regular file" if path.exists() else "no such file"
-    raise InputError(path, found, "give the path of a motion capture file")
   try:
-    with open(path, "rb") as raw:
+    with plain_file.opened(path, "give the path of a text file") as raw:
       is_gzip = raw.read(2) == _GZIP_MAGIC
       raw.seek(0)
       data = _read_at_most(
@@ -70,7 +67,9 @@ def _read(path: pathlib.Path, max_bytes: int) -> bytes:
     ) from error
   if not data[:4096].strip() and not data.strip():
     raise InputError(path, "an empty file", "export the take again")
-  if b"\0" in data[:4096]:
+  if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    raise InputError(path, "UTF-16 text", "save it as UTF-8")
+  if b"\0" in data:
     raise InputError(
       path, "binary data where text belongs", "export the take as text"
     )

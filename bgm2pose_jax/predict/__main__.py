@@ -11,16 +11,16 @@ Several checkpoints, separated by commas, give their mean and their spread.
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import tqdm
-from absl import app, flags, logging
+from absl import flags, logging
 
 from bgm2pose_jax import (
+  command,
   compilation,
   local_path,
   skeleton,
@@ -225,16 +225,12 @@ def _bar(blocks: Iterator[Any], count: int) -> Iterator[Any]:
 def main(argv: Sequence[str]) -> None:
   """Predicts; one line and exit status 2 on unusable input."""
   logging.set_verbosity(logging.WARNING)
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
     compilation.keep_programs(prepare.default_data_dir() / "compiled")
     print("\n".join(run(flags.FLAGS)))
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
 
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

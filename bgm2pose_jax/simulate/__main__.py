@@ -9,14 +9,11 @@ Running the same command again goes on where the last one stopped.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from bgm2pose_jax import local_path
+from bgm2pose_jax import command, json_file, local_path
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import raw_folder
 from bgm2pose_jax.simulate.scene import Scene
@@ -91,17 +88,12 @@ def read_scene(path: str | None) -> Scene:
   if path is None:
     return Scene()
   fix = 'write an object such as {"room_m": [8, 3, 6]}'
-  try:
-    values = json.loads(Path(path).read_text(encoding="utf-8"))
-  except (OSError, ValueError) as error:
-    raise InputError(path, f"cannot be read ({error})", fix) from None
-  if isinstance(values, dict) and "simulated" in values:
-    values = values.get("scene")
-  if not isinstance(values, dict):
-    raise InputError(path, "holds no JSON object", fix)
+  values = json_file.read(path, fix)
+  if "simulated" in values:
+    values = json_file.read(path, fix, key="scene")
   try:
     return Scene.from_dict(values)
-  except (TypeError, ValueError) as error:
+  except (TypeError, ValueError, OverflowError) as error:
     raise InputError(path, str(error), "correct the value") from None
 
 
@@ -152,23 +144,19 @@ def main(argv: Sequence[str]) -> None:
   """Makes the folder; one line and exit status 2 on unusable input."""
   logging.set_verbosity(logging.INFO)
   values = flags.FLAGS
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
     if not values.out:
       raise InputError("--out", "is missing", "name a folder to write")
     local_path.check("out", values.out)
     report = raw_folder.make_raw(values.out, read_plan(values))
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  print(
-    f"{values.out}: {len(report.made)} recordings made,"
-    f" {len(report.kept)} kept, {report.recorded_s / 60:.1f} min in"
-    f" {report.wall_s:.0f} s"
-  )
+    print(
+      f"{values.out}: {len(report.made)} recordings made,"
+      f" {len(report.kept)} kept, {report.recorded_s / 60:.1f} min in"
+      f" {report.wall_s:.0f} s"
+    )
 
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 import re
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
+from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.mocap import text_source
 from bgm2pose_jax.simulate import instruments as inst
 from bgm2pose_jax.simulate.motion import random_stream
 from bgm2pose_jax.simulate.pieces import PIECES
@@ -28,6 +30,8 @@ RMS = 0.08
 _PEAK = 0.95
 _SHORTEST_S = 1.0
 _LONGEST_S = 4 * 3600.0
+_MOST_GENRE_BYTES = 4 << 20
+_COLUMNS = "give the columns file,genre"
 _SILENCE_RMS = 1e-4
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
 
@@ -120,23 +124,22 @@ def load_music(
       length or rate, too short, silent, or samples that are not finite.
   """
   path = Path(path)
-  if not path.is_file():
+  if not os.path.exists(path):
     raise InputError(path, "no such music file", "check the name and folder")
-  try:
-    header = soundfile.info(path)
-    _check_header(path, header)
-    needed = header.frames
-    if duration_s is not None:
-      needed = min(needed, int((duration_s + 1) * header.samplerate))
-    sound, own_rate_hz = soundfile.read(
-      path, frames=needed, dtype="float32", always_2d=True
-    )
-  except (soundfile.LibsndfileError, OSError) as error:
-    raise InputError(
-      path, f"not readable as audio ({error})", "convert it to WAV or FLAC"
-    ) from None
-  if not np.isfinite(sound).all():
-    raise InputError(path, "samples that are not finite", "export it again")
+  header = audio_files.read_header(path, None, None)
+  _check_header(path, header)
+  own_rate_hz = int(header.samplerate)
+  needed = int(header.frames)
+  if duration_s is not None:
+    needed = min(needed, int((duration_s + 1) * own_rate_hz))
+  # Piece by piece: a header may claim more than there is.
+  parts: list[np.ndarray] = []
+  for part in audio_files.sample_blocks(path):
+    parts.append(part[:needed])
+    needed -= len(parts[-1])
+    if not needed:
+      break
+  sound = np.concatenate(parts or [np.zeros((0, 1), np.float32)])
   if len(sound) < _SHORTEST_S * own_rate_hz:
     raise InputError(
       path,
@@ -213,15 +216,21 @@ def list_music(music_dir: str | Path) -> dict[str, Track]:
 
 
 def _read_genres(path: Path) -> dict[str, str]:
-  if not path.is_file():
+  if not os.path.lexists(path):
     return {}
-  with path.open(encoding="utf-8-sig", newline="") as file:
-    rows = list(csv.DictReader(file))
+  data = text_source.read_bytes(path, max_bytes=_MOST_GENRE_BYTES)
+  lines = [row.decode("utf-8", "replace") for _, row in
+           text_source.lines(data, path)]  # fmt: skip
+  try:
+    reader = csv.DictReader(lines)
+    rows = list(reader)
+  except csv.Error as error:
+    raise InputError(path, f"{error}", "save it as plain CSV") from None
+  if not {"file", "genre"} <= set(reader.fieldnames or ()):
+    raise InputError(path, f"has columns {reader.fieldnames}", _COLUMNS)
   genres: dict[str, str] = {}
   for number, row in enumerate(rows, start=2):
     if not row.get("file") or not row.get("genre"):
-      raise InputError(
-        f"{path}:{number}", f"row {row}", "give the columns file,genre"
-      )
+      raise InputError(f"{path}:{number}", f"row {row}", _COLUMNS)
     genres[row["file"].strip()] = row["genre"].strip().lower()
   return genres

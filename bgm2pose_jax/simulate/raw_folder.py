@@ -31,7 +31,7 @@ import soundfile
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import mocap, system_errors
+from bgm2pose_jax import json_file, mocap, system_errors
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import casting, motion, recorder
 from bgm2pose_jax.simulate.casting import RawPlan, holdings
@@ -174,7 +174,7 @@ def _claim(root: Path, plan: RawPlan, found: casting.Cast) -> None:
     )
     return
   try:
-    there = json.loads(path.read_text(encoding="utf-8"))
+    there = json_file.read(path, "remove the folder")
     pairs = [
       *((name, there["plan"].get(name), v) for name, v in identity.items()),
       *(
@@ -182,7 +182,7 @@ def _claim(root: Path, plan: RawPlan, found: casting.Cast) -> None:
         for name, v in scene.items()
       ),
     ]
-  except (ValueError, KeyError, AttributeError, TypeError) as error:
+  except (KeyError, AttributeError, TypeError) as error:
     raise InputError(
       path, f"cannot be read ({error!r})", "remove the folder"
     ) from None
@@ -221,12 +221,7 @@ def _read_tracks(root: Path) -> dict[str, Any]:
   path = root / "tracks.json"
   if not path.is_file():
     return {}
-  try:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
-  except ValueError as error:
-    raise InputError(
-      path, f"cannot be read ({error})", "remove the folder"
-    ) from None
+  return json_file.read(path, "remove the folder")
 
 
 def _is_listed(root: Path, track: str) -> bool:

@@ -37,6 +37,21 @@ AXES: dict[str, tuple[tuple[float, float, float], ...]] = {
 NOISES = ("none", "white", "room")
 
 
+# A stadium; image sources grow with the cube of their order.
+_LARGEST_M = 1000.0
+_HIGHEST_ORDER = 60
+# Fields that hold one number, and whether it is a whole one.
+_NUMBERS = {
+  "temperature_c": False,
+  "max_order": True,
+  "sample_rate_hz": True,
+  "snr_db": False,
+  "body_hop_s": False,
+  "body_ceiling_hz": False,
+  "seed": True,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Tail:
   """A seeded diffuse reverberation tail, added to the image sources.
@@ -120,14 +135,26 @@ class Scene:
     self._validate()
 
   def _validate(self) -> None:
+    for name, whole in _NUMBERS.items():
+      value = getattr(self, name)
+      kinds = int if whole else (int, float)
+      _check(
+        isinstance(value, kinds)
+        and not isinstance(value, bool)
+        and abs(value) < 2**63,  # NaN is not
+        name,
+        value,
+        f"give a {'whole ' if whole else ''}number",
+      )
     _check(
-      len(self.room_m) == 3 and min(self.room_m) > 0,
+      len(self.room_m) == 3 and all(0 < x <= _LARGEST_M for x in self.room_m),
       "room_m",
       self.room_m,
-      "give three positive extents in metres",
+      f"give three positive extents in metres, at most {_LARGEST_M:g}",
     )
     _check(
-      len(self.room_centre_m) == 2,
+      len(self.room_centre_m) == 2
+      and all(abs(x) <= _LARGEST_M for x in self.room_centre_m),
       "room_centre_m",
       self.room_centre_m,
       "give (x, z) in metres",
@@ -152,12 +179,17 @@ class Scene:
       self.reflection,
       "use pressure coefficients between -1 and 1",
     )
-    _check(self.max_order >= 0, "max_order", self.max_order, "use 0 or more")
     _check(
-      self.sample_rate_hz >= 8000,
+      0 <= self.max_order <= _HIGHEST_ORDER,
+      "max_order",
+      self.max_order,
+      f"use 0 to {_HIGHEST_ORDER}",
+    )
+    _check(
+      8000 <= self.sample_rate_hz <= 192000,
       "sample_rate_hz",
       self.sample_rate_hz,
-      "use 8000 or more",
+      "use 8000 to 192000",
     )
     for name, known in (
       ("format", FORMATS),

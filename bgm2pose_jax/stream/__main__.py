@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags, logging
 
-from bgm2pose_jax import compilation, trained_model
+from bgm2pose_jax import command, compilation, trained_model
 from bgm2pose_jax.align import sounds
 from bgm2pose_jax.data import prepare
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
@@ -40,8 +40,6 @@ from bgm2pose_jax.stream.settings import Settings
 from bgm2pose_jax.stream.sound_card import DeviceInput, MusicPlayer
 from bgm2pose_jax.stream.sound_input import FileInput, PipeInput, SoundInput
 from bgm2pose_jax.trained_model import TrainedModel
-
-_INTERRUPTED = 130
 
 
 def tell(line: str) -> None:
@@ -193,25 +191,17 @@ def _run(
     for note in source.notes:
       tell(note)
     tell(session.figures.line())
-  return _INTERRUPTED if received[:1] == [signal.SIGINT] else 0
+  return command.INTERRUPTED if received[:1] == [signal.SIGINT] else 0
 
 
 def main(argv: Sequence[str]) -> None:
   """Streams; one line and exit status 2 on unusable input."""
   logging.set_verbosity(logging.WARNING)
-  status = 0
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
-    status = run(flags.FLAGS)
-  except InputError as error:
-    tell(f"error: {error}")
-    status = 2
-  except KeyboardInterrupt:
-    status = _INTERRUPTED
-  sys.exit(status)
+  with command.ending():
+    command.no_arguments(argv)
+    sys.exit(run(flags.FLAGS))
 
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  app.run(main)
+  command.start(main)

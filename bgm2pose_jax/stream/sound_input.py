@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import soundfile
 
 from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
@@ -79,7 +78,7 @@ class FileInput:
     self.queue.close()
 
   def _read(self) -> None:
-    with soundfile.SoundFile(self._path) as file:
+    with audio_files.opened(self._path) as file:
       begin_s, done, more = time.monotonic(), 0, True
       while more:
         part = audio_files.read_samples(file, self._path, PIECE_SAMPLES)
@@ -160,6 +159,9 @@ def _run(read, queue: SoundQueue) -> None:
       error = InputError(
         "--input", f"cannot be read ({found})", "see where it comes from"
       )
+    except Exception as found:
+      # Told by the command, with its traceback, not by this thread.
+      error = found
     finally:
       queue.close(error)
 

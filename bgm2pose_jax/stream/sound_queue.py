@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.errors import InputError
 
 CHANNELS = 4
 # Sound that waits at most.
@@ -49,7 +48,7 @@ class SoundQueue:
     self._lost = 0
     self._changed = threading.Condition()
     self._closed = False
-    self._error: InputError | None = None
+    self._error: Exception | None = None
 
   @property
   def held_s(self) -> float:
@@ -77,7 +76,7 @@ class SoundQueue:
       else:
         self._lost += piece.lost + piece.samples.shape[1]
 
-  def close(self, error: InputError | None = None) -> None:
+  def close(self, error: Exception | None = None) -> None:
     """No more pieces come, or none are wanted; what is held stays.
 
     Args:

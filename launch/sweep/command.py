@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from absl import app, flags, logging
 
-from bgm2pose_jax import local_path
+from bgm2pose_jax import command, local_path
 from bgm2pose_jax import main as main_command
 from bgm2pose_jax.errors import InputError
 from launch.sweep import book as book_lib
@@ -180,9 +180,8 @@ def _open_folder() -> pathlib.Path:
 
 def main(argv: list[str]) -> None:
   """Does what the flags say; input errors end in one line and code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
+  with command.ending():
+    command.no_arguments(argv)
     folder = _open_folder()
     if _STATUS.value:
       book = book_lib.read(folder)
@@ -195,13 +194,11 @@ def main(argv: list[str]) -> None:
       engines.show(book)
       return
     book_lib.save(book)
-    is_whole = engines.start(book)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  except KeyboardInterrupt:
-    print("stopped; the same command goes on", file=sys.stderr)
-    sys.exit(130)
+    try:
+      is_whole = engines.start(book)
+    except KeyboardInterrupt:
+      print("stopped; the same command goes on", file=sys.stderr)
+      sys.exit(command.INTERRUPTED)
   sys.exit(0 if is_whole else 1)
 
 

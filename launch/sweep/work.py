@@ -25,6 +25,7 @@ from typing import Any
 
 from absl import app, flags
 
+from bgm2pose_jax import command
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.errors import InputError
 from launch.sweep import book as book_lib
@@ -177,21 +178,18 @@ def _main(argv: Sequence[str]) -> None:
 
   for signum in (signal.SIGTERM, signal.SIGINT):
     signal.signal(signum, order)
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
+  codes = []
+  with command.ending():
+    command.no_arguments(argv)
     book = book_lib.read(pathlib.Path(values.sweep))
-    codes = []
-    for job in _jobs(book, values):
-      while (code := do(book, job, stop)) == HELD and values.wait:
-        if stop.wait(_RETRY_S):
-          raise Stopped
-      codes.append(code)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  except Stopped:
-    sys.exit(128 + number[0])
+    try:
+      for job in _jobs(book, values):
+        while (code := do(book, job, stop)) == HELD and values.wait:
+          if stop.wait(_RETRY_S):
+            raise Stopped
+        codes.append(code)
+    except Stopped:
+      sys.exit(128 + number[0])
   sys.exit(FAILED if FAILED in codes else max(codes, default=DONE))
 
 

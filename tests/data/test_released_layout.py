@@ -111,7 +111,7 @@ def test_other_tracks_are_named_by_the_folder(tmp_path):
   assert index.genres == {"my_song": "folk"}
   assert index.excluded == ()
   (root / FOLDER / "tracks.json").write_text("[]")
-  assert "tracks.json: cannot be read" in refusal(root)
+  assert "tracks.json: holds no JSON object" in refusal(root)
 
 
 def test_techno_is_skipped_and_unnamed_files_are_counted(tmp_path):

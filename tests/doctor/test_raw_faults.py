@@ -176,7 +176,7 @@ FAULTS = {
   ),
   "nested": (
     _text("[" * 200_000, "tracks.json"),
-    "error", "genres", "tracks.json", "cannot be read",
+    "error", "genres", "tracks.json", "is nested too deep",
   ),
   "gaps": (
     _cells(_emptied), "error", "position gaps", POSES, "1 of 576 rows"

@@ -56,7 +56,7 @@ def test_only_regular_files_are_opened(tmp_path):
   for name, found in (("pipe", "not a regular"), ("none", "no such file")):
     with pytest.raises(InputError, match=found):
       text_source.read_bytes(tmp_path / name)
-  with pytest.raises(InputError, match="not a regular"):
+  with pytest.raises(InputError, match="is a folder"):
     text_source.read_bytes(tmp_path)
 
 

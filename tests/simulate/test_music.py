@@ -147,15 +147,15 @@ def _write_rate(path):
   ("write", "message"),
   [
     (lambda path: None, "no such music file"),
-    (lambda path: path.write_bytes(b"not audio"), "not readable as audio"),
+    (lambda path: path.write_bytes(b"not audio"), "cannot be read as audio"),
     (
       lambda path: soundfile.write(path, np.zeros((96000, 2)), 48000),
       "digital silence",
     ),
     (lambda path: soundfile.write(path, _tone(0.2, 48000, 2), 48000), "0.20 s"),
     (_write_surround, "6 channels"),
-    (_write_nan, "not finite"),
-    (_write_rate, "sample rate 10 Hz"),
+    (_write_nan, "holds NaN"),
+    (_write_rate, "at 10 Hz"),
   ],
 )
 def test_unusable_file_is_refused_in_one_line(tmp_path, write, message):

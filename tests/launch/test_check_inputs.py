@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+
+import hostile_commands
+import hostile_lists
+import hostile_readers
+import hostile_run
+import hostile_text
+import pytest
+import trained_fixture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bgm2pose_jax.errors import InputError
+
+LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
+
+
+def test_a_share_of_all_cases():
+  # Bombs take seconds each; a few of the kinds are in the readers' own tests.
+  cases = [
+    case
+    for case in hostile_readers.all_cases(60, 1)
+    if case.fault not in ("bomb", "good")
+  ]
+  chosen = cases[:: len(cases) // 150]
+  outcomes = list(hostile_run.attempts(iter(chosen)))
+  wrong = [o for o in outcomes if o.verdict == hostile_run.WRONG]
+  assert wrong == []
+  assert len(outcomes) > 150
+  rows = {row["fault class"]: row for row in hostile_run.table(outcomes)}
+  assert rows["all"]["tried"] == len(outcomes)
+  assert rows["path"]["refused in one line"] > 10
+
+
+def test_good_files_are_read():
+  cases = hostile_readers.all_cases(1, 0)
+  good = [case for case in cases if case.fault == "good"]
+  outcomes = list(hostile_run.attempts(iter(good)))
+  assert {o.verdict for o in outcomes} <= {"legal", "refused"}
+  assert sum(o.verdict == "legal" for o in outcomes) >= len(good)
+
+
+def test_what_is_wrong_is_told():
+  case = next(
+    case for case in hostile_text.cases("bvh", 1, 0) if case.fault == "path"
+  )
+
+  def judge(reader):
+    return hostile_run.attempt(case, "x", reader).verdict
+
+  def fail(error):
+    raise error
+
+  assert judge(lambda path: fail(InputError(path, "x", "y"))) == "refused"
+  assert judge(lambda path: fail(InputError(path, "x", ""))) == "wrong"
+  assert judge(lambda path: fail(KeyError("x"))) == "wrong"
+  assert judge(lambda path: None) == "wrong"
+  assert judge(lambda path: pathlib.Path("left").mkdir()) == "wrong"
+
+
+TEXT_KINDS = (*hostile_text.TEXTS, *hostile_text.json_texts())
+LINES = st.lists(
+  st.one_of(
+    st.binary(max_size=30),
+    st.sampled_from(
+      [b"HIERARCHY", b"ROOT a", b"{", b"}", b"OFFSET 0 1 2", b"MOTION",
+       b"CHANNELS 1 Xrotation", b"Frames: 2", b"Frame Time: .01", b"1", b"1,5",
+       b"a_x,a_y,a_z", b"1,2,3", b"file,genre", b"0 1 walk", b'{"a": 1}',
+       b'{"config": {}}', b'{"runs": [{}]}', b'"', b"nan", b"1e999"]
+    ),
+  ),
+  max_size=12,
+)  # fmt: skip
+
+
+@settings(
+  max_examples=60,
+  deadline=None,
+  derandomize=True,
+  suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(LINES, st.sampled_from([b"\n", b"\r\n", b" ", b","]))
+def test_any_lines_are_read_or_refused(tmp_path, lines, end):
+  for kind in TEXT_KINDS:
+    path = tmp_path / hostile_text.FILES[kind]
+    path.write_bytes(end.join(lines))
+    for reader in hostile_readers.READERS[kind].values():
+      with contextlib.suppress(InputError):
+        reader(path)
+    path.unlink()
+
+
+@pytest.mark.slow
+def test_a_command_is_judged(tmp_path):
+  hostile_lists.make_folder(tmp_path, None)
+  hostile_commands.know(tmp_path)
+  listed = hostile_lists.commands(False)
+  assert len(listed) >= 50
+  chosen = [c for c in listed if "nan.wav" in c.name and c.module == "align"]
+  ended = hostile_commands.start(chosen[0], tmp_path)
+  assert hostile_commands.judged(chosen[0], ended, tmp_path) == ""
+  (tmp_path / "left").write_text("x")
+  assert "left" in hostile_commands.judged(chosen[0], ended, tmp_path)
+
+
+@pytest.mark.long
+def test_a_thousand_inputs(tmp_path):
+  run = trained_fixture.make_run(tmp_path / "run")
+  found = tmp_path / "found.json"
+  done = subprocess.run(
+    [
+      sys.executable,
+      str(LAUNCH / "check_inputs.py"),
+      "--cases=1000",
+      f"--run={run}",
+      f"--json={found}",
+    ],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+  told = json.loads(found.read_text())
+  assert told["wrong"] == []
+  assert told["rows"][-1]["tried"] >= 1000
