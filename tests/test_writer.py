@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import jax.numpy as jnp
 import numpy as np
@@ -103,3 +104,23 @@ def test_host_facts_are_json():
   facts = writer.host_facts()
   assert facts["cpu_usable"] <= facts["cpu_count"]
   json.dumps(facts)
+
+
+def test_a_full_disk_is_named_and_the_torn_line_goes(tmp_path):
+  path = tmp_path / "metrics.jsonl"
+  run(path, 20)
+  whole = path.read_bytes()
+  path.unlink()
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  # The kernel ends a write past the limit as it does on a full disk.
+  resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) // 2, limits[1]))
+  try:
+    with pytest.raises(InputError, match=r"metrics\.jsonl: cannot be written"):
+      run(path, 20)
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  assert len(path.read_bytes()) == len(whole) // 2
+  done = len(writer.read_jsonl(path))
+  assert 0 < done < 20
+  run(path, 20, start=done)
+  assert path.read_bytes() == whole
