@@ -36,8 +36,9 @@ RESPONSE_S = 0.4
 # Added to the music's power at each frequency, relative to its mean (both of
 # differenced sound): the response stays small where there is no music.
 REGULARISATION = 1e-5
-# Of conjugate gradients. Steady tones converge slowly: after 80 what an empty
-# room leaves unexplained is 34 dB down for pads, 50 dB for a jazz quartet.
+# Of conjugate gradients. Steady tones converge slowly: of a minute with a person
+# 80 explain 99.65 % where 300 explain 99.65 (real ambient music), and 99.01
+# where they explain 99.03 (pads).
 ITERATIONS = 80
 # x[n] - 0.97 x[n - 1]: 36 dB between bass and treble.
 PREEMPHASIS = 0.97
