@@ -36,7 +36,7 @@ RESPONSE_S = 0.4
 # Added to the music's power at each frequency, relative to its mean (both of
 # differenced sound): the response stays small where there is no music.
 REGULARISATION = 1e-5
-# Of conjugate gradients. Steady tones converge slowly: of a minute with a person
+# Of conjugate gradients. Steady tones converge slowly: of a minute with someone
 # 80 explain 99.65 % where 300 explain 99.65 (real ambient music), and 99.01
 # where they explain 99.03 (pads).
 ITERATIONS = 80
