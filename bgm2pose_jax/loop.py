@@ -163,7 +163,7 @@ class Trainer:
   def _speed(self, runs: Sequence[Replica], form: str) -> float:
     """Windows a second of a few calls on copies of the states."""
     calls = self._dispatches(runs, form)
-    lines = [EpochLines(run, None) for run in runs]
+    lines = [EpochLines(run, self.table, None) for run in runs]
     control = self._control(lines, form)
     states = mesh_lib.replicate(
       self.mesh, jax.tree.map(jnp.copy, [run.state for run in runs])
@@ -194,8 +194,10 @@ class Trainer:
   ) -> None:
     """One epoch of every run that is not finished."""
     several = form != SEPARATE
-    lines = [EpochLines(run, i if several else None) for i, run in
-             enumerate(runs)]  # fmt: skip
+    lines = [
+      EpochLines(run, self.table, i if several else None)
+      for i, run in enumerate(runs)
+    ]
     live = [not run.finished for run in runs]
     control = self._control(lines, form)
     states = [run.state for run in runs]

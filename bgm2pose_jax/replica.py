@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bgm2pose_jax import optim, steps
+from bgm2pose_jax import nonfinite, optim, steps
 from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data import groups
@@ -261,15 +261,16 @@ class EpochLines:
   steps to do while the host reads figures.
   """
 
-  def __init__(self, run: Replica, place: int | None):
+  def __init__(self, run: Replica, table: WindowTable, place: int | None):
     """Starts the run's next epoch, or goes on in the one it was stopped in.
 
     Args:
       run: whose lines these are.
+      table: windows.
       place: of its figures in those of several replicas; None when the
         figures are its own alone.
     """
-    self._run, self._place = run, place
+    self._run, self._table, self._place = run, table, place
     self._epoch = run.epoch
     self._rate = optim.learning_rate(run.config.optim, self._epoch)
     self._done = run.done
@@ -342,43 +343,66 @@ class EpochLines:
       return None
     line, pending, skipped = self._due
     self._due = None
-    line |= mean(pending, self._place)
-    self._check(line, int(skipped))
+    figures = _on_host(pending, self._place)
+    line |= mean(figures)
+    self._check(line, int(skipped), figures)
     self._run.metrics_log.write(line)
     return line["loss"]
 
-  def _check(self, line: dict[str, Any], skipped: int) -> None:
+  def _check(
+    self,
+    line: dict[str, Any],
+    skipped: int,
+    figures: Sequence[tuple[int, Mapping[str, Any]]],
+  ) -> None:
+    path = self._run.metrics_log.path.with_name(nonfinite.NAME)
+    first = line["step"] - sum(count for count, _ in figures)
+    for count, values in figures:
+      if not nonfinite.is_finite(values):
+        place = first - self._epoch * self._run.order.steps_per_epoch
+        rows = self._run.order.table(self._epoch)[place : place + count]
+        nonfinite.note(path, self._table, first + 1, rows, values)
+      first += count
     allowed = self._run.config.optim.max_skipped_steps
     line["skipped_steps"] = skipped
     if skipped > allowed:
       raise InputError(
         f"step {line['step']}",
         f"{skipped} updates had a non-finite loss or gradient "
-        f"(loss {line['loss']}, gradient norm {line['gradient_norm']})",
-        "lower optim.learning_rate; the last good checkpoint is kept",
+        f"(loss {line['loss']}, gradient norm {line['gradient_norm']}; terms "
+        f"and windows are in {path})",
+        "look at those windows, or lower optim.learning_rate; the last good "
+        "checkpoint is kept",
       )
 
 
 def mean(
-  pending: Sequence[tuple[int, Figures | Mapping[str, float]]],
-  place: int | None = None,
+  figures: Sequence[tuple[int, Mapping[str, Any]]],
 ) -> dict[str, float]:
   """Means over steps; what is not finite stays so.
 
   Args:
-    pending: for each call its steps and the means over them.
-    place: which replica's, where the means are those of several.
+    figures: for each call its steps and the means over them, on the host.
   """
-  counts = [count for count, _ in pending]
-  host = jax.device_get([figures for _, figures in pending])
-
-  def values(name: str) -> list[np.float64]:
-    return [np.float64(_own(h[name], place)) for h in host]
-
+  counts = [count for count, _ in figures]
   return {
-    name: float(np.average(values(name), weights=counts))
-    for name in sorted(host[0])
+    name: float(
+      np.average([values[name] for _, values in figures], weights=counts)
+    )
+    for name in sorted(figures[0][1])
   }
+
+
+def _on_host(
+  pending: Sequence[tuple[int, Figures | Mapping[str, float]]],
+  place: int | None,
+) -> list[tuple[int, dict[str, np.float64]]]:
+  """Figures of calls; of one replica where they are those of several."""
+  host = jax.device_get([figures for _, figures in pending])
+  return [
+    (count, {name: np.float64(_own(x, place)) for name, x in values.items()})
+    for (count, _), values in zip(pending, host)
+  ]
 
 
 def _own(figure: Any, place: int | None) -> Any:

@@ -6,15 +6,14 @@ Nothing here depends on the clock, the host or the folder, so the same run
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.baselines import Prediction
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.intervals import bootstrap_interval
@@ -242,7 +241,7 @@ def write_results(path: str | os.PathLike[str], results: Any) -> None:
     ValueError: a number that is not finite.
   """
   text = json.dumps(results, sort_keys=True, indent=2, allow_nan=False)
-  _replace(Path(path), (text + "\n").encode())
+  whole_file.write_text(path, text + "\n")
 
 
 def write_predictions(
@@ -262,20 +261,5 @@ def write_predictions(
       raise ValueError(f"{name} holds objects")
   # NumPy gives every member the zip format's first date, 1980-01-01, so no
   # clock enters the file.
-  buffer = io.BytesIO()
-  np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
-  _replace(Path(path), buffer.getvalue())
-
-
-def _replace(path: Path, data: bytes) -> None:
-  """Writes beside the file, then renames: readers see old or new, whole."""
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-  try:
-    with temporary.open("wb") as file:
-      file.write(data)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
+  with whole_file.writing(path) as file:
+    np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]

@@ -5,13 +5,13 @@ Needs PyTorch, the extra `torch`; nothing else does.
 
 from __future__ import annotations
 
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.errors import InputError
 
 # Where training scripts put a state_dict among other things.
@@ -74,16 +74,16 @@ def write_state_dict(
   """
   torch = _torch()
   path = pathlib.Path(path)
-  partial = path.with_name(path.name + ".part")
   tensors = {key: torch.from_numpy(np.array(x)) for key, x in arrays.items()}
   try:
-    torch.save(tensors, partial)
-    os.replace(partial, path)
-  except (OSError, RuntimeError) as error:
+    with whole_file.writing(path) as file:
+      torch.save(tensors, file)
+  except RuntimeError as error:
+    # What its archive writer makes of a disk that is full.
     raise InputError(
       path,
       f"cannot be written ({str(error).splitlines()[0]})",
-      "name a file in a folder that exists",
+      "free some space",
     ) from error
 
 

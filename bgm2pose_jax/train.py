@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
 import time
@@ -11,7 +12,14 @@ from typing import Any
 import jax
 from absl import logging
 
-from bgm2pose_jax import baselines, closing, compilation, settings, together
+from bgm2pose_jax import (
+  baselines,
+  closing,
+  compilation,
+  run_lock,
+  settings,
+  together,
+)
 from bgm2pose_jax import checkpoint as checkpoint_lib
 from bgm2pose_jax import config as config_lib
 from bgm2pose_jax import mesh as mesh_lib
@@ -84,12 +92,24 @@ def run_all(
   Raises:
     InputError: for data, settings or a folder that cannot be used.
   """
-  started = time.perf_counter()
-
   if mode not in config_lib.MODES:
     raise InputError(
       f"--mode={mode}", "unknown", f"choose one of {config_lib.MODES}"
     )
+  with contextlib.ExitStack() as locks:
+    return _run_all(configs, data_dir, workdir, mode, replicas, locks)
+
+
+def _run_all(
+  configs: Sequence[Config],
+  data_dir: pathlib.Path | None,
+  workdir: pathlib.Path | None,
+  mode: str,
+  replicas: str,
+  locks: contextlib.ExitStack,
+) -> list[dict[str, Any] | None]:
+  """`run_all`, holding on to the folders that it writes to."""
+  started = time.perf_counter()
 
   # What there is, which part of it the runs need, and what cannot work:
   # before anything is made.
@@ -112,6 +132,8 @@ def run_all(
   todo = [plan for plan in plans if plan.found is None]
   if not todo:
     return list(found.values())
+  for plan in todo:
+    locks.enter_context(run_lock.held(plan.workdir))
 
   # Data: only the tracks the setting needs are made.
   inventory = recordings.inventory()

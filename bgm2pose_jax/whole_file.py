@@ -11,6 +11,25 @@ from typing import BinaryIO
 from bgm2pose_jax.errors import InputError
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+  """Writes or replaces a text file, whole or not at all.
+
+  Args:
+    path: file; its folder is made when missing.
+    text: written as UTF-8, line ends as they are.
+
+  Raises:
+    InputError: see `writing`.
+  """
+  path = Path(path)
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise _refused(path, error) from error
+  with writing(path) as file:
+    file.write(text.encode())
+
+
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
   """Opens a file beside the one to write; the name is given at the end.
@@ -37,11 +56,15 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
       os.fsync(file.fileno())
     os.replace(part, path)
   except OSError as error:
-    raise InputError(
-      path,
-      f"cannot be written ({error.strerror or error})",
-      "free some space, or name a folder that exists and may be written to",
-    ) from error
+    raise _refused(path, error) from error
   finally:
     with contextlib.suppress(OSError):
       part.unlink()
+
+
+def _refused(path: Path, error: OSError) -> InputError:
+  return InputError(
+    path,
+    f"cannot be written ({error.strerror or error})",
+    "free some space, or name a folder that exists and may be written to",
+  )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import pathlib
 from typing import Any
 
 from absl import logging
 
 from bgm2pose_jax import config as config_lib
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.errors import InputError
 
@@ -180,9 +180,8 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     path: of the file.
     content: plain values.
   """
-  partial = path.with_suffix(".json.part")
-  partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-  os.replace(partial, path)
+  text = json.dumps(content, indent=2, sort_keys=True)
+  whole_file.write_text(path, text + "\n")
 
 
 def versions() -> dict[str, str]:

@@ -42,20 +42,25 @@ class JsonLines:
         host 0 does nothing.
 
     Raises:
-      InputError: a line before the last is not a JSON object.
+      InputError: a line before the last is not a JSON object, or the file
+        cannot be written.
     """
     if process_index is None:
       import jax
 
       process_index = jax.process_index()
     self.path = Path(path)
-    self._file: IO[str] | None = None
+    self._file: IO[bytes] | None = None
     if process_index != 0:
       return
-    self.path.parent.mkdir(parents=True, exist_ok=True)
-    if self.path.exists():
-      self._cut(None)
-    self._file = self.path.open("a", encoding="utf-8", newline="\n")
+    try:
+      self.path.parent.mkdir(parents=True, exist_ok=True)
+      if self.path.exists():
+        self._cut(None)
+      # Without a buffer: what a full disk refuses is not tried again later.
+      self._file = self.path.open("ab", buffering=0)
+    except OSError as error:
+      raise self._refused(error) from error
 
   def truncate_after_step(self, step: int, size: int | None = None) -> None:
     """Drops the first line whose "step" is beyond `step`, and all after it.
@@ -70,7 +75,6 @@ class JsonLines:
         last line of its step.
     """
     if self._file is not None:
-      self._file.flush()
       self._cut(step)
       if size is not None and size < self.path.stat().st_size:
         os.truncate(self.path, size)
@@ -86,11 +90,19 @@ class JsonLines:
       line: text, booleans, numbers and arrays (NumPy or JAX), or mappings and
         sequences of them. Numbers that are not finite become the texts "nan",
         "inf" and "-inf", since JSON has no such numbers.
+
+    Raises:
+      InputError: the system refuses, as it does when a disk is full. What was
+        written of the line is cut off when the file is opened again.
     """
     if self._file is None:
       return
-    self._file.write(json.dumps(plain(line), allow_nan=False) + "\n")
-    self._file.flush()
+    left = (json.dumps(plain(line), allow_nan=False) + "\n").encode()
+    try:
+      while left:
+        left = left[self._file.write(left) :]
+    except OSError as error:
+      raise self._refused(error) from error
 
   def read(self) -> list[dict[str, Any]]:
     """Returns the lines written so far; none on hosts other than 0."""
@@ -104,13 +116,23 @@ class JsonLines:
   def sync(self) -> None:
     """Waits until the lines are on disk; call before saving a checkpoint."""
     if self._file is not None:
-      os.fsync(self._file.fileno())
+      try:
+        os.fsync(self._file.fileno())
+      except OSError as error:
+        raise self._refused(error) from error
 
   def close(self) -> None:
     """Closes the file; further writes are dropped."""
     if self._file is not None:
       self._file.close()
       self._file = None
+
+  def _refused(self, error: OSError) -> InputError:
+    return InputError(
+      self.path,
+      f"cannot be written ({error.strerror or error})",
+      "free some space and give the same command again: what was saved is kept",
+    )
 
   def __enter__(self) -> JsonLines:
     return self

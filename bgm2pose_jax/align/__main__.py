@@ -11,7 +11,6 @@ of the pose track too.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import soundfile
 from absl import app, flags
 
-from bgm2pose_jax import local_path
+from bgm2pose_jax import local_path, whole_file
 from bgm2pose_jax.align import page, poses, sounds
 from bgm2pose_jax.align.alignment import align
 from bgm2pose_jax.align.arrival import LEFT_AXES
@@ -76,15 +75,16 @@ def write_music(path: Path, music: np.ndarray, found: Alignment) -> None:
     music: [2, samples] at 48 kHz.
     found: where it lies.
   """
-  part = path.with_name(path.name + ".part")
-  with soundfile.SoundFile(
-    part, "w", SAMPLE_RATE_HZ, len(music), subtype="FLOAT", format="WAV"
-  ) as file:
+  with (
+    whole_file.writing(path) as whole,
+    soundfile.SoundFile(
+      whole, "w", SAMPLE_RATE_HZ, len(music), subtype="FLOAT", format="WAV"
+    ) as file,
+  ):
     for low in range(0, found.samples, _PIECE):
       count = min(_PIECE, found.samples - low)
       moved = warp(music, found.offset_samples, found.drift_ppm, count, low)
       file.write(moved.T.astype(np.float32))
-  os.replace(part, path)
 
 
 def run(values: flags.FlagValues) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.align import result
 from bgm2pose_jax.align.result import Alignment
 from bgm2pose_jax.report import charts
@@ -113,8 +114,8 @@ def write(folder: Path, found: Alignment, name: str) -> list[Path]:
     The files.
   """
   plain, page = folder / "alignment.json", folder / "alignment.html"
-  document.write_text(plain, json.dumps(found.to_dict(), indent=1) + "\n")
-  document.write_text(page, render(found, name))
+  whole_file.write_text(plain, json.dumps(found.to_dict(), indent=1) + "\n")
+  whole_file.write_text(page, render(found, name))
   return [plain, page]
 
 

@@ -22,7 +22,7 @@ from bgm2pose_jax.align.spectra import RATE_HZ, Clocks
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.skeleton import joint_index
-from bgm2pose_jax.viewer.document import write_text
+from bgm2pose_jax.whole_file import write_text
 
 POSE_RATE_HZ = 120.0
 # Onsets and impacts are compared at four times the rate of the poses.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pathlib
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.comparison import page, pairing, seed_tables, sweep_folder
 from bgm2pose_jax.comparison import text as text_lib
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.viewer import document
 
 TABLES = "tables"
 
@@ -41,13 +40,6 @@ def write_comparison(root: pathlib.Path) -> list[pathlib.Path]:
   written = []
   for name, text in texts.items():
     path = root / TABLES / name
-    try:
-      document.write_text(path, text)
-    except OSError as error:
-      raise InputError(
-        path,
-        f"cannot be written ({error.strerror})",
-        "make room or give rights",
-      ) from error
+    whole_file.write_text(path, text)
     written.append(path)
   return written

@@ -12,7 +12,7 @@ from bgm2pose_jax.errors import InputError
 _MAX_SNR_DB = 200.0
 # How the static room is learnt. What was prepared otherwise must not be met
 # again: count up.
-_STATIC_ROOM = 2
+_STATIC_ROOM = 3
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,6 @@ mean goes into it.
 
 from __future__ import annotations
 
-import os
 import sys
 import zipfile
 import zlib
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.errors import InputError
 
@@ -36,14 +36,12 @@ def write(path: Path, response: np.ndarray) -> None:
     path: ends in .npz.
     response: [channel=4, speaker=2, tap].
   """
-  part = path.with_name(f".{path.name}.part")
-  with open(part, "wb") as file:
+  with whole_file.writing(path) as file:
     np.savez(
       file,
       response=np.asarray(response, np.float32),
       sample_rate_hz=audio_files.SAMPLE_RATE_HZ,
     )
-  os.replace(part, path)
 
 
 def read(path: Path) -> np.ndarray:

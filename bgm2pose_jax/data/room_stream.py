@@ -48,7 +48,7 @@ class CausalRoom:
     taps = default_taps()
     self._sums = static_response.zero_correlations(taps)
     # Zeros: nothing is known at first.
-    self._response = self._sums.recording
+    self._response = np.zeros(self._sums.recording.shape, np.float32)
     self._still = _Still(self._response)
     self._density: np.ndarray | None = None
     self._heard_s = 0.0

@@ -21,7 +21,7 @@ from bgm2pose_jax.align.arrival import LEFT_AXES
 from bgm2pose_jax.doctor import clock_checks, screen
 from bgm2pose_jax.doctor.examine import examine
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.viewer.document import write_text
+from bgm2pose_jax.whole_file import write_text
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -83,14 +83,7 @@ def run(values: flags.FlagValues, argv: Sequence[str]) -> tuple[str, int]:
   local_path.check("json", values.json)
   diagnosis = examine(given[0], align=values.align, left=values.left)
   if values.json:
-    try:
-      write_text(Path(values.json), screen.to_json(diagnosis))
-    except OSError as error:
-      raise InputError(
-        f"--json={values.json}",
-        f"cannot be written ({error.strerror})",
-        "name another file",
-      ) from None
+    write_text(Path(values.json), screen.to_json(diagnosis))
   return screen.render(diagnosis, values.lines), int(diagnosis.errors > 0)
 
 

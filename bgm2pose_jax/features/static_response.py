@@ -9,15 +9,20 @@ The equations are block Toeplitz; conjugate gradients with a circulant
 preconditioner solve them (R. Chan and Ng, SIAM Review 38, 1996; the
 preconditioner is T. Chan's, SIAM J. Sci. Stat. Comput. 9, 1988).
 
-Music falls by 60 dB and more from bass to treble, which would make the
-equations ill-conditioned in float32. Both sounds are therefore differenced
-first: convolution commutes with it, so the response stays the same.
+Music falls by 60 dB and more from bass to treble and has bands with nothing in
+them, and steady tones stand as far above the rest. What correlations are
+rounded by in float32 is then as large as the regularisation: the equations of
+real music have negative power at some frequencies, and the solver leaves the
+answer behind. So they are summed and solved in float64, on the host. Both
+sounds are differenced first: convolution commutes with it, so the response
+stays the same, and fewer steps are needed.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,15 +44,33 @@ PREEMPHASIS = 0.97
 _TOLERANCE = 1e-7
 
 
+def _in_float64(function: Callable[..., Any]) -> Callable[..., Any]:
+  """Has a function traced and run in float64 where there is hardware for it.
+
+  That is the host: TPUs have none, and what is solved here is small.
+  """
+
+  @functools.wraps(function)
+  def run(*arguments: Any, **options: Any) -> Any:
+    try:
+      host = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX was told to leave the host alone
+      host = jax.local_devices()[0]
+    with jax.enable_x64(True), jax.default_device(host):
+      return function(*arguments, **options)
+
+  return run
+
+
 class Correlations(NamedTuple):
   """Sums over samples that the least-squares response depends on.
 
   Two of them add up to those of both stretches of sound.
 
   Attributes:
-    music: float32 [speaker, speaker, lag], sum over n of m_i[n] m_j[n - lag].
-    recording: float32 [channel, speaker, lag], sum of y_c[n] m_i[n - lag].
-    samples: float32 [], how many samples were summed over.
+    music: float64 [speaker, speaker, lag], sum over n of m_i[n] m_j[n - lag].
+    recording: float64 [channel, speaker, lag], sum of y_c[n] m_i[n - lag].
+    samples: float64 [], how many samples were summed over.
   """
 
   music: jax.Array
@@ -60,17 +83,19 @@ class Correlations(NamedTuple):
     return self.music.shape[-1]
 
 
+@_in_float64
 def zero_correlations(
   taps: int, speakers: int = 2, channels: int = 4
 ) -> Correlations:
   """What has been heard before the first sample."""
   return Correlations(
-    jnp.zeros((speakers, speakers, taps), jnp.float32),
-    jnp.zeros((channels, speakers, taps), jnp.float32),
-    jnp.zeros((), jnp.float32),
+    jnp.zeros((speakers, speakers, taps), jnp.float64),
+    jnp.zeros((channels, speakers, taps), jnp.float64),
+    jnp.zeros((), jnp.float64),
   )
 
 
+@_in_float64
 @functools.partial(jax.jit, static_argnames="taps")
 def correlate(
   recording: jax.Array, music: jax.Array, *, taps: int
@@ -90,6 +115,7 @@ def correlate(
   channels, samples = recording.shape
   # Differencing needs the sample before. Of the music it is there; the
   # recording's first difference is left out, as if it were zero.
+  recording, music = (jnp.float64(x) for x in (recording, music))
   sound = _differenced(music)
   heard = jnp.pad(_differenced(recording), ((0, 0), (1, 0)))
   heard = jnp.concatenate([heard, sound[:, taps - 1 :]])
@@ -98,19 +124,21 @@ def correlate(
   sound = jnp.pad(sound, ((0, 0), (0, 1)))
   left, right = jnp.fft.rfft(heard), jnp.fft.rfft(sound)
   lags = jnp.fft.irfft(left[:, None] * right.conj(), size)[..., :taps]
-  return Correlations(lags[channels:], lags[:channels], jnp.float32(samples))
+  return Correlations(lags[channels:], lags[:channels], jnp.float64(samples))
 
 
 def _differenced(x: jax.Array) -> jax.Array:
   return x[..., 1:] - PREEMPHASIS * x[..., :-1]
 
 
+@_in_float64
 @jax.jit
 def pool(first: Correlations, second: Correlations) -> Correlations:
   """Correlations of two stretches of sound together."""
   return jax.tree.map(jnp.add, first, second)
 
 
+@_in_float64
 @functools.partial(jax.jit, static_argnames="ends")
 def add(
   sums: Correlations,
@@ -142,7 +170,7 @@ def add(
   taps, size = sums.taps, recording.shape[-1]
   # Amplitudes: their product over `size` samples is `keep`.
   before = jnp.arange(size + taps - 1, -1, -1) / size
-  weight = jnp.exp(0.5 * before * jnp.log(jnp.float32(keep)))
+  weight = jnp.exp(0.5 * before * jnp.log(jnp.float64(keep)))
   if ends:
     fade = 0.5 + 0.5 * jnp.cos(jnp.pi * jnp.arange(size) / size)
     weight = weight.at[taps:].multiply(fade)
@@ -167,6 +195,7 @@ class Response(NamedTuple):
   condition: jax.Array
 
 
+@_in_float64
 @functools.partial(jax.jit, static_argnames="iterations")
 def solve(
   sums: Correlations,
@@ -190,7 +219,7 @@ def solve(
   taps = sums.taps
   power = jnp.trace(sums.music[..., 0]) / len(sums.music)
   # In silence any positive number makes the response zero.
-  ridge = jnp.maximum(regularisation * power, jnp.finfo(jnp.float32).tiny)
+  ridge = jnp.maximum(regularisation * power, jnp.finfo(jnp.float64).tiny)
   lags = _both_sides(sums.music)
   spectra = jnp.fft.rfft(lags)
   # Of all windows tried the triangle is the quickest to converge.
@@ -208,7 +237,7 @@ def solve(
   found, _ = linalg.cg(
     product,
     sums.recording,
-    x0=jnp.zeros_like(sums.recording) if start is None else start,
+    x0=jnp.zeros_like(sums.recording) if start is None else jnp.float64(start),
     tol=_TOLERANCE,
     maxiter=iterations,
     M=functools.partial(filtered, ("jif,cjf->cif", inverse)),
@@ -216,9 +245,9 @@ def solve(
   left = jnp.sum((product(found) - sums.recording) ** 2)
   whole = jnp.sum(sums.recording**2)
   return Response(
-    jnp.where(power > 0, found, 0),
-    left / jnp.where(whole > 0, whole, 1),
-    _condition(smooth, ridge),
+    jnp.where(power > 0, found, 0).astype(jnp.float32),
+    (left / jnp.where(whole > 0, whole, 1)).astype(jnp.float32),
+    _condition(smooth, ridge).astype(jnp.float32),
   )
 
 
@@ -276,6 +305,7 @@ class StillRoom(NamedTuple):
   density: ArrayLike
 
 
+@_in_float64
 @jax.jit
 def power_density(sums: Correlations, response: jax.Array) -> jax.Array:
   """Mean power of the static room's W over all that was heard.
@@ -296,7 +326,7 @@ def power_density(sums: Correlations, response: jax.Array) -> jax.Array:
   turn = jnp.exp(-1j * jnp.pi * jnp.arange(taps + 1) / taps)
   differencing = jnp.abs(1 - PREEMPHASIS * turn) ** 2
   power = jnp.maximum(power, 0) / differencing
-  return power / jnp.maximum(sums.samples, 1)
+  return (power / jnp.maximum(sums.samples, 1)).astype(jnp.float32)
 
 
 @jax.jit

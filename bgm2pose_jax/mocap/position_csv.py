@@ -6,11 +6,11 @@ The rate is a convention of the data set and stands nowhere in the file
 
 from __future__ import annotations
 
-import os
 import pathlib
 
 import numpy as np
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.mocap import cell_rows, text_source
 from bgm2pose_jax.mocap.cleaning import resample
@@ -59,14 +59,13 @@ def write_position_csv(
   table = positions_m.reshape(len(positions_m), -1)
   line = ",".join([_CELL] * table.shape[1]) + "\n"
   header = ",".join(f"{joint}_{axis}" for joint in JOINTS for axis in "xyz")
-  part = path.with_name(path.name + ".part")
-  with open(part, "w", encoding="ascii", newline="") as file:
-    file.write(header + "\n")
+  with whole_file.writing(path) as file:
+    file.write((header + "\n").encode())
     # One %-format for many rows is about ten times np.savetxt.
     for start in range(0, len(table), _ROWS_AT_ONCE):
       rows = table[start : start + _ROWS_AT_ONCE]
-      file.write((line * len(rows)) % tuple(rows.ravel().tolist()))
-  os.replace(part, path)
+      text = (line * len(rows)) % tuple(rows.ravel().tolist())
+      file.write(text.encode())
 
 
 def read_position_csv(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.predict import tracks
 from bgm2pose_jax.predict.pose_track import RATE_HZ, PoseTrack
 from bgm2pose_jax.viewer import document, poses
@@ -51,7 +52,7 @@ def write_page(
       are not finite.
   """
   text = _render(track, spectrogram, attention, title, facts, max_frames)
-  document.write_text(Path(path), text)
+  whole_file.write_text(Path(path), text)
 
 
 def _render(

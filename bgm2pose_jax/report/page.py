@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax import skeleton, whole_file
 from bgm2pose_jax.report import charts, clips, table
 from bgm2pose_jax.viewer import document
 
@@ -47,7 +47,7 @@ def write_page(
     max_windows: windows embedded at most; the page states it.
   """
   text = render_page(results, curves, predictions, bones, max_windows)
-  document.write_text(Path(path), text)
+  whole_file.write_text(Path(path), text)
 
 
 def render_page(

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 
@@ -99,19 +97,3 @@ def facts_line(facts: Iterable[tuple[str, Any]]) -> str:
     f"{html.escape(name)} <b>{html.escape(str(value))}</b>"
     for name, value in facts
   )
-
-
-def write_text(path: Path, text: str) -> None:
-  """Writes a file in one atomic step, and its folder where there is none.
-
-  Args:
-    path: file to write or replace.
-    text: written as UTF-8.
-  """
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-  try:
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
