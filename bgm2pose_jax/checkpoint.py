@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bgm2pose_jax import seal, step_folders, stored_state
+from bgm2pose_jax import processes, seal, step_folders, stored_state
 from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.seal import DamagedError
@@ -48,7 +48,7 @@ class Checkpoints:
     """
     self.folder = pathlib.Path(folder).resolve()
     self._metric = metric
-    self._leads = jax.process_index() == 0
+    self._leads = processes.leads()
     self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoint")
     self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
     try:
@@ -62,11 +62,12 @@ class Checkpoints:
         f"cannot be used ({error.strerror or error})",
         "make it writable, or give another --workdir",
       ) from error
-    _meet("opened")
+    processes.meet("opened")
     self._seals = {
       step: seal.read(self.folder / str(step))
       for step in seal.numbered(self.folder)
     }
+    processes.note_saved(max(self._seals, default=None))
 
   def save(
     self,
@@ -141,7 +142,8 @@ class Checkpoints:
       future.result()
     except (OSError, ValueError) as error:
       raise self._refused(step, error) from error
-    _meet(f"sealed {step}")
+    processes.meet(f"sealed {step}")
+    processes.note_saved(step)
     if not self._leads:
       self._seals = {
         found: seal.read(self.folder / str(found))
@@ -369,11 +371,3 @@ def _like(template: Any, loaded: Any) -> Any:
     for name, leaf in stored_state.flat(template).items()
   ]
   return jax.tree.unflatten(jax.tree.structure(template), leaves)
-
-
-def _meet(name: str) -> None:
-  """Waits for the other processes of a run on several hosts."""
-  if jax.process_count() > 1:
-    from jax.experimental import multihost_utils
-
-    multihost_utils.sync_global_devices(f"checkpoints {name}")
