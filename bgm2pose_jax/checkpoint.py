@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax import processes, seal, step_folders, stored_state
 from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
@@ -367,7 +368,7 @@ def with_weights(
 def _like(template: Any, loaded: Any) -> Any:
   flat = stored_state.flat(loaded)
   leaves = [
-    jax.device_put(flat[name], leaf.sharding)
+    mesh_lib.place(leaf.sharding, np.asarray(flat[name]))
     for name, leaf in stored_state.flat(template).items()
   ]
   return jax.tree.unflatten(jax.tree.structure(template), leaves)

@@ -217,8 +217,9 @@ def _join(mine: Place) -> process_watch.Watch:
       heartbeat_timeout_seconds=_HEARTBEAT_S,
       shutdown_timeout_seconds=_SHUTDOWN_S,
     )
-    # Until all have opened their devices, none can.
-    jax.devices()
+    # Until all have opened their devices, none can. On CPU the first to add up
+    # over them waits half a minute for the others: now all are here.
+    jax.block_until_ready(_everybody(jax.device_count()))
   except RuntimeError as error:
     raise InputError(
       f"process {mine.index} of {mine.count}",
@@ -245,6 +246,19 @@ def _join(mine: Place) -> process_watch.Watch:
       "let the hosts reach each other at any port",
     ) from error
   return process_watch.Watch(mine.index, mine.count, links)
+
+
+def _everybody(devices: int) -> Any:
+  """Adds up over all devices of all processes."""
+  import jax
+  import numpy as np
+
+  mesh = jax.make_mesh((devices,), ("all",))
+  ones = jax.make_array_from_callback(
+    (devices,), jax.NamedSharding(mesh, jax.P("all")), lambda _: np.ones(1)
+  )
+  whole = jax.NamedSharding(mesh, jax.P())
+  return jax.jit(lambda x: x.sum(), out_shardings=whole)(ones)
 
 
 def _end(error: BaseException) -> NoReturn:
