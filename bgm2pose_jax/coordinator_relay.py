@@ -11,27 +11,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 
 _BLOCK = 1 << 16
-_RETRY_S = 0.2
-
-
-def wait_for(host: str, port: int, seconds: float) -> bool:
-  """Waits until somebody listens at an address; whether that came about.
-
-  Args:
-    host: name or number.
-    port: of the host.
-    seconds: to wait at most.
-  """
-  until = time.monotonic() + seconds
-  while time.monotonic() < until:
-    with contextlib.suppress(OSError):
-      socket.create_connection((host, port), timeout=5).close()
-      return True
-    time.sleep(_RETRY_S)
-  return False
 
 
 def start(host: str, port: int) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import socket
 import sys
 import threading
@@ -26,6 +25,8 @@ PERIOD_S = 10.0
 LIMIT_S = 40.0
 _MOST_BYTES = 1 << 20
 _FAREWELL_S = 2.0
+_GREETING, _LONGEST_GREETING = "bgm2pose_jax-watch-1", 200
+_GREETING_S, _RETRY_S = 5.0, 0.2
 
 
 class Watch:
@@ -214,26 +215,31 @@ def _exit(code: int) -> NoReturn:
   os._exit(code)
 
 
-def listen() -> tuple[socket.socket, str]:
-  """Opens process 0's side; its socket, and a word that only peers know."""
+def listen(port: int) -> socket.socket:
+  """Opens process 0's side.
+
+  Args:
+    port: on every address of this host.
+
+  Raises:
+    OSError: it is taken.
+  """
   if socket.has_dualstack_ipv6():
-    server = socket.create_server(
-      ("", 0), family=socket.AF_INET6, dualstack_ipv6=True
+    return socket.create_server(
+      ("", port), family=socket.AF_INET6, dualstack_ipv6=True
     )
-  else:
-    server = socket.create_server(("", 0))
-  return server, secrets.token_hex(16)
+  return socket.create_server(("", port))
 
 
 def accept(
-  server: socket.socket, word: str, count: int, seconds: float
+  server: socket.socket, count: int, told: int, seconds: float
 ) -> dict[int, socket.socket]:
   """Waits for all other processes; strangers are turned away.
 
   Args:
     server: of `listen`, closed afterwards.
-    word: of `listen`.
     count: of processes.
+    told: number that all are told once they are there.
     seconds: to wait at most.
 
   Returns:
@@ -245,44 +251,90 @@ def accept(
   links: dict[int, socket.socket] = {}
   until = time.monotonic() + seconds
   with server:
-    while len(links) < count - 1:
+    while missing := sorted(set(range(1, count)) - links.keys()):
       server.settimeout(max(0.01, until - time.monotonic()))
-      link, _ = server.accept()
-      link.settimeout(5)
-      found = b""
+      try:
+        link, _ = server.accept()
+      except TimeoutError as error:
+        raise TimeoutError(
+          f"process {missing[0]} was not there in {seconds:.0f} s"
+        ) from error
+      link.settimeout(_GREETING_S)
       with contextlib.suppress(OSError):
-        while not found.endswith(b"\n") and len(found) < 100:
-          found += link.recv(1) or b"\n"
-      said, _, who = found.decode("ascii", "replace").strip().partition(" ")
-      if secrets.compare_digest(said.encode(), word.encode()) and (
-        who.isdecimal() and 0 < int(who) < count
-      ):
-        link.settimeout(None)
-        links[int(who)] = link
-      else:
-        link.close()
+        index = _greeted(link, count, links)
+        if index is not None:
+          link.settimeout(None)
+          links[index] = link
+          continue
+      link.close()
+  for link in links.values():
+    with contextlib.suppress(OSError):  # missed as soon as it is watched
+      link.sendall(json.dumps({"told": told}).encode() + b"\n")
   return links
 
 
+def _greeted(
+  link: socket.socket, count: int, links: Mapping[int, socket.socket]
+) -> int | None:
+  """Whose connection it is; None for one that was turned away."""
+  match _line(link).decode("ascii", "replace").split():
+    case [name, index, of] if name == _GREETING and index.isdecimal():
+      if of != str(count):
+        reason = f"process 0 was given --processes={count}, not {of}"
+      elif not 0 < int(index) < count or int(index) in links:
+        reason = f"there is another process {index}"
+      else:
+        return int(index)
+      link.sendall(json.dumps({"refused": reason}).encode() + b"\n")
+  return None
+
+
 def dial(
-  host: str, port: int, word: str, index: int, seconds: float
-) -> dict[int, socket.socket]:
-  """Connects to process 0.
+  host: str, port: int, index: int, count: int, seconds: float
+) -> tuple[dict[int, socket.socket], int]:
+  """Connects to process 0, and waits until all have.
 
   Args:
     host: of process 0.
     port: that it listens at.
-    word: of its `listen`.
     index: of this process.
+    count: of processes.
     seconds: to wait at most.
 
   Returns:
-    {0: connection}.
+    {0: connection}, and the number that process 0 tells.
 
   Raises:
-    OSError: it cannot be reached.
+    OSError: it cannot be reached, or turns this process away.
   """
-  link = socket.create_connection((host, port), timeout=seconds)
+  until = time.monotonic() + seconds
+  while True:
+    try:
+      link = socket.create_connection((host, port), timeout=_GREETING_S)
+      break
+    except OSError as error:
+      if time.monotonic() > until:
+        raise TimeoutError(
+          f"process 0 was not there in {seconds:.0f} s"
+        ) from error
+      time.sleep(_RETRY_S)
+  link.sendall(f"{_GREETING} {index} {count}\n".encode())
+  # Process 0 gives up first, and closes.
+  link.settimeout(seconds + _GREETING_S)
+  said = json.loads(_line(link) or '{"refused": "process 0 has ended"}')
+  if "refused" in said:
+    link.close()
+    raise ConnectionError(said["refused"])
   link.settimeout(None)
-  link.sendall(f"{word} {index}\n".encode())
-  return {0: link}
+  return {0: link}, said["told"]
+
+
+def _line(link: socket.socket) -> bytes:
+  """One line, and nothing of what comes after it."""
+  found = b""
+  while len(found) < _LONGEST_GREETING and not found.endswith(b"\n"):
+    byte = link.recv(1)
+    if not byte:
+      return b""
+    found += byte
+  return found

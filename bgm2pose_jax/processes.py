@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import socket
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,6 @@ _SHUTDOWN_S = 30
 # An error may be the first sign of a process that is gone; how long the watch
 # is given to say so.
 _SETTLE_S = 1.0
-_NOTE_BYTES = 512
 
 _watch: process_watch.Watch | None = None
 
@@ -38,7 +38,7 @@ class Place:
   """Where a process is among those of its run.
 
   Attributes:
-    coordinator: HOST:PORT at which process 0 is met.
+    coordinator: HOST:PORT at which process 0 is met by the others.
     count: of processes.
     index: of this process.
     devices: local numbers of those it takes; None is all it sees.
@@ -178,7 +178,8 @@ def joined(mine: Place | None) -> Iterator[None]:
     yield
     return
   try:
-    _watch = _join(mine)
+    _watch, service = _meet_others(mine)
+    _open_devices(mine, service)
     yield
     _watch.leave()
     import jax
@@ -190,26 +191,46 @@ def joined(mine: Place | None) -> Iterator[None]:
     _watch = None
 
 
-def _join(mine: Place) -> process_watch.Watch:
+def _meet_others(mine: Place) -> tuple[process_watch.Watch, int]:
+  """Finds the other processes; the watch, and the port of JAX's service.
+
+  The address that the command names is the watch's, so that whatever happens
+  from here on is told.
+  """
+  host, port = _address(mine.coordinator)
+  try:
+    if mine.index:
+      links, service = process_watch.dial(
+        host, port, mine.index, mine.count, _START_S
+      )
+    else:
+      server = process_watch.listen(port)
+      with socket.create_server(("", 0)) as free:
+        service = free.getsockname()[1]
+      links = process_watch.accept(server, mine.count, service, _START_S)
+  except OSError as error:
+    raise InputError(
+      f"process {mine.index} of {mine.count} at {mine.coordinator}",
+      f"cannot meet the others ({error.strerror or error})",
+      "start all at about the same time, each with a number of its own; the "
+      "address is process 0's, with a port that is free there",
+    ) from error
+  return process_watch.Watch(mine.index, mine.count, links), service
+
+
+def _open_devices(mine: Place, service: int) -> None:
+  """Starts JAX on all processes at once."""
   import jax
-  import numpy as np
-  from jax.experimental import multihost_utils
 
   # It would take SIGTERM for itself.
   jax.config.update("jax_enable_preemption_service", False)
-  host, port = _address(mine.coordinator)
-  address = mine.coordinator
+  near = service
   if mine.index:
-    if not coordinator_relay.wait_for(host, port, _START_S):
-      raise InputError(
-        f"--coordinator={mine.coordinator}",
-        f"process 0 was not there in {_START_S} s",
-        "start all at about the same time; is the address its host's?",
-      )
-    address = f"127.0.0.1:{coordinator_relay.start(host, port)}"
+    host, _ = _address(mine.coordinator)
+    near = coordinator_relay.start(host, service)
   try:
     jax.distributed.initialize(
-      address,
+      f"127.0.0.1:{near}",
       mine.count,
       mine.index,
       mine.devices,
@@ -223,29 +244,9 @@ def _join(mine: Place) -> process_watch.Watch:
   except RuntimeError as error:
     raise InputError(
       f"process {mine.index} of {mine.count}",
-      f"cannot join the others ({_first_line(error)})",
-      "start all at about the same time, each with a number of its own",
-    ) from error
-  note = np.zeros(_NOTE_BYTES, np.uint8)
-  server = word = None
-  if not mine.index:
-    server, word = process_watch.listen()
-    text = json.dumps([server.getsockname()[1], word]).encode()
-    note[: len(text)] = np.frombuffer(text, np.uint8)
-  found = multihost_utils.broadcast_one_to_all(note)
-  own_port, own_word = json.loads(bytes(np.asarray(found)).rstrip(b"\0"))
-  try:
-    if server is not None:
-      links = process_watch.accept(server, own_word, mine.count, _START_S)
-    else:
-      links = process_watch.dial(host, own_port, own_word, mine.index, _START_S)
-  except OSError as error:
-    raise InputError(
-      f"process {mine.index} of {mine.count}",
-      f"cannot be connected with process 0 ({error})",
+      f"cannot share devices with the others ({_first_line(error)})",
       "let the hosts reach each other at any port",
     ) from error
-  return process_watch.Watch(mine.index, mine.count, links)
 
 
 def _everybody(devices: int) -> Any:

@@ -39,9 +39,8 @@ PHASES = {
 _FILES = ("metrics.jsonl", "results.json", "predictions.npz")
 _POLL_S = 0.002
 _TRIES = 3
-# A run, and its end after a signal: processes that are left alone take at most
-# a minute.
-_MOST_S, _MOST_END_S = 1800.0, 600.0
+# Of a run; of its end after SIGTERM, which a compiler holds up; after SIGKILL.
+_MOST_S, _MOST_STOP_S, _MOST_GONE_S = 1800.0, 600.0, 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,11 +173,14 @@ def _faults(case: Case, kills: int, terms: int) -> list[Fault]:
   """Every phase in turn, and with each all processes or one of them."""
   names, every = list(PHASES), tuple(range(case.processes))
   turns = [every, *((i,) for i in every if case.processes > 1)]
-  return [
-    Fault(number, names[i % len(names)], turns[i % len(turns)])
-    for number, count in ((signal.SIGKILL, kills), (signal.SIGTERM, terms))
-    for i in range(count)
-  ]
+  found = []
+  for number, count in ((signal.SIGKILL, kills), (signal.SIGTERM, terms)):
+    for i in range(count):
+      phase = names[i % len(names)]
+      # Whoever is not there yet is waited for, and not missed.
+      targets = every if phase == "start" else turns[i % len(turns)]
+      found.append(Fault(number, phase, targets))
+  return found
 
 
 def differences(work: pathlib.Path, alone: pathlib.Path) -> list[str]:
@@ -257,7 +259,8 @@ def _disturb(case, work, fault, rng, last) -> tuple[str, float]:
         time.sleep(_POLL_S)
       if group.running():
         group.signal(fault.number, fault.targets)
-      codes, took = group.wait(_MOST_END_S)
+      killing = fault.number == signal.SIGKILL
+      codes, took = group.wait(_MOST_GONE_S if killing else _MOST_STOP_S)
     finally:
       group.kill()
   if not any(codes):

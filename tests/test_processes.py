@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -32,11 +33,12 @@ index, victim = int(index), int(victim)
 if how == "SIGSTOP":
   process_watch.PERIOD_S, process_watch.LIMIT_S = 0.3, 2.0
 if index:
-  links = process_watch.dial("localhost", port, "word", index, 30)
+  links, told = process_watch.dial("localhost", port, index, 3, 30)
+  assert told == 9
 else:
   import socket
   server = socket.socket(fileno=int(sys.argv[5]))
-  links = process_watch.accept(server, "word", 3, 30)
+  links = process_watch.accept(server, 3, 9, 30)
 watch = process_watch.Watch(index, 3, links)
 watch.goes_on = "goes on after step 7"
 assert watch.meet("first", {"own": index}) == {"own": 0}
@@ -108,32 +110,59 @@ def test_who_leaves_is_not_missed():
   assert _three("leaves", 0) == [(0, "")] * 3
 
 
-def test_strangers_are_turned_away():
-  server, word = process_watch.listen()
+def test_strangers_and_doubles_are_turned_away():
+  server = process_watch.listen(0)
   port = server.getsockname()[1]
   found = {}
 
   def accept():
-    found.update(process_watch.accept(server, word, 2, 20))
+    found.update(process_watch.accept(server, 3, 7, 20))
+
+  def dial(index, count=3):
+    links, told = process_watch.dial("localhost", port, index, count, 20)
+    assert told == 7
+    links[0].close()
 
   thread = threading.Thread(target=accept)
   thread.start()
-  for said in (b"no word 1\n", f"{word} 0\n".encode(), f"{word} 2\n".encode()):
+  for said in (b"GET / HTTP/1.1\n", b"x" * 300, b"a b c\n"):
     with socket.create_connection(("localhost", port)) as stranger:
       stranger.sendall(said)
-      assert stranger.recv(1) == b""
-  (link,) = process_watch.dial("localhost", port, word, 1, 20).values()
+      with contextlib.suppress(ConnectionResetError):
+        assert stranger.recv(1) == b""
+  for index, count, words in (
+    (1, 2, "--processes=3, not 2"),
+    (0, 3, "another process 0"),
+    (3, 3, "another process 3"),
+  ):
+    with pytest.raises(ConnectionError, match=words):
+      dial(index, count)
+  first = socket.create_connection(("localhost", port))
+  first.sendall(b"bgm2pose_jax-watch-1 1 3\n")
+  with pytest.raises(ConnectionError, match="another process 1"):
+    dial(1)
+  dial(2)
   thread.join()
-  assert list(found) == [1]
-  for each in (link, found[1]):
-    each.close()
+  assert json.loads(first.recv(100)) == {"told": 7}
+  first.close()
+  assert sorted(found) == [1, 2]
+  for link in found.values():
+    link.close()
+
+
+def test_nobody_comes():
+  with pytest.raises(TimeoutError, match="process 1 was not there in 0 s"):
+    process_watch.accept(process_watch.listen(0), 2, 7, 0.1)
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+  with pytest.raises(TimeoutError, match="process 0 was not there"):
+    process_watch.dial("127.0.0.1", port, 1, 2, 0.3)
 
 
 def test_a_relay_hands_on_and_hides_the_end():
   with socket.create_server(("127.0.0.1", 0)) as server:
     port = server.getsockname()[1]
-    assert coordinator_relay.wait_for("127.0.0.1", port, 5)
-    server.accept()[0].close()
     near = socket.create_connection(
       ("127.0.0.1", coordinator_relay.start("127.0.0.1", port))
     )
@@ -148,13 +177,6 @@ def test_a_relay_hands_on_and_hides_the_end():
     near.recv(1)
   near.sendall(b"still taken" * 1000)
   near.close()
-
-
-def test_nobody_there():
-  with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    port = free.getsockname()[1]
-  assert not coordinator_relay.wait_for("127.0.0.1", port, 0.3)
 
 
 @pytest.mark.parametrize(
