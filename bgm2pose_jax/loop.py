@@ -99,14 +99,15 @@ class Trainer:
       return
     for run in runs:
       run.state = mesh_lib.replicate(self.mesh, run.state)
+    # Left out for process 0: TQDM_DISABLE=1 switches its bar off.
+    hidden: dict[str, Any] = {} if processes.leads() else {"disable": True}
     bar = tqdm.tqdm(
       total=sum(run.order.total_steps for run in runs),
       initial=sum(int(run.state.step) for run in runs),
       desc="train",
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
-      # Left out for process 0: TQDM_DISABLE=1 switches its bar off.
-      **({} if processes.leads() else {"disable": True}),
+      **hidden,
     )
     with stop_signal.held(), bar, self._dispatches(runs, form) as calls:
       number = 0
