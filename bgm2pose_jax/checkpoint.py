@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bgm2pose_jax import seal, step_folders, stored_state
+from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax import processes, seal, step_folders, stored_state
 from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.seal import DamagedError
@@ -60,7 +61,7 @@ class Checkpoints:
     """
     self.folder = pathlib.Path(folder).resolve()
     self._metric = metric
-    self._leads = jax.process_index() == 0
+    self._leads = processes.leads()
     self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoint")
     self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
     try:
@@ -76,8 +77,9 @@ class Checkpoints:
         f"cannot be used ({error.strerror or error})",
         "make it writable, or give another --workdir",
       ) from error
-    _meet("opened")
+    processes.meet("opened")
     self._seals = _seals(self.folder)
+    processes.note_saved(max(self._seals, default=None))
 
   def save(
     self,
@@ -152,7 +154,8 @@ class Checkpoints:
       future.result()
     except (OSError, ValueError) as error:
       raise self._refused(step, error) from error
-    _meet(f"sealed {step}")
+    processes.meet(f"sealed {step}")
+    processes.note_saved(step)
     if not self._leads:
       self._seals = _seals(self.folder)
 
@@ -379,7 +382,7 @@ def with_weights(
 def _like(template: Any, loaded: Any) -> Any:
   flat = stored_state.flat(loaded)
   leaves = [
-    jax.device_put(flat[name], leaf.sharding)
+    mesh_lib.place(leaf.sharding, np.asarray(flat[name]))
     for name, leaf in stored_state.flat(template).items()
   ]
   return jax.tree.unflatten(jax.tree.structure(template), leaves)
@@ -387,11 +390,3 @@ def _like(template: Any, loaded: Any) -> Any:
 
 def _seals(folder: pathlib.Path) -> dict[int, Any]:
   return {step: seal.read(folder / str(step)) for step in seal.numbered(folder)}
-
-
-def _meet(name: str) -> None:
-  """Waits for the other processes of a run on several hosts."""
-  if jax.process_count() > 1:
-    from jax.experimental import multihost_utils
-
-    multihost_utils.sync_global_devices(f"checkpoints {name}")

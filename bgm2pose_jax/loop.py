@@ -21,12 +21,20 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from bgm2pose_jax import dispatch, evaluate, replicated, steps, stop_signal
+from bgm2pose_jax import (
+  dispatch,
+  evaluate,
+  processes,
+  replicated,
+  steps,
+  stop_signal,
+)
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.config import Config
 from bgm2pose_jax.data import device_cache, pipeline
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.replica import EpochLines, Replica
+from bgm2pose_jax.epoch_lines import EpochLines
+from bgm2pose_jax.replica import Replica
 from bgm2pose_jax.train_state import TrainState, averaged
 
 # Runs one after another, each by the program of a single one.
@@ -92,12 +100,15 @@ class Trainer:
       return
     for run in runs:
       run.state = mesh_lib.replicate(self.mesh, run.state)
+    # Left out for process 0: TQDM_DISABLE=1 switches its bar off.
+    hidden: dict[str, Any] = {} if processes.leads() else {"disable": True}
     bar = tqdm.tqdm(
       total=sum(run.order.total_steps for run in runs),
       initial=sum(int(run.state.step) for run in runs),
       desc="train",
       unit="step",
       mininterval=0.5 if sys.stderr.isatty() else 10.0,
+      **hidden,
     )
     with (
       stop_signal.held(),

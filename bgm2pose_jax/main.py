@@ -15,6 +15,7 @@ from bgm2pose_jax import (
   config_tree,
   configs,
   local_path,
+  processes,
   stop_signal,
 )
 from bgm2pose_jax import config as config_lib
@@ -173,6 +174,26 @@ _DETERMINISTIC = flags.DEFINE_bool(
   "GPU operations that give the same bits each time, so that a resumed run "
   "equals one left alone; --nodeterministic may be faster. CPUs always do.",
 )
+_HOSTS = flags.DEFINE_enum(
+  "hosts",
+  None,
+  ["auto"],
+  "auto: one run over all hosts of a TPU pod slice, or all tasks of a Slurm or "
+  "Open MPI job; every one is given the same command, and sees the same work "
+  "folder",
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator",
+  None,
+  "HOST:PORT of process 0, for one run over several processes elsewhere; with "
+  "--processes and --process",
+)
+_PROCESSES = flags.DEFINE_integer(
+  "processes", None, "how many processes the run has"
+)
+_PROCESS = flags.DEFINE_integer(
+  "process", None, "which of them this is, counted from 0"
+)
 _SET = flags.DEFINE_multi_string(
   "set",
   [],
@@ -293,17 +314,23 @@ def main(argv: Sequence[str]) -> None:
   """Runs what the flags say.
 
   Input errors end in one line and code 2, a signal to stop in one line and
-  code 75: the same command then goes on.
+  code 75: the same command then goes on. Of several processes all end so.
   """
   with command.ending():
     command.no_arguments(argv)
     workdir = local_path.check("workdir", _WORKDIR.value)
     data_dir = local_path.check("data_dir", _DATA_DIR.value)
     asked = configs_from_flags()
+    mine = processes.place(
+      _HOSTS.value, _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
+    )
+    if mine is not None and mine.index:
+      # One log is enough; a progress bar is one too.
+      logging.set_verbosity(logging.WARNING)
     compilation.set_deterministic(_DETERMINISTIC.value)
     # The readers load only now: --help and a wrong flag are quicker.
     try:
-      with stop_signal.listening():
+      with stop_signal.listening(), processes.joined(mine):
         from bgm2pose_jax import train
 
         train.run_all(

@@ -31,7 +31,31 @@ def make_mesh(devices: Sequence[Any] | None = None) -> jax.sharding.Mesh:
 
 def replicate(mesh: jax.sharding.Mesh, tree: Any) -> Any:
   """Puts the same values on every device of the mesh."""
-  return jax.device_put(tree, jax.NamedSharding(mesh, jax.P()))
+  return place(jax.NamedSharding(mesh, jax.P()), tree)
+
+
+def place(sharding: jax.sharding.Sharding, tree: Any) -> Any:
+  """Puts values where a sharding says.
+
+  Of several processes each has all values: nothing is sent, and nothing
+  compared, which `jax.device_put` would do array by array.
+
+  Args:
+    sharding: of every array.
+    tree: of arrays, whole.
+  """
+  if sharding.is_fully_addressable:
+    return jax.device_put(tree, sharding)
+
+  def one(x: Any) -> jax.Array:
+    if isinstance(x, jax.Array) and not x.is_fully_addressable:
+      return jax.device_put(x, sharding)
+    host = np.asarray(x)
+    return jax.make_array_from_callback(
+      host.shape, sharding, lambda index: host[index]
+    )
+
+  return jax.tree.map(one, tree)
 
 
 def shard_rows(mesh: jax.sharding.Mesh, tree: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import jax
 from absl import logging
 
+from bgm2pose_jax import processes
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import SEPARATE, Trainer
@@ -75,8 +76,9 @@ def settle(
       why = ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
     logging.info("%d runs: %s (%s)", len(workdirs), form, why)
   content = {"form": form, "runs": sorted(w.name for w in workdirs)}
-  for workdir in workdirs:
-    workdir_lib.write_json(workdir / REPLICAS, content)
+  if processes.leads():
+    for workdir in workdirs:
+      workdir_lib.write_json(workdir / REPLICAS, content)
   return form
 
 

@@ -16,8 +16,9 @@ from bgm2pose_jax import (
   baselines,
   closing,
   compilation,
-  run_lock,
+  processes,
   settings,
+  spread,
   together,
 )
 from bgm2pose_jax import checkpoint as checkpoint_lib
@@ -30,7 +31,7 @@ from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.loop import SEPARATE, Trainer
-from bgm2pose_jax.plan import Plan, ambisonic_format, make_plans
+from bgm2pose_jax.plan import Plan, ambisonic_format
 from bgm2pose_jax.replica import Order, Replica, make_order, resume
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.tasks import registry as task_registry
@@ -76,7 +77,8 @@ def run_all(
   """Does runs that differ in seed or fold, on shared data and programs.
 
   Each run has its own folder, with the files and, to rounding, the numbers of
-  a run of its own.
+  a run of its own. Over several processes (see `processes`) all are given the
+  same, and process 0 alone writes.
 
   Args:
     configs: as asked for, one a run.
@@ -87,7 +89,8 @@ def run_all(
     replicas: one of `config.REPLICAS`.
 
   Returns:
-    For each run the content of results.json, or None for `train`.
+    For each run the content of results.json; None for `train`, and where this
+    is not process 0.
 
   Raises:
     InputError: for data, settings or a folder that cannot be used.
@@ -115,6 +118,9 @@ def _run_all(
   # before anything is made.
   shared = configs[0]
   task_registry.check(shared)
+  leads = processes.leads()
+  if processes.count() > 1:
+    spread.check(configs, workdir, mode, replicas)
   data = shared.data
   recordings = prepare.open_source(
     data.dataset,
@@ -123,17 +129,15 @@ def _run_all(
     data.mocap_dir,
     data.music_dir,
   )
-  plans = make_plans(configs, recordings, workdir, mode)
+  plans = spread.claim(configs, recordings, workdir, mode, locks)
+  todo = [plan for plan in plans if plan.found is None]
   found = {plan.workdir: plan.found for plan in plans}
   for plan in plans:
-    if plan.found is not None:
+    if leads and plan.found is not None:
       print(table_lib.render(plan.found))
       print(f"\nfinished before: {plan.workdir / workdir_lib.RESULTS}")
-  todo = [plan for plan in plans if plan.found is None]
   if not todo:
     return list(found.values())
-  for plan in todo:
-    locks.enter_context(run_lock.held(plan.workdir))
 
   # Data: only the tracks the setting needs are made.
   inventory = recordings.inventory()
@@ -147,6 +151,7 @@ def _run_all(
     recipe=prepare.recipe_of(data),
   )
   windows = source.load(prepared, tracks)
+  processes.meet("data prepared")
 
   rows = [
     split_rows(windows, plan.split, data.validation_fraction) for plan in todo
@@ -172,7 +177,7 @@ def _run_all(
   # Train, in one program or one after another, and evaluate each.
   opened: list[Replica] = []
 
-  for plan in todo:
+  for plan in todo if leads else ():
     # What a prediction needs to know besides configuration and weights.
     workdir_lib.write_json(
       plan.workdir / workdir_lib.MODEL,
@@ -208,7 +213,7 @@ def _run_all(
         "finish it first: the test subject is looked at once",
       )
     found[plan.workdir] = _close(trainer, plan, replica, mode, started)
-  if len(todo) > 1 and mode != "train":
+  if leads and len(todo) > 1 and mode != "train":
     closing.print_all(plans, found)
   return list(found.values())
 
@@ -270,6 +275,9 @@ def _close(
     if best is not None:
       state = run.checkpoints.restore(best, state)
   predicted = trainer.predict(state, rows.test)
+  if not processes.leads():
+    run.close()
+    return None
   simple = _baselines(plan, windows, rows, run.timing_log)
   found = closing.write_up(
     plan,

@@ -7,6 +7,9 @@ and SIGTERM while it starts, compiles, steps, saves and evaluates, the same
 command going on each time. Arrays, statistics, optimiser, metrics.jsonl,
 results.json and predictions.npz must end as the same bytes. Exit code 1 when
 a run did not.
+
+With --processes=2 one run spans two processes, each with two forced CPU
+devices; all of them are hit, or one, whose end the others have to notice.
 """
 
 from __future__ import annotations
@@ -24,12 +27,19 @@ from absl import app, flags
 _KILLS = flags.DEFINE_integer("kills", 20, "how often SIGKILL comes")
 _TERMS = flags.DEFINE_integer("terms", 10, "how often SIGTERM comes")
 _MOMENTS = flags.DEFINE_integer("moments_seed", 0, "of the moments")
+_PROCESSES = flags.DEFINE_integer(
+  "processes", 1, "that one run spans", lower_bound=1
+)
 _OUT = flags.DEFINE_string(
   "out", None, "folder for runs and logs (default: one that is thrown away)"
 )
 _JSON = flags.DEFINE_string("json", None, "file for the figures")
 
-_COLUMNS = ("fault", "tried", "survived", "lost")
+_DEVICES = {
+  "JAX_PLATFORMS": "cpu",
+  "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+}
+_COLUMNS = ("fault", "tried", "survived", "lost", "slowest end s")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -40,7 +50,11 @@ def main(argv: Sequence[str]) -> None:
     folder = pathlib.Path(_OUT.value or scratch).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     rows = kill_rounds.rounds(
-      kill_rounds.Case(folder),
+      kill_rounds.Case(
+        folder,
+        environment=_DEVICES if _PROCESSES.value > 1 else {},
+        processes=_PROCESSES.value,
+      ),
       _KILLS.value,
       _TERMS.value,
       _MOMENTS.value,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
 import pathlib
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import process_group
 
 from bgm2pose_jax import seal, stop_signal
 
@@ -39,6 +39,8 @@ PHASES = {
 _FILES = ("metrics.jsonl", "results.json", "predictions.npz")
 _POLL_S = 0.002
 _TRIES = 3
+# Of a run; of its end after SIGTERM, which a compiler holds up; after SIGKILL.
+_MOST_S, _MOST_STOP_S, _MOST_GONE_S = 1800.0, 600.0, 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,29 +51,61 @@ class Case:
     folder: for everything that is made.
     flags: of the main command, without --workdir.
     environment: laid over the process's own.
+    processes: that share the run.
   """
 
   folder: pathlib.Path
   flags: Sequence[str] = SMALL
   environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  processes: int = 1
 
-  def start(self, work: pathlib.Path, log: Any) -> subprocess.Popen[bytes]:
-    """Starts the command that begins or goes on in a work folder."""
+  def start(
+    self, work: pathlib.Path, logs: Sequence[Any]
+  ) -> process_group.ProcessGroup:
+    """Starts the command that begins or goes on in a work folder.
+
+    Args:
+      work: the folder.
+      logs: for what each process says.
+    """
     command = [
       *(sys.executable, "-m", "bgm2pose_jax.main", *self.flags),
       f"--data_dir={self.folder / 'data'}",
       f"--workdir={work}",
     ]
-    return subprocess.Popen(
-      command,
-      stdout=log,
-      stderr=log,
-      env={
-        **os.environ,
-        "XDG_CACHE_HOME": str(self.folder / "cache"),
-        **self.environment,
-      },
-    )
+    environment = {
+      "XDG_CACHE_HOME": str(self.folder / "cache"),
+      **self.environment,
+    }
+    return process_group.ProcessGroup(command, logs, environment)
+
+  def logs(self, work: pathlib.Path) -> list[pathlib.Path]:
+    """Returns where each process's words of a work folder lie."""
+    return [
+      self.folder / (f"{work.name}.{i}.log" if i else f"{work.name}.log")
+      for i in range(self.processes)
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+  """What is done to a run.
+
+  Attributes:
+    number: the signal.
+    phase: one of `PHASES`.
+    targets: numbers of the processes that get it.
+  """
+
+  number: signal.Signals
+  phase: str
+  targets: tuple[int, ...]
+
+  def words(self, processes: int) -> str:
+    """Returns e.g. "SIGKILL of 1, step"; of which one only among several."""
+    whom = " and ".join(map(str, self.targets))
+    of = f" of {whom}" if processes > 1 else ""
+    return f"{self.number.name}{of}, {self.phase}"
 
 
 def rounds(
@@ -94,8 +128,9 @@ def rounds(
     say: takes a line on each.
 
   Returns:
-    For each signal and phase the fault, and how often it was tried, survived
-    (the run ended with the bytes of the one left alone) and lost.
+    For each signal and phase the fault, how often it was tried, survived (the
+    run ended with the bytes of the one left alone) and lost, and the longest
+    that all processes took to end, in seconds.
 
   Raises:
     RuntimeError: the run that is left alone fails.
@@ -103,26 +138,20 @@ def rounds(
   alone = case.folder / "alone"
   last = _left_alone(case, alone)
   rng = np.random.default_rng(seed)
-  names = list(PHASES)
-  faults = [
-    (number, names[i % len(names)])
-    for number, count in ((signal.SIGKILL, kills), (signal.SIGTERM, terms))
-    for i in range(count)
-  ]
-  tried: list[tuple[signal.Signals, str]] = []
-  lost: list[tuple[signal.Signals, str]] = []
+  tried: dict[Fault, list[float]] = {}
+  lost: list[Fault] = []
   works = _folders(case.folder)
   work, open_faults = next(works), []
-  for number, phase in faults:
+  for fault in _faults(case, kills, terms):
     for _ in range(_TRIES):
-      ended = _disturb(case, work, number, phase, rng, last)
-      say(f"{work.name}: {number.name} in phase {phase}: {ended}")
+      ended, took = _disturb(case, work, fault, rng, last)
+      say(f"{work.name}: {fault.words(case.processes)}: {ended} ({took:.1f} s)")
       if ended == "too late":
         lost += _settled(case, work, alone, open_faults, say)
         work, open_faults = next(works), []
         continue
-      tried.append((number, phase))
-      open_faults.append((number, phase))
+      tried.setdefault(fault, []).append(took)
+      open_faults.append(fault)
       if ended not in ("killed", "stopped"):
         lost += open_faults
         work, open_faults = next(works), []
@@ -130,13 +159,28 @@ def rounds(
   lost += _settled(case, work, alone, open_faults, say)
   return [
     {
-      "fault": f"{number.name}, {phase}",
-      "tried": tried.count((number, phase)),
-      "survived": tried.count((number, phase)) - lost.count((number, phase)),
-      "lost": lost.count((number, phase)),
+      "fault": fault.words(case.processes),
+      "tried": len(ends),
+      "survived": len(ends) - lost.count(fault),
+      "lost": lost.count(fault),
+      "slowest end s": max(ends),
     }
-    for number, phase in sorted(set(tried), key=tried.index)
+    for fault, ends in tried.items()
   ]
+
+
+def _faults(case: Case, kills: int, terms: int) -> list[Fault]:
+  """Every phase in turn, and with each all processes or one of them."""
+  names, every = list(PHASES), tuple(range(case.processes))
+  turns = [every, *((i,) for i in every if case.processes > 1)]
+  found = []
+  for number, count in ((signal.SIGKILL, kills), (signal.SIGTERM, terms)):
+    for i in range(count):
+      phase = names[i % len(names)]
+      # Whoever is not there yet is waited for, and not missed.
+      targets = every if phase == "start" else turns[i % len(turns)]
+      found.append(Fault(number, phase, targets))
+  return found
 
 
 def differences(work: pathlib.Path, alone: pathlib.Path) -> list[str]:
@@ -175,10 +219,15 @@ def _left_alone(case: Case, work: pathlib.Path) -> int:
 
 
 def _finish(case: Case, work: pathlib.Path) -> tuple[int, str]:
-  log = case.folder / f"{work.name}.log"
-  with log.open("ab") as file:
-    code = case.start(work, file).wait()
-  return code, _tail(log)
+  with contextlib.ExitStack() as stack:
+    files = _opened(case, work, stack)
+    codes, _ = case.start(work, files).wait(_MOST_S)
+  worst = next((i for i, code in enumerate(codes) if code), 0)
+  return codes[worst], _tail(case.logs(work)[worst])
+
+
+def _opened(case, work, stack) -> list[Any]:
+  return [stack.enter_context(p.open("ab")) for p in case.logs(work)]
 
 
 def _settled(case, work, alone, faults, say) -> list:
@@ -191,33 +240,43 @@ def _settled(case, work, alone, faults, say) -> list:
   return list(faults) if wrong else []
 
 
-def _disturb(case, work, number, phase, rng, last) -> str:
-  """Sends a signal in a phase; how the process ended."""
-  log = case.folder / f"{work.name}.log"
-  delay = rng.uniform(0, PHASES[phase])
-  with log.open("ab") as file:
-    before = file.tell(), _size(work / "metrics.jsonl")
-    process = case.start(work, file)
+def _disturb(case, work, fault, rng, last) -> tuple[str, float]:
+  """Sends a signal in a phase; how the run ended, and after which time."""
+  log = case.logs(work)[0]
+  delay = rng.uniform(0, PHASES[fault.phase])
+  with contextlib.ExitStack() as stack:
+    files = _opened(case, work, stack)
+    before = files[0].tell(), _size(work / "metrics.jsonl")
+    begun = [file.tell() for file in files]
+    group = case.start(work, files)
     try:
-      while process.poll() is None and not _began(
-        phase, work, log, before, last
+      while group.running() and not _began(
+        fault.phase, work, log, before, last
       ):
         time.sleep(_POLL_S)
       until = time.monotonic() + delay
-      while process.poll() is None and time.monotonic() < until:
+      while group.running() and time.monotonic() < until:
         time.sleep(_POLL_S)
-      if process.poll() is not None:
-        return "too late" if not process.returncode else _failure(process, log)
-      process.send_signal(number)
-      code = process.wait(600)
+      if group.running():
+        group.signal(fault.number, fault.targets)
+      killing = fault.number == signal.SIGKILL
+      codes, took = group.wait(_MOST_GONE_S if killing else _MOST_STOP_S)
     finally:
-      process.kill()
-  if code == -number:
+      group.kill()
+  if not any(codes):
+    return "too late", took
+  for i, code in enumerate(codes):
     # Before the command listens, SIGTERM ends it as any other.
-    return "killed"
-  if code == stop_signal.EXIT_CODE:
-    return "stopped"
-  return "too late" if not code else _failure(process, log)
+    hit = code == -fault.number and i in fault.targets
+    if not hit and code not in (0, stop_signal.EXIT_CODE):
+      return f"exit code {code}: {_tail(case.logs(work)[i])}", took
+    if fault.number == signal.SIGKILL and code == stop_signal.EXIT_CODE:
+      with case.logs(work)[i].open("rb") as file:
+        file.seek(begun[i])
+        if file.read().count(b" is gone; the same command") != 1:
+          return f"process {i} does not say who is gone", took
+  killed = any(code == -fault.number for code in codes)
+  return "killed" if killed else "stopped", took
 
 
 def _began(phase, work, log, before, last) -> bool:
@@ -236,10 +295,6 @@ def _began(phase, work, log, before, last) -> bool:
 
 def _size(path: pathlib.Path) -> int:
   return path.stat().st_size if path.exists() else 0
-
-
-def _failure(process: subprocess.Popen, log: pathlib.Path) -> str:
-  return f"exit code {process.returncode}: {_tail(log)}"
 
 
 def _tail(log: pathlib.Path) -> str:

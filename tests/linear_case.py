@@ -3,7 +3,8 @@
     python tests/linear_case.py FOLDER --devices=2 --cache=off
 
 trains as `train` does, on forced CPU devices; several processes: add
---process=I --processes=N --coordinator=HOST:PORT.
+--process=I --processes=N --coordinator=HOST:PORT; one that gets a signal when
+it has done so many calls: --signal_after=CALLS --signal_to=I --signal=SIGKILL.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,14 @@ import numpy as np
 import window_table
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs, loop, replica, train_state
+from bgm2pose_jax import (
+  configs,
+  loop,
+  processes,
+  replica,
+  stop_signal,
+  train_state,
+)
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.data.rows import Rows
@@ -86,8 +95,19 @@ def make_config(**changes) -> config_lib.Config:
   )
 
 
-def train(folder: pathlib.Path, **changes) -> tuple[list[str], list, list]:
+def train(
+  folder: pathlib.Path,
+  signal_after: int | None = None,
+  number: signal.Signals = signal.SIGTERM,
+  **changes,
+) -> tuple[list[str], list, list]:
   """Two epochs of five steps, a line every two.
+
+  Args:
+    folder: of the run.
+    signal_after: the call before which this process gets a signal.
+    number: of the signal.
+    **changes: of the configuration.
 
   Returns:
     What happened, in order ("call", "line", "validation"), and the lines of
@@ -100,6 +120,8 @@ def train(folder: pathlib.Path, **changes) -> tuple[list[str], list, list]:
 
   def recorded(*arguments):
     did.append("call")
+    if did.count("call") == signal_after:
+      os.kill(os.getpid(), number)
     return step(*arguments)
 
   class Log(JsonLines):
@@ -154,19 +176,30 @@ def main() -> None:
   parser.add_argument("--process", type=int, default=0)
   parser.add_argument("--processes", type=int, default=1)
   parser.add_argument("--coordinator")
+  parser.add_argument("--signal_after", type=int)
+  parser.add_argument("--signal_to", type=int)
+  parser.add_argument("--signal", default="SIGTERM")
   given = parser.parse_args()
   os.environ["JAX_PLATFORMS"] = "cpu"
   os.environ["XLA_FLAGS"] = (
     f"--xla_force_host_platform_device_count={given.devices}"
   )
-  if given.processes > 1:
-    jax.distributed.initialize(
-      given.coordinator, given.processes, given.process
+  place = processes.place(
+    None,
+    *(
+      (given.coordinator, given.processes, given.process)
+      if given.coordinator
+      else (None, None, None)
+    ),
+  )
+  with stop_signal.listening(), processes.joined(place):
+    assert jax.device_count() == given.devices * given.processes
+    train(
+      given.folder,
+      given.signal_after if given.signal_to == given.process else None,
+      signal.Signals[given.signal],
+      **{"batch.device_cache": given.cache},
     )
-  assert jax.device_count() == given.devices * given.processes
-  train(given.folder, **{"batch.device_cache": given.cache})
-  if given.processes > 1:
-    jax.distributed.shutdown()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import linear_case
 import numpy as np
 import pytest
 
-from bgm2pose_jax import loop, replica
+from bgm2pose_jax import epoch_lines, loop
 from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.errors import InputError
@@ -19,7 +19,7 @@ from bgm2pose_jax.writer import JsonLines, read_jsonl
 
 
 def test_means_are_over_steps_and_keep_what_is_not_finite(tmp_path):
-  line = replica.mean(
+  line = epoch_lines.mean(
     [
       (8, {"loss": np.float32(1.0), "norm": np.float32(2.0)}),
       (2, {"loss": np.float32(6.0), "norm": np.float32(math.nan)}),

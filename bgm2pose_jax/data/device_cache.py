@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bgm2pose_jax import mesh as mesh_lib
+
 if TYPE_CHECKING:
   from bgm2pose_jax.data.source import WindowTable
 
@@ -63,7 +65,9 @@ def put(
   """
   names = tuple(fields) + (_BOUNDS if context else ())
   host = {name: np.ascontiguousarray(table.column(name)) for name in names}
-  return jax.device_put(host, sharding)
+  if sharding is None:
+    return jax.device_put(host)
+  return mesh_lib.place(sharding, host)
 
 
 def take(

@@ -7,9 +7,12 @@ import pytest
 
 
 @pytest.mark.long
-def test_killed_and_stopped_runs_end_as_one_left_alone(tmp_path):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_killed_and_stopped_runs_end_as_one_left_alone(tmp_path, processes):
   case = kill_rounds.Case(
-    tmp_path, environment={"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    tmp_path,
+    environment={"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+    processes=processes,
   )
   said: list[str] = []
   rows = kill_rounds.rounds(case, 2, 1, seed=1, say=said.append)
