@@ -230,7 +230,9 @@ def test_a_line_waits_for_the_next_call_and_nothing_moves_in_an_epoch(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cache", ["on", "off"])
+@pytest.mark.parametrize(
+  "cache", ["off", pytest.param("on", marks=pytest.mark.long)]
+)
 def test_two_processes_train_like_one(tmp_path, cache):
   with socket.socket() as free:
     free.bind(("localhost", 0))

@@ -85,7 +85,9 @@ def _three(how: str, victim: int) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("victim", [0, 2])
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize(
+  "how", ["SIGKILL", pytest.param("SIGSTOP", marks=pytest.mark.long)]
+)
 def test_who_is_gone_is_named_by_all_others(how, victim):
   ends = _three(how, victim)
   for i, (code, words) in enumerate(ends):

@@ -108,7 +108,9 @@ def test_stopped_after_any_call(case, tmp_path):
     assert _left(folder) == wanted, after
 
 
-@pytest.mark.parametrize("form", ["unrolled", "vmap"])
+@pytest.mark.parametrize(
+  "form", ["unrolled", pytest.param("vmap", marks=pytest.mark.long)]
+)
 def test_several_runs_stopped_in_one_program(form, tmp_path):
   config = _config(
     **{"optim.steps_per_epoch": None, "run.steps_per_dispatch": 2}
