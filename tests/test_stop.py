@@ -264,6 +264,10 @@ def test_first_and_second_signal(how, signals, code, words):
   for number in signals:
     time.sleep(0.05)
     process.send_signal(number)
+  # Two of one kind that come at once are one to the system: sent again.
+  while how == "computes" and process.poll() is None:
+    time.sleep(0.2)
+    process.send_signal(signals[-1])
   said = "ready\n" + process.stdout.read()
   assert process.wait(30) == code
   assert words in said
