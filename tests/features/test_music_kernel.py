@@ -293,7 +293,7 @@ def test_bands_that_hold_no_music_say_nothing_even_at_an_abrupt_end():
   music += 1e-6 * rng.standard_normal(music.shape)
   music[:, 40_000:] = 0
   still = np.repeat(music, 2, axis=0)
-  heard = still + 1e-6 * rng.standard_normal(still.shape)
+  heard = 1.5 * still + 1e-6 * rng.standard_normal(still.shape)
   density = np.zeros(1001)
   density[:84] = np.var(music[0, :40_000]) / 0.083
   density += 1e-12
