@@ -159,8 +159,8 @@ class Bench:
     self._raw = raw
     self._random = random.Random(seed)
     with self.scratch() as (data_dir, log):
-      build(raw, data_dir, log)  # compiles
-    with self.scratch() as (data_dir, log):
+      if not self._finish(data_dir, log):
+        raise RuntimeError("an undisturbed build fails")
       self._wanted = source.load(build(raw, data_dir, log))
       self._count = log.read_text("utf-8").count("have ")
 
@@ -233,6 +233,9 @@ class Bench:
     self, tally: Tally, data_dir: pathlib.Path, log: pathlib.Path
   ) -> None:
     tally.tried += 1
+    if not self._finish(data_dir, log):
+      tally.lost += 1
+      return
     found = source.load(build(self._raw, data_dir, log))
     left = [path.name for path in data_dir.rglob(".*") if path.is_dir()]
     if equal(self._wanted, found) and left == [".config"]:  # TFDS's own
@@ -240,6 +243,10 @@ class Bench:
     else:
       tally.lost += 1
     tally.made_twice += made_twice(log) if log.exists() else 0
+
+  def _finish(self, data_dir: pathlib.Path, log: pathlib.Path) -> bool:
+    """Builds what is left, in a process that compiles as the killed ones."""
+    return not self._start(data_dir, log).wait(timeout=_LONG_S)
 
   def _start(
     self, data_dir: pathlib.Path, log: pathlib.Path

@@ -9,6 +9,7 @@ import pytest
 import results_fixture
 from track_fixture import make_track
 
+from bgm2pose_jax import whole_file
 from bgm2pose_jax.align import page as align_page
 from bgm2pose_jax.align import result
 from bgm2pose_jax.predict import page as predict_page
@@ -93,7 +94,7 @@ def drawn(name, folder):
     data={name: [name]},
     scripts=("void 0;",),
   )
-  document.write_text(path, text)
+  whole_file.write_text(path, text)
   return path
 
 
