@@ -134,7 +134,9 @@ def test_a_dispatch_of_several_steps_lowers_in_bfloat16():
   assert steps.steps_per_dispatch(None) == 1
 
 
-@pytest.mark.parametrize("name", ["train", "predict"])
+@pytest.mark.parametrize(
+  "name", [pytest.param("train", marks=pytest.mark.long), "predict"]
+)
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_no_form_of_the_cpu_reaches_another_platform(name, platform):
   # Wide enough for both: Winograd's convolution and attention in chunks.

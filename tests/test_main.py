@@ -222,7 +222,7 @@ def test_killed_and_stopped_run_ends_in_the_same_bytes(raw):
   assert len(starts) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_runs_asked_for_together_are_those_of_separate_commands(raw):
   folder, flags, _ = raw
   many = folder / "many"
@@ -256,7 +256,7 @@ def test_replicas_killed_in_one_program_go_on_in_it(raw):
   assert first[0]["loss"] == pytest.approx(first[1]["loss"], rel=1e-2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mode_train_then_evaluate_with_weights_of_another_run(raw):
   folder, flags, _ = raw
   flags = (*flags, f"--init_from={folder / 'alone'}")

@@ -69,6 +69,7 @@ def test_eight_devices_train_like_one_under_both_wrappers(one_device, tmp_path):
     _assert_same(one_device, eight, wrapper)
 
 
+@pytest.mark.long  # tests/test_dispatch.py has two processes, too
 def test_two_processes_train_like_one(one_device, tmp_path):
   with socket.socket() as free:
     free.bind(("localhost", 0))

@@ -6,7 +6,7 @@ import pytest
 import script_runs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_builds_and_stages_of_linked_recordings(tmp_path):
   path = tmp_path / "figures.json"
   done = script_runs.run(

@@ -43,7 +43,7 @@ def test_ours_and_librosa_compute_the_same(tmp_path):
   assert found["stages"] is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_librosa_ours_is_measured_alone(tmp_path):
   path = tmp_path / "figures.json"
   done = script_runs.run(

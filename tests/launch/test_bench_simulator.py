@@ -50,7 +50,7 @@ def test_both_empty_rooms_are_the_same():
   assert room_peer.apart_db(late, theirs, 48000) > -10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_hold_together(tmp_path):
   found = script_runs.figures(
     "bench_simulator.py",

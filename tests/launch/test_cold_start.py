@@ -4,7 +4,7 @@ import cold_start
 import pytest
 import script_runs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_a_second_start_finds_the_first_ones_programs(tmp_path, monkeypatch):

@@ -125,7 +125,7 @@ def test_every_job_names_a_script_that_takes_its_arguments():
       assert known, (job.name, name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_of_ampls_size_ends_or_is_estimated(tmp_path):
   tiny = (
     *script_runs.TINY,

@@ -70,7 +70,7 @@ def test_the_stages_are_the_whole_step():
     stage.run()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_table_adds_up(tmp_path):
   found = script_runs.figures(
     "roofline.py",
