@@ -6,6 +6,7 @@ Nothing here depends on the clock, the host or the folder, so the same run
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -261,5 +262,9 @@ def write_predictions(
       raise ValueError(f"{name} holds objects")
   # NumPy gives every member the zip format's first date, 1980-01-01, so no
   # clock enters the file.
+  # By way of memory: an archive that a full disk cut off complains once more
+  # when it is let go.
+  buffer = io.BytesIO()
+  np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
   with whole_file.writing(path) as file:
-    np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+    file.write(buffer.getbuffer())
