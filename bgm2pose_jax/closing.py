@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import results
+from bgm2pose_jax import results, whole_file
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.baselines import Prediction
 from bgm2pose_jax.data.table import WindowTable
@@ -54,7 +54,7 @@ def write_up(
     steps=steps,
   )
   arrays = results.predictions(windows, rows, predicted)
-  results.write_predictions(plan.workdir / workdir_lib.PREDICTIONS, arrays)
+  whole_file.write_arrays(plan.workdir / workdir_lib.PREDICTIONS, arrays)
   page.write_page(
     plan.workdir / workdir_lib.REPORT,
     results=found,

@@ -6,7 +6,6 @@ Nothing here depends on the clock, the host or the folder, so the same run
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -243,28 +242,3 @@ def write_results(path: str | os.PathLike[str], results: Any) -> None:
   """
   text = json.dumps(results, sort_keys=True, indent=2, allow_nan=False)
   whole_file.write_text(path, text + "\n")
-
-
-def write_predictions(
-  path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
-) -> None:
-  """Writes `predictions.npz`, equal bytes for equal arrays.
-
-  Args:
-    path: file to write or replace.
-    arrays: from `predictions`.
-
-  Raises:
-    ValueError: an array of objects, which would need pickle to be read.
-  """
-  for name, array in arrays.items():
-    if array.dtype == object:
-      raise ValueError(f"{name} holds objects")
-  # NumPy gives every member the zip format's first date, 1980-01-01, so no
-  # clock enters the file.
-  # By way of memory: an archive that a full disk cut off complains once more
-  # when it is let go.
-  buffer = io.BytesIO()
-  np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
-  with whole_file.writing(path) as file:
-    file.write(buffer.getbuffer())

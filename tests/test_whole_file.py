@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 
 import numpy as np
 import pytest
 
 from bgm2pose_jax import results, whole_file, workdir
+from bgm2pose_jax.data import response_file
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.report import page
 
@@ -27,7 +29,11 @@ def _results(path):
 
 
 def _predictions(path):
-  results.write_predictions(path, {"pose": np.zeros((60, 12, 21))})
+  whole_file.write_arrays(path, {"pose": np.zeros((60, 12, 21))})
+
+
+def _response(path):
+  response_file.write(path, np.zeros((4, 2, 4800)))
 
 
 def _config(path):
@@ -38,12 +44,16 @@ def _report(path):
   whole_file.write_text(path, "<!doctype html>" + "a" * 30_000)
 
 
-@pytest.mark.parametrize("write", [_results, _predictions, _config, _report])
+@pytest.mark.parametrize(
+  "write", [_results, _predictions, _response, _config, _report]
+)
 def test_a_full_disk_leaves_the_old_file(tmp_path, small_disk, write):
   path = tmp_path / "file"
   path.write_text("old")
   with pytest.raises(InputError, match=r"file: cannot be written \(File too"):
     write(path)
+  # An archive that could not be ended would complain here.
+  gc.collect()
   assert path.read_text() == "old"
   assert [found.name for found in tmp_path.iterdir()] == ["file"]
 

@@ -34,12 +34,11 @@ def write(path: Path, response: np.ndarray) -> None:
     path: ends in .npz.
     response: [channel=4, speaker=2, tap].
   """
-  with whole_file.writing(path) as file:
-    np.savez(
-      file,
-      response=np.asarray(response, np.float32),
-      sample_rate_hz=audio_files.SAMPLE_RATE_HZ,
-    )
+  arrays = {
+    "response": np.asarray(response, np.float32),
+    "sample_rate_hz": np.asarray(audio_files.SAMPLE_RATE_HZ),
+  }
+  whole_file.write_arrays(path, arrays)
 
 
 def read(path: Path) -> np.ndarray:

@@ -106,8 +106,7 @@ def _npz(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
     arrays["spread"] = track.spread
   if track.target is not None:
     arrays["target"] = track.target
-  with whole_file.writing(path) as file:
-    np.savez(file, **arrays)
+  whole_file.write_arrays(path, arrays)
 
 
 def _csv(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
