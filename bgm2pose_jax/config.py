@@ -24,6 +24,8 @@ MODES = ("train_and_evaluate", "train", "evaluate")
 AMBISONIC_FORMATS = ("ambix", "fuma", "n3d")
 # How several runs share the device, see `together`.
 REPLICAS = ("auto", "separate", "unrolled", "vmap", "products")
+# Six seconds on either side of a window.
+LONGEST_CONTEXT = 120
 DATASETS = ("ampl/simulated", "ampl/released", "ampl/raw")
 
 
@@ -74,6 +76,10 @@ class DataConfig:
       `track_channel` alone.
     inputs: what the network sees, one of `features.LAYOUTS`; null is the
       network's own.
+    context_frames: frames of the recording on either side of a window that a
+      network sees as well, an even number; the poses stay the window's. Beyond
+      the recording's ends, or where released data leave windows out, its first
+      and last frame are repeated.
     pose_norm: `none` (the paper's: heights of a dozen hip-spine lengths are
       learned from zero) or `center` (the network learns the deviation from
       the training mean pose).
@@ -93,6 +99,7 @@ class DataConfig:
   feature_norm: str = "track_channel"
   norm_stats: str = "fitted"
   inputs: str | None = None
+  context_frames: int = 0
   pose_norm: str = "none"
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
@@ -272,6 +279,7 @@ _POSITIVE = (
   "run.save_every_epochs",
 )
 _NOT_NEGATIVE = (
+  "data.context_frames",
   "fold",
   "seed",
   "batch.workers",
@@ -334,6 +342,13 @@ def validate(config: Config) -> None:
       f"is table with data.feature_norm={norm}",
       "the constants are for track_channel: take that, or "
       "data.norm_stats=fitted",
+    )
+  context = flat["data.context_frames"]
+  if context % 2 or context > LONGEST_CONTEXT:
+    raise InputError(
+      "data.context_frames",
+      f"is {context}",
+      f"give an even number up to {LONGEST_CONTEXT}: networks halve time twice",
     )
   if not 0.0 < flat["data.validation_fraction"] < 0.5:
     raise InputError(

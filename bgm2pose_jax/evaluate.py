@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.data.table import context as frames_around
 from bgm2pose_jax.errors import InputError
 
 
@@ -21,6 +22,7 @@ def predict_rows(
   fields: Sequence[str],
   batch_size: int,
   mesh: jax.sharding.Mesh,
+  context: int = 0,
 ) -> np.ndarray:
   """Predicts windows in row order.
 
@@ -33,6 +35,7 @@ def predict_rows(
     table: columns [n, ...] by attribute.
     rows: which windows.
     fields: columns that a batch needs.
+    context: frames on either side of a window that its features get.
     batch_size: over all devices; rounded up to a multiple of them.
     mesh: devices.
 
@@ -51,6 +54,8 @@ def predict_rows(
       [part, np.full(batch_size - len(part), part[0], part.dtype)]
     )
     batch = {f: np.asarray(getattr(table, f)[padded]) for f in fields}
+    if context:
+      batch["features"] = frames_around(table, padded, context, context)
     pred = predict_step(state, _spread(mesh, batch))
     out.append(_whole(pred)[: len(part)])
   predictions = np.concatenate(out)

@@ -75,7 +75,9 @@ class Trainer:
     self._cache: Any = None
     if self.cached:
       sharding = jax.NamedSharding(mesh, jax.P())
-      self._cache = device_cache.put(table, task.fields, sharding)
+      self._cache = device_cache.put(
+        table, task.fields, sharding, context=task.context > 0
+      )
     self._steps: dict[str, Callable[..., Any]] = {}
     self._end_epoch = steps.make_end_epoch(config.optim.snapshot_average)
     self.predict_step = steps.make_predict_step(
@@ -152,6 +154,7 @@ class Trainer:
       self.table,
       rows,
       fields=[f for f in self.task.fields if f != "pose"],
+      context=self.task.context,
       batch_size=self.config.run.eval_batch,
       mesh=self.mesh,
     )
@@ -335,6 +338,7 @@ class Trainer:
         workers=self.config.batch.workers,
         shard=(jax.process_index(), jax.process_count()),
         fields=self.task.fields,
+        frames=(self.task.context, self.task.context),
       )
     return dispatch.Dispatches(
       order,

@@ -58,7 +58,8 @@ def make_train_step(
   """
 
   def one(state, cache, rows, live, control):
-    batch = device_cache.take(cache, jnp.maximum(rows, 0))
+    around = task.context, task.context
+    batch = device_cache.take(cache, jnp.maximum(rows, 0), around)
     new, figures = steps.update(task, state, batch, control)
     new = jax.tree.map(lambda a, b: jnp.where(live, a, b), new, state)
     figures = {k: jnp.where(live, v, 0.0) for k, v in figures.items()}

@@ -31,7 +31,13 @@ class Predicts(Protocol):
 
 
 class Updates(Predicts, Protocol):
-  """What the train step needs of a task."""
+  """What the train step needs of a task.
+
+  Attributes:
+    context: frames on either side of a window that a batch's features have.
+  """
+
+  context: int
 
   def update(
     self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
@@ -113,7 +119,8 @@ def make_train_step(
 
   Returns:
     f(state, source, index, control) -> (state, metrics averaged over the
-    dispatched steps). With a cache, `source` holds whole columns [n, ...] and
+    dispatched steps). With a cache, `source` holds whole columns [n, ...] (and
+    what `device_cache.put` adds for context, where the task wants some) and
     `index` is int32 [steps, batch]; without one, `source` holds batches
     [steps, batch, ...] and `index` still names their rows.
   """
@@ -122,7 +129,8 @@ def make_train_step(
     def body(state, item):
       position, batch = item
       if cached:
-        batch = device_cache.take(source, position)
+        around = task.context, task.context
+        batch = device_cache.take(source, position, around)
       return update(task, state, batch, control)
 
     batches = {} if cached else source

@@ -73,6 +73,11 @@ class TrainedModel:
     """How inputs are standardised, of `normalisation.MODES`."""
     return self.config.data.feature_norm
 
+  @property
+  def context(self) -> int:
+    """Frames on either side of a window that the network sees as well."""
+    return self.task.context
+
   @functools.cached_property
   def rows(self) -> dict[str, np.ndarray]:
     """Statistics of the inputs, groups first; the last row is for others."""
@@ -106,8 +111,8 @@ class TrainedModel:
     """Predicts windows.
 
     Args:
-      features: float32 [b, t, f, c] as the feature set gives them. Every b
-        compiles once.
+      features: float32 [b, context + t + context, f, c] as the feature set
+        gives them. Every b compiles once.
       rows: statistics by which each is standardised, [b, ...] of `row`.
 
     Returns:

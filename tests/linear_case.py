@@ -43,6 +43,7 @@ class Linear:
 
   fields = FIELDS
   best_metric = "validation_error"
+  context = 0
 
   def init_state(self):
     zeros = jnp.zeros((128 * 9, 21 * 3))

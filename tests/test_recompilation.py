@@ -18,6 +18,8 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"
 class _LeastSquares:
   """Small enough to compile at once, with every kind of state a run has."""
 
+  context = 0
+
   def __init__(self):
     self.adam = optim.make_transformation(OptimConfig())
 

@@ -126,13 +126,19 @@ def _conventions(facts: Mapping[str, Any]) -> str:
   rate, spec = facts["sample_rate_hz"], facts["spec"]
   hop = round(spec["hop_s"] * rate)
   times = facts["frame_times_s"]
-  context = spec["context_frames"]
-  more = (
-    f"\n- Sound has {context} frames ({context * hop} samples) more on either "
-    "side of the window, silence where there is none."
-    if context
-    else ""
-  )
+  seen = facts["config"]["data"]["context_frames"]
+  context = spec["context_frames"] + seen
+  more = ""
+  if context:
+    more += (
+      f"\n- Sound has {context} frames ({context * hop} samples) more on "
+      "either side of the window, silence where there is none."
+    )
+  if seen:
+    more += (
+      f"\n- Features have {seen} frames more on either side, copies of the "
+      "first and the last where\n  the recording has no more."
+    )
   joints = ", ".join(f"{i} {name}" for i, name in enumerate(facts["joints"]))
   return f"""## Conventions
 

@@ -158,11 +158,16 @@ def programs(model: TrainedModel) -> list[Program]:
   ]
 
 
+def _frames(model: TrainedModel) -> int:
+  """Frames that the network sees: a window's and those around it."""
+  return model.spec.window_frames + 2 * model.context
+
+
 def _features_input(model: TrainedModel) -> dict[str, Array]:
   spec = model.spec
   return {
     "features": Array(
-      (BATCH, spec.window_frames, spec.bands, len(spec.channels)),
+      (BATCH, _frames(model), spec.bands, len(spec.channels)),
       "float32",
       f"feature set {spec.name}, not normalised: {' '.join(spec.names)}",
     )
@@ -172,7 +177,7 @@ def _features_input(model: TrainedModel) -> dict[str, Array]:
 def _sound_inputs(model: TrainedModel) -> dict[str, Array]:
   spec = model.spec
   hop = spectrogram.hop_samples(spec.sample_rate_hz)
-  samples = (spec.window_frames + 2 * spec.context_frames) * hop
+  samples = (_frames(model) + 2 * spec.context_frames) * hop
   found = {
     "recording": Array((BATCH, 4, samples), "float32", "W X Y Z, full scale 1"),
     "music": Array(

@@ -25,6 +25,7 @@ from bgm2pose_jax.models.blocks import (
   ConvStack,
   DoublingConv,
   merge_bands,
+  middle,
 )
 from bgm2pose_jax.models.contrastive import ContrastiveHeads
 from bgm2pose_jax.models.dropout import ExampleDropout
@@ -135,6 +136,7 @@ class BGM2Pose(nnx.Module):
     frames: int,
     rngs: nnx.Rngs,
     joints: int = 21,
+    context: int = 0,
     axis_name: str | None = None,
     dtype: DTypeLike = jnp.float32,
   ):
@@ -145,9 +147,10 @@ class BGM2Pose(nnx.Module):
       audio_channels: channels of the difference and intensity features.
       music_channels: channels of the music features.
       bands: mel bands, a multiple of 8 * stem_pool.
-      frames: frames of a window, a multiple of 4.
+      frames: frames that are seen, a multiple of 4.
       rngs: random streams, `params` or the default.
       joints: joints of a pose.
+      context: how many of them, on either side, get no pose.
       axis_name: mesh axis over which batch statistics are shared, or None.
       dtype: type to compute in, float32 or bfloat16.
 
@@ -175,6 +178,7 @@ class BGM2Pose(nnx.Module):
     attends = config.frequency_attention
     self.config = config
     self.joints = joints
+    self.context = context
     self.dtype = dtype
 
     self.audio_stem = _stem(audio_channels, c1, c2, config, **shared)
@@ -233,7 +237,7 @@ class BGM2Pose(nnx.Module):
       ContrastiveHeads(
         c3,
         _heads(config.contrastive_heads, c3),
-        frames,
+        frames - 2 * context,
         joints,
         dropout=config.attention_dropout,
         streams=(_AUDIO_TOKEN, _POSE_TOKEN),
@@ -284,14 +288,15 @@ class BGM2Pose(nnx.Module):
       music: as in a call.
 
     Returns:
-      float32 [b, t, f / stem_pool], sums to one over bands; None where the
+      float32 [b, t, f / stem_pool] of frames with a pose, sums to one over
+      bands; None where the
       network has no attention over them.
     """
     if self.frequency_attention is None:
       return None
     x = self.encode_audio(audio, None)
     m = None if self.music_stem is None else self.encode_music(music, None)
-    return self.frequency_attention.weights(x, m)
+    return middle(self.frequency_attention.weights(x, m), self.context)
 
   def encode_audio(self, audio: Array, keys: Array | None) -> Array:
     """The recording's stem: [b, t, f, ca] to [b, t, f / stem_pool, c]."""
@@ -327,8 +332,8 @@ class BGM2Pose(nnx.Module):
       keys: PRNG keys [b], or None.
 
     Returns:
-      Poses, float32 [b, t, joint, 3], and the sequence [b, t, c] that the
-      contrastive head reads.
+      Of the frames with a pose: poses, float32 [b, t, joint, 3], and the
+      sequence [b, t, c] that the contrastive head reads.
     """
     full = self.merge(merge_bands(x, self.config.tf_merge))
     half = self.down_dropout(self.down1(full), keys)
@@ -340,8 +345,9 @@ class BGM2Pose(nnx.Module):
       x = block(x)
       if i in (1, 2):
         x = self.tail_dropout[i - 1](x, keys)
-    x = self.head(x)
-    return x.reshape(*x.shape[:2], self.joints, 3), full
+    x = self.head(middle(x, self.context))
+    poses = x.reshape(*x.shape[:2], self.joints, 3)
+    return poses, middle(full, self.context)
 
 
 def attends_to_music(config: BGM2PoseConfig) -> bool:

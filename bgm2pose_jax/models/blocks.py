@@ -143,6 +143,19 @@ def merge_bands(x: Array, how: str) -> Array:
   return x.transpose(0, 3, 1, 2).reshape(b, c * f, t).transpose(0, 2, 1)
 
 
+def middle(x: Array, context: int) -> Array:
+  """Leaves out frames at either end.
+
+  Args:
+    x: [b, t, ...].
+    context: frames to leave out at each end.
+
+  Returns:
+    [b, t - 2 context, ...].
+  """
+  return x[:, context : x.shape[1] - context]
+
+
 class Conv(nnx.Module):
   """Convolution over one or two axes, stride 1, output as long as the input.
 

@@ -13,7 +13,13 @@ from jax.typing import DTypeLike
 
 from bgm2pose_jax.array_typing import Array, at_least_float32
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.models.blocks import Conv, ConvBlock, ConvStack, merge_bands
+from bgm2pose_jax.models.blocks import (
+  Conv,
+  ConvBlock,
+  ConvStack,
+  merge_bands,
+  middle,
+)
 from bgm2pose_jax.models.output import PoseOutput
 
 # Halvings of the frequency axis and of time.
@@ -41,6 +47,7 @@ class MultiScaleSum(nnx.Module):
     frames: int,
     rngs: nnx.Rngs,
     joints: int = 21,
+    context: int = 0,
     axis_name: str | None = None,
     dtype: DTypeLike = jnp.float32,
   ):
@@ -51,9 +58,10 @@ class MultiScaleSum(nnx.Module):
       tf_merge: how bands become features of a frame, see `merge_bands`.
       audio_channels: channels of the features.
       bands: mel bands, a multiple of 8.
-      frames: frames of a window, a multiple of 4.
+      frames: frames that are seen, a multiple of 4.
       rngs: random streams, `params` or the default.
       joints: joints of a pose.
+      context: how many of them, on either side, get no pose.
       axis_name: mesh axis over which batch statistics are shared, or None.
       dtype: type to compute in, float32 or bfloat16.
 
@@ -69,6 +77,7 @@ class MultiScaleSum(nnx.Module):
     c1, c2, c3 = (max(8, int(c * width)) for c in (64, 128, 256))
     shared = {"rngs": rngs, "axis_name": axis_name, "dtype": dtype}
     self.tf_merge = tf_merge
+    self.context = context
     self.joints = joints
     self.hidden_channels = c3
     self.dtype = dtype
@@ -125,7 +134,7 @@ class MultiScaleSum(nnx.Module):
     x = full + jnp.repeat(half, 2, axis=1)
     for block in self.tail:
       x = block(x)
-    poses = self.head(x)
+    poses = self.head(middle(x, self.context))
     return PoseOutput(
       poses.reshape(*poses.shape[:2], self.joints, 3),
       hidden=at_least_float32(quarter).mean(axis=1),

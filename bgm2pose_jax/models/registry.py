@@ -109,7 +109,7 @@ def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:
     name: of the model.
     fields: the model's own fields, see its config class.
     **sizes: what data and run fix: `audio_channels`, `music_channels`,
-      `bands`, `frames`, `rngs`, `axis_name`, `dtype`.
+      `bands`, `frames`, `context`, `rngs`, `axis_name`, `dtype`.
 
   Raises:
     InputError: for an unknown model, field or value.

@@ -19,7 +19,7 @@ from jax.typing import DTypeLike
 from bgm2pose_jax.array_typing import Array
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.models.batch_norm import BatchNorm
-from bgm2pose_jax.models.blocks import Conv, max_pool
+from bgm2pose_jax.models.blocks import Conv, max_pool, middle
 from bgm2pose_jax.models.field_checks import check_width
 from bgm2pose_jax.models.lstm import LSTM
 from bgm2pose_jax.models.output import PoseOutput
@@ -60,6 +60,7 @@ class WiPose(nnx.Module):
     frames: int,
     rngs: nnx.Rngs,
     joints: int = 21,
+    context: int = 0,
     axis_name: str | None = None,
     dtype: DTypeLike = jnp.float32,
   ):
@@ -70,9 +71,10 @@ class WiPose(nnx.Module):
       audio_channels: channels of the features.
       music_channels: not read: the music is among the features.
       bands: mel bands, 8 or more.
-      frames: of a window; any number.
+      frames: that are seen; any number.
       rngs: random streams, `params` or the default.
       joints: joints of a pose.
+      context: how many of them, on either side, get no pose.
       axis_name: mesh axis over which batch statistics are shared, or None.
       dtype: type to compute in, float32 or bfloat16.
 
@@ -84,6 +86,7 @@ class WiPose(nnx.Module):
       raise InputError("bands", f"{bands} is below 8", "take more mel bands")
     channels = [max(8, int(c * config.width)) for c in _CHANNELS]
     self.joints = joints
+    self.context = context
     self.dtype = dtype
     inputs = [audio_channels, *channels[:-1]]
     self.convs = nnx.List(
@@ -132,4 +135,5 @@ class WiPose(nnx.Module):
     x = x.reshape(b, t, -1)
     for layer in self.lstm:
       x = layer(x)
-    return PoseOutput(self.head(x).reshape(b, t, self.joints, 3))
+    x = self.head(middle(x, self.context))
+    return PoseOutput(x.reshape(*x.shape[:2], self.joints, 3))

@@ -75,6 +75,7 @@ def check_together(models: Sequence[TrainedModel]) -> None:
     for name, ours, theirs in (
       ("features", first.spec.name, model.spec.name),
       ("conventions", first.ambisonic_format, model.ambisonic_format),
+      ("data.context_frames", first.context, model.context),
       (
         "static response",
         first.config.data.static_response,
@@ -111,7 +112,7 @@ def predict(
     InputError: options that do not fit, or sound too short.
   """
   check_together(models)
-  spec = models[0].spec
+  spec, context = models[0].spec, models[0].context
   window = spec.window_frames
   hop = blending.hop_frames(options.hop_ms, window)
   blend = blending.windows_per_frame(options.blend, hop, window)
@@ -137,24 +138,30 @@ def predict(
         kept["look"].append(looks.push(start, look))
 
   waiting = np.zeros((0, spec.bands, len(spec.channels)), np.float32)
-  first = heard = 0  # frames before `waiting`, and that were standardised with
+  # Frames before `waiting`, and those of the recording that were standardised
+  # with. The recording is counted from its first frame; `context` copies of it
+  # come before.
+  first, heard = -context, 0
   todo = iter(blending.starts(pair.frames, window, hop))
   start = next(todo)
   shown = spec.indices("recording")
-  for features in _features(pair, spec.name, form, progress):
-    waiting = np.concatenate([waiting, features])
+  stream = _features(pair, spec.name, form, progress)
+  for features, before, after in _with_ends(stream, context):
+    waiting = np.concatenate([waiting, before, features, after])
     if shown:
       kept["sound"].append(features[:, :, shown[0]].copy())
-    while start is not None and start + window - first <= len(waiting):
-      end = start + window
+    while start is not None and start + window + context - first <= len(
+      waiting
+    ):
+      end = start + window + context
       for standard in standards:
-        standard.heard(waiting[heard - first : end - first])
-      heard = end
-      part = waiting[start - first : end - first]
+        standard.heard(waiting[heard - first : min(end, pair.frames) - first])
+      heard = min(end, pair.frames)
+      part = waiting[start - context - first : end - first]
       caller.add(start, part, [s.row() for s in standards])
       drain(full=True)
       start = next(todo, None)
-    gone = (heard if start is None else start) - first
+    gone = (heard if start is None else start) - context - first
     waiting, first = waiting[gone:], first + gone
   drain(full=False)
   kept["pose"].append(poses.flush())
@@ -239,6 +246,21 @@ def _features(
   for features in progress(stream, blocks) if progress else stream:
     yield features[:left]
     left -= min(left, len(features))
+
+
+def _with_ends(
+  stream: Iterator[np.ndarray], context: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+  """Yields each block and the copies of the recording's ends around it."""
+  begun = False
+  block = next(stream, None)
+  while block is not None:
+    following = next(stream, None)
+    ended = following is None or not len(following)
+    before = np.repeat(block[:1], 0 if begun else context, axis=0)
+    after = np.repeat(block[-1:], context if ended else 0, axis=0)
+    yield block, before, after
+    begun, block = True, None if ended else following
 
 
 class _Windows:

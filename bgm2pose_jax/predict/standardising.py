@@ -79,8 +79,8 @@ class Standardiser:
       self._row = None
 
   def heard(self, features: np.ndarray) -> None:
-    """Looks at features [frames, f, c] that have just come."""
-    if self._mode == "running" and self._own is not None:
+    """Looks at features [frames, f, c] that have just come, perhaps none."""
+    if self._mode == "running" and self._own is not None and len(features):
       self._own.add(features)
       self._row = None
 

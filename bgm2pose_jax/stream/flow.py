@@ -149,7 +149,8 @@ class Flow:
     end = self._poses.next_end
     if end <= self._quiet_to:
       return True
-    _, due_s = self._sound.times(end - 1 + self._features.context_frames)
+    more = self._features.context_frames + self._poses.context
+    _, due_s = self._sound.times(end - 1 + more)
     lag_s = time.monotonic() - due_s
     # Once behind it catches up for good, not to be late again at once.
     limit_s = self._caught_up_s if self._is_behind else self._max_lag_s

@@ -47,11 +47,14 @@ class LivePoses:
     """
     spec = model.spec
     self._model, self._size = model, spec.window_frames
+    self._context = model.context
     self._hop, self._blend = hop_frames, blend
     self._standard = Standardiser(model, statistics, track)
     shape = (0, spec.bands, len(spec.channels))
     self._waiting = np.zeros(shape, np.float32)
-    self._first = 0  # frame at the head of `_waiting`
+    # Frame at the head of `_waiting`: copies of the first come before it.
+    self._first = -self._context
+    self._end = 0  # frames that came
     self._heard = 0  # frames that are in the statistics
     self._start = 0  # of the next window
     self._given = 0  # frames handed out
@@ -59,7 +62,19 @@ class LivePoses:
 
   def push(self, features: np.ndarray) -> None:
     """Takes features [m, f, c]."""
+    if not self._end:
+      self._add_copies(features[:1])
+    self._end += len(features)
     self._waiting = np.concatenate([self._waiting, features])
+
+  def _add_copies(self, frame: np.ndarray) -> None:
+    copies = np.repeat(frame, self._context, axis=0)
+    self._waiting = np.concatenate([self._waiting, copies])
+
+  @property
+  def context(self) -> int:
+    """Frames behind a window that it waits for."""
+    return self._context
 
   @property
   def next_end(self) -> int:
@@ -69,7 +84,8 @@ class LivePoses:
   @property
   def is_due(self) -> bool:
     """Whether the next window's features are there."""
-    return self._first + len(self._waiting) >= self.next_end
+    there = self._first + len(self._waiting)
+    return there >= self.next_end + self._context
 
   def step(self, *, skip: bool) -> list[LiveFrame]:
     """Goes on by one window, which `is_due`.
@@ -82,30 +98,35 @@ class LivePoses:
     """
     frames = self._window(self._start, skip)
     # The last window of all may begin behind this one and before the next.
-    gone = self._start - self._first
-    self._waiting, self._first = self._waiting[gone:].copy(), self._start
+    first = self._start - self._context
+    self._waiting = self._waiting[first - self._first :].copy()
+    self._first = first
     self._start += self._hop
     return frames
 
   def flush(self) -> list[LiveFrame]:
     """The last frames; no more features will come."""
+    frames: list[LiveFrame] = []
+    self._add_copies(self._waiting[-1:])
+    while self.is_due:
+      frames += self.step(skip=False)
     if not self._start:
       return []  # less than one window
-    frames: list[LiveFrame] = []
-    end = self._first + len(self._waiting)
-    if end > self._start - self._hop + self._size:
-      frames += self._window(end - self._size, skip=False)
-    return frames + self._lost(end)
+    if self._end > self._start - self._hop + self._size:
+      frames += self._window(self._end - self._size, skip=False)
+    return frames + self._lost(self._end)
 
   def _window(self, start: int, skip: bool) -> list[LiveFrame]:
-    low, end = start - self._first, start + self._size
-    new = self._waiting[self._heard - self._first : end - self._first]
+    end = start + self._size
+    known = min(end + self._context, self._end)
+    new = self._waiting[self._heard - self._first : known - self._first]
     self._standard.heard(new)
-    self._heard = end
+    self._heard = known
     if skip:
       return self._skipped(start)
     rows = {k: v[None] for k, v in self._standard.row().items()}
-    features = self._waiting[low : low + self._size]
+    low = start - self._context - self._first
+    features = self._waiting[low : low + self._size + 2 * self._context]
     pose = self._model.predict(features[None], rows)[0]
     self._held_to = end
     return self._take(self._blender.push(start - self._origin, pose))

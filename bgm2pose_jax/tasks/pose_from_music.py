@@ -45,6 +45,7 @@ class PoseFromMusic:
     best_metric: validation figure whose lowest value is "best".
     group: the field that chooses a window's row of input statistics.
     attends: whether the network has attention over bands to look at.
+    context: frames on either side of a window that a batch's features have.
   """
 
   best_metric = "validation_rmse"
@@ -61,6 +62,7 @@ class PoseFromMusic:
     self.spec = spec
     self.num_tracks = num_tracks
     self.group = normalisation.group_field(config.data.feature_norm)
+    self.context = config.data.context_frames
     self._layout = config.data.inputs or registry.MODELS[config.model].inputs
     self._compute_dtype = jnp.dtype(config.run.compute_dtype)
     if self._compute_dtype == jnp.float64 and not jax.config.jax_enable_x64:
@@ -92,7 +94,8 @@ class PoseFromMusic:
       audio_channels=len(audio),
       music_channels=len(music),
       bands=self.spec.bands,
-      frames=self.spec.window_frames,
+      frames=self.spec.window_frames + 2 * self.context,
+      context=self.context,
       rngs=rngs,
       axis_name=mesh_lib.DATA_AXIS,
       dtype=self._compute_dtype,
@@ -195,7 +198,8 @@ class PoseFromMusic:
 
     Args:
       state: replicated.
-      batch: features [b, t, f, c], pose [b, t, joint, 3], track [b].
+      batch: features [b, context + t + context, f, c], pose [b, t, joint, 3],
+        track [b].
       keys: [b], one per example.
       control: traced `learning_rate` and others.
 
@@ -258,7 +262,8 @@ class PoseFromMusic:
 
     Args:
       state: replicated.
-      batch: features [b, t, f, c], pose [b, t, joint, 3], track [b].
+      batch: features [b, context + t + context, f, c], pose [b, t, joint, 3],
+        track [b].
       keys: [b], one per example.
       control: traced `epoch` and others.
 
@@ -316,11 +321,12 @@ class PoseFromMusic:
 
     Args:
       statistics: from `fit`.
-      batch: features [b, t, f, c] and the group of each row [b].
+      batch: features [b, context + t + context, f, c] and the group of each
+        row [b].
       keys: [b], one per example.
 
     Returns:
-      audio [b, t, f, ca] and music [b, t, f, cm], float32.
+      audio and music, float32, with as many frames and bands.
     """
     audio, music = self._inputs(statistics, batch)
     noise = self.config.optim.input_noise
@@ -334,7 +340,7 @@ class PoseFromMusic:
 
     Args:
       state: with the weights to use; its running statistics are used.
-      batch: features [b, t, f, c] and track [b].
+      batch: features [b, context + t + context, f, c] and track [b].
 
     Returns:
       float32 [b, t, joint, 3], normalised poses.

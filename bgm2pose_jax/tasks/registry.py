@@ -37,6 +37,12 @@ def check(config: Config) -> None:
       f"no field of {config.model}",
       "it has none: drop it",
     )
+  if config.data.context_frames and is_closed_form(config):
+    raise InputError(
+      "data.context_frames",
+      f"is {config.data.context_frames}, which {config.model} does not follow",
+      "drop it; ridge reads two frames on either side of each in every run",
+    )
   if config.data.inputs is not None:
     conditioning.check_layout(config.data.inputs)
     if is_closed_form(config):

@@ -16,11 +16,12 @@ import trained_fixture
 from absl import flags
 
 from bgm2pose_jax import trained_model
-from bgm2pose_jax.data import response_file
+from bgm2pose_jax.data import block_features, response_file
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.predict import predictor
 from bgm2pose_jax.predict.predictor import Options
 from bgm2pose_jax.predict.sound_pair import SoundPair
+from bgm2pose_jax.predict.standardising import Standardiser
 from bgm2pose_jax.stream import __main__ as stream_main
 from bgm2pose_jax.stream import command_flags, flow, settings
 from bgm2pose_jax.stream.live_alignment import Found, Search
@@ -71,6 +72,46 @@ def test_log_mel_poses_are_those_of_the_file(
   options = Options(hop_ms=hop_ms, blend=blend, statistics="running")
   got, want = _both(model, options, recording, music, line)
   np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ("hop_ms", "blend", "seconds"), [(250, 2, 4.87), (600, 1, 1.2), (200, 0, 0.6)]
+)
+def test_a_network_that_sees_more_waits_for_it(
+  tmp_path, hop_ms, blend, seconds
+):
+  folder = trained_fixture.make_run(
+    tmp_path / "run",
+    model="wipose",
+    feature_norm="per_recording",
+    changes={"data.context_frames": 6},
+  )
+  model = trained_model.load(str(folder))
+  recording, music = stream_case.sound(5.0)
+  recording = recording[:, : round(seconds * stream_case.RATE_HZ)]
+  options = Options(hop_ms=hop_ms, blend=blend, statistics="running")
+  got, want = _both(model, options, recording, music, Line(0, 0))
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+  if hop_ms < 600:
+    return
+  # Windows side by side, each with six frames of its neighbour; the ends'
+  # are copies.
+  pair = SoundPair(recording, music, 0, 0)
+  stream = block_features.stream(
+    pair.blocks, model.spec.name, settings.check(model, options).form
+  )
+  frames = np.concatenate(list(stream))[: pair.frames]
+  known = [Standardiser(model, "running", None) for _ in range(2)]
+  known[0].heard(frames[:18])
+  known[1].heard(frames)
+  frames = np.pad(frames, ((6, 6), (0, 0), (0, 0)), mode="edge")
+  for number, standard in enumerate(known):
+    rows = {k: v[None] for k, v in standard.row().items()}
+    start = 12 * number
+    pose = model.predict(frames[None, start : start + 24], rows)[0]
+    np.testing.assert_allclose(
+      want[start : start + 12], pose, rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.fixture
