@@ -204,6 +204,7 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
     )
   with workdir_lib.inside(home / workdir_lib.MODEL):
     spec = FeatureSpec.from_dict(facts["spec"])
+  _check_channels(home / workdir_lib.MODEL, spec)
   with damage_of(path / str(step)):
     arrays = checkpoint_lib.read_whole(path, step)
     if config.optim.snapshot_average == "eval_only":
@@ -253,6 +254,18 @@ def check_facts(path: pathlib.Path, facts: Mapping[str, Any]) -> None:
   for name, is_right in right.items():
     if not is_right:
       raise InputError(path, f"has {name}={facts[name]!r}", "train again")
+
+
+def _check_channels(path: pathlib.Path, spec: FeatureSpec) -> None:
+  """Refuses a network of channels that nobody computes any more."""
+  now = feature_sets.FEATURE_SETS.get(spec.name)
+  if now is not None and now.spec.names != spec.names:
+    raise InputError(
+      path,
+      f"reads {len(spec.names)} channels of {spec.name}, which has "
+      f"{len(now.spec.names)} others in this version",
+      "train again, or use the version that trained it",
+    )
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.errors import InputError
 
 _MAX_SNR_DB = 200.0
-# How the static room is learnt. What was prepared otherwise must not be met
-# again: count up.
-_STATIC_ROOM = 4
+# How the static room is learnt, and what is measured against it. What was
+# prepared otherwise must not be met again: count up.
+_STATIC_ROOM = 5
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ LAYOUTS = (
   "music",
 )
 # Roles handed to the model as they are, after recording and music.
-_CHANGE_ROLES = ("response", "ratio", "confidence")
+_CHANGE_ROLES = ("response", "direction", "ratio", "confidence")
 _DIRECT_ROLES = ("intensity", *_CHANGE_ROLES)
 _PLAIN = {
   "stacked": ("recording", "music", *_DIRECT_ROLES),
@@ -112,9 +112,9 @@ def conditioned(
   Returns:
     audio [..., t, f, len(audio_channels(spec, layout))]: for `difference` each
     recording channel minus each music channel, then intensity, responses,
-    ratios and confidence, as far as the set has them; and music [..., t, f,
-    music channels], see `music_channels`. Same kind and dtype as
-    `features`.
+    directions, ratios and confidence, as far as the set has them; and music
+    [..., t, f, music channels], see `music_channels`. Same kind and dtype
+    as `features`.
 
   Raises:
     InputError: an unknown layout, or a channel axis that does not fit the

@@ -11,6 +11,11 @@ of the band's usual sum |P_W|^2:
 
   Wr Xr Yr Zr, Wi Xi Yi Zi   sum E_c conj(P_W) / (sum |P_W|^2 + N), real part,
                              imaginary part
+  eW eX eY eZ                10 log10((sum |E_c|^2 + N / 1000) / (sum |P_W|^2
+                             + N)), how loud the change is
+  fX fY fZ                   sum Re(E_c conj(E_W)) / (sum |E_W|^2 + .. + |E_Z|^2
+                             + N / 100), where its sound comes from: half the
+                             direction's cosines, were it a plane wave
   dW dX dY dZ                10 log10((sum |Y_c|^2 + N) / (sum |P_c|^2 + N))
   sure                       10 log10((sum |P_W|^2 + N) / usual): where there is
                              no music just now, nothing above says anything
@@ -18,9 +23,11 @@ of the band's usual sum |P_W|^2:
 
 The first is a mean, weighted by the music's power, of the relative change of
 the room's response within a band: it is the same for any music only as far as
-that change is flat within the band and both loudspeakers' are alike. The
-second has no phase, and stays useful where the prediction is poor. Without N
-both are noise through silent bars, and the loudest part of the features.
+that change is flat within the band and both loudspeakers' are alike. Level and
+direction of the change add up by power, so they need no such flatness and carry
+over best to music never heard. The last has no phase either, and stays useful
+where the prediction is poor. Without N all are noise through silent bars, and
+the loudest part of the features.
 """
 
 from __future__ import annotations
@@ -47,6 +54,10 @@ _FLOOR = 0.1
 # what compression left, under any microphone's noise: nothing is said of it. It
 # would be said by single moments alone, such as the recording's end.
 _LEAST_SHARE = 1e-8
+# Of N: what a change's level is told from, 40 dB under the usual power; and a
+# thousandth of that power, under which no direction is told.
+_LEAST_CHANGE = 1e-3
+_LEAST_FLOW = 1e-2
 # Decibels beyond which a ratio says no more than "nothing like it".
 _MOST_DB = 20.0
 # A relative change beyond this is noise, where the music is all but silent.
@@ -67,6 +78,8 @@ def spec(bands: int = BANDS) -> FeatureSpec:
     channels=(
       *(Channel(f"{name}r", "response") for name in "WXYZ"),
       *(Channel(f"{name}i", "response") for name in "WXYZ"),
+      *(Channel(f"e{name}", "ratio") for name in "WXYZ"),
+      *(Channel(f"f{name}", "direction") for name in "XYZ"),
       *(Channel(f"d{name}", "ratio") for name in "WXYZ"),
       Channel("sure", "confidence"),
       *(Channel(name, "music") for name in ("m0", "m1")),
@@ -106,7 +119,7 @@ def extract(
       most, for that is what the context holds.
 
   Returns:
-    float32 [..., frames, f=bands, c=15] with s // 2400 - 4 frames at 48 kHz:
+    float32 [..., frames, f=bands, c=22] with s // 2400 - 4 frames at 48 kHz:
     the first and last two of the sound are context.
 
   Raises:
@@ -152,28 +165,38 @@ def _on_bins(density: jax.Array, size: int) -> jax.Array:
 def _bands(
   bins: jax.Array, usual: jax.Array, to_mel: Callable[[jax.Array], jax.Array]
 ) -> jax.Array:
-  """Spectra [..., channel=10 (Y, m, P), bin] to [..., band, c=15]."""
+  """Spectra [..., channel=10 (Y, m, P), bin] to [..., band, c=22]."""
   heard, music, static = bins[..., :4, :], bins[..., 4:6, :], bins[..., 6:, :]
-  change = (heard - static) * static[..., :1, :].conj()
+  left = heard - static
+  change = left * static[..., :1, :].conj()
+  flow = left[..., 1:, :] * left[..., :1, :].conj()
   parts = [
     change.real,
     change.imag,
+    spectrogram.power(left),
+    flow.real,
     spectrogram.power(heard),
     spectrogram.power(static),
     spectrogram.power(music),
   ]
   sums = to_mel(jnp.concatenate(parts, axis=-2))
-  change, heard, static, music = jnp.split(sums, (8, 12, 16), axis=-2)
+  change, left, flow, heard, static, music = jnp.split(
+    sums, (8, 12, 15, 19, 23), axis=-2
+  )
   # No music in this band ever, or a stream that has just begun: no statement.
   least = _LEAST_SHARE * jnp.max(usual, axis=-1, keepdims=True)
   known = usual > jnp.maximum(mel.MIN_POWER, least)
   floor = jnp.where(known, _FLOOR * usual, 1)
   power = static[..., :1, :] + floor
   change = jnp.where(known, change / power, 0)
+  level = 10 * jnp.log10((left + _LEAST_CHANGE * floor) / power)
+  flow = flow / (left.sum(axis=-2, keepdims=True) + _LEAST_FLOW * floor)
   ratio = 10 * jnp.log10((heard + floor) / (static + floor))
   sure = 10 * jnp.log10(power / jnp.where(known, usual, 1 / _FLOOR))
   columns = [
     jnp.clip(change, -_MOST_CHANGE, _MOST_CHANGE),
+    jnp.where(known, jnp.minimum(level, _MOST_DB), 0),
+    jnp.where(known, flow, 0),
     jnp.where(known, jnp.clip(ratio, -_MOST_DB, _MOST_DB), 0),
     sure,
     mel.power_to_db(music),

@@ -10,13 +10,15 @@ from bgm2pose_jax.errors import InputError
 
 # recording: dB of a microphone channel. music: dB of a loudspeaker channel.
 # intensity: unit-less direction of energy flow. response: unit-less change of
-# the room's response. ratio: dB of such a change. confidence: dB, how far to
-# trust both.
+# the room's response. direction: unit-less, where the sound of such a change
+# comes from. ratio: dB of such a change. confidence: dB, how far to
+# trust them.
 ROLES = (
   "recording",
   "music",
   "intensity",
   "response",
+  "direction",
   "ratio",
   "confidence",
 )

@@ -64,7 +64,7 @@ def test_a_build_stores_what_the_features_say_of_the_files(corpus, tmp_path):
     block.audio, block.music, block.still, feature_set="music_kernel"
   )
   row = table.recordings.index("subject_6_arnor") * 8
-  got = table.features[row : row + 8].reshape(96, 64, 15)
+  got = table.features[row : row + 8].reshape(96, 64, 22)
   np.testing.assert_allclose(got, want, atol=1e-4)
   # The recordings are the music, mixed: nothing is left but their noise.
   change = got[..., list(table.spec.indices("response"))]

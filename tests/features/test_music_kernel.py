@@ -47,7 +47,7 @@ def test_against_numpy_in_float64():
       recording.astype(np.float32), music, _still(static.astype(np.float32))
     )
   )
-  assert got.shape == (2, 64, 15)
+  assert got.shape == (2, 64, 22)
   window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(9600) / 9600)
   matrix = mel.mel_matrix(48_000, 9600, 64)
   for frame in range(2):
@@ -62,9 +62,14 @@ def test_against_numpy_in_float64():
     change = ((y - p) * p[0].conj()) @ matrix.T / known
     loud, still = (np.abs(x) ** 2 @ matrix.T + floor for x in (y, p))
     ratio = 10 * np.log10(loud / still)
+    left = np.abs(y - p) ** 2 @ matrix.T
+    level = 10 * np.log10((left + floor / 1000) / known)
+    flow = ((y - p)[1:] * (y - p)[0].conj()).real @ matrix.T
     want = [
       np.clip(change.real, -2, 2),
       np.clip(change.imag, -2, 2),
+      np.minimum(level, 20),
+      flow / (left.sum(0) + floor / 100),
       np.clip(ratio, -20, 20),
       10 * np.log10(known / usual),
       10 * np.log10(np.abs(m) ** 2 @ matrix.T),
@@ -87,7 +92,8 @@ def test_silence_is_finite_and_says_nothing(silent):
   got = np.asarray(music_kernel.extract(recording, music, _still(static)))
   assert np.isfinite(got).all()
   if silent in ("all", "static"):
-    assert not got[..., list(_CHANGE + _SPEC.indices("ratio"))].any()
+    told = [n for role in ("direction", "ratio") for n in _SPEC.indices(role)]
+    assert not got[..., [*_CHANGE, *told]].any()
 
 
 def test_a_sound_without_context_is_refused():
@@ -106,14 +112,14 @@ def test_both_hold_the_two_sets_on_the_same_frames():
   )
   first = features.extract_long(recording, music)
   spec = features.get_feature_set("both").spec
-  assert both.shape == (20, 128, 22) == (20, spec.bands, len(spec.channels))
+  assert both.shape == (20, 128, 29) == (20, spec.bands, len(spec.channels))
   np.testing.assert_allclose(both[..., :9], first, atol=1e-4)
   wide = jax.jit(lambda *x: music_kernel.extract(*x, bands=128))
   padded = [
     np.pad(x, ((0, 0), (4800, 4800))) for x in (recording, music, static)
   ]
   still = _still(static)._replace(sound=padded[2])
-  want = wide(*padded[:2], still)[..., :13]
+  want = wide(*padded[:2], still)[..., :20]
   np.testing.assert_allclose(both[..., 9:], want, atol=1e-4)
 
 
@@ -197,7 +203,7 @@ def test_a_person_who_stands_still_changes_nothing(track):
 
 
 def _changes(sound: np.ndarray, centre: tuple[float, float, float]):
-  """Complex rho of W for one sphere, the empty room's response given."""
+  """Features [f, c] for one sphere, the empty room's response given."""
   scene = Scene(
     max_order=0, noise="none", speakers_m=((0.0, 1.1, -1.5),), body_hop_s=5e-3
   )
@@ -209,8 +215,12 @@ def _changes(sound: np.ndarray, centre: tuple[float, float, float]):
   got = features.extract_long(
     recording, two, _still(static), feature_set="music_kernel"
   )
-  inner = got[4:-4].mean(axis=0)
-  return inner[:, _CHANGE[0]] + 1j * inner[:, _CHANGE[4]], scene
+  return got[4:-4].mean(axis=0), scene
+
+
+def _rho(features: np.ndarray) -> np.ndarray:
+  """Complex rho of W [f]."""
+  return features[:, _CHANGE[0]] + 1j * features[:, _CHANGE[4]]
 
 
 @pytest.mark.slow
@@ -228,7 +238,7 @@ def test_a_moved_scatterer_turns_the_phase_as_the_geometry_says():
       sound -= np.convolve(sound[0], np.ones(480) / 480, "same")
     before, scene = _changes(sound, near)
     after, _ = _changes(sound, far)
-    turned.append(np.angle(after / before)[used])
+    turned.append(np.angle(_rho(after) / _rho(before))[used])
   path = [
     np.linalg.norm(np.subtract(scene.speakers_m[0], place))
     + np.linalg.norm(np.subtract(scene.mic_m, place))
@@ -241,6 +251,31 @@ def test_a_moved_scatterer_turns_the_phase_as_the_geometry_says():
     assert np.abs(off).max() < 0.2
   between = np.angle(np.exp(1j * (turned[0] - turned[1])))
   assert np.abs(between).max() < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("centre", [(0.3, 1.1, 0.2), (-0.4, 1.6, 1.0)])
+def test_a_change_comes_from_where_the_scatterer_is(centre):
+  edges_hz = mel.mel_to_hz(np.linspace(0, mel.hz_to_mel(24_000), 66))
+  used = (edges_hz[1:-1] > 600) & (edges_hz[1:-1] < 6000)
+  flows, levels = [], []
+  for seed in (0, 1):
+    sound = _sound(seed, 48_000) * (1 - 0.9 * seed)
+    got, scene = _changes(sound, centre)
+    flows.append(got[used][:, _SPEC.indices("direction")])
+    levels.append(got[used][:, [_SPEC.names.index("eW")]])
+  away = np.subtract(centre, scene.mic_m)
+  want = away / np.linalg.norm(away)
+  for flow, level in zip(flows, levels):
+    length = np.linalg.norm(flow, axis=1)
+    off = np.degrees(np.arccos(np.minimum(flow @ want / length, 1)))
+    assert off.max() < 3
+    # Half a plane wave's, less where the change is hardly above the floor.
+    power = 2 * (1.1 * 10 ** (level[:, 0] / 10) - 1e-4)
+    np.testing.assert_allclose(length, 0.5 * power / (power + 1e-3), atol=0.04)
+  # As loud beside music that is 20 dB down; below -40 dB there is a floor.
+  np.testing.assert_allclose(*levels, atol=1.0)
+  assert -38 < levels[0].mean() < -5
 
 
 def test_forms_of_the_static_response_hear_only_what_they_may():
