@@ -84,12 +84,12 @@ def test_wrong_channel_count_is_named():
 
 def test_confidence_goes_to_the_music_too_where_there_is_one():
   kernel = features.get_feature_set("music_kernel").spec
-  x = np.random.default_rng(0).normal(size=(2, 3, 4, 15)).astype(np.float32)
+  x = np.random.default_rng(0).normal(size=(2, 3, 4, 22)).astype(np.float32)
   audio, music = features.conditioned(x, kernel, "confidence")
   plain, played = features.conditioned(x, kernel)
   np.testing.assert_array_equal(audio, plain)
   np.testing.assert_array_equal(music[..., :2], played)
-  np.testing.assert_array_equal(music[..., 2], x[..., 12])
+  np.testing.assert_array_equal(music[..., 2], x[..., 19])
   assert features.music_channels(kernel, "confidence") == ("m0", "m1", "sure")
   # The maps of the paper have none: the layout is `difference` there.
   nine = np.ones((1, 2, 3, 9), np.float32)
@@ -98,7 +98,7 @@ def test_confidence_goes_to_the_music_too_where_there_is_one():
 
 def test_every_layout_takes_the_music_kernel():
   kernel = features.get_feature_set("music_kernel").spec
-  x = np.ones((2, 3, 4, 15), np.float32)
+  x = np.ones((2, 3, 4, 22), np.float32)
   channels = {}
   for layout in features.LAYOUTS:
     audio, music = features.conditioned(x, kernel, layout)
@@ -106,10 +106,10 @@ def test_every_layout_takes_the_music_kernel():
     assert music.shape[-1] == len(features.music_channels(kernel, layout))
     channels[layout] = audio.shape[-1], music.shape[-1], bool(audio.any())
   assert channels == {
-    "difference": (13, 2, True),
-    "stacked": (15, 2, True),
-    "logmel": (15, 2, True),
-    "confidence": (13, 3, True),
-    "recording": (13, 0, True),
-    "music": (13, 2, False),
+    "difference": (20, 2, True),
+    "stacked": (22, 2, True),
+    "logmel": (22, 2, True),
+    "confidence": (20, 3, True),
+    "recording": (20, 0, True),
+    "music": (20, 2, False),
   }
