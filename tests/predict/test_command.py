@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -150,3 +151,14 @@ def test_memory_does_not_grow_with_windows(place, monkeypatch):
   run = f"--checkpoint={place / 'run0'}"
   _run(place, run, "--hop_ms=50", "--formats=npz")
   assert sizes == {predictor.BATCH}
+
+
+def test_a_network_of_channels_that_nobody_computes_is_refused(place, tmp_path):
+  folder = tmp_path / "old"
+  shutil.copytree(place / "run0", folder)
+  path = folder / "model.json"
+  facts = json.loads(path.read_text())
+  facts["spec"]["channels"].pop()
+  path.write_text(json.dumps(facts))
+  with pytest.raises(InputError, match=r"reads 8 channels of logmel_inten.* 9"):
+    _run(place, f"--checkpoint={folder}")
