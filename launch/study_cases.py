@@ -13,7 +13,7 @@ import study_sound
 from bgm2pose_jax import baselines, intervals, metrics, ridge
 from bgm2pose_jax.data import raw_layout
 
-_SETS = ("logmel_intensity", "music_kernel")
+SETS = ("logmel_intensity", "music_kernel")
 COLUMNS = ("case", "features", "static", "seen", "unseen")
 
 
@@ -34,7 +34,7 @@ class Case:
   group: str
   name: str
   disturb: study_sound.Disturbance = study_sound.unchanged
-  sets: Sequence[str] = _SETS
+  sets: Sequence[str] = SETS
   static: str = "whole"
   everywhere: bool = False
   other_room: bool = False
@@ -42,7 +42,7 @@ class Case:
 
 def cases(other_room: bool) -> list[Case]:
   """Lists what is tried."""
-  kernel = _SETS[1:]
+  kernel = SETS[1:]
   out = [
     Case("plain", "as recorded"),
     Case("plain", "as recorded, causal", sets=kernel, static="causal"),
@@ -62,7 +62,7 @@ def cases(other_room: bool) -> list[Case]:
   for drift_ppm in (0.1, 0.5, 1, 5, 50):
     moved = study_sound.drift(drift_ppm)
     for static in ("whole", "around:20", "causal"):
-      sets = _SETS if static == "whole" else kernel
+      sets = SETS if static == "whole" else kernel
       out.append(Case("drift", f"clock {drift_ppm:g} ppm", moved, sets, static))
   if other_room:
     out.append(Case("room", "another room", other_room=True))

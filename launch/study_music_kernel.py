@@ -34,6 +34,9 @@ _OTHER = flags.DEFINE_string(
   "other_room", None, "the same people and tracks in another room"
 )
 _ONLY = flags.DEFINE_list("only", None, "groups of cases; default: all")
+_FEATURES = flags.DEFINE_list(
+  "features", list(study_cases.SETS), "feature sets to compare"
+)
 _JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 
@@ -71,7 +74,7 @@ def _run_all(
   for case in study_cases.cases(other is not None):
     if _ONLY.value and case.group not in _ONLY.value:
       continue
-    for feature_set in case.sets:
+    for feature_set in (s for s in case.sets if s in _FEATURES.value):
       row = study.line(feature_set, case, other)
       rows.append(row)
       say("  ".join(f"{row[name]!s:<28}" for name in study_cases.COLUMNS))
