@@ -1,21 +1,22 @@
-"""Arrays from NumPy's files of strangers; nothing in them is executed.
+"""Arrays from NumPy's files of strangers, and to files of ours.
 
-Headers and archives say how large the arrays are; that is compared with what
-the file can hold before memory is taken.
+Nothing in them is executed. Headers and archives say how large the arrays are;
+that is compared with what the file can hold before memory is taken.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 
-from bgm2pose_jax import plain_file
+from bgm2pose_jax import plain_file, whole_file
 from bgm2pose_jax.errors import InputError
 
 # NumPy refuses longer headers itself; they are read before anything is known.
@@ -161,3 +162,29 @@ def _check_text(where: str, array: np.ndarray, fix: str) -> None:
 def _damaged(path: object, error: Exception, fix: str) -> InputError:
   said = str(error) or type(error).__name__
   return InputError(path, f"cannot be read ({said})", fix)
+
+
+def write(
+  path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+) -> None:
+  """Writes or replaces an .npz file, whole or not at all.
+
+  The same arrays give the same bytes: NumPy dates every member with the zip
+  format's first day. By way of memory, because an archive that a full disk cut
+  off complains once more when it is let go.
+
+  Args:
+    path: file in a folder that is there.
+    arrays: by name.
+
+  Raises:
+    InputError: see `whole_file.writing`.
+    ValueError: an array of objects, which would need pickle to be read.
+  """
+  for name, array in arrays.items():
+    if array.dtype == object:
+      raise ValueError(f"{name} holds objects")
+  buffer = io.BytesIO()
+  np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
+  with whole_file.writing(path) as file:
+    file.write(buffer.getbuffer())

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax import array_file, results
 from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import results, whole_file
 from bgm2pose_jax import workdir as workdir_lib
 from bgm2pose_jax.baselines import Prediction
 from bgm2pose_jax.data.table import WindowTable
@@ -54,7 +54,7 @@ def write_up(
     steps=steps,
   )
   arrays = results.predictions(windows, rows, predicted)
-  whole_file.write_arrays(plan.workdir / workdir_lib.PREDICTIONS, arrays)
+  array_file.write(plan.workdir / workdir_lib.PREDICTIONS, arrays)
   page.write_page(
     plan.workdir / workdir_lib.REPORT,
     results=found,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
 
 from bgm2pose_jax.errors import InputError
 
@@ -32,32 +29,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
   with writing(path) as file:
     # Names of files need not be text; their odd bytes are shown as numbers.
     file.write(text.encode(errors="backslashreplace"))
-
-
-def write_arrays(
-  path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
-) -> None:
-  """Writes or replaces an .npz file, whole or not at all.
-
-  The same arrays give the same bytes: NumPy dates every member with the zip
-  format's first day. By way of memory, because an archive that a full disk cut
-  off complains once more when it is let go.
-
-  Args:
-    path: file in a folder that is there.
-    arrays: by name.
-
-  Raises:
-    InputError: see `writing`.
-    ValueError: an array of objects, which would need pickle to be read.
-  """
-  for name, array in arrays.items():
-    if array.dtype == object:
-      raise ValueError(f"{name} holds objects")
-  buffer = io.BytesIO()
-  np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
-  with writing(path) as file:
-    file.write(buffer.getbuffer())
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import types
 
 import numpy as np
 
-from bgm2pose_jax import baselines, results
+from bgm2pose_jax import array_file, baselines, results
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.settings import Split
 
@@ -117,7 +117,7 @@ def write_run(
   )
   folder = root / "runs" / line["name"]
   results.write_results(folder / "results.json", found)
-  results.write_predictions(
+  array_file.write(
     folder / "predictions.npz", results.predictions(table, rows, pred)
   )
   (folder / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')

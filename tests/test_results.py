@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from bgm2pose_jax import baselines, intervals, results, whole_file
+from bgm2pose_jax import array_file, baselines, intervals, results
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.metrics import pose_metrics
 from bgm2pose_jax.settings import Split
@@ -130,7 +130,7 @@ def test_same_input_writes_the_same_bytes(tmp_path):
   for name in ("a", "b"):
     path = tmp_path / name / "results.json"
     results.write_results(path, build(table, rows, predicted))
-    whole_file.write_arrays(
+    array_file.write(
       path.with_name("predictions.npz"),
       results.predictions(table, rows, predicted),
     )
@@ -150,9 +150,7 @@ def test_predictions_read_back_without_pickle(tmp_path):
   table = make_table()
   rows = np.asarray([3, 4, 100])
   path = tmp_path / "predictions.npz"
-  whole_file.write_arrays(
-    path, results.predictions(table, rows, table.pose[rows] + 1)
-  )
+  array_file.write(path, results.predictions(table, rows, table.pose[rows] + 1))
   with np.load(path, allow_pickle=False) as arrays:
     np.testing.assert_array_equal(arrays["target"], table.pose[rows])
     np.testing.assert_array_equal(arrays["pred"], table.pose[rows] + 1)
@@ -160,7 +158,7 @@ def test_predictions_read_back_without_pickle(tmp_path):
     assert arrays["window_index"].tolist() == [3, 4, 35]
     assert arrays["recording"].tolist() == ["s1_haze", "s1_haze", "s1_tide"]
   with pytest.raises(ValueError, match="objects"):
-    whole_file.write_arrays(path, {"x": np.asarray([None])})
+    array_file.write(path, {"x": np.asarray([None])})
 
 
 def test_without_ground_truth_figures_are_none():

@@ -8,7 +8,7 @@ import resource
 import numpy as np
 import pytest
 
-from bgm2pose_jax import results, whole_file, workdir
+from bgm2pose_jax import array_file, results, whole_file, workdir
 from bgm2pose_jax.data import response_file
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.report import page
@@ -29,7 +29,7 @@ def _results(path):
 
 
 def _predictions(path):
-  whole_file.write_arrays(path, {"pose": np.zeros((60, 12, 21))})
+  array_file.write(path, {"pose": np.zeros((60, 12, 21))})
 
 
 def _response(path):

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from bgm2pose_jax import array_file, command, whole_file
+from bgm2pose_jax import array_file, command
 from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.errors import InputError
 
@@ -38,7 +38,7 @@ def write(path: Path, response: np.ndarray) -> None:
     "response": np.asarray(response, np.float32),
     "sample_rate_hz": np.asarray(audio_files.SAMPLE_RATE_HZ),
   }
-  whole_file.write_arrays(path, arrays)
+  array_file.write(path, arrays)
 
 
 def read(path: Path) -> np.ndarray:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bgm2pose_jax import mocap, skeleton, whole_file
+from bgm2pose_jax import array_file, mocap, skeleton, whole_file
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.predict.pose_track import RATE_HZ, PoseTrack
 from bgm2pose_jax.writer import plain
@@ -106,7 +106,7 @@ def _npz(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
     arrays["spread"] = track.spread
   if track.target is not None:
     arrays["target"] = track.target
-  whole_file.write_arrays(path, arrays)
+  array_file.write(path, arrays)
 
 
 def _csv(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
