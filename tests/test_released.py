@@ -90,7 +90,13 @@ def run(ampl, monkeypatch, capsys):
   ("setting", "flags", "subject", "track"),
   [
     ("single", {"test_subject": "paper:2"}, "6", "arnor"),
-    ("cross_music", {"fold": 2, "test_track": "cirrus"}, "7", "cirrus"),
+    pytest.param(
+      "cross_music",
+      {"fold": 2, "test_track": "cirrus"},
+      "7",
+      "cirrus",
+      marks=pytest.mark.long,
+    ),
     ("cross_genre", {}, "2", "jazz"),
   ],
 )
