@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -50,9 +51,11 @@ def cases(other_room: bool) -> list[Case]:
   for seconds in (5, 10, 30, 60):
     form = f"first:{seconds}"
     out.append(Case("static", f"H0 of {form} s", sets=kernel, static=form))
-  out.append(
-    Case("static", "H0 of another person", sets=kernel, static="another")
-  )
+  for static, name in (
+    ("another", "H0 of another person's recording"),
+    ("others", "H0 of another's, unseen track left out"),
+  ):
+    out.append(Case("static", name, sets=kernel, static=static))
   for gain_db in (-12, 6):
     louder = study_sound.gain(gain_db)
     out.append(Case("loudness", f"recording {gain_db:+d} dB", louder))
@@ -75,6 +78,10 @@ def cases(other_room: bool) -> list[Case]:
         other_room=True,
       )
     )
+  for level_db in (30, 20, 10):
+    for name, turn_s in (("fan", math.inf), ("fan carried about", 20.0)):
+      source = study_sound.source(level_db, turn_s)
+      out.append(Case("source", f"{name}, {level_db} dB", source))
   for level_db in (30, 20, 10):
     noisy = study_sound.noise(level_db)
     out.append(Case("noise", f"noise {level_db} dB", noisy, everywhere=True))
@@ -122,8 +129,14 @@ class Study:
     """One line of the table: how far below the mean pose, in percent."""
     model, mean = self.fitted(feature_set, case)
     static = case.static
+    person = self.others[0]
     if static == "another":
-      static = study_sound.response_of(self.of[self.others[0], self.tracks[0]])
+      static = study_sound.response_of([self.of[person, self.tracks[0]]])
+    if static == "others":
+      named = [self.of[who, what] for who, what in self.of if who == person]
+      static = study_sound.response_of(
+        [r for r in named if r.track != self.unseen]
+      )
     row: dict[str, Any] = {
       "case": case.name,
       "features": feature_set,

@@ -34,8 +34,8 @@ _OTHER = flags.DEFINE_string(
   "other_room", None, "the same people and tracks in another room"
 )
 _ONLY = flags.DEFINE_list("only", None, "groups of cases; default: all")
-_FEATURES = flags.DEFINE_list(
-  "features", list(study_cases.SETS), "feature sets to compare"
+_FEATURES = flags.DEFINE_multi_enum(
+  "features", list(study_cases.SETS), study_cases.SETS, "sets to compare"
 )
 _JSON = flags.DEFINE_string("json", None, "file for the figures")
 

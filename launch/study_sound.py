@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,29 @@ def noise(snr_db: float) -> Disturbance:
     rng = np.random.default_rng(recording.shape[1])
     more = rng.standard_normal(recording.shape, np.float32)
     return recording + more * np.float32(level), music
+
+  return disturb
+
+
+def source(snr_db: float, turn_s: float = math.inf) -> Disturbance:
+  """Noise from one place, so many dB below W: a fan, or something that moves.
+
+  It falls 3 dB an octave above 100 Hz or so, as fans and streets do, comes
+  from the height of the microphone (Y is up, as the simulator has it), and
+  goes round it in `turn_s`.
+  """
+
+  def disturb(recording, music):
+    count = recording.shape[1]
+    rng = np.random.default_rng(count)
+    bins = np.fft.rfft(rng.standard_normal(count))
+    bins /= np.sqrt(np.maximum(np.fft.rfftfreq(count, 1 / _RATE_HZ), 100.0))
+    sound = np.fft.irfft(bins, count)
+    sound *= recording[0].std() / sound.std() * 10 ** (-snr_db / 20)
+    angle = 1.0 + 2 * np.pi * np.arange(count) / (_RATE_HZ * turn_s)
+    ones = np.ones(count)
+    way = np.stack([ones, np.cos(angle), 0 * ones, np.sin(angle)])
+    return recording + (way * sound).astype(np.float32), music
 
   return disturb
 
@@ -104,10 +128,10 @@ def in_blocks(sound: np.ndarray, music: np.ndarray) -> list[recordings.Block]:
   return found
 
 
-def response_of(recording: RawRecording) -> str:
-  """Writes the static response of a recording; returns the file's name."""
-  sound, music, _ = read(recording)
-  found = still_room.fit(in_blocks(sound, music))
+def response_of(chosen: Sequence[RawRecording]) -> str:
+  """Writes the static response of recordings; returns the file's name."""
+  sounds = [in_blocks(*read(recording)[:2]) for recording in chosen]
+  found = still_room.fit(*sounds)
   folder = Path(tempfile.mkdtemp(prefix="response-"))
   response_file.write(folder / "room.npz", np.asarray(found.taps))
   return str(folder / "room.npz")

@@ -5,14 +5,18 @@
 
 A file holds float32 `response` [4, 2, taps] and `sample_rate_hz`. Of an empty
 room it is the best there is; of a recording with a person in it the person's
-mean goes into it.
+mean goes into it. Several recordings (`--recording=A.wav,B.wav
+--music=A.flac,B.flac`) are fitted together: what one piece of music leaves
+open another tells. They need not be equally loud.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -20,6 +24,9 @@ from absl import flags
 from bgm2pose_jax import array_file, command
 from bgm2pose_jax.data import audio_files
 from bgm2pose_jax.errors import InputError
+
+if TYPE_CHECKING:
+  from bgm2pose_jax.data.recordings import Block
 
 _SHAPE = (4, 2)
 _MOST_S = 4.0
@@ -80,8 +87,12 @@ def read(path: Path) -> np.ndarray:
 
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
-  flags.DEFINE_string("recording", None, "four channels W X Y Z, 48 kHz")
-  flags.DEFINE_string("music", None, "what was played from its first sample")
+  flags.DEFINE_list(
+    "recording", None, "four channels W X Y Z, 48 kHz; several with commas"
+  )
+  flags.DEFINE_list(
+    "music", None, "what was played from its first sample, one for each"
+  )
   flags.DEFINE_string("out", None, "file to write, .npz")
   command.start(_main)
 
@@ -89,24 +100,29 @@ def run() -> None:
 def _main(argv: Sequence[str]) -> None:
   # Workers that read data import this module; they need no JAX.
   from bgm2pose_jax.data import recordings, still_room
-  from bgm2pose_jax.data.track_music import TrackMusic
 
   values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
     for name in ("recording", "music", "out"):
-      if values[name].value is None:
+      if not values[name].value:
         raise InputError(f"--{name}", "is missing", "see --help")
-    out, wav = Path(values.out), Path(values.recording)
+    if len(values.recording) != len(values.music):
+      raise InputError(
+        "--music",
+        f"names {len(values.music)} for {len(values.recording)} recordings",
+        "give one for each recording, in their order",
+      )
+    out = Path(values.out)
     if out.suffix != ".npz":
       raise InputError(out, "does not end in .npz", "name it room.npz")
-    info = audio_files.read_header(wav, 4, audio_files.SAMPLE_RATE_HZ)
-    windows = info.frames // recordings.WINDOW_SAMPLES
-    with TrackMusic(Path(values.music), wav.stem, wav.parent) as music:
-      recordings.check_music(
-        music.frames, Path(values.music), windows, wav.name
-      )
-      found = still_room.fit(recordings.sound_blocks(wav, music, windows))
+    with contextlib.ExitStack() as opened:
+      heard = [
+        _opened(opened, Path(wav), Path(music))
+        for wav, music in zip(values.recording, values.music, strict=True)
+      ]
+      windows = sum(count for count, _ in heard)
+      found = still_room.fit(*(blocks for _, blocks in heard))
     try:
       out.parent.mkdir(parents=True, exist_ok=True)
       write(out, np.asarray(found.taps))
@@ -119,6 +135,20 @@ def _main(argv: Sequence[str]) -> None:
       f"met to {1 - found.unmet:.2%}, condition of the loudspeakers "
       f"{found.condition:.1f}"
     )
+
+
+def _opened(
+  opened: contextlib.ExitStack, wav: Path, music: Path
+) -> tuple[int, Iterator[Block]]:
+  """Windows and blocks of a recording; its files close with `opened`."""
+  from bgm2pose_jax.data import recordings
+  from bgm2pose_jax.data.track_music import TrackMusic
+
+  info = audio_files.read_header(wav, 4, audio_files.SAMPLE_RATE_HZ)
+  windows = info.frames // recordings.WINDOW_SAMPLES
+  played = opened.enter_context(TrackMusic(music, wav.stem, wav.parent))
+  recordings.check_music(played.frames, music, windows, wav.name)
+  return windows, recordings.sound_blocks(wav, played, windows)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,12 @@ class CausalRoom:
 
 
 class FixedRoom:
-  """The static room by a response that is known beforehand, as a stream."""
+  """The static room by a response that is known beforehand, as a stream.
+
+  Its shape is known, not how loud the same music is today: one gain, the
+  least-squares one over what was heard (forgotten as in `CausalRoom`), turns
+  it up or down. It is 1 until the first `update`.
+  """
 
   def __init__(self, response: np.ndarray, density: np.ndarray):
     """Starts before the music's first sample.
@@ -111,17 +116,36 @@ class FixedRoom:
       response: [channel=4, speaker=2, tap].
       density: as `static_response.power_density` gives it.
     """
-    self._still, self._density = _Still(response), density
+    self._still, self._usual = _Still(response), density
+    self._gain, self._density = np.float32(1), density
+    # Of the sound heard, against the response's, and of that with itself.
+    self._heard, self._known = 0.0, 0.0
+    self._since: list[tuple[np.ndarray, np.ndarray]] = []
 
   def still(self, audio: np.ndarray, music: np.ndarray) -> Any:
     """As `CausalRoom.still`."""
     from bgm2pose_jax.features import static_response
 
-    del audio  # nothing is learnt from it
-    return static_response.StillRoom(self._still.sound(music), self._density)
+    sound = self._still.sound(music)
+    self._since.append((audio, sound))
+    return static_response.StillRoom(self._gain * sound, self._density)
 
   def update(self) -> None:
-    """Nothing to learn."""
+    """Takes in how loud it was since the last update."""
+    from bgm2pose_jax.features import static_response
+
+    audio, sound = (np.concatenate(x, axis=-1) for x in zip(*self._since))
+    self._since = []
+    keep = math.exp(-audio.shape[-1] / SAMPLE_RATE_HZ / FORGETTING_S)
+    audio, sound = (
+      static_response.differenced(np.float64(x)) for x in (audio, sound)
+    )
+    self._heard = keep * self._heard + float(np.vdot(audio, sound))
+    self._known = keep * self._known + float(np.vdot(sound, sound))
+    # In silence, and where the response is of another room, nothing is told.
+    if 0 < self._heard < math.inf and self._known > 0:
+      self._gain = np.float32(self._heard / self._known)
+    self._density = self._usual * self._gain**2
 
 
 class _Still:

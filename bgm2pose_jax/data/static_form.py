@@ -25,7 +25,8 @@ class StaticForm:
     kind: `whole` recording (it looks ahead, at sound alone); `causal`, what
       was heard before, old sound forgotten; its `first` seconds; so many
       seconds `around` each block, against clocks and rooms that drift;
-      `file`, made before, of another recording in the same room.
+      `file`, made before, of another recording in the same room; how loud the
+      music is now is followed.
     seconds: of `first` and `around`, else 0.
     path: of `file`, else None.
   """
@@ -71,4 +72,5 @@ class StaticForm:
     if self.path is None:
       return {"kind": self.kind, "seconds": self.seconds}
     with open(self.path, "rb") as file:
-      return {"file": hashlib.file_digest(file, "sha256").hexdigest()}
+      # 2: how loud it is is followed. What was prepared otherwise is not met.
+      return {"file": hashlib.file_digest(file, "sha256").hexdigest(), "of": 2}

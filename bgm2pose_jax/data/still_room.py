@@ -24,20 +24,51 @@ from bgm2pose_jax.data.room_stream import (
   default_taps,
 )
 from bgm2pose_jax.data.static_form import StaticForm
+from bgm2pose_jax.errors import InputError
+
+# Response and loudness of several recordings are fitted in turn, so often at
+# most, until loudness stays within a hundredth of a decibel.
+_LOUDNESS_ROUNDS = 30
+_LOUDNESS_KNOWN = 1e-3
 
 
-def fit(blocks: Iterable[Block]) -> Any:
+def fit(*recordings: Iterable[Block]) -> Any:
   """Fits a static response to blocks of sound in sequence.
 
+  Several recordings of one room say more than one: music that has nothing to
+  say at some frequencies says nothing of the room there. They need not be
+  equally loud; the response is that of the first.
+
   Args:
-    blocks: of one recording, from the music's first sample on.
+    *recordings: blocks of one recording each, from the music's first sample.
 
   Returns:
     `features.static_response.Response`; its arrays are on the device.
+
+  Raises:
+    InputError: a recording does not answer to its music as the others do.
   """
   from bgm2pose_jax.features import static_response
 
-  return static_response.solve(correlations(blocks))
+  sums = [correlations(blocks) for blocks in recordings]
+  found = static_response.solve(functools.reduce(static_response.pool, sums))
+  before = np.ones(len(sums))
+  for _ in range(_LOUDNESS_ROUNDS if len(sums) > 1 else 0):
+    gains = [float(static_response.loudness(s, found.taps)) for s in sums]
+    for at, gain in enumerate(gains):
+      if gain <= 0:
+        raise InputError(
+          f"recording {at + 1} of {len(gains)}",
+          "does not answer to its music as the others do",
+          "give recordings of one room that nothing was moved in between",
+        )
+    now = gains[0] / np.array(gains)
+    if np.all(np.abs(now / before - 1) < _LOUDNESS_KNOWN):
+      break
+    alike = [static_response.turned(s, gain) for s, gain in zip(sums, now)]
+    before, pooled = now, functools.reduce(static_response.pool, alike)
+    found = static_response.solve(pooled, found.taps)
+  return found
 
 
 def with_still(
@@ -51,13 +82,13 @@ def with_still(
     form: what the response is fitted to.
 
   Yields:
-    The blocks, with `still`; `causal` gives them in parts of
+    The blocks, with `still`; `causal` and `file` give them in parts of
     `UPDATE_WINDOWS`.
   """
   from bgm2pose_jax.features import static_response
 
   if form.kind == "causal":
-    yield from _causal(blocks())
+    yield from _in_parts(blocks(), CausalRoom())
     return
   if form.kind == "around":
     yield from _around(blocks, form.seconds)
@@ -69,10 +100,7 @@ def with_still(
   if form.path is not None:
     response = response_file.read(form.path)
     density = np.asarray(static_response.power_density(sums, response))
-    room = FixedRoom(response, density)
-    for block in blocks():
-      still = room.still(block.audio, block.music)
-      yield dataclasses.replace(block, still=still)
+    yield from _in_parts(blocks(), FixedRoom(response, density))
     return
   response = static_response.solve(sums).taps
   density = np.asarray(static_response.power_density(sums, response))
@@ -190,8 +218,9 @@ def _with(block: Block, sound: np.ndarray, density: np.ndarray) -> Block:
   return dataclasses.replace(block, still=still)
 
 
-def _causal(blocks: Iterable[Block]) -> Iterator[Block]:
-  room = CausalRoom()
+def _in_parts(
+  blocks: Iterable[Block], room: CausalRoom | FixedRoom
+) -> Iterator[Block]:
   for block in blocks:
     for first in range(0, block.windows, UPDATE_WINDOWS):
       part = _part(block, first, min(first + UPDATE_WINDOWS, block.windows))

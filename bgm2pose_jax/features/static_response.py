@@ -117,8 +117,8 @@ def correlate(
   # Differencing needs the sample before. Of the music it is there; the
   # recording's first difference is left out, as if it were zero.
   recording, music = (jnp.float64(x) for x in (recording, music))
-  sound = _differenced(music)
-  heard = jnp.pad(_differenced(recording), ((0, 0), (1, 0)))
+  sound = differenced(music)
+  heard = jnp.pad(differenced(recording), ((0, 0), (1, 0)))
   heard = jnp.concatenate([heard, sound[:, taps - 1 :]])
   # At its place behind the history, so that lags 0 .. taps - 1 do not wrap.
   heard = jnp.pad(heard, ((0, 0), (taps - 1, 1)))
@@ -128,7 +128,12 @@ def correlate(
   return Correlations(lags[channels:], lags[:channels], jnp.float64(samples))
 
 
-def _differenced(x: jax.Array) -> jax.Array:
+def differenced(x: Any) -> Any:
+  """Sound [..., s] with bass and treble nearer each other, [..., s - 1].
+
+  Args:
+    x: NumPy or JAX.
+  """
   return x[..., 1:] - PREEMPHASIS * x[..., :-1]
 
 
@@ -137,6 +142,13 @@ def _differenced(x: jax.Array) -> jax.Array:
 def pool(first: Correlations, second: Correlations) -> Correlations:
   """Correlations of two stretches of sound together."""
   return jax.tree.map(jnp.add, first, second)
+
+
+@_in_float64
+@jax.jit
+def turned(sums: Correlations, gain: float | jax.Array) -> Correlations:
+  """Correlations of a recording that is louder by a gain."""
+  return sums._replace(recording=sums.recording * gain)
 
 
 @_in_float64
@@ -217,7 +229,6 @@ def solve(
   Returns:
     The response; zeros where no music was heard.
   """
-  taps = sums.taps
   power = jnp.trace(sums.music[..., 0]) / len(sums.music)
   # In silence any positive number makes the response zero.
   ridge = jnp.maximum(regularisation * power, jnp.finfo(jnp.float64).tiny)
@@ -227,13 +238,8 @@ def solve(
   smooth = _smooth_spectra(lags)
   inverse = _inverse(smooth, ridge)
 
-  def filtered(kernel, h):
-    bins = jnp.einsum(kernel[0], kernel[1], jnp.fft.rfft(h, 2 * taps))
-    return jnp.fft.irfft(bins, 2 * taps)[..., :taps]
-
   def product(h):
-    # sum over j and l of rho_ji[k - l] h_j[l]
-    return filtered(("jif,cjf->cif", spectra), h) + ridge * h
+    return _spread(spectra, h) + ridge * h
 
   found, _ = linalg.cg(
     product,
@@ -241,7 +247,7 @@ def solve(
     x0=jnp.zeros_like(sums.recording) if start is None else jnp.float64(start),
     tol=_TOLERANCE,
     maxiter=iterations,
-    M=functools.partial(filtered, ("jif,cjf->cif", inverse)),
+    M=functools.partial(_spread, inverse),
   )
   left = jnp.sum((product(found) - sums.recording) ** 2)
   whole = jnp.sum(sums.recording**2)
@@ -250,6 +256,33 @@ def solve(
     (left / jnp.where(whole > 0, whole, 1)).astype(jnp.float32),
     _condition(smooth, ridge).astype(jnp.float32),
   )
+
+
+@_in_float64
+@jax.jit
+def loudness(sums: Correlations, response: jax.Array) -> jax.Array:
+  """How loud a recording is beside what a response says of its music.
+
+  Args:
+    sums: of the recording.
+    response: float32 [channel, speaker, tap].
+
+  Returns:
+    float64 [], the gain of the response that fits the recording best in the
+    least-squares sense; 0 where either is silent.
+  """
+  response = jnp.float64(response)
+  spectra = jnp.fft.rfft(_both_sides(sums.music))
+  said = jnp.vdot(response, _spread(spectra, response))
+  heard = jnp.vdot(response, sums.recording)
+  return jnp.where(said > 0, heard / jnp.where(said > 0, said, 1), 0)
+
+
+def _spread(spectra: jax.Array, h: jax.Array) -> jax.Array:
+  """The sum over j, l of rho_ji[k - l] h_j[l]; spectra [j, i, f] of rho."""
+  taps = h.shape[-1]
+  bins = jnp.einsum("jif,cjf->cif", spectra, jnp.fft.rfft(h, 2 * taps))
+  return jnp.fft.irfft(bins, 2 * taps)[..., :taps]
 
 
 # Two loudspeakers, so inverse and eigenvalues are written out. LAPACK takes far

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import raw_fixture
+import scipy.signal
 import soundfile
 
 from bgm2pose_jax import features
@@ -131,6 +133,75 @@ def test_one_file_serves_other_recordings(corpus, tmp_path):
   assert np.delete(level, own).min() > 5 * level[own]
 
 
+@pytest.mark.parametrize("gain_db", [-12, 6])
+def test_a_known_room_follows_how_loud_it_is(corpus, tmp_path, gain_db):
+  path = tmp_path / "room.npz"
+  response_file.write(path, np.asarray(still_room.fit(_blocks(corpus)).taps))
+  gain = np.float32(10 ** (gain_db / 20))
+  louder = [
+    dataclasses.replace(b, audio=gain * b.audio) for b in _blocks(corpus)
+  ]
+  form = StaticForm.parse(str(path))
+  first, rest = still_room.with_still(lambda: louder, form)
+  (whole,) = still_room.with_still(lambda: louder, StaticForm("whole"))
+  assert first.windows == still_room.UPDATE_WINDOWS
+  wanted = whole.still.sound[:, first.audio.shape[1] :]
+  power = np.mean(wanted**2)
+  # Recording and response are what they were but for the gain.
+  assert np.mean((rest.still.sound - wanted) ** 2) < 1e-4 * power
+  level = first.still.sound.std() / wanted.std()
+  assert abs(20 * np.log10(level) + gain_db) < 2
+  np.testing.assert_allclose(
+    rest.still.density, gain**2 * first.still.density, rtol=0.02
+  )
+
+
+def _mixed(seed: int, lowest_hz: float, highest_hz: float, gain: float):
+  """Blocks of music in one octave or so, through one and the same room."""
+  rng = np.random.default_rng(seed)
+  taps = 0.1 * np.random.default_rng(9).normal(size=(4, 2, 40))
+  band = scipy.signal.butter(
+    12, (lowest_hz, highest_hz), "bandpass", fs=48_000, output="sos"
+  )
+  music = scipy.signal.sosfilt(band, rng.normal(size=(2, 115_200)))
+  sound = scipy.signal.fftconvolve(music[None], taps, axes=-1)
+  sound = sound.sum(1)[:, :115_200] + 1e-3 * rng.normal(size=(4, 115_200))
+  sound = gain * sound
+  return [recordings.Block(0, 4, sound.astype("f4"), music.astype("f4"))]
+
+
+def test_several_recordings_tell_what_one_leaves_open():
+  low, high = _mixed(0, 200, 3_000, 1.0), _mixed(1, 1_000, 9_000, 0.4)
+  (truth,) = _mixed(2, 300, 7_000, 1.0)
+
+  def left(*made):
+    taps = np.asarray(still_room.fit(*made).taps)
+    (still,) = still_room.still_blocks([truth], taps)
+    return np.mean((still[1] - truth.audio) ** 2) / np.mean(truth.audio**2)
+
+  assert min(left(low), left(high)) > 0.05
+  # As loud as in the first, though the second was recorded 8 dB lower.
+  assert left(low, high) < 0.003
+  quiet = _mixed(4, 200, 2_000, 0.4)
+  turned = [dataclasses.replace(b, audio=-b.audio) for b in quiet]
+  with pytest.raises(InputError, match="recording 2 of 2: does not answer"):
+    still_room.fit(low, turned)
+
+
+def test_a_known_room_in_silence_stays_as_loud_as_it_was():
+  rng = np.random.default_rng(0)
+  response = rng.normal(size=(4, 2, 4800)).astype("f4")
+  room = room_stream.FixedRoom(response, np.ones(5, "f4"))
+  nothing = np.zeros((4, 4800), "f4"), np.zeros((2, 4800), "f4")
+  sound = rng.normal(size=(2, 4800)).astype("f4")
+  room.still(*nothing)
+  room.update()
+  before = room.still(nothing[0], sound)
+  room.update()
+  np.testing.assert_array_equal(before.density, 1)
+  np.testing.assert_array_equal(room.still(*nothing).density, 1)
+
+
 @pytest.mark.parametrize(
   ("text", "says"),
   [
@@ -223,6 +294,26 @@ def test_files_of_another_kind_are_refused(tmp_path):
     archive.writestr("response.npy", bytes(70 << 20))
   with pytest.raises(InputError, match="arrays of 73400320 bytes"):
     response_file.read(path)
+
+
+def test_each_recording_needs_its_music(corpus, tmp_path):
+  recording = _recording(corpus)
+  done = subprocess.run(
+    [
+      sys.executable,
+      "-m",
+      "bgm2pose_jax.data.response_file",
+      f"--recording={recording.wav},{recording.wav}",
+      f"--music={recording.music}",
+      f"--out={tmp_path / 'room.npz'}",
+    ],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 2
+  assert "--music names 1 for 2 recordings" in done.stderr.replace(":", "")
+  assert "Traceback" not in done.stderr
 
 
 def test_music_too_short_for_the_recording_is_refused(tmp_path):

@@ -25,6 +25,18 @@ def test_disturbances_are_what_they_say():
   np.testing.assert_allclose(left, 0.1 * np.std(recording[0]), rtol=0.02)
   louder, _ = study_sound.gain(-6.0)(recording, music)
   np.testing.assert_allclose(louder, recording * 10 ** (-0.3), rtol=1e-6)
+  windy, _ = study_sound.source(20.0, turn_s=1.0)(recording, music)
+  wind = windy - recording
+  np.testing.assert_allclose(
+    wind.std(axis=1),
+    np.array([0.1, 0.07, 0, 0.07]) * recording[0].std(),
+    rtol=0.1,
+  )
+  # A plane wave, that comes from everywhere in turn.
+  np.testing.assert_allclose(
+    wind[1] ** 2 + wind[3] ** 2, wind[0] ** 2, atol=1e-5
+  )
+  assert np.mean(wind[0] * wind[1]) < 0.1 * np.mean(wind[0] ** 2)
   _, late = study_sound.late(0.001)(recording, music)
   np.testing.assert_array_equal(late[:, 48:], music[:, :-48])
   _, early = study_sound.late(-0.001)(recording, music)
