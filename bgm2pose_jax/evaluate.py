@@ -53,9 +53,12 @@ def predict_rows(
     padded = np.concatenate(
       [part, np.full(batch_size - len(part), part[0], part.dtype)]
     )
-    batch = {f: np.asarray(getattr(table, f)[padded]) for f in fields}
-    if context:
-      batch["features"] = frames_around(table, padded, context, context)
+    batch = {}
+    for name in fields:
+      if name == "features" and context:
+        batch[name] = frames_around(table, padded, context, context)
+      else:
+        batch[name] = np.asarray(getattr(table, name)[padded])
     pred = predict_step(state, _spread(mesh, batch))
     out.append(_whole(pred)[: len(part)])
   predictions = np.concatenate(out)
