@@ -24,7 +24,7 @@ import study_sound
 from absl import app, flags
 
 from bgm2pose_jax import features
-from bgm2pose_jax.data import block_features, still_room
+from bgm2pose_jax.data import block_features, room_fit, still_room
 from bgm2pose_jax.data.recordings import WINDOW_S, WINDOW_SAMPLES
 from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.features import music_kernel, spectrogram, static_response
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> None:
   blocks = study_sound.in_blocks(sound, music)
   seconds = sound.shape[1] / _RATE_HZ
   whole = list(still_room.with_still(lambda: blocks, StaticForm("whole")))
-  sums = still_room.correlations(blocks)
+  sums = room_fit.correlations(blocks)
   response = np.asarray(static_response.solve(sums).taps)
 
   around = music_kernel.CONTEXT_FRAMES * spectrogram.hop_samples(_RATE_HZ)
@@ -107,7 +107,7 @@ def main(argv: Sequence[str]) -> None:
     _all(block_features.stream(lambda: blocks, name, StaticForm("whole")))
 
   stages: dict[str, Callable[[], Any]] = {
-    "correlations": lambda: still_room.correlations(blocks),
+    "correlations": lambda: room_fit.correlations(blocks),
     "solving": lambda: static_response.solve(sums),
     "static sound": lambda: _all(still_room.still_blocks(blocks, response)),
     "features": kernel_alone,

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from bgm2pose_jax import features
-from bgm2pose_jax.align.warp import warp
 from bgm2pose_jax.data import (
   block_features,
   recordings,
   response_file,
-  still_room,
+  room_fit,
 )
 from bgm2pose_jax.data.raw_layout import RawRecording
 from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.data.track_music import TrackMusic
+from bgm2pose_jax.data.warp import warp
 
 _RATE_HZ = recordings.audio_files.SAMPLE_RATE_HZ
 # (recording [4, s], music [2, s]) -> the same, disturbed
@@ -131,7 +131,7 @@ def in_blocks(sound: np.ndarray, music: np.ndarray) -> list[recordings.Block]:
 def response_of(chosen: Sequence[RawRecording]) -> str:
   """Writes the static response of recordings; returns the file's name."""
   sounds = [in_blocks(*read(recording)[:2]) for recording in chosen]
-  found = still_room.fit(*sounds)
+  found = room_fit.fit(*sounds)
   folder = Path(tempfile.mkdtemp(prefix="response-"))
   response_file.write(folder / "room.npz", np.asarray(found.taps))
   return str(folder / "room.npz")

@@ -8,6 +8,6 @@ so the music is what moves.
 
 from bgm2pose_jax.align.alignment import align
 from bgm2pose_jax.align.result import Alignment
-from bgm2pose_jax.align.warp import warp
+from bgm2pose_jax.data.warp import warp
 
 __all__ = ["Alignment", "align", "warp"]

@@ -23,8 +23,8 @@ from bgm2pose_jax.align import page, poses, sounds
 from bgm2pose_jax.align.alignment import align
 from bgm2pose_jax.align.arrival import LEFT_AXES
 from bgm2pose_jax.align.result import Alignment
-from bgm2pose_jax.align.warp import warp
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.data.warp import warp
 from bgm2pose_jax.errors import InputError
 
 _PIECE = 1 << 20

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.fft
 
-from bgm2pose_jax.align.warp import warp
+from bgm2pose_jax.data.warp import warp
 
 RATE_HZ = 24000
 # 1.4 s: several times a living room's reverberation.

@@ -35,7 +35,7 @@ def stream(
   sound, most = blocks(), BLOCK_WINDOWS
   if named.needs_still:
     sound = still_room.with_still(blocks, form)
-    if form.kind == "causal":
+    if form.in_parts:
       most = still_room.UPDATE_WINDOWS
   context_s = named.spec.context_frames * named.spec.hop_s
   around = still_room.with_context(sound, round(context_s * SAMPLE_RATE_HZ))

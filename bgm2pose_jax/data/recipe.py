@@ -12,7 +12,7 @@ from bgm2pose_jax.errors import InputError
 _MAX_SNR_DB = 200.0
 # How the static room is learnt, and what is measured against it. What was
 # prepared otherwise must not be met again: count up.
-_STATIC_ROOM = 5
+_STATIC_ROOM = 6
 
 
 @dataclasses.dataclass(frozen=True)

@@ -99,7 +99,7 @@ def run() -> None:
 
 def _main(argv: Sequence[str]) -> None:
   # Workers that read data import this module; they need no JAX.
-  from bgm2pose_jax.data import recordings, still_room
+  from bgm2pose_jax.data import recordings, room_fit
 
   values = flags.FLAGS
   with command.ending():
@@ -122,7 +122,7 @@ def _main(argv: Sequence[str]) -> None:
         for wav, music in zip(values.recording, values.music, strict=True)
       ]
       windows = sum(count for count, _ in heard)
-      found = still_room.fit(*(blocks for _, blocks in heard))
+      found = room_fit.fit(*(blocks for _, blocks in heard))
     try:
       out.parent.mkdir(parents=True, exist_ok=True)
       write(out, np.asarray(found.taps))

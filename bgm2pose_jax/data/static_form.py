@@ -22,7 +22,8 @@ class StaticForm:
   """What the static response of a recording is fitted to.
 
   Attributes:
-    kind: `whole` recording (it looks ahead, at sound alone); `causal`, what
+    kind: `whole` recording (it looks ahead, at sound alone, and takes out
+      what the clocks still drift); `causal`, what
       was heard before, old sound forgotten; its `first` seconds; so many
       seconds `around` each block, against clocks and rooms that drift;
       `file`, made before, of another recording in the same room; how loud the
@@ -67,10 +68,14 @@ class StaticForm:
       raise InputError(path, "is missing", _HELP)
     return cls("file", path=path)
 
+  @property
+  def in_parts(self) -> bool:
+    """Whether it is learnt as sound comes in, part by part."""
+    return self.kind in ("causal", "file")
+
   def identity(self) -> dict[str, Any]:
     """Returns JSON values that differ between forms."""
     if self.path is None:
       return {"kind": self.kind, "seconds": self.seconds}
     with open(self.path, "rb") as file:
-      # 2: how loud it is is followed. What was prepared otherwise is not met.
-      return {"file": hashlib.file_digest(file, "sha256").hexdigest(), "of": 2}
+      return {"file": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.data import response_file
+from bgm2pose_jax.data import response_file, room_fit
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.data.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.data.room_fit import MusicHistory
 from bgm2pose_jax.data.room_stream import (
   UPDATE_WINDOWS,
   CausalRoom,
@@ -24,51 +25,6 @@ from bgm2pose_jax.data.room_stream import (
   default_taps,
 )
 from bgm2pose_jax.data.static_form import StaticForm
-from bgm2pose_jax.errors import InputError
-
-# Response and loudness of several recordings are fitted in turn, so often at
-# most, until loudness stays within a hundredth of a decibel.
-_LOUDNESS_ROUNDS = 30
-_LOUDNESS_KNOWN = 1e-3
-
-
-def fit(*recordings: Iterable[Block]) -> Any:
-  """Fits a static response to blocks of sound in sequence.
-
-  Several recordings of one room say more than one: music that has nothing to
-  say at some frequencies says nothing of the room there. They need not be
-  equally loud; the response is that of the first.
-
-  Args:
-    *recordings: blocks of one recording each, from the music's first sample.
-
-  Returns:
-    `features.static_response.Response`; its arrays are on the device.
-
-  Raises:
-    InputError: a recording does not answer to its music as the others do.
-  """
-  from bgm2pose_jax.features import static_response
-
-  sums = [correlations(blocks) for blocks in recordings]
-  found = static_response.solve(functools.reduce(static_response.pool, sums))
-  before = np.ones(len(sums))
-  for _ in range(_LOUDNESS_ROUNDS if len(sums) > 1 else 0):
-    gains = [float(static_response.loudness(s, found.taps)) for s in sums]
-    for at, gain in enumerate(gains):
-      if gain <= 0:
-        raise InputError(
-          f"recording {at + 1} of {len(gains)}",
-          "does not answer to its music as the others do",
-          "give recordings of one room that nothing was moved in between",
-        )
-    now = gains[0] / np.array(gains)
-    if np.all(np.abs(now / before - 1) < _LOUDNESS_KNOWN):
-      break
-    alike = [static_response.turned(s, gain) for s, gain in zip(sums, now)]
-    before, pooled = now, functools.reduce(static_response.pool, alike)
-    found = static_response.solve(pooled, found.taps)
-  return found
 
 
 def with_still(
@@ -93,19 +49,22 @@ def with_still(
   if form.kind == "around":
     yield from _around(blocks, form.seconds)
     return
-  heard = blocks()
-  if form.kind == "first":
-    heard = _until(heard, form.seconds)
-  sums = correlations(heard)
   if form.path is not None:
     response = response_file.read(form.path)
+    sums = room_fit.correlations(blocks())
     density = np.asarray(static_response.power_density(sums, response))
     yield from _in_parts(blocks(), FixedRoom(response, density))
     return
-  response = static_response.solve(sums).taps
-  density = np.asarray(static_response.power_density(sums, response))
-  for block, sound in still_blocks(blocks(), response):
-    yield _with(block, sound, density)
+  sound = blocks()
+  if form.kind == "first":
+    sums = room_fit.correlations(_until(blocks(), form.seconds))
+    response = static_response.solve(sums).taps
+    density = np.asarray(static_response.power_density(sums, response))
+  else:
+    response, density, drift_ppm = room_fit.fit_with_clock(blocks)
+    sound = room_fit.on_clock(sound, drift_ppm)
+  for block, still in still_blocks(sound, response):
+    yield _with(block, still, density)
 
 
 def still_blocks(
@@ -120,7 +79,7 @@ def still_blocks(
   Yields:
     Each block and the static room's sound [4, s] beside it.
   """
-  music = _Music(response.shape[-1])
+  music = MusicHistory(response.shape[-1])
   for block in blocks:
     yield block, _sound(music.with_history(block.music), response)
 
@@ -175,36 +134,6 @@ def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
     yield joined(before, waiting, silence(waiting))
 
 
-class _Music:
-  """The music of a recording, block by block, with what came before."""
-
-  def __init__(self, taps: int):
-    self._taps = taps
-    self._history = np.zeros((2, taps), np.float32)
-
-  def with_history(self, music: np.ndarray) -> np.ndarray:
-    """Returns [2, taps + s], and keeps the end for the next block."""
-    whole = np.concatenate([self._history, music], axis=-1)
-    self._history = whole[..., -self._taps :]
-    return whole
-
-
-def correlations(blocks: Iterable[Block]) -> Any:
-  """Sums up blocks in sequence, as `static_response.solve` takes it."""
-  import jax
-
-  from bgm2pose_jax.features import static_response
-
-  taps = default_taps()
-  music, sums = _Music(taps), static_response.zero_correlations(taps)
-  for block in blocks:
-    sound = music.with_history(block.music)
-    sums = static_response.add(sums, block.audio, sound, 1.0)
-    # Keeps one block in memory, not all that the device has not come to.
-    jax.block_until_ready(sums)
-  return sums
-
-
 def _sound(music: np.ndarray, response: Any) -> np.ndarray:
   from bgm2pose_jax.features import static_response
 
@@ -238,7 +167,7 @@ def _around(
   from bgm2pose_jax.features import static_response
 
   taps = default_taps()
-  music, nothing = _Music(taps), static_response.zero_correlations(taps)
+  music, nothing = MusicHistory(taps), static_response.zero_correlations(taps)
   # A stretch has to begin with silence, or its sums belong to no music at all
   # and the equations may have no minimum: each block in both ways.
   begins, goes_on = [], []
@@ -247,13 +176,13 @@ def _around(
     length_s = max(length_s, block.audio.shape[-1] / SAMPLE_RATE_HZ)
     for found, sound in (
       (goes_on, music.with_history(block.music)),
-      (begins, _Music(taps).with_history(block.music)),
+      (begins, MusicHistory(taps).with_history(block.music)),
     ):
       sums = static_response.add(nothing, block.audio, sound, 1.0)
       found.append(jax.block_until_ready(sums))
   reach = max(0, round((seconds / length_s - 1) / 2)) if begins else 0
   response = None
-  music = _Music(taps)
+  music = MusicHistory(taps)
   for at, block in enumerate(blocks()):
     first = max(0, at - reach)
     near = [begins[first], *goes_on[first + 1 : at + reach + 1]]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.align.warp import warp
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.data.recordings import BLOCK_WINDOWS, WINDOW_SAMPLES, Block
+from bgm2pose_jax.data.warp import warp
 from bgm2pose_jax.errors import InputError
 
 FRAME_SAMPLES = 2400

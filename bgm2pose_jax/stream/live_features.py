@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from bgm2pose_jax.data import response_file, room_stream, still_room
+from bgm2pose_jax.data import response_file, room_fit, room_stream
 from bgm2pose_jax.data.recordings import WINDOW_SAMPLES
 from bgm2pose_jax.data.room_stream import CausalRoom, FixedRoom
 from bgm2pose_jax.data.static_form import StaticForm
@@ -51,7 +51,7 @@ def make_room(form: StaticForm, pair: SoundPair) -> CausalRoom | FixedRoom:
     return CausalRoom()
   response = response_file.read(form.path)
   # The music's usual power is known before it is played.
-  sums = still_room.correlations(pair.blocks())
+  sums = room_fit.correlations(pair.blocks())
   return FixedRoom(response, np.asarray(power_density(sums, response)))
 
 

@@ -11,7 +11,6 @@ import zipfile
 import numpy as np
 import pytest
 import raw_fixture
-import scipy.signal
 import soundfile
 
 from bgm2pose_jax import features
@@ -21,6 +20,7 @@ from bgm2pose_jax.data import (
   raw_layout,
   recordings,
   response_file,
+  room_fit,
   room_stream,
   source,
   sources,
@@ -136,7 +136,7 @@ def test_one_file_serves_other_recordings(corpus, tmp_path):
 @pytest.mark.parametrize("gain_db", [-12, 6])
 def test_a_known_room_follows_how_loud_it_is(corpus, tmp_path, gain_db):
   path = tmp_path / "room.npz"
-  response_file.write(path, np.asarray(still_room.fit(_blocks(corpus)).taps))
+  response_file.write(path, np.asarray(room_fit.fit(_blocks(corpus)).taps))
   gain = np.float32(10 ** (gain_db / 20))
   louder = [
     dataclasses.replace(b, audio=gain * b.audio) for b in _blocks(corpus)
@@ -154,38 +154,6 @@ def test_a_known_room_follows_how_loud_it_is(corpus, tmp_path, gain_db):
   np.testing.assert_allclose(
     rest.still.density, gain**2 * first.still.density, rtol=0.02
   )
-
-
-def _mixed(seed: int, lowest_hz: float, highest_hz: float, gain: float):
-  """Blocks of music in one octave or so, through one and the same room."""
-  rng = np.random.default_rng(seed)
-  taps = 0.1 * np.random.default_rng(9).normal(size=(4, 2, 40))
-  band = scipy.signal.butter(
-    12, (lowest_hz, highest_hz), "bandpass", fs=48_000, output="sos"
-  )
-  music = scipy.signal.sosfilt(band, rng.normal(size=(2, 115_200)))
-  sound = scipy.signal.fftconvolve(music[None], taps, axes=-1)
-  sound = sound.sum(1)[:, :115_200] + 1e-3 * rng.normal(size=(4, 115_200))
-  sound = gain * sound
-  return [recordings.Block(0, 4, sound.astype("f4"), music.astype("f4"))]
-
-
-def test_several_recordings_tell_what_one_leaves_open():
-  low, high = _mixed(0, 200, 3_000, 1.0), _mixed(1, 1_000, 9_000, 0.4)
-  (truth,) = _mixed(2, 300, 7_000, 1.0)
-
-  def left(*made):
-    taps = np.asarray(still_room.fit(*made).taps)
-    (still,) = still_room.still_blocks([truth], taps)
-    return np.mean((still[1] - truth.audio) ** 2) / np.mean(truth.audio**2)
-
-  assert min(left(low), left(high)) > 0.05
-  # As loud as in the first, though the second was recorded 8 dB lower.
-  assert left(low, high) < 0.003
-  quiet = _mixed(4, 200, 2_000, 0.4)
-  turned = [dataclasses.replace(b, audio=-b.audio) for b in quiet]
-  with pytest.raises(InputError, match="recording 2 of 2: does not answer"):
-    still_room.fit(low, turned)
 
 
 def test_a_known_room_in_silence_stays_as_loud_as_it_was():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from bgm2pose_jax.align import warp
+from bgm2pose_jax.data.warp import warp
 from bgm2pose_jax.errors import InputError
 
 RATE_HZ = 48000
