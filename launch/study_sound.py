@@ -131,7 +131,7 @@ def in_blocks(sound: np.ndarray, music: np.ndarray) -> list[recordings.Block]:
 def response_of(chosen: Sequence[RawRecording]) -> str:
   """Writes the static response of recordings; returns the file's name."""
   sounds = [in_blocks(*read(recording)[:2]) for recording in chosen]
-  found = room_fit.fit(*sounds)
+  found = room_fit.fit(*(lambda blocks=blocks: blocks for blocks in sounds))
   folder = Path(tempfile.mkdtemp(prefix="response-"))
   response_file.write(folder / "room.npz", np.asarray(found.taps))
   return str(folder / "room.npz")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,7 +139,7 @@ def _main(argv: Sequence[str]) -> None:
 
 def _opened(
   opened: contextlib.ExitStack, wav: Path, music: Path
-) -> tuple[int, Iterator[Block]]:
+) -> tuple[int, Callable[[], Iterator[Block]]]:
   """Windows and blocks of a recording; its files close with `opened`."""
   from bgm2pose_jax.data import recordings
   from bgm2pose_jax.data.track_music import TrackMusic
@@ -148,7 +148,7 @@ def _opened(
   windows = info.frames // recordings.WINDOW_SAMPLES
   played = opened.enter_context(TrackMusic(music, wav.stem, wav.parent))
   recordings.check_music(played.frames, music, windows, wav.name)
-  return windows, recordings.sound_blocks(wav, played, windows)
+  return windows, lambda: recordings.sound_blocks(wav, played, windows)
 
 
 if __name__ == "__main__":

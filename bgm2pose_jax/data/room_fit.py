@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
@@ -60,15 +60,33 @@ def correlations(blocks: Iterable[Block]) -> Any:
   return sums
 
 
-def fit(*recordings: Iterable[Block]) -> Any:
-  """Fits a static response to blocks of sound in sequence.
+class Fitted(NamedTuple):
+  """The static room of one recording.
 
-  Several recordings of one room say more than one: music that has nothing to
-  say at some frequencies says nothing of the room there. They need not be
-  equally loud; the response is that of the first.
+  Attributes:
+    response: `features.static_response.Response`, arrays on the device.
+    sums: the correlations that it was fitted to.
+    density: see `static_response.power_density`.
+    drift_ppm: how much faster the player's clock runs than the recorder's;
+      `on_clock` takes it out.
+  """
+
+  response: Any
+  sums: Any
+  density: np.ndarray
+  drift_ppm: float
+
+
+def fit(*recordings: Callable[[], Iterable[Block]]) -> Any:
+  """Fits one static response to recordings of one room.
+
+  Several say more than one: music that has nothing to say at some frequencies
+  says nothing of the room there. They need not be equally loud; the response
+  is that of the first.
 
   Args:
-    *recordings: blocks of one recording each, from the music's first sample.
+    *recordings: each opens a recording anew and gives its blocks in sequence,
+      from the music's first sample on.
 
   Returns:
     `features.static_response.Response`; its arrays are on the device.
@@ -78,10 +96,13 @@ def fit(*recordings: Iterable[Block]) -> Any:
   """
   from bgm2pose_jax.features import static_response
 
-  sums = [correlations(blocks) for blocks in recordings]
+  each = [fit_with_clock(blocks) for blocks in recordings]
+  if len(each) == 1:
+    return each[0].response
+  sums = [one.sums for one in each]
   found = static_response.solve(functools.reduce(static_response.pool, sums))
   before = np.ones(len(sums))
-  for _ in range(_LOUDNESS_ROUNDS if len(sums) > 1 else 0):
+  for _ in range(_LOUDNESS_ROUNDS):
     gains = [float(static_response.loudness(s, found.taps)) for s in sums]
     for at, gain in enumerate(gains):
       if gain <= 0:
@@ -99,14 +120,12 @@ def fit(*recordings: Iterable[Block]) -> Any:
   return found
 
 
-def fit_with_clock(
-  blocks: Callable[[], Iterable[Block]],
-) -> tuple[Any, np.ndarray, float]:
+def fit_with_clock(blocks: Callable[[], Iterable[Block]]) -> Fitted:
   """Fits a static response to a recording whose clock may drift.
 
   Alignment leaves a hundredth of a part per million, a tenth at worst, and
-  recordings made by others what their clocks had. Of a fit of all of it, both
-  are seen in what is left, which grows with time from its middle
+  recordings made by others what their clocks had. A drift is seen in what the
+  fit leaves, which then grows with time from its middle
   (`static_response.clock_drift`); the music is moved and the fit made again.
   Where there is no drift it is the same fit as without.
 
@@ -115,22 +134,24 @@ def fit_with_clock(
       the music's first sample on.
 
   Returns:
-    The response's taps, the density (see `static_response.power_density`) and
-    the drift in parts per million; `on_clock` takes it out.
+    What was found; of clocks too far apart to be followed, as they are.
   """
   from bgm2pose_jax.features import static_response
 
-  first = None
+  first = response = None
   drift_ppm = last_ppm = 0.0
-  taps = None
   for _ in range(_CLOCK_ROUNDS):
     moments, seconds = _moments(on_clock(blocks(), drift_ppm))
-    taps = static_response.solve(moments.sums, taps).taps
-    density = np.asarray(static_response.power_density(moments.sums, taps))
-    first = first or (taps, density, 0.0)
-    step_ppm = 1e6 * float(static_response.clock_drift(moments, taps))
+    sums = moments.sums
+    response = static_response.solve(
+      sums, None if response is None else response.taps
+    )
+    density = np.asarray(static_response.power_density(sums, response.taps))
+    found = Fitted(response, sums, density, drift_ppm)
+    first = first or found
+    step_ppm = 1e6 * float(static_response.clock_drift(moments, response.taps))
     if abs(step_ppm) * 1e-6 * seconds / 2 < _CLOCK_KNOWN_S:
-      return taps, density, drift_ppm
+      return found
     # Steps overshoot by an even share, for the response turns with the clock.
     share = step_ppm / last_ppm if last_ppm else 0.0
     settles = -0.7 < share < 0.5

@@ -55,14 +55,15 @@ def with_still(
     density = np.asarray(static_response.power_density(sums, response))
     yield from _in_parts(blocks(), FixedRoom(response, density))
     return
-  sound = blocks()
   if form.kind == "first":
     sums = room_fit.correlations(_until(blocks(), form.seconds))
     response = static_response.solve(sums).taps
     density = np.asarray(static_response.power_density(sums, response))
+    sound = blocks()
   else:
-    response, density, drift_ppm = room_fit.fit_with_clock(blocks)
-    sound = room_fit.on_clock(sound, drift_ppm)
+    found = room_fit.fit_with_clock(blocks)
+    response, density = found.response.taps, found.density
+    sound = room_fit.on_clock(blocks(), found.drift_ppm)
   for block, still in still_blocks(sound, response):
     yield _with(block, still, density)
 
