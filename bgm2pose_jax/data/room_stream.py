@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax.data import band_fit
 from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
 
 # A causal response is brought up to date after so many windows (2.4 s).
@@ -104,9 +105,9 @@ class CausalRoom:
 class FixedRoom:
   """The static room by a response that is known beforehand, as a stream.
 
-  Its shape is known, not how loud the same music is today: one gain, the
-  least-squares one over what was heard (forgotten as in `CausalRoom`), turns
-  it up or down. It is 1 until the first `update`.
+  Its shape is known, not how loud the same music is today: one gain, by what
+  was heard (forgotten as in `CausalRoom`), turns it up or down. It is 1 until
+  the first `update`.
   """
 
   def __init__(self, response: np.ndarray, density: np.ndarray):
@@ -118,8 +119,7 @@ class FixedRoom:
     """
     self._still, self._usual = _Still(response), density
     self._gain, self._density = np.float32(1), density
-    # Of the sound heard, against the response's, and of that with itself.
-    self._heard, self._known = 0.0, 0.0
+    self._fit = band_fit.BandFit()
     self._since: list[tuple[np.ndarray, np.ndarray]] = []
 
   def still(self, audio: np.ndarray, music: np.ndarray) -> Any:
@@ -132,19 +132,11 @@ class FixedRoom:
 
   def update(self) -> None:
     """Takes in how loud it was since the last update."""
-    from bgm2pose_jax.features import static_response
-
     audio, sound = (np.concatenate(x, axis=-1) for x in zip(*self._since))
     self._since = []
-    keep = math.exp(-audio.shape[-1] / SAMPLE_RATE_HZ / FORGETTING_S)
-    audio, sound = (
-      static_response.differenced(np.float64(x)) for x in (audio, sound)
-    )
-    self._heard = keep * self._heard + float(np.vdot(audio, sound))
-    self._known = keep * self._known + float(np.vdot(sound, sound))
-    # In silence, and where the response is of another room, nothing is told.
-    if 0 < self._heard < math.inf and self._known > 0:
-      self._gain = np.float32(self._heard / self._known)
+    seconds = audio.shape[-1] / SAMPLE_RATE_HZ
+    self._fit.add(audio, sound, keep=math.exp(-seconds / FORGETTING_S))
+    self._gain = np.float32(self._fit.gain(float(self._gain)))
     self._density = self._usual * self._gain**2
 
 

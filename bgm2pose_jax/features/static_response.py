@@ -117,8 +117,8 @@ def correlate(
   # Differencing needs the sample before. Of the music it is there; the
   # recording's first difference is left out, as if it were zero.
   recording, music = (jnp.float64(x) for x in (recording, music))
-  sound = differenced(music)
-  heard = jnp.pad(differenced(recording), ((0, 0), (1, 0)))
+  sound = _differenced(music)
+  heard = jnp.pad(_differenced(recording), ((0, 0), (1, 0)))
   heard = jnp.concatenate([heard, sound[:, taps - 1 :]])
   # At its place behind the history, so that lags 0 .. taps - 1 do not wrap.
   heard = jnp.pad(heard, ((0, 0), (taps - 1, 1)))
@@ -128,12 +128,7 @@ def correlate(
   return Correlations(lags[channels:], lags[:channels], jnp.float64(samples))
 
 
-def differenced(x: Any) -> Any:
-  """Sound [..., s] with bass and treble nearer each other, [..., s - 1].
-
-  Args:
-    x: NumPy or JAX.
-  """
+def _differenced(x: jax.Array) -> jax.Array:
   return x[..., 1:] - PREEMPHASIS * x[..., :-1]
 
 
