@@ -27,6 +27,7 @@ def test_every_stage_has_a_line(tmp_path):
     "static sound",
     "features",
     "whole",
+    "whole, 1 ppm off",
     "causal response",
     "log-mel maps",
   }
