@@ -54,6 +54,15 @@ def _blocks(corpus):
     return list(recordings.sound_blocks(recording.wav, music, 8))
 
 
+def _response_file(*given):
+  return subprocess.run(
+    [sys.executable, "-m", "bgm2pose_jax.data.response_file", *given],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
 def test_a_build_stores_what_the_features_say_of_the_files(corpus, tmp_path):
   table, fingerprint = _table(
     corpus, tmp_path, feature_set="music_kernel", static_response="whole"
@@ -107,18 +116,8 @@ def test_a_stream_says_nothing_before_it_knows_the_room():
 def test_one_file_serves_other_recordings(corpus, tmp_path):
   recording = _recording(corpus)
   out = tmp_path / "room.npz"
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-m",
-      "bgm2pose_jax.data.response_file",
-      f"--recording={recording.wav}",
-      f"--music={recording.music}",
-      f"--out={out}",
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
+  done = _response_file(
+    f"--recording={recording.wav}", f"--music={recording.music}", f"--out={out}"
   )
   assert done.returncode == 0, done.stderr
   assert "4.8 s heard" in done.stdout
@@ -268,18 +267,10 @@ def test_files_of_another_kind_are_refused(tmp_path):
 
 def test_each_recording_needs_its_music(corpus, tmp_path):
   recording = _recording(corpus)
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-m",
-      "bgm2pose_jax.data.response_file",
-      f"--recording={recording.wav},{recording.wav}",
-      f"--music={recording.music}",
-      f"--out={tmp_path / 'room.npz'}",
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
+  done = _response_file(
+    f"--recording={recording.wav},{recording.wav}",
+    f"--music={recording.music}",
+    f"--out={tmp_path / 'room.npz'}",
   )
   assert done.returncode == 2
   assert "--music names 1 for 2 recordings" in done.stderr.replace(":", "")
@@ -290,18 +281,10 @@ def test_music_too_short_for_the_recording_is_refused(tmp_path):
   raw_fixture.make_raw_folder(tmp_path, subjects=("0",), seconds=1.8)
   sound = tmp_path / "data" / "sound_cut"
   soundfile.write(sound / "short.wav", np.ones((4800, 2)) * 0.1, 48000)
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-m",
-      "bgm2pose_jax.data.response_file",
-      f"--recording={sound / 'subject_0_arnor_cut.wav'}",
-      f"--music={sound / 'short.wav'}",
-      f"--out={tmp_path / 'room.npz'}",
-    ],
-    capture_output=True,
-    text=True,
-    check=False,
+  done = _response_file(
+    f"--recording={sound / 'subject_0_arnor_cut.wav'}",
+    f"--music={sound / 'short.wav'}",
+    f"--out={tmp_path / 'room.npz'}",
   )
   assert done.returncode == 2
   assert "shorter than the" in done.stderr
