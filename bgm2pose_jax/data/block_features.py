@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,10 @@ BLOCK_FRAMES = 12 * BLOCK_WINDOWS
 
 
 def stream(
-  blocks: Callable[[], Iterable[Block]], feature_set: str, form: StaticForm
+  blocks: Callable[[], Iterable[Block]],
+  feature_set: str,
+  form: StaticForm,
+  where: Any = "recording",
 ) -> Iterator[np.ndarray]:
   """Computes a recording's features block by block.
 
@@ -24,6 +28,7 @@ def stream(
     blocks: opens the recording anew and gives its blocks in sequence.
     feature_set: name of the feature set.
     form: what the static room is learnt from, for the sets that need it.
+    where: names the recording in messages.
 
   Yields:
     float32 [frames, f, c] of consecutive windows.
@@ -34,7 +39,7 @@ def stream(
   named = features.get_feature_set(feature_set)
   sound, most = blocks(), BLOCK_WINDOWS
   if named.needs_still:
-    sound = still_room.with_still(blocks, form)
+    sound = still_room.with_still(blocks, form, where)
     if form.in_parts:
       most = still_room.UPDATE_WINDOWS
   context_s = named.spec.context_frames * named.spec.hop_s

@@ -46,18 +46,26 @@ class MusicHistory:
 
 def correlations(blocks: Iterable[Block]) -> Any:
   """Sums up blocks in sequence, as `static_response.solve` takes it."""
+  from bgm2pose_jax.features import lag_correlations
+
+  nothing = lag_correlations.zero_correlations(default_taps())
+  each = (new for _, new in _correlated(blocks))
+  return functools.reduce(lag_correlations.pool, each, nothing)
+
+
+def _correlated(blocks: Iterable[Block]) -> Iterator[tuple[Block, Any]]:
+  """Each of the blocks in sequence, and its own correlations."""
   import jax
 
-  from bgm2pose_jax.features import static_response
+  from bgm2pose_jax.features import lag_correlations
 
   taps = default_taps()
-  music, sums = MusicHistory(taps), static_response.zero_correlations(taps)
+  music, nothing = MusicHistory(taps), lag_correlations.zero_correlations(taps)
   for block in blocks:
     sound = music.with_history(block.music)
-    sums = static_response.add(sums, block.audio, sound, 1.0)
+    new = lag_correlations.add(nothing, block.audio, sound, 1.0)
     # Keeps one block in memory, not all that the device has not come to.
-    jax.block_until_ready(sums)
-  return sums
+    yield block, jax.block_until_ready(new)
 
 
 class Fitted(NamedTuple):
@@ -94,13 +102,16 @@ def fit(*recordings: Callable[[], Iterable[Block]]) -> Any:
   Raises:
     InputError: a recording does not answer to its music as the others do.
   """
-  from bgm2pose_jax.features import static_response
+  from bgm2pose_jax.features import lag_correlations, static_response
 
-  each = [fit_with_clock(blocks) for blocks in recordings]
+  each = [
+    fit_with_clock(blocks, f"recording {at} of {len(recordings)}")
+    for at, blocks in enumerate(recordings, 1)
+  ]
   if len(each) == 1:
     return each[0].response
   sums = [one.sums for one in each]
-  found = static_response.solve(functools.reduce(static_response.pool, sums))
+  found = static_response.solve(functools.reduce(lag_correlations.pool, sums))
   before = np.ones(len(sums))
   for _ in range(_LOUDNESS_ROUNDS):
     gains = [float(static_response.loudness(s, found.taps)) for s in sums]
@@ -114,34 +125,37 @@ def fit(*recordings: Callable[[], Iterable[Block]]) -> Any:
     now = gains[0] / np.array(gains)
     if np.all(np.abs(now / before - 1) < _LOUDNESS_KNOWN):
       break
-    alike = [static_response.turned(s, gain) for s, gain in zip(sums, now)]
-    before, pooled = now, functools.reduce(static_response.pool, alike)
+    alike = [lag_correlations.turned(s, gain) for s, gain in zip(sums, now)]
+    before, pooled = now, functools.reduce(lag_correlations.pool, alike)
     found = static_response.solve(pooled, found.taps)
   return found
 
 
-def fit_with_clock(blocks: Callable[[], Iterable[Block]]) -> Fitted:
+def fit_with_clock(
+  blocks: Callable[[], Iterable[Block]], where: Any = "recording"
+) -> Fitted:
   """Fits a static response to a recording whose clock may drift.
 
   Alignment leaves a hundredth of a part per million, a tenth at worst, and
   recordings made by others what their clocks had. A drift is seen in what the
   fit leaves, which then grows with time from its middle
-  (`static_response.clock_drift`); the music is moved and the fit made again.
+  (`clock_drift.estimate`); the music is moved and the fit made again.
   Where there is no drift it is the same fit as without.
 
   Args:
     blocks: opens the recording anew and gives its blocks in sequence, from
       the music's first sample on.
+    where: names the recording in messages.
 
   Returns:
     What was found; of clocks too far apart to be followed, as they are.
   """
-  from bgm2pose_jax.features import static_response
+  from bgm2pose_jax.features import clock_drift, static_response
 
   first = response = None
   drift_ppm = last_ppm = 0.0
   for _ in range(_CLOCK_ROUNDS):
-    moments, seconds = _moments(on_clock(blocks(), drift_ppm))
+    moments, seconds = moments_in_time(on_clock(blocks(), drift_ppm))
     sums = moments.sums
     response = static_response.solve(
       sums, None if response is None else response.taps
@@ -149,7 +163,7 @@ def fit_with_clock(blocks: Callable[[], Iterable[Block]]) -> Fitted:
     density = np.asarray(static_response.power_density(sums, response.taps))
     found = Fitted(response, sums, density, drift_ppm)
     first = first or found
-    step_ppm = 1e6 * float(static_response.clock_drift(moments, response.taps))
+    step_ppm = 1e6 * float(clock_drift.estimate(moments, response.taps))
     if abs(step_ppm) * 1e-6 * seconds / 2 < _CLOCK_KNOWN_S:
       return found
     # Steps overshoot by an even share, for the response turns with the clock.
@@ -160,9 +174,10 @@ def fit_with_clock(blocks: Callable[[], Iterable[Block]]) -> Fitted:
     if abs(drift_ppm) > _CLOCK_MOST_PPM:
       break
   logging.warning(
-    "the clocks of music and recording drift further apart than can be "
+    "%s: the clocks of music and recording drift further apart than can be "
     "followed (%.2g ppm or more), or the music does not explain the sound: "
     "align them first (python -m bgm2pose_jax.align)",
+    where,
     abs(drift_ppm),
   )
   assert first is not None
@@ -197,21 +212,14 @@ def on_clock(blocks: Iterable[Block], drift_ppm: float) -> Iterator[Block]:
     waiting = block
 
 
-def _moments(blocks: Iterable[Block]) -> tuple[Any, float]:
-  """`static_response.Moments` of blocks in sequence, and their seconds."""
-  import jax
+def moments_in_time(blocks: Iterable[Block]) -> tuple[Any, float]:
+  """`clock_drift.Moments` of blocks in sequence, and their seconds."""
+  from bgm2pose_jax.features import clock_drift, lag_correlations
 
-  from bgm2pose_jax.features import static_response
-
-  taps, samples = default_taps(), 0
-  music, nothing = MusicHistory(taps), static_response.zero_correlations(taps)
-  found = static_response.Moments(nothing, nothing, nothing)
-  for block in blocks:
+  nothing = lag_correlations.zero_correlations(default_taps())
+  found, samples = clock_drift.Moments(nothing, nothing, nothing), 0
+  for block, new in _correlated(blocks):
     size = block.audio.shape[-1]
-    sound = music.with_history(block.music)
-    new = static_response.add(nothing, block.audio, sound, 1.0)
-    found = static_response.add_moment(found, new, samples + size / 2)
+    found = clock_drift.add_moment(found, new, samples + size / 2)
     samples += size
-    # Keeps one block in memory, not all that the device has not come to.
-    jax.block_until_ready(found)
   return found, samples / SAMPLE_RATE_HZ

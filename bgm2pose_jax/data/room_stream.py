@@ -44,10 +44,10 @@ class CausalRoom:
   """
 
   def __init__(self):
-    from bgm2pose_jax.features import static_response
+    from bgm2pose_jax.features import lag_correlations
 
     taps = default_taps()
-    self._sums = static_response.zero_correlations(taps)
+    self._sums = lag_correlations.zero_correlations(taps)
     # Zeros: nothing is known at first.
     self._response = np.zeros(self._sums.recording.shape, np.float32)
     self._still = _Still(self._response)
@@ -82,15 +82,15 @@ class CausalRoom:
     """Takes in what was heard since the last update."""
     import jax
 
-    from bgm2pose_jax.features import static_response
+    from bgm2pose_jax.features import lag_correlations, static_response
 
     audio = np.concatenate(self._audio, axis=-1)
     heard = np.concatenate(self._heard, axis=-1)
     seconds = audio.shape[-1] / SAMPLE_RATE_HZ
     self._heard_s += seconds
     keep = math.exp(-seconds / FORGETTING_S)
-    ended = static_response.add(self._sums, audio, heard, keep, ends=True)
-    self._sums = static_response.add(self._sums, audio, heard, keep)
+    ended = lag_correlations.add(self._sums, audio, heard, keep, ends=True)
+    self._sums = lag_correlations.add(self._sums, audio, heard, keep)
     # Keeps one part in memory, not all that the device has not come to.
     jax.block_until_ready(self._sums)
     found = static_response.solve(

@@ -28,7 +28,9 @@ from bgm2pose_jax.data.static_form import StaticForm
 
 
 def with_still(
-  blocks: Callable[[], Iterable[Block]], form: StaticForm
+  blocks: Callable[[], Iterable[Block]],
+  form: StaticForm,
+  where: Any = "recording",
 ) -> Iterator[Block]:
   """Adds the static room to every block of a recording.
 
@@ -36,6 +38,7 @@ def with_still(
     blocks: opens the recording anew and gives its blocks in sequence, from
       the music's first sample on.
     form: what the response is fitted to.
+    where: names the recording in messages.
 
   Yields:
     The blocks, with `still`; `causal` and `file` give them in parts of
@@ -61,7 +64,7 @@ def with_still(
     density = np.asarray(static_response.power_density(sums, response))
     sound = blocks()
   else:
-    found = room_fit.fit_with_clock(blocks)
+    found = room_fit.fit_with_clock(blocks, where)
     response, density = found.response.taps, found.density
     sound = room_fit.on_clock(blocks(), found.drift_ppm)
   for block, still in still_blocks(sound, response):
@@ -165,10 +168,10 @@ def _around(
   """Each block by a response to the sound around it, half before it."""
   import jax
 
-  from bgm2pose_jax.features import static_response
+  from bgm2pose_jax.features import lag_correlations, static_response
 
   taps = default_taps()
-  music, nothing = MusicHistory(taps), static_response.zero_correlations(taps)
+  music, nothing = MusicHistory(taps), lag_correlations.zero_correlations(taps)
   # A stretch has to begin with silence, or its sums belong to no music at all
   # and the equations may have no minimum: each block in both ways.
   begins, goes_on = [], []
@@ -179,7 +182,7 @@ def _around(
       (goes_on, music.with_history(block.music)),
       (begins, MusicHistory(taps).with_history(block.music)),
     ):
-      sums = static_response.add(nothing, block.audio, sound, 1.0)
+      sums = lag_correlations.add(nothing, block.audio, sound, 1.0)
       found.append(jax.block_until_ready(sums))
   reach = max(0, round((seconds / length_s - 1) / 2)) if begins else 0
   response = None
@@ -187,7 +190,7 @@ def _around(
   for at, block in enumerate(blocks()):
     first = max(0, at - reach)
     near = [begins[first], *goes_on[first + 1 : at + reach + 1]]
-    sums = functools.reduce(static_response.pool, near)
+    sums = functools.reduce(lag_correlations.pool, near)
     response = static_response.solve(sums, response).taps
     density = np.asarray(static_response.power_density(sums, response))
     sound = _sound(music.with_history(block.music), response)

@@ -240,7 +240,7 @@ def _features(
   pair: SoundPair, feature_set: str, form: StaticForm, progress: Any
 ) -> Iterator[np.ndarray]:
   """Features [frames, f, c] block by block, without the filling at the end."""
-  stream = block_features.stream(pair.blocks, feature_set, form)
+  stream = block_features.stream(pair.blocks, feature_set, form, pair.where)
   blocks = sum(1 for _ in range(0, pair.frames, block_features.BLOCK_FRAMES))
   left = pair.frames
   for features in progress(stream, blocks) if progress else stream:

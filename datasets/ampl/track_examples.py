@@ -101,7 +101,7 @@ class TrackExamples:
         window_noise.with_noise(block, snr_db, recording.name) for block in read
       )
 
-    computed = _window_features(blocks, self.recipe, on_windows)
+    computed = _window_features(blocks, self.recipe, on_windows, recording.wav)
     for at, features in enumerate(computed):
       yield {
         "features": features,
@@ -162,6 +162,7 @@ def _window_features(
   blocks: Callable[[], Iterator[recordings.Block]],
   recipe: Recipe,
   on_windows: Callable[[int], None],
+  wav: Path,
 ) -> Iterator[np.ndarray]:
   """Yields float32 [t, f, c] for every window of a recording."""
   # Reading a prepared dataset through TFDS needs no JAX.
@@ -169,7 +170,7 @@ def _window_features(
 
   frames = features.get_feature_set(recipe.feature_set).spec.window_frames
   for block in block_features.stream(
-    blocks, recipe.feature_set, recipe.static_form()
+    blocks, recipe.feature_set, recipe.static_form(), wav
   ):
     windows = block.reshape(-1, frames, *block.shape[1:])
     yield from windows

@@ -12,7 +12,7 @@ from bgm2pose_jax.data import recordings, room_fit, still_room
 from bgm2pose_jax.data.static_form import StaticForm
 from bgm2pose_jax.data.warp import warp
 from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.features import static_response
+from bgm2pose_jax.features import clock_drift, static_response
 
 _BLOCK = 4 * recordings.WINDOW_SAMPLES
 
@@ -120,7 +120,7 @@ def test_one_clock_is_left_alone():
 def test_the_drift_is_that_of_numpys_regression():
   made = _drifting(0.5)
   taps = static_response.solve(room_fit.correlations(made)).taps
-  moments, seconds = room_fit._moments(made)
+  moments, seconds = room_fit.moments_in_time(made)
   assert seconds == pytest.approx(6 * 2.4)
   left, slopes, times = [], [], []
   for at, (block, still) in enumerate(still_room.still_blocks(made, taps)):
@@ -131,10 +131,10 @@ def test_the_drift_is_that_of_numpys_regression():
   times = np.array(times) - np.average(times, weights=power)
   fits = np.array([np.sum(e * s) for e, s in zip(left, slopes, strict=True)])
   want = np.sum(times * fits) / np.sum(times**2 * power)
-  got = float(static_response.clock_drift(moments, taps))
+  got = float(clock_drift.estimate(moments, taps))
   assert got == pytest.approx(want, rel=0.02)
-  alone, _ = room_fit._moments(made[:1])
-  assert not float(static_response.clock_drift(alone, taps))
+  alone, _ = room_fit.moments_in_time(made[:1])
+  assert not float(clock_drift.estimate(alone, taps))
 
 
 def test_a_clock_too_far_off_is_told_and_left_alone(monkeypatch):
@@ -143,9 +143,10 @@ def test_a_clock_too_far_off_is_told_and_left_alone(monkeypatch):
     room_fit.logging, "warning", lambda text, *rest: told.append(text % rest)
   )
   made = _drifting(90.0)
-  found = room_fit.fit_with_clock(lambda: made)
+  found = room_fit.fit_with_clock(lambda: made, "dance.wav")
   assert found.drift_ppm == 0
   assert len(told) == 1
+  assert told[0].startswith("dance.wav: the clocks")
   assert "align them first" in told[0]
   plain = static_response.solve(room_fit.correlations(made)).taps
   np.testing.assert_array_equal(found.response.taps, plain)

@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 import scipy.signal
 
-from bgm2pose_jax.features import static_response
+from bgm2pose_jax.features import lag_correlations, static_response
 
 _TAPS = 64
 _BLOCK = 1000
@@ -36,9 +36,9 @@ def _room(seed: int, blocks: int = 6, speakers: int = 2):
 
 def _sums(recording, music, taps=_TAPS, keep=1.0, ends=False):
   padded = np.pad(music, ((0, 0), (taps, 0))).astype(np.float32)
-  sums = static_response.zero_correlations(taps)
+  sums = lag_correlations.zero_correlations(taps)
   for start in range(0, recording.shape[1], _BLOCK):
-    sums = static_response.add(
+    sums = lag_correlations.add(
       sums,
       recording[:, start : start + _BLOCK].astype(np.float32),
       padded[:, start : start + taps + _BLOCK],
@@ -53,7 +53,7 @@ def test_correlations_are_numpys_of_differenced_sound():
   sums = _sums(recording, music)
 
   def differenced(x):
-    return x - static_response.PREEMPHASIS * np.roll(x, 1)
+    return x - lag_correlations.PREEMPHASIS * np.roll(x, 1)
 
   m = np.stack([differenced(x) for x in music])
   m[:, 0] = music[:, 0]  # silence before it
@@ -129,9 +129,9 @@ def test_stretches_add_up_and_the_past_can_be_forgotten():
   parts = [
     _sums(recording[:, :half], music[:, :half]),
     functools.reduce(
-      static_response.pool,
+      lag_correlations.pool,
       [
-        static_response.correlate(
+        lag_correlations.correlate(
           recording[:, s : s + _BLOCK].astype(np.float32),
           padded[:, s : s + _TAPS + _BLOCK].astype(np.float32),
           taps=_TAPS,
@@ -140,7 +140,7 @@ def test_stretches_add_up_and_the_past_can_be_forgotten():
       ],
     ),
   ]
-  pooled = static_response.pool(*parts)
+  pooled = lag_correlations.pool(*parts)
   np.testing.assert_allclose(
     pooled.recording, whole.recording, rtol=1e-4, atol=1e-2
   )
