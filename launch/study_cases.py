@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class Case:
     sets: feature sets to run.
     static: what the static response of the test recordings is learnt from.
     everywhere: training recordings are disturbed too.
-    other_room: the test recordings are those of the other room.
+    other_room: the test recordings are those of this one of the other rooms;
+      empty for those of the room that was learnt from.
   """
 
   group: str
@@ -38,11 +40,15 @@ class Case:
   sets: Sequence[str] = SETS
   static: str = "whole"
   everywhere: bool = False
-  other_room: bool = False
+  other_room: str = ""
 
 
-def cases(other_room: bool) -> list[Case]:
-  """Lists what is tried."""
+def cases(other_rooms: Sequence[str] = ()) -> list[Case]:
+  """Lists what is tried.
+
+  Args:
+    other_rooms: names of rooms that nothing is learnt from.
+  """
   kernel = SETS[1:]
   out = [
     Case("plain", "as recorded"),
@@ -67,15 +73,16 @@ def cases(other_room: bool) -> list[Case]:
     for static in ("whole", "around:20", "causal"):
       sets = SETS if static == "whole" else kernel
       out.append(Case("drift", f"clock {drift_ppm:g} ppm", moved, sets, static))
-  if other_room:
-    out.append(Case("room", "another room", other_room=True))
+  for room in other_rooms:
+    name = f"other room, {room}"
+    out.append(Case("room", name, other_room=room))
     out.append(
       Case(
         "room",
-        "another room, causal",
+        f"{name}, causal",
         sets=kernel,
         static="causal",
-        other_room=True,
+        other_room=room,
       )
     )
   for level_db in (30, 20, 10):
@@ -124,7 +131,10 @@ class Study:
     return self._ridges[key]
 
   def line(
-    self, feature_set: str, case: Case, other: Study | None
+    self,
+    feature_set: str,
+    case: Case,
+    other_rooms: Mapping[str, Study] = types.MappingProxyType({}),
   ) -> dict[str, Any]:
     """One line of the table: how far below the mean pose, in percent."""
     model, mean = self.fitted(feature_set, case)
@@ -143,7 +153,7 @@ class Study:
       "static": case.static,
     }
     for name, track in (("seen", self.tracks[0]), ("unseen", self.unseen)):
-      source = other if case.other_room and other is not None else self
+      source = other_rooms[case.other_room] if case.other_room else self
       table = study_sound.table(
         [source.of[self.tested, track]], feature_set, [static], case.disturb
       )

@@ -9,15 +9,16 @@ Ridge regression learns from all people but the first, on `--tracks`, and is
 tested on the first, on the first of these tracks and on `--unseen`, while the
 test recordings (or, where it says so, all of them) are disturbed: noise,
 loudness, misaligned music, clocks that drift, another source of the static
-response, another room (`--other_room`, a folder made with another scene). Each
-line is written as soon as it is known.
+response, other rooms (`--other_rooms`, folders made with other scenes, of the
+first person and both tracks at least). Each line is written as soon as it is
+known.
 """
 
 from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import bench_report
@@ -30,8 +31,8 @@ from bgm2pose_jax.errors import InputError
 _AMPL = flags.DEFINE_string("ampl_dir", None, "recordings, raw layout")
 _TRACKS = flags.DEFINE_list("tracks", None, "tracks to learn from")
 _UNSEEN = flags.DEFINE_string("unseen", None, "track that nobody learns from")
-_OTHER = flags.DEFINE_string(
-  "other_room", None, "the same people and tracks in another room"
+_OTHERS = flags.DEFINE_list(
+  "other_rooms", [], "folders of the same in other rooms, called by their name"
 )
 _ONLY = flags.DEFINE_list("only", None, "groups of cases; default: all")
 _FEATURES = flags.DEFINE_multi_enum(
@@ -56,26 +57,32 @@ def main(argv: Sequence[str]) -> None:
     study = study_cases.Study(folder, tracks, unseen)
     if len(study.others) < 2:
       raise InputError(folder, "holds too few people", "make three")
-    other = None
-    if _OTHER.value:
-      other = study_cases.Study(_OTHER.value, tracks[:1], unseen)
-    _run_all(study, other, print)
+    others: dict[str, study_cases.Study] = {}
+    for room in _OTHERS.value:
+      other = study_cases.Study(room, tracks[:1], unseen)
+      if other.tested != study.tested:
+        raise InputError(
+          room, f"begins with {other.tested!r}", f"record {study.tested!r}"
+        )
+      if others.setdefault(pathlib.Path(room).name, other) is not other:
+        raise InputError(room, "is named like another room", "rename it")
+    _run_all(study, others, print)
 
 
 def _run_all(
   study: study_cases.Study,
-  other: study_cases.Study | None,
+  others: Mapping[str, study_cases.Study],
   say: Callable[[str], None],
 ) -> None:
   about = bench_report.facts()
   say(bench_report.headline(about))
   say("RMSE of ridge below the mean pose, 95 % interval over stretches")
   rows: list[dict[str, Any]] = []
-  for case in study_cases.cases(other is not None):
+  for case in study_cases.cases(tuple(others)):
     if _ONLY.value and case.group not in _ONLY.value:
       continue
     for feature_set in (s for s in case.sets if s in _FEATURES.value):
-      row = study.line(feature_set, case, other)
+      row = study.line(feature_set, case, others)
       rows.append(row)
       say("  ".join(f"{row[name]!s:<28}" for name in study_cases.COLUMNS))
       if _JSON.value:

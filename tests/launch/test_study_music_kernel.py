@@ -48,14 +48,41 @@ def test_disturbances_are_what_they_say():
   assert abs(np.corrcoef(moved[0, end], music[0, end])[0, 1]) < 0.9
 
 
+def _study(folder, **kwargs):
+  tracks = ("arnor", "jazz")
+  raw = raw_fixture.make_raw_folder(
+    folder, tracks=tracks, seconds=6.0, **kwargs
+  )
+  return study_cases.Study(str(raw), ["arnor"], "jazz")
+
+
+@pytest.mark.slow
+def test_another_room_is_tested_on_and_not_learnt_from(tmp_path):
+  study = _study(tmp_path / "here")
+  hall = _study(tmp_path / "hall", seed=1)
+  (case,) = [
+    case
+    for case in study_cases.cases(("hall", "cellar"))
+    if case.other_room == "hall" and case.static == "whole"
+  ]
+  row = study.line("logmel_intensity", case, {"hall": hall})
+  assert row["case"] == "other room, hall"
+  plain = study_cases.Case("plain", "as recorded")
+  before = study.line("logmel_intensity", plain)
+  assert row["unseen_mean_pose_rmse"] != before["unseen_mean_pose_rmse"]
+  # The same recordings where they are found in the folder learnt from.
+  for key in hall.of:
+    if key[0] == study.tested:
+      study.of[key] = hall.of[key]
+  there = study.line("logmel_intensity", plain)
+  assert there | {"case": row["case"]} == row
+
+
 @pytest.mark.slow
 def test_one_case_from_recordings_to_a_line(tmp_path):
-  raw = raw_fixture.make_raw_folder(
-    tmp_path, tracks=("arnor", "jazz"), seconds=6.0
-  )
-  study = study_cases.Study(str(raw), ["arnor"], "jazz")
+  study = _study(tmp_path)
   case = study_cases.Case("plain", "as recorded")
-  row = study.line("music_kernel", case, None)
+  row = study.line("music_kernel", case)
   assert row["features"] == "music_kernel"
   assert row["unseen_mean_pose_rmse"] > 0
   assert np.isfinite([row["seen_pct"], row["unseen_pct"]]).all()
