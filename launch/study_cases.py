@@ -105,6 +105,7 @@ class Study:
 
   def __init__(self, folder: str, tracks: Sequence[str], unseen: str):
     index = raw_layout.scan_raw(pathlib.Path(folder))
+    self.simulated = index.simulated
     self.of = {(r.subject, r.track): r for r in index.recordings}
     for track in (*tracks, unseen):
       index.of_track(track)  # refuses an unknown one
@@ -148,6 +149,7 @@ class Study:
         [r for r in named if r.track != self.unseen]
       )
     row: dict[str, Any] = {
+      "simulated": self.simulated,
       "case": case.name,
       "features": feature_set,
       "static": case.static,

@@ -3,7 +3,7 @@
   python -m bgm2pose_jax.simulate --music_dir=MUSIC --subjects=6 --minutes=2 \
     --out=RAW
   python launch/study_music_kernel.py --ampl_dir=RAW --tracks=haze_0,drift_0 \
-    --unseen=tide_0 --json=study.json
+    --unseen=tide_0 --json=study.json --plot=study.png
 
 Ridge regression learns from all people but the first, on `--tracks`, and is
 tested on the first, on the first of these tracks and on `--unseen`, while the
@@ -23,6 +23,7 @@ from typing import Any
 
 import bench_report
 import study_cases
+import study_figure
 from absl import app, flags, logging
 
 from bgm2pose_jax import command
@@ -38,6 +39,7 @@ _ONLY = flags.DEFINE_list("only", None, "groups of cases; default: all")
 _FEATURES = flags.DEFINE_multi_enum(
   "features", list(study_cases.SETS), study_cases.SETS, "sets to compare"
 )
+_PLOT = flags.DEFINE_string("plot", None, "PNG of all cases")
 _JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 
@@ -76,7 +78,8 @@ def _run_all(
 ) -> None:
   about = bench_report.facts()
   say(bench_report.headline(about))
-  say("RMSE of ridge below the mean pose, 95 % interval over stretches")
+  label = "SIMULATED DATA: " if study.simulated else ""
+  say(f"{label}RMSE of ridge below the mean pose, 95 % interval over stretches")
   rows: list[dict[str, Any]] = []
   for case in study_cases.cases(tuple(others)):
     if _ONLY.value and case.group not in _ONLY.value:
@@ -88,6 +91,8 @@ def _run_all(
       if _JSON.value:
         text = json.dumps({"about": about, "rows": rows}, indent=1)
         pathlib.Path(_JSON.value).write_text(text + "\n", encoding="utf-8")
+      if _PLOT.value:
+        study_figure.plot(rows, _PLOT.value)
   say("")
   say(bench_report.table(rows, study_cases.COLUMNS))
 

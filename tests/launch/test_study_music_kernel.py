@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import raw_fixture
 import study_cases
+import study_figure
 import study_sound
 
 
@@ -83,8 +84,51 @@ def test_one_case_from_recordings_to_a_line(tmp_path):
   study = _study(tmp_path)
   case = study_cases.Case("plain", "as recorded")
   row = study.line("music_kernel", case)
+  assert row["simulated"] is False
   assert row["features"] == "music_kernel"
   assert row["unseen_mean_pose_rmse"] > 0
   assert np.isfinite([row["seen_pct"], row["unseen_pct"]]).all()
   # Noise that nothing was learnt from: it may not help.
   assert row["unseen_pct"] < 20
+
+
+def test_the_picture_shows_each_row_at_its_figures(tmp_path, monkeypatch):
+  drawn = []
+  point = study_figure._point
+
+  def note(axes, row, field, at, colour, filled):
+    before = len(axes.lines)
+    point(axes, row, field, at, colour, filled)
+    *_, mark = axes.lines[before:]
+    drawn.append((row["case"], mark.get_xdata()[0], at, colour, filled))
+
+  monkeypatch.setattr(study_figure, "_point", note)
+  rows = [
+    _row("as recorded", "logmel_intensity", "whole", 33.0, 6.0),
+    _row("as recorded", "music_kernel", "whole", 43.0, 32.0),
+    _row("as recorded, causal", "music_kernel", "causal", 32.0, 29.0),
+    _row("clock 50 ppm", "music_kernel", "around:20", -19.0, -22.0),
+  ]
+  study_figure.plot(rows, str(tmp_path / "study.png"))
+  assert (tmp_path / "study.png").read_bytes().startswith(b"\x89PNG")
+  for row, seen, unseen in zip(rows, drawn[::2], drawn[1::2], strict=True):
+    at_colour = seen[2:4]
+    assert seen == (row["case"], row["seen_pct"], *at_colour, False)
+    assert unseen == (row["case"], row["unseen_pct"], *at_colour, True)
+  places = [each[2] for each in drawn[::2]]
+  # The causal line stands with its case, the next case apart.
+  assert np.allclose(np.diff(places), [1.0, 1.0, 1.6])
+  assert len({each[3] for each in drawn}) == 4
+
+
+def _row(case, features, static, seen, unseen):
+  return {
+    "simulated": True,
+    "case": case,
+    "features": features,
+    "static": static,
+    "seen_pct": seen,
+    "unseen_pct": unseen,
+    "seen_interval_pct": (seen - 5, seen + 5),
+    "unseen_interval_pct": None,
+  }
