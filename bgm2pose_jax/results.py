@@ -80,6 +80,7 @@ def build_results(
     "preset": config["preset"],
     "dataset": config["data"]["dataset"],
     "fingerprint": table.fingerprint,
+    "recordings_digest": table.recordings_digest,
     "simulated": bool(table.simulated),
     "train_tracks": list(split.train_tracks),
     "train_subjects": list(split.train_subjects),

@@ -52,6 +52,7 @@ def write_run(
   dataset="ampl/simulated",
   simulated=True,
   fingerprint="f",
+  recordings_digest="",
   other_tracks=(),
 ):
   """Writes a run that is off by `error`, a number or an array of errors."""
@@ -79,6 +80,7 @@ def write_run(
     spec=types.SimpleNamespace(),
     simulated=simulated,
     fingerprint=fingerprint,
+    recordings_digest=recordings_digest,
   )
   split = Split(
     setting=line["setting"],

@@ -166,8 +166,21 @@ def test_runs_of_different_data_do_not_share_a_table(tmp_path):
   make(tmp_path, lines)
   line, error = lines[1]
   fixture.write_run(tmp_path, line, error, fingerprint="other")
-  with pytest.raises(InputError, match="fingerprint='other' in table main"):
+  with pytest.raises(InputError, match="digest='other' in table main"):
     read_sweep(tmp_path)
+  fixture.write_run(tmp_path, line, error, recordings_digest="other")
+  with pytest.raises(InputError, match="digest='other' in table main"):
+    read_sweep(tmp_path)
+
+
+def test_features_of_the_same_recordings_share_a_table(tmp_path):
+  lines = lines_of({("haze", 0): (0.2, 0.4)})
+  make(tmp_path, lines)
+  for number, (line, error) in enumerate(lines):
+    made = {"fingerprint": str(number), "recordings_digest": "same"}
+    fixture.write_run(tmp_path, line, error, **made)
+  _, table = table_of(tmp_path)
+  assert cell_of(table).mean[0] == pytest.approx(0.3, rel=1e-5)
 
 
 @pytest.mark.parametrize(

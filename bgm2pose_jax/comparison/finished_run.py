@@ -29,7 +29,9 @@ class Run:
 
   Attributes:
     path: its folder.
-    dataset, fingerprint, simulated: the data, from results.json.
+    dataset, simulated: the data, from results.json.
+    recordings_digest: of the recordings; of runs that do not say it, of what
+      was made of them (`fingerprint`).
     tracks: every track it trained or tested on.
     figures: [row, 3] of `METRICS`, by "model" and each baseline.
     per_joint: [21] mean absolute errors, by the same names.
@@ -42,7 +44,7 @@ class Run:
 
   path: pathlib.Path
   dataset: str
-  fingerprint: str
+  recordings_digest: str
   simulated: bool
   tracks: tuple[str, ...]
   figures: Mapping[str, np.ndarray]
@@ -86,7 +88,8 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
       name: _numbers(row["per_joint"][j]["mae"] for j in skeleton.JOINTS)
       for name, row in _blocks(found).items()
     }
-    facts = (str(found["dataset"]), str(found["fingerprint"]))
+    digest = found.get("recordings_digest") or found["fingerprint"]
+    facts = (str(found["dataset"]), str(digest))
     simulated = found["simulated"]
     tracks = (*found["train_tracks"], *found["test_tracks"])
     per_subject = {

@@ -210,14 +210,17 @@ def _expected(entry: Entry) -> dict[str, Any]:
 def _check_one_dataset(
   entries: Sequence[Entry], runs: Mapping[str, Run]
 ) -> None:
-  """Figures of different data do not stand in one table."""
+  """Figures of different recordings do not stand in one table.
+
+  Of one recording they do, whatever features were made of it.
+  """
   first: dict[str, Run] = {}
   for entry in entries:
     run = runs.get(entry.name)
     if run is None:
       continue
     other = first.setdefault(entry.table, run)
-    for key in ("dataset", "fingerprint", "simulated"):
+    for key in ("dataset", "recordings_digest", "simulated"):
       ours, theirs = getattr(run, key), getattr(other, key)
       if ours != theirs:
         raise InputError(

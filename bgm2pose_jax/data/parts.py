@@ -45,7 +45,7 @@ class Parts:
 
   Attributes:
     folder: made when missing.
-    fingerprint: of the prepared data, see `sources.digest`.
+    fingerprint: of the prepared data, see `recipe.digest`.
   """
 
   folder: Path

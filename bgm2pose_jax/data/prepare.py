@@ -28,7 +28,7 @@ from bgm2pose_jax import config as config_lib
 from bgm2pose_jax.data import beam_pipeline, build, find, sources, staging
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import parts as parts_lib
-from bgm2pose_jax.data.recipe import DEFAULT, Recipe
+from bgm2pose_jax.data.recipe import DEFAULT, Recipe, digest
 from bgm2pose_jax.data.sources import Recordings
 from bgm2pose_jax.data.sources import identify as identify
 from bgm2pose_jax.data.sources import open_source as open_source
@@ -105,7 +105,7 @@ def prepare(
         f"choose one of {', '.join(held.genres)}",
       )
   content = sources.content(found, recipe)
-  fingerprint = sources.digest(content)
+  fingerprint = digest(content)
   data_dir = Path(data_dir) if data_dir else default_data_dir()
   with system_errors.in_one_line(data_dir):
     dirs = _make_missing(

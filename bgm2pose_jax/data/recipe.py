@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.data.static_form import StaticForm
@@ -85,3 +88,23 @@ class Recipe:
 
 
 DEFAULT = Recipe()
+
+
+def digest(values: Mapping[str, Any]) -> str:
+  """Returns the SHA-256 of JSON values, 64 hex digits."""
+  text = json.dumps(values, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def recordings_digest(content: Mapping[str, Any]) -> str:
+  """Digest of recordings and their poses, whatever is made of their sound.
+
+  Args:
+    content: from `sources.content`: recordings and recipe.
+
+  Returns:
+    64 hex digits, the same for every feature set, static response and noise.
+  """
+  ours = {field.name for field in dataclasses.fields(Recipe)}
+  ours = (ours | {"static_room", "format"}) - {"pose_resample"}
+  return digest({k: v for k, v in content.items() if k not in ours})

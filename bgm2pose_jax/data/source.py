@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bgm2pose_jax.data import manifest as manifest_lib
+from bgm2pose_jax.data.recipe import recordings_digest
 from bgm2pose_jax.data.table import WindowTable, context
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.features.spec import FeatureSpec
@@ -93,6 +94,7 @@ def load(
     spec=spec,
     simulated=bool(first["simulated"]),
     fingerprint=str(first["fingerprint"]),
+    recordings_digest=recordings_digest(first["source"]),
     **codes,
   )
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +24,7 @@ from bgm2pose_jax.data import (
   recordings,
   released_layout,
 )
-from bgm2pose_jax.data.recipe import DEFAULT, Recipe
+from bgm2pose_jax.data.recipe import DEFAULT, Recipe, digest
 from bgm2pose_jax.data.simulated_source import SimulatedRecordings
 from bgm2pose_jax.errors import InputError
 
@@ -195,12 +193,6 @@ def content(found: Recordings, recipe: Recipe) -> dict[str, Any]:
           "its sound is not published",
         )
   return {"format": _FORMAT, **recipe.identity(), **identity}
-
-
-def digest(values: Mapping[str, Any]) -> str:
-  """Returns the SHA-256 of JSON values, 64 hex digits."""
-  text = json.dumps(values, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,7 +44,9 @@ class WindowTable:
       means that no annotation covers the window.
     spec: `bgm2pose_jax.features.spec.FeatureSpec` of `features`.
     simulated: the recordings were made by the simulator.
-    fingerprint: of the source the windows were made from.
+    fingerprint: of the source the windows were made from, and how.
+    recordings_digest: of recordings and poses alone, the same for all features
+      of them; empty where nothing is known.
   """
 
   features: np.ndarray
@@ -65,6 +67,7 @@ class WindowTable:
   spec: Any
   simulated: bool
   fingerprint: str
+  recordings_digest: str = ""
 
   def __len__(self) -> int:
     return len(self.recording)

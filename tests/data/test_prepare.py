@@ -114,8 +114,10 @@ def test_a_changed_source_gets_another_folder(tmp_path):
   notes.write_text("0 1.8 bow\n")
   second = make()
   assert first.fingerprint != second.fingerprint
-  assert source.load(first).labels == ("wave", "")
-  assert source.load(second).labels == ("bow",)
+  before, after = source.load(first), source.load(second)
+  assert before.labels == ("wave", "")
+  assert after.labels == ("bow",)
+  assert before.recordings_digest != after.recordings_digest
 
 
 def test_unusable_recording_leaves_nothing_and_is_named(tmp_path):

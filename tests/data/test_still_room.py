@@ -68,6 +68,7 @@ def test_a_build_stores_what_the_features_say_of_the_files(corpus, tmp_path):
     corpus, tmp_path, feature_set="music_kernel", static_response="whole"
   )
   assert fingerprint != corpus.prepared.fingerprint
+  assert table.recordings_digest == corpus.table.recordings_digest != ""
   assert table.spec == features.get_feature_set("music_kernel").spec
   np.testing.assert_array_equal(table.pose, corpus.table.pose[:24])
   (block,) = still_room.with_still(lambda: _blocks(corpus), StaticForm("whole"))
