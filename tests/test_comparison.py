@@ -174,13 +174,26 @@ def test_runs_of_different_data_do_not_share_a_table(tmp_path):
 
 
 def test_features_of_the_same_recordings_share_a_table(tmp_path):
-  lines = lines_of({("haze", 0): (0.2, 0.4)})
-  make(tmp_path, lines)
-  for number, (line, error) in enumerate(lines):
-    made = {"fingerprint": str(number), "recordings_digest": "same"}
-    fixture.write_run(tmp_path, line, error, **made)
-  _, table = table_of(tmp_path)
-  assert cell_of(table).mean[0] == pytest.approx(0.3, rel=1e-5)
+  lines = lines_of({("haze", 0): (0.4,)}, row="maps", ablation="no_fa")
+  lines += lines_of({("haze", 0): (0.2,)}, row="kernel", ablation="no_fa")
+  fixture.write_sweep(tmp_path, [line for line, _ in lines])
+  for line, error in lines:
+    made = {"fingerprint": line["row"], "recordings_digest": "same"}
+    still = 1.0 if line["row"] == "maps" else 2.0
+    fixture.write_run(tmp_path, line, error, still=still, **made)
+  sweep, table = table_of(tmp_path)
+  assert cell_of(table, "maps").mean[0] == pytest.approx(0.4, rel=1e-5)
+  assert cell_of(table, "kernel").mean[0] == pytest.approx(0.2, rel=1e-5)
+  # Closed-form rows are of one of them, and it is said of which.
+  assert cell_of(table, "mean pose").mean[0] == pytest.approx(1.0, rel=1e-5)
+  (said,) = [n for n in grid.notes(sweep, table) if "closed form" in n]
+  assert "windows as maps (other rows have other features)" in said
+
+
+def test_rows_of_the_same_features_have_one_set_of_baselines(tmp_path):
+  make(tmp_path, lines_of())
+  (said,) = [n for n in grid.notes(*table_of(tmp_path)) if "closed form" in n]
+  assert "windows as the model rows;" in said
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ class Run:
 
   Attributes:
     path: its folder.
-    dataset, simulated: the data, from results.json.
-    recordings_digest: of the recordings; of runs that do not say it, of what
-      was made of them (`fingerprint`).
+    dataset, fingerprint, simulated: the data, from results.json.
+    recordings_digest: of the recordings; the fingerprint where a run does not
+      say it.
     tracks: every track it trained or tested on.
     figures: [row, 3] of `METRICS`, by "model" and each baseline.
     per_joint: [21] mean absolute errors, by the same names.
@@ -44,6 +44,7 @@ class Run:
 
   path: pathlib.Path
   dataset: str
+  fingerprint: str
   recordings_digest: str
   simulated: bool
   tracks: tuple[str, ...]
@@ -88,8 +89,9 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
       name: _numbers(row["per_joint"][j]["mae"] for j in skeleton.JOINTS)
       for name, row in _blocks(found).items()
     }
-    digest = found.get("recordings_digest") or found["fingerprint"]
-    facts = (str(found["dataset"]), str(digest))
+    made = found["fingerprint"]
+    digest = found.get("recordings_digest") or made
+    facts = (str(found["dataset"]), str(made), str(digest))
     simulated = found["simulated"]
     tracks = (*found["train_tracks"], *found["test_tracks"])
     per_subject = {

@@ -177,12 +177,16 @@ def warnings(sweep: Sweep, table: Table) -> list[str]:
 def notes(sweep: Sweep, table: Table) -> list[str]:
   """What belongs under a table, one line each."""
   labels = "; ".join(BASELINE_LABELS.values())
+  whose = "the model rows"
+  if table.inputs_differ:
+    # Other features of the same recordings, with baselines of their own.
+    whose = f"{'; '.join(table.baselines_of)} (other rows have other features)"
   out = [
     "Mean over folds (and over test tracks where there are several) for each "
     "seed, then mean ± sample deviation (n - 1) over seeds; only seeds with "
     "all folds enter. Bold: best of a column.",
     f"The first rows ({labels}) see the same inputs, training and test windows "
-    "as the model rows; they are fitted in closed form, without a seed.",
+    f"as {whose}; they are fitted in closed form, without a seed.",
   ]
   if _published(table):
     out.append(

@@ -90,6 +90,8 @@ class Table:
     name: one of `TABLES`.
     columns: labels, in the sweep's order.
     rows: baselines first, then the sweep's rows in their order.
+    baselines_of: labels of the rows whose runs the baselines are of.
+    inputs_differ: not all runs have the same features of the recordings.
     reference: label of the whole model's row, None where there is none.
     settings: column -> setting.
     dataset, simulated, tracks: of the finished runs; dataset is None when no
@@ -101,6 +103,8 @@ class Table:
   name: str
   columns: tuple[str, ...]
   rows: tuple[Row, ...]
+  baselines_of: tuple[str, ...]
+  inputs_differ: bool
   reference: str | None
   settings: Mapping[str, str]
   dataset: str | None
@@ -189,19 +193,16 @@ def _table(sweep: Sweep, name: str, entries: tuple[Entry, ...]) -> Table:
   columns = tuple(dict.fromkeys(e.column for e in entries))
   reference = _reference(entries, labels)
   own = [_row(sweep, entries, label, columns) for label in labels]
-  first = next(
-    (sweep.runs[e.name] for e in entries if e.name in sweep.runs), None
-  )
-  tracks = {
-    track
-    for e in entries
-    if e.name in sweep.runs
-    for track in sweep.runs[e.name].tracks
-  }
+  donors = _donors(own, reference, columns)
+  runs = [sweep.runs[e.name] for e in entries if e.name in sweep.runs]
+  first = next(iter(runs), None)
+  tracks = {track for run in runs for track in run.tracks}
   return Table(
     name=name,
     columns=columns,
-    rows=(*_baseline_rows(sweep, own, reference, columns), *own),
+    rows=(*_baseline_rows(sweep, donors), *own),
+    baselines_of=tuple(dict.fromkeys(row.label for row in donors.values())),
+    inputs_differ=len({run.fingerprint for run in runs}) > 1,
     reference=reference,
     settings={e.column: e.setting for e in entries},
     dataset=first.dataset if first else None,
@@ -247,13 +248,10 @@ def _row(
   )
 
 
-def _baseline_rows(
-  sweep: Sweep,
-  own: Sequence[Row],
-  reference: str | None,
-  columns: Sequence[str],
-) -> list[Row]:
-  """Baselines of the runs of one row of each column.
+def _donors(
+  own: Sequence[Row], reference: str | None, columns: Sequence[str]
+) -> dict[str, Row]:
+  """The row of each column whose runs' baselines stand for all.
 
   Every run carries them. The whole model's are taken where they are there,
   since an ablation may hide inputs from its baselines too.
@@ -261,13 +259,21 @@ def _baseline_rows(
   order = sorted(
     own, key=lambda r: (r.label != reference, r.ablation != "none")
   )
+  out = {}
+  for column in columns:
+    there = [r for r in order if column in r.cells]
+    found = [r for r in there if r.cells[column].mean is not None]
+    out[column] = (found or there)[0]
+  return out
+
+
+def _baseline_rows(sweep: Sweep, donors: Mapping[str, Row]) -> list[Row]:
+  """Baselines of the runs of one row of each column."""
   out = []
   for who, label in BASELINE_LABELS.items():
     cells, tracks = {}, {}
-    for column in columns:
-      donors = [r for r in order if column in r.cells]
-      found = [r for r in donors if r.cells[column].mean is not None]
-      asked = (found or donors)[0].cells[column].asked
+    for column, row in donors.items():
+      asked = row.cells[column].asked
       cells[column] = _cell(sweep, asked, who)
       tracks[column] = _by_track(sweep, asked, who)
     out.append(Row(label, who, "", "", cells, tracks))
