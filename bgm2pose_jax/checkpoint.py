@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import math
 import pathlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,10 @@ from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.seal import DamagedError
 from bgm2pose_jax.train_state import TrainState
+
+# Tries to delete a save that failed, and seconds between them.
+_CLEAN_UPS = 20
+_CLEAN_UP_S = 0.1
 
 
 class SaveError(InputError):
@@ -119,7 +124,7 @@ class Checkpoints:
     try:
       written = stored_state.start_saving(place, kept)
     except (OSError, ValueError) as error:
-      self._sweep()
+      self._clean_up()
       raise self._refused(step, error) from error
 
     def finish() -> None:
@@ -132,7 +137,7 @@ class Checkpoints:
             place, step, self._seals, self._metric
           )
       except BaseException:
-        self._sweep()
+        self._clean_up()
         raise
 
     self._saving = step, self._thread.submit(finish)
@@ -207,6 +212,18 @@ class Checkpoints:
   def _sweep(self) -> None:
     if self._leads:
       step_folders.sweep(self.folder)
+
+  def _clean_up(self) -> None:
+    """Deletes a save that failed; what cannot be is left for the next start.
+
+    Other tasks of the save may still write: a folder that fills again while it
+    is deleted must not hide why the save failed.
+    """
+    for _ in range(_CLEAN_UPS):
+      try:
+        return self._sweep()
+      except OSError:
+        time.sleep(_CLEAN_UP_S)
 
   def _refused(self, step: int, error: Exception) -> SaveError:
     # The array library words the system's own text in a sentence of paths.

@@ -18,22 +18,23 @@ import re
 from collections.abc import Sequence
 
 import soundfile
-from absl import app, flags
+from absl import flags
 from tqdm import tqdm
 
 from bgm2pose_jax import command, whole_file
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.simulate import music
 
-_OUT = flags.DEFINE_string("out", None, "folder to write, empty or new")
-_TRACKS = flags.DEFINE_list(
-  "tracks",
-  ["haze_0", "haze_1", "drift_0", "drift_1", "tide_0", "tide_1", "swing_0"],
-  f"manner ({', '.join(music.TRACKS)}) and number of each piece",
-)
-_SECONDS = flags.DEFINE_float("seconds", 150.0, "length of each", 1.0, 3600.0)
-
 _RATE_HZ = 48000
+_STUDIED = [
+  "haze_0",
+  "haze_1",
+  "drift_0",
+  "drift_1",
+  "tide_0",
+  "tide_1",
+  "swing_0",
+]
 
 
 def piece_of(track: str) -> tuple[str, int]:
@@ -87,15 +88,26 @@ def write(folder: pathlib.Path, tracks: Sequence[str], seconds: float) -> None:
   print(f"{folder}: {len(pieces)} tracks of {seconds:g} s")
 
 
-def main(argv: Sequence[str]) -> None:
-  """Writes the folder; input errors end in one line and code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  flags.DEFINE_string("out", None, "folder to write, empty or new")
+  flags.DEFINE_list(
+    "tracks",
+    _STUDIED,
+    f"manner ({', '.join(music.TRACKS)}) and number of each piece",
+  )
+  flags.DEFINE_float("seconds", 150.0, "length of each", 1.0, 3600.0)
+  command.start(_main)
+
+
+def _main(argv: Sequence[str]) -> None:
+  values = flags.FLAGS
   with command.ending():
-    if not _OUT.value:
+    command.no_arguments(argv)
+    if not values.out:
       raise InputError("--out", "is missing", "see --help")
-    write(pathlib.Path(_OUT.value), _TRACKS.value, _SECONDS.value)
+    write(pathlib.Path(values.out), values.tracks, values.seconds)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  run()

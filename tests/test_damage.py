@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import os
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bgm2pose_jax import audit, checkpoint, seal, train_state
+from bgm2pose_jax import audit, checkpoint, seal, step_folders, train_state
 from bgm2pose_jax.errors import InputError
 
 
@@ -200,13 +201,27 @@ def _save_at_once(store: checkpoint.Checkpoints) -> None:
 )
 # Tasks of orbax that nobody awaits are told of when they are collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("limit", [60, 1000])
-def test_a_full_disk_leaves_the_step_before(whole, tmp_path, limit):
+@pytest.mark.parametrize(
+  ("limit", "refills"), [(60, 0), (1000, 0), (1000, 2), (1000, 1000)]
+)
+def test_a_full_disk_leaves_the_step_before(
+  whole, tmp_path, monkeypatch, limit, refills
+):
   import resource
+
+  sweep, calls = step_folders.sweep, []
+
+  def fills_again(folder):
+    # As when a task of the save still writes to what is being deleted.
+    calls.append(folder)
+    if len(calls) <= refills:
+      raise OSError(errno.ENOTEMPTY, "Directory not empty")
+    sweep(folder)
 
   folder = tmp_path / "checkpoints"
   shutil.copytree(whole, folder)
   store = checkpoint.Checkpoints(folder, metric="error")
+  monkeypatch.setattr(step_folders, "sweep", fills_again)
   soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
   resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
   try:
@@ -217,7 +232,8 @@ def test_a_full_disk_leaves_the_step_before(whole, tmp_path, limit):
   said = str(caught.value)
   assert "step 50 cannot be saved (File too large)" in said
   assert "goes on after step 40" in said
-  assert not list(folder.glob("saving-*"))
+  monkeypatch.undo()
+  assert bool(list(folder.glob("saving-*"))) == (refills == 1000)
   assert store.latest() == 40
   assert _first(store.restore(40, _state(0))) == 40.0
   # With space again it is saved.

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "launch"))
 import chromium_pipe
 import page_player
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax import skeleton, whole_file
 from bgm2pose_jax.viewer import document
 
 pytestmark = pytest.mark.skipif(
@@ -47,7 +47,7 @@ def tab(tmp_path_factory):
     data=data,
     scripts=(*document.player_scripts(), _SCRIPT),
   )
-  document.write_text(path, text)
+  whole_file.write_text(path, text)
   browser = chromium_pipe.find(None)
   with chromium_pipe.open_tab(browser, 800, 900) as opened:
     for domain in ("Page", "Runtime", "Log"):
