@@ -11,7 +11,6 @@ from __future__ import annotations
 import concurrent.futures
 import math
 import pathlib
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,10 +24,6 @@ from bgm2pose_jax.array_typing import ArrayLike
 from bgm2pose_jax.errors import InputError
 from bgm2pose_jax.seal import DamagedError
 from bgm2pose_jax.train_state import TrainState
-
-# Tries to delete a save that failed, and seconds between them.
-_CLEAN_UPS = 20
-_CLEAN_UP_S = 0.1
 
 
 class SaveError(InputError):
@@ -71,8 +66,8 @@ class Checkpoints:
     self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
     try:
       self.folder.mkdir(parents=True, exist_ok=True)
-      self._sweep()
       if self._leads:
+        step_folders.sweep(self.folder)
         step_folders.set_aside_damaged(self.folder)
         # A process killed in between leaves more than is to be kept.
         step_folders.prune(self.folder, _seals(self.folder), metric)
@@ -209,21 +204,9 @@ class Checkpoints:
     finally:
       self._thread.shutdown()
 
-  def _sweep(self) -> None:
-    if self._leads:
-      step_folders.sweep(self.folder)
-
   def _clean_up(self) -> None:
-    """Deletes a save that failed; what cannot be is left for the next start.
-
-    Other tasks of the save may still write: a folder that fills again while it
-    is deleted must not hide why the save failed.
-    """
-    for _ in range(_CLEAN_UPS):
-      try:
-        return self._sweep()
-      except OSError:
-        time.sleep(_CLEAN_UP_S)
+    if self._leads:
+      step_folders.clean_up(self.folder)
 
   def _refused(self, step: int, error: Exception) -> SaveError:
     # The array library words the system's own text in a sentence of paths.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ _NEWEST = 2
 # Names before a step has its number, and after.
 SAVING = "saving-"
 _REPLACED, _DELETED, _DAMAGED = "replaced-", "deleted-", "damaged-"
+# Tries to delete a save that failed, and seconds between them.
+_CLEAN_UPS = 20
+_CLEAN_UP_S = 0.1
 
 Seals = Mapping[int, Mapping[str, Any]]
 
@@ -123,6 +127,22 @@ def sweep(folder: pathlib.Path) -> None:
       child.rename(folder / number)
     elif child.name.startswith((SAVING, _REPLACED, _DELETED)):
       shutil.rmtree(child)
+
+
+def clean_up(folder: pathlib.Path) -> None:
+  """Deletes a save that failed; what cannot be is left for the next start.
+
+  Other tasks of the save may still write: a folder that fills again while it
+  is deleted must not hide why the save failed.
+
+  Args:
+    folder: of checkpoints that this process alone writes to.
+  """
+  for _ in range(_CLEAN_UPS):
+    try:
+      return sweep(folder)
+    except OSError:
+      time.sleep(_CLEAN_UP_S)
 
 
 def set_aside_damaged(folder: pathlib.Path) -> None:
