@@ -9,19 +9,14 @@ from collections.abc import Sequence
 
 from absl import flags, logging
 
-from bgm2pose_jax import (
-  command,
-  compilation,
-  config_tree,
-  configs,
-  local_path,
-  processes,
-  stop_signal,
-)
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax.configs import ablations
-from bgm2pose_jax.data import find
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.runtime import compilation, processes, stop_signal
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.ampl import find
+from bgm2pose_jax.systems.bgm2pose.presets import ablations
 
 _SETTING = flags.DEFINE_enum(
   "setting",
@@ -34,7 +29,7 @@ _SETTING = flags.DEFINE_enum(
 _PRESET = flags.DEFINE_enum(
   "preset",
   "demo",
-  list(configs.PRESETS),
+  list(presets.PRESETS),
   "demo: sized for 2 CPU cores, at most 20 minutes. demo_long: the same, at "
   "most 90 minutes. paper: full width as the text says. official: full width "
   "as the authors' code does.",
@@ -209,7 +204,7 @@ def config_from_flags() -> config_lib.Config:
     InputError: for a value that cannot be right, or flags that exclude each
       other.
   """
-  config = configs.get_config(_PRESET.value, _MODEL.value)
+  config = presets.get_config(_PRESET.value, _MODEL.value)
   config = ablations.apply(config, _ABLATION.value)
   changes: dict[str, object] = {
     "preset": _PRESET.value,
@@ -234,7 +229,7 @@ def config_from_flags() -> config_lib.Config:
   }
   changes |= {k: v for k, v in optional.items() if v is not None}
   config = config_lib.overlay(config, changes)
-  return config_lib.overlay(config, config_tree.parse_assignments(_SET.value))
+  return config_lib.overlay(config, tree.parse_assignments(_SET.value))
 
 
 def configs_from_flags() -> list[config_lib.Config]:
@@ -331,7 +326,7 @@ def main(argv: Sequence[str]) -> None:
     # The readers load only now: --help and a wrong flag are quicker.
     try:
       with stop_signal.listening(), processes.joined(mine):
-        from bgm2pose_jax import train
+        from bgm2pose_jax.training import run as train
 
         train.run_all(
           asked,

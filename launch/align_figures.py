@@ -8,8 +8,8 @@ from typing import Any
 import align_case
 import numpy as np
 
-from bgm2pose_jax import align
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.systems.bgm2pose import align
 
 HEADER = (
   f"{'case':22s} {'samples':>9s} {'+-':>8s} {'ppm':>9s} {'+-':>8s}"

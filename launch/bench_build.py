@@ -30,8 +30,10 @@ import feature_stages
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
-from bgm2pose_jax import command
-from bgm2pose_jax.data import build, prepare, recordings
+from bgm2pose_jax.base import command
+from bgm2pose_jax.data import build
+from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.ampl import recordings
 
 _MINUTES = flags.DEFINE_float("minutes", 2.0, "length of a recording", 0.05)
 _RECORDINGS = flags.DEFINE_integer("recordings", 4, "how many", 1)

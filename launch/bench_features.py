@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from bgm2pose_jax import features
+from bgm2pose_jax.systems.bgm2pose import features
 
 _WINDOWS = flags.DEFINE_list(
   "windows", ["1", "16", "256"], "windows a call, several by commas"

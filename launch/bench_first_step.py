@@ -25,11 +25,13 @@ import cold_start
 import jax
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.systems.bgm2pose import presets
 
-_PRESET = flags.DEFINE_enum("preset", "demo", list(configs.PRESETS), "start")
+_PRESET = flags.DEFINE_enum("preset", "demo", list(presets.PRESETS), "start")
 _WIDTH = flags.DEFINE_float("width", None, "of the network", 0)
 _BATCH = flags.DEFINE_integer("batch", None, "windows a step", 1)
 _DTYPE = flags.DEFINE_enum(
@@ -96,8 +98,8 @@ def main(argv: Sequence[str]) -> None:
       "batch.size": _BATCH.value,
     }
     given = {key: value for key, value in given.items() if value is not None}
-    given |= config_tree.parse_assignments(_SET.value)
-    config_lib.overlay(configs.get_config(_PRESET.value), given)
+    given |= tree.parse_assignments(_SET.value)
+    config_lib.overlay(presets.get_config(_PRESET.value), given)
     for kind in _KIND.value:
       if kind not in cold_start.KINDS:
         raise InputError(

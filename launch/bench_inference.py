@@ -38,12 +38,14 @@ import timed_predict
 import torch_peer
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.systems.bgm2pose import presets
 
 _PRESET = flags.DEFINE_enum(
-  "preset", "official", list(configs.PRESETS), "start"
+  "preset", "official", list(presets.PRESETS), "start"
 )
 _WIDTH = flags.DEFINE_float("width", None, "of the network", 0)
 _BATCH = flags.DEFINE_list("batch", ["1", "16", "128", "512"], "windows a call")
@@ -96,8 +98,8 @@ def case_of(dtype: str) -> config_lib.Config:
   }
   if _WIDTH.value is not None:
     changes["network.width"] = _WIDTH.value
-  base = config_lib.overlay(configs.get_config(_PRESET.value), changes)
-  return config_lib.overlay(base, config_tree.parse_assignments(_SET.value))
+  base = config_lib.overlay(presets.get_config(_PRESET.value), changes)
+  return config_lib.overlay(base, tree.parse_assignments(_SET.value))
 
 
 def measure(

@@ -40,13 +40,15 @@ import numpy as np
 import timed_step
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
 from bgm2pose_jax.data import device_cache, groups
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.systems.bgm2pose import presets
 
-_PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
+_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
 _WIDTH = flags.DEFINE_float("width", None, "of the network")
 _BATCH = flags.DEFINE_integer("batch", 64, "windows a step", 1)
 _SET = flags.DEFINE_multi_string(
@@ -156,13 +158,11 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     config = config_lib.overlay(
-      configs.get_config(_PRESET.value), {"batch.size": _BATCH.value}
+      presets.get_config(_PRESET.value), {"batch.size": _BATCH.value}
     )
     if _WIDTH.value is not None:
       config = config_lib.overlay(config, {"network.width": _WIDTH.value})
-    config = config_lib.overlay(
-      config, config_tree.parse_assignments(_SET.value)
-    )
+    config = config_lib.overlay(config, tree.parse_assignments(_SET.value))
     if _WINDOWS.value < _BATCH.value:
       raise InputError(
         "--windows", f"is {_WINDOWS.value}", "give a batch's at least"

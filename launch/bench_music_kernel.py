@@ -24,11 +24,19 @@ import numpy as np
 import study_sound
 from absl import app, flags
 
-from bgm2pose_jax import features
-from bgm2pose_jax.data import block_features, room_fit, still_room
-from bgm2pose_jax.data.recordings import WINDOW_S, WINDOW_SAMPLES
-from bgm2pose_jax.data.static_form import StaticForm
-from bgm2pose_jax.features import music_kernel, spectrogram, static_response
+from bgm2pose_jax.audio import spectrogram
+from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import (
+  WINDOW_S,
+  WINDOW_SAMPLES,
+)
+from bgm2pose_jax.systems.bgm2pose.features import music_kernel, static_response
+from bgm2pose_jax.systems.bgm2pose.still_room import (
+  block_features,
+  room_fit,
+  still_room,
+)
+from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
 
 _SECONDS = flags.DEFINE_float("seconds", 60.0, "length of the recording", 9.6)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "times that each is run", 1)

@@ -24,14 +24,17 @@ import product_count
 import timed_step
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs, replicated, steps
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.base import command
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.loop import SEPARATE
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import replicated, steps
+from bgm2pose_jax.training.loop import SEPARATE
 
-_PRESET = flags.DEFINE_enum("preset", "demo", list(configs.PRESETS), "start")
+_PRESET = flags.DEFINE_enum("preset", "demo", list(presets.PRESETS), "start")
 _SET = flags.DEFINE_multi_string(
   "set", [], "key.path=value, as in the main command"
 )
@@ -223,9 +226,9 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     config = config_lib.overlay(
-      configs.get_config(_PRESET.value),
+      presets.get_config(_PRESET.value),
       {"preset": _PRESET.value, "optim.optimizer": "sgd"}
-      | config_tree.parse_assignments(_SET.value),
+      | tree.parse_assignments(_SET.value),
     )
     about = bench_report.facts("jaxlib", "flax")
     print(bench_report.headline(about))

@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 
 def needed(flag: Any) -> str:

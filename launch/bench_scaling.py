@@ -27,12 +27,14 @@ import scaling_case
 import scaling_plan
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.systems.bgm2pose import presets
 
 _PRESET = flags.DEFINE_enum(
-  "preset", "official", list(configs.PRESETS), "start"
+  "preset", "official", list(presets.PRESETS), "start"
 )
 _WIDTH = flags.DEFINE_float(
   "width", None, "of the network (default: 1/16; 1 in the plan)", 0
@@ -65,8 +67,8 @@ def changes_of(width: float, batch: int) -> dict[str, Any]:
     InputError: for a value that cannot be right.
   """
   changes = {"network.width": width, "batch.size": batch}
-  changes |= config_tree.parse_assignments(_SET.value)
-  config_lib.overlay(configs.get_config(_PRESET.value), changes)
+  changes |= tree.parse_assignments(_SET.value)
+  config_lib.overlay(presets.get_config(_PRESET.value), changes)
   return changes
 
 
@@ -118,7 +120,7 @@ def print_plan(width: float, rows: int) -> list[dict[str, Any]]:
     rows: windows a chip.
   """
   config = config_lib.overlay(
-    configs.get_config(_PRESET.value),
+    presets.get_config(_PRESET.value),
     {"run.compute_dtype": "bfloat16"} | changes_of(width, rows),
   )
   found = scaling_plan.rows_of(config, rows, _SHARE.value)

@@ -56,11 +56,13 @@ import timed_step
 import torch_peer
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.systems.bgm2pose import presets
 
-_PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
+_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
 _WIDTH = flags.DEFINE_list("width", None, "of the network, several by commas")
 _BATCH = flags.DEFINE_list("batch", None, "windows a step, several by commas")
 _DTYPE = flags.DEFINE_list(
@@ -100,13 +102,13 @@ def cases() -> list[config_lib.Config]:
     InputError: for a value that cannot be right.
   """
   base = config_lib.overlay(
-    configs.get_config(_PRESET.value),
+    presets.get_config(_PRESET.value),
     {
       "preset": _PRESET.value,
       "run.parallel": _PARALLEL.value,
     },
   )
-  base = config_lib.overlay(base, config_tree.parse_assignments(_SET.value))
+  base = config_lib.overlay(base, tree.parse_assignments(_SET.value))
   return [
     config_lib.overlay(base, {"network.width": width, "batch.size": batch})
     for width in _WIDTH.value or [base.network["width"]]
@@ -130,7 +132,7 @@ def peers_of(
     return []
   fields = {
     key: _value(text)
-    for key, text in config_tree.parse_assignments(_PEER_SET.value).items()
+    for key, text in tree.parse_assignments(_PEER_SET.value).items()
   }
   started, failures = [], []
   for name in _VARIANTS.value:

@@ -22,10 +22,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bgm2pose_jax.config import SimulateConfig
-from bgm2pose_jax.data import parts, prepare, source
+from bgm2pose_jax.config.schema import SimulateConfig
+from bgm2pose_jax.data import load, partial_builds
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.simulate import raw_folder
+from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
 
 _ARRAYS = ("features", "pose", "window_index", "valid", "has_pose")
 _NAMES = ("subject", "track", "genre", "recording", "label")
@@ -89,14 +90,14 @@ def build(
     log: gets a line `begin NAME` and a line `have NAME` for each that is not
       taken from an earlier build.
   """
-  taken = parts.Parts.examples
+  taken = partial_builds.Parts.examples
 
   def noted(
-    self: parts.Parts, recording: str, make: Callable, *rest: Callable
-  ) -> Iterator[parts.Example]:
+    self: partial_builds.Parts, recording: str, make: Callable, *rest: Callable
+  ) -> Iterator[partial_builds.Example]:
     made = False
 
-    def begin() -> Iterator[parts.Example]:
+    def begin() -> Iterator[partial_builds.Example]:
       nonlocal made
       made = True
       _note(log, f"begin {recording}")
@@ -110,13 +111,13 @@ def build(
     found = prepare.open_source(simulate=_MOVING)
   else:
     found = prepare.open_source("ampl/raw", str(raw))
-  parts.Parts.examples = noted
+  partial_builds.Parts.examples = noted
   try:
     return prepare.prepare(
       found, data_dir=data_dir, tracks=(_TRACK,), progress=False
     )
   finally:
-    parts.Parts.examples = taken
+    partial_builds.Parts.examples = taken
 
 
 def _note(log: pathlib.Path, text: str) -> None:
@@ -161,7 +162,7 @@ class Bench:
     with self.scratch() as (data_dir, log):
       if not self._finish(data_dir, log):
         raise RuntimeError("an undisturbed build fails")
-      self._wanted = source.load(build(raw, data_dir, log))
+      self._wanted = load.load(build(raw, data_dir, log))
       self._count = log.read_text("utf-8").count("have ")
 
   @functools.cached_property
@@ -236,7 +237,7 @@ class Bench:
     if not self._finish(data_dir, log):
       tally.lost += 1
       return
-    found = source.load(build(self._raw, data_dir, log))
+    found = load.load(build(self._raw, data_dir, log))
     left = [path.name for path in data_dir.rglob(".*") if path.is_dir()]
     if equal(self._wanted, found) and left == [".config"]:  # TFDS's own
       tally.survived += 1

@@ -14,13 +14,14 @@ from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
   track_examples,
 )
 
-from bgm2pose_jax import features
-from bgm2pose_jax.data import manifest, raw_layout, recordings
-from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.data.recipe import Recipe
-from bgm2pose_jax.data.track_music import TrackMusic
-from bgm2pose_jax.simulate import raw_folder
-from bgm2pose_jax.simulate.casting import RawPlan
+from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.data import manifest
+from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout, recordings
+from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
+from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
+from bgm2pose_jax.systems.bgm2pose.simulated.casting import RawPlan
 
 TRACK = "haze"
 

@@ -23,7 +23,7 @@ import align_case
 import align_figures
 from absl import app, flags
 
-from bgm2pose_jax import command
+from bgm2pose_jax.base import command
 
 _CASES = flags.DEFINE_integer("cases", 100, "recordings to simulate", 1)
 _FIRST = flags.DEFINE_integer("first", 0, "number of the first case", 0)

@@ -27,7 +27,7 @@ import hostile_run
 from absl import app, flags
 from hostile_run import Outcome
 
-from bgm2pose_jax import command
+from bgm2pose_jax.base import command
 
 _CASES = flags.DEFINE_integer("cases", 1000, "good files to damage", 1)
 _SEED = flags.DEFINE_integer("seed", 0, "of the damages")

@@ -25,8 +25,8 @@ import chromium_pipe
 import page_player
 from absl import app, flags
 
-from bgm2pose_jax import command
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
 
 _BROWSER = flags.DEFINE_string(
   "browser", None, "name or path (default: the first Chromium on PATH)"

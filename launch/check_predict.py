@@ -21,15 +21,17 @@ import bench_report
 import numpy as np
 from absl import app, flags
 
-from bgm2pose_jax import command, metrics, trained_model
-from bgm2pose_jax.align import sounds
-from bgm2pose_jax.align.alignment import align
-from bgm2pose_jax.align.arrival import LEFT_AXES
-from bgm2pose_jax.data import raw_layout
-from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.predict import predictor, truth
-from bgm2pose_jax.predict.sound_pair import SoundPair, sent_at
+from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.systems.bgm2pose import metrics
+from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.align.alignment import align
+from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
+from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout
+from bgm2pose_jax.systems.bgm2pose.predict import predictor, truth
+from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair, sent_at
 
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "a run")
 _AMPL = flags.DEFINE_string("ampl_dir", None, "recordings, raw layout")

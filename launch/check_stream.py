@@ -26,12 +26,13 @@ import numpy as np
 import soundfile
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, trained_model
-from bgm2pose_jax.align import sounds
-from bgm2pose_jax.data.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.predict import predictor, standardising
-from bgm2pose_jax.predict.sound_pair import SoundPair
+from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.predict import predictor, standardising
+from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
 
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "folder of a run")
 _RECORDING = flags.DEFINE_string("recording", None, "4 channels, 48 kHz")

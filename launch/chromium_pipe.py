@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ANSWER_S = 60.0

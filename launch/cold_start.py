@@ -91,7 +91,7 @@ def save_state(case: Case, folder: str | pathlib.Path) -> None:
     case: of the state's network.
     folder: to make.
   """
-  from bgm2pose_jax.checkpoint import Checkpoints
+  from bgm2pose_jax.state.checkpoint import Checkpoints
 
   task, statistics, _ = _task(case)
   checkpoints = Checkpoints(folder, metric=task.best_metric)
@@ -103,11 +103,11 @@ def _task(case: Case):
   import numpy as np
   import timed_step
 
-  from bgm2pose_jax import config as config_lib
-  from bgm2pose_jax import configs
-  from bgm2pose_jax.tasks.registry import make_task
+  from bgm2pose_jax.config import schema as config_lib
+  from bgm2pose_jax.systems.bgm2pose import presets
+  from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 
-  config = config_lib.overlay(configs.get_config(case.preset), case.changes)
+  config = config_lib.overlay(presets.get_config(case.preset), case.changes)
   table = timed_step.made_up_windows(config.batch.size)
   task = make_task(config, table.spec, len(table.tracks))
   return task, task.fit(table, np.arange(len(table))), table
@@ -128,9 +128,11 @@ def _run(case: Case) -> dict[str, float]:
   import numpy as np
   import timed_predict
 
-  from bgm2pose_jax import checkpoint, compilation, steps
-  from bgm2pose_jax import mesh as mesh_lib
   from bgm2pose_jax.data import device_cache
+  from bgm2pose_jax.runtime import compilation
+  from bgm2pose_jax.runtime import mesh as mesh_lib
+  from bgm2pose_jax.state import checkpoint
+  from bgm2pose_jax.training import steps
 
   phase("import")
   compilation.set_deterministic(case.deterministic)

@@ -33,12 +33,14 @@ import numpy as np
 import timed_step
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.systems.bgm2pose import presets
 
-_PRESET = flags.DEFINE_enum("preset", "official", list(configs.PRESETS), "base")
+_PRESET = flags.DEFINE_enum("preset", "official", list(presets.PRESETS), "base")
 _WIDTH = flags.DEFINE_float("width", 0.125, "of the network")
 _BATCH = flags.DEFINE_integer("batch", 8, "windows a step", 2)
 _STEPS = flags.DEFINE_integer("steps", 60, "of the run, without the first two")
@@ -82,7 +84,7 @@ def curve(case: str) -> list[float]:
     InputError: for a value that cannot be right.
   """
   config = config_lib.overlay(
-    configs.get_config(_PRESET.value),
+    presets.get_config(_PRESET.value),
     {
       "preset": _PRESET.value,
       "network.width": _WIDTH.value,
@@ -93,7 +95,7 @@ def curve(case: str) -> list[float]:
     },
   )
   changes = [text for text in case.split(",") if text]
-  config = config_lib.overlay(config, config_tree.parse_assignments(changes))
+  config = config_lib.overlay(config, tree.parse_assignments(changes))
   whole = _WINDOWS // config.batch.size * config.batch.size
   step = timed_step.OurStep(config, table=learnable_windows(whole))
   losses = []

@@ -23,15 +23,19 @@ import numpy as np
 import timed_step
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs, steps, target
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.config import Config
+from bgm2pose_jax.base import command
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.runtime import target
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import steps
 
 _PRESET = flags.DEFINE_enum(
-  "preset", "official", list(configs.PRESETS), "start"
+  "preset", "official", list(presets.PRESETS), "start"
 )
 _WIDTH = flags.DEFINE_float("width", 0.25, "of the network", 0)
 _BATCH = flags.DEFINE_integer("batch", 16, "windows", 1)
@@ -97,10 +101,10 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     base = config_lib.overlay(
-      configs.get_config(_PRESET.value),
+      presets.get_config(_PRESET.value),
       {"network.width": _WIDTH.value, "batch.size": _BATCH.value},
     )
-    base = config_lib.overlay(base, config_tree.parse_assignments(_SET.value))
+    base = config_lib.overlay(base, tree.parse_assignments(_SET.value))
   about = bench_report.facts("jaxlib", "flax")
   print(bench_report.headline(about), flush=True)
   cpu = jax.devices("cpu")[0]

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bgm2pose_jax.features import intensity, mel, spectrogram
-from bgm2pose_jax.features.logmel_intensity import SPEC
+from bgm2pose_jax.audio import mel, spectrogram
+from bgm2pose_jax.systems.bgm2pose.features import intensity
+from bgm2pose_jax.systems.bgm2pose.features.logmel_intensity import SPEC
 
 COLUMNS = ("up to", "MFLOP", "floor ms", "ms", "ms of its own", "cpu ms")
 

@@ -16,7 +16,7 @@ import hostile_files
 import numpy as np
 from hostile_files import Case, of_bytes
 
-from bgm2pose_jax.data.released_windows import SOUND_SHAPE
+from bgm2pose_jax.systems.bgm2pose.ampl.released_windows import SOUND_SHAPE
 
 MARK = "executed-by-a-pickle"
 

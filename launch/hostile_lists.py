@@ -17,7 +17,7 @@ import soundfile
 from hostile_arrays import Trap, archive, npy
 from hostile_commands import OUT, Command
 
-from bgm2pose_jax.data import released_table
+from bgm2pose_jax.systems.bgm2pose.ampl import released_table
 
 _DEEP = "[" * 100_000
 

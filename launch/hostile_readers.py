@@ -13,26 +13,27 @@ import hostile_sound
 import hostile_text
 from hostile_files import Case
 
-from bgm2pose_jax import mocap, workdir
-from bgm2pose_jax.align import sounds
+from bgm2pose_jax import poses
+from bgm2pose_jax.audio import audio_files
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.comparison import sweep_folder
-from bgm2pose_jax.data import (
+from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.inference.export import reading
+from bgm2pose_jax.poses import bvh, clip_table, optitrack, position_csv
+from bgm2pose_jax.simulate import music
+from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.ampl import (
   annotations,
-  audio_files,
   recording_index,
   released_table,
   released_windows,
-  response_file,
 )
-from bgm2pose_jax.data.track_music import TrackMusic
-from bgm2pose_jax.doctor import sound_header, sound_levels
-from bgm2pose_jax.doctor.findings import Findings
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.export import reading
-from bgm2pose_jax.mocap import bvh, clip_table, optitrack, position_csv
-from bgm2pose_jax.simulate import __main__ as simulate_command
-from bgm2pose_jax.simulate import music
-from bgm2pose_jax.stream import pcm, sound_input
+from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.doctor import sound_header, sound_levels
+from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
+from bgm2pose_jax.systems.bgm2pose.simulated import __main__ as simulate_command
+from bgm2pose_jax.systems.bgm2pose.still_room import response_file
+from bgm2pose_jax.systems.bgm2pose.stream import pcm, sound_input
 
 Reader = Callable[[Path], object]
 _PIPE_BYTES = 1 << 16
@@ -88,7 +89,7 @@ def _track_music(path: Path) -> None:
 
 
 def _folder_of_motion(path: Path) -> None:
-  mocap.load_folder(path.parent)
+  poses.load_folder(path.parent)
 
 
 def _bvh(path: Path) -> None:
@@ -118,7 +119,7 @@ def _scene(path: Path) -> None:
 
 
 def _config(path: Path) -> None:
-  workdir.read_config(path.parent)
+  run_folder.read_config(path.parent)
 
 
 def _npy(path: Path) -> None:

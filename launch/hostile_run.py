@@ -18,7 +18,7 @@ import hostile_arrays
 import hostile_readers
 from hostile_files import Case
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 REFUSED, READ, WRONG = "refused", "legal", "wrong"
 _LONGEST_S = 20

@@ -12,9 +12,11 @@ import hostile_files
 import numpy as np
 from hostile_files import Case, of_bytes
 
-from bgm2pose_jax import configs, skeleton, workdir
-from bgm2pose_jax.data import released_table
+from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.simulate.scene import Scene
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.ampl import released_table
 
 _POSITIONS_HEAD = ",".join(f"{j}_{a}" for j in skeleton.JOINTS for a in "xyz")
 _CELLS = len(skeleton.JOINTS) * 3
@@ -70,14 +72,14 @@ def _table_text() -> bytes:
 @functools.cache
 def json_texts() -> dict[str, Any]:
   """Good content of every JSON file that strangers may hand over."""
-  config = configs.get_config("demo")
+  config = presets.get_config("demo")
   run = {
     "name": "a", "table": "main", "row": "BGM2Pose", "column": "single",
     "setting": "single", "track": "arnor", "fold": 0, "seed": 0,
     "model": "bgm2pose", "ablation": "none",
   }  # fmt: skip
   return {
-    "config": workdir.description(config, {"fingerprint": "0"}),
+    "config": run_folder.description(config, {"fingerprint": "0"}),
     "scene": json.loads(json.dumps(Scene().to_dict())),
     "tracks": {"song": {"genre": "folk", "title": "Song"}},
     "sweep": {"runs": [run]},

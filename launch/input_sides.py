@@ -15,10 +15,10 @@ import numpy as np
 import torch_files
 from peer_process import PeerProcess
 
-from bgm2pose_jax import dispatch
-from bgm2pose_jax import mesh as mesh_lib
 from bgm2pose_jax.data import device_cache, groups, pipeline
 from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.training import dispatch
 
 FIELDS = ("features", "pose", "track")
 # A round's first batches lay ready: 2 of grain's reader, 2 or 4 a worker, ours.

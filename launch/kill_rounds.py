@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import process_group
 
-from bgm2pose_jax import seal, stop_signal
+from bgm2pose_jax.runtime import stop_signal
+from bgm2pose_jax.state import seal
 
 # A network that compiles at once, on little data; every phase has its moment.
 SMALL = (

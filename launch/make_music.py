@@ -21,8 +21,9 @@ import soundfile
 from absl import flags
 from tqdm import tqdm
 
-from bgm2pose_jax import command, whole_file
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.simulate import music
 
 _RATE_HZ = 48000

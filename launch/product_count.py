@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from bgm2pose_jax.models import winograd
+from bgm2pose_jax.nn import winograd
 
 Weights = Mapping[str, Callable[[Any], float]]
 

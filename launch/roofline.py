@@ -44,11 +44,13 @@ import step_stages
 import timed_step
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.base import command
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import presets
 
-_PRESET = flags.DEFINE_enum("preset", "official", list(configs.PRESETS), "base")
+_PRESET = flags.DEFINE_enum("preset", "official", list(presets.PRESETS), "base")
 _WIDTH = flags.DEFINE_float("width", None, "of the network; the preset's")
 _BATCH = flags.DEFINE_integer("batch", 16, "windows a step", 2)
 _DTYPE = flags.DEFINE_enum(
@@ -87,8 +89,8 @@ def configuration() -> config_lib.Config:
   }
   if _WIDTH.value is not None:
     changes["network.width"] = _WIDTH.value
-  config = config_lib.overlay(configs.get_config(_PRESET.value), changes)
-  return config_lib.overlay(config, config_tree.parse_assignments(_SET.value))
+  config = config_lib.overlay(presets.get_config(_PRESET.value), changes)
+  return config_lib.overlay(config, tree.parse_assignments(_SET.value))
 
 
 def rows_of(

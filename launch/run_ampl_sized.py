@@ -27,15 +27,18 @@ import scratch_run
 import timed_step
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, config_tree, configs, loop
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.config import Config
+from bgm2pose_jax.base import command
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import loop
 
-_PRESET = flags.DEFINE_enum("preset", "paper", list(configs.PRESETS), "start")
+_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
 _SET = flags.DEFINE_multi_string(
   "set", [], "key.path=value, as in the main command"
 )
@@ -130,10 +133,8 @@ def main(argv: Sequence[str]) -> None:
       "preset": _PRESET.value,
       "batch.device_cache": "on",
     }
-    config = config_lib.overlay(configs.get_config(_PRESET.value), changes)
-    config = config_lib.overlay(
-      config, config_tree.parse_assignments(_SET.value)
-    )
+    config = config_lib.overlay(presets.get_config(_PRESET.value), changes)
+    config = config_lib.overlay(config, tree.parse_assignments(_SET.value))
     about = bench_report.facts("jaxlib", "flax", "orbax-checkpoint")
     print(bench_report.headline(about), flush=True)
     found = measure(config, many_windows(_WINDOWS.value), _LIMIT.value)

@@ -16,8 +16,8 @@ from typing import Any
 
 from absl import logging
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose import presets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _run(case: Case) -> dict[str, Any]:
   import timed_step
 
   assert jax.device_count() == case.devices
-  config = config_lib.overlay(configs.get_config(case.preset), case.changes)
+  config = config_lib.overlay(presets.get_config(case.preset), case.changes)
   step = timed_step.OurStep(config)
   walls, cpus = zip(*step.run(case.steps))
   text = step.program()

@@ -7,10 +7,10 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
-from bgm2pose_jax import loop, replica
-from bgm2pose_jax.checkpoint import Checkpoints
 from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.writer import JsonLines
+from bgm2pose_jax.files.json_lines import JsonLines
+from bgm2pose_jax.state.checkpoint import Checkpoints
+from bgm2pose_jax.training import loop, replica
 
 
 @contextlib.contextmanager

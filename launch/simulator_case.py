@@ -7,6 +7,7 @@ import functools
 
 import numpy as np
 
+from bgm2pose_jax.poses.skeleton import JOINTS
 from bgm2pose_jax.simulate import recorder, room
 from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import (
@@ -18,7 +19,6 @@ from bgm2pose_jax.simulate.response_plan import (
   make_plan,
 )
 from bgm2pose_jax.simulate.scene import Scene
-from bgm2pose_jax.skeleton import JOINTS
 
 _POSE_RATE_HZ = 120.0
 # Height, and distance from the midline, of a standing person's joints.

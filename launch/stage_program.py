@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import product_count
 
-from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.runtime import mesh as mesh_lib
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.config import Config
+from bgm2pose_jax.config.schema import Config
 
 Times = Sequence[Sequence[tuple[float, float]]]
 

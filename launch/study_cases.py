@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import study_sound
 
-from bgm2pose_jax import baselines, intervals, metrics, ridge
-from bgm2pose_jax.data import raw_layout
+from bgm2pose_jax.evaluation import bootstrap
+from bgm2pose_jax.systems.bgm2pose import baselines, metrics, ridge
+from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout
 
 SETS = ("logmel_intensity", "music_kernel")
 COLUMNS = ("case", "features", "static", "seen", "unseen")
@@ -166,7 +167,7 @@ class Study:
       still = baselines.repeat_pose(mean, len(rows))
       figures = metrics.pose_metrics(pred, target)
       base = metrics.pose_metrics(still, target)
-      around = intervals.bootstrap_interval(
+      around = bootstrap.bootstrap_interval(
         pred,
         target,
         still,

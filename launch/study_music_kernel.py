@@ -26,8 +26,8 @@ import study_cases
 import study_figure
 from absl import app, flags, logging
 
-from bgm2pose_jax import command
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
 
 _AMPL = flags.DEFINE_string("ampl_dir", None, "recordings, raw layout")
 _TRACKS = flags.DEFINE_list("tracks", None, "tracks to learn from")

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from bgm2pose_jax import features
-from bgm2pose_jax.data import (
+from bgm2pose_jax.audio.warp import warp
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.ampl import recordings
+from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawRecording
+from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.still_room import (
   block_features,
-  recordings,
   response_file,
   room_fit,
 )
-from bgm2pose_jax.data.raw_layout import RawRecording
-from bgm2pose_jax.data.static_form import StaticForm
-from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.data.track_music import TrackMusic
-from bgm2pose_jax.data.warp import warp
+from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
 
 _RATE_HZ = recordings.audio_files.SAMPLE_RATE_HZ
 # (recording [4, s], music [2, s]) -> the same, disturbed

@@ -16,11 +16,12 @@ import numpy as np
 import product_count
 import timed_step
 
-from bgm2pose_jax import features, steps
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.config import Config
-from bgm2pose_jax.tasks.registry import make_task
-from bgm2pose_jax.train_state import TrainState
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.state.train_state import TrainState
+from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import steps
 
 SOURCES = ("features", "audio")
 _WINDOW_SAMPLES = 28_800  # 0.6 s at 48 kHz

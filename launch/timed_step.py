@@ -14,13 +14,14 @@ import jax
 import numpy as np
 import product_count
 
-from bgm2pose_jax import features, steps
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.config import Config
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import steps
 
 # Distinct random batches in the cache; steps walk through them.
 _BATCHES = 4

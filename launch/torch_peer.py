@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from peer_process import PeerProcess
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 # Seconds on the clock and seconds of processor time of one step.
 Timing = tuple[float, float]

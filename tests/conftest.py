@@ -26,6 +26,9 @@ if not flags.FLAGS.is_parsed():
   flags.FLAGS.mark_as_parsed()
 
 
+pytest_plugins = ["corpus_fixture"]
+
+
 @pytest.fixture(scope="module")
 def quick_compiling():
   """Compiles in a third of the time, for tests that time and tune nothing."""

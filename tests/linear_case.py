@@ -19,20 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 import window_table
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import (
-  configs,
-  loop,
-  processes,
-  replica,
-  stop_signal,
-  train_state,
-)
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.checkpoint import Checkpoints
+from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.writer import JsonLines
+from bgm2pose_jax.files.json_lines import JsonLines
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.runtime import processes, stop_signal
+from bgm2pose_jax.state import train_state
+from bgm2pose_jax.state.checkpoint import Checkpoints
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.training import loop, replica
 
 WINDOWS, BATCH, STEPS = 28, 4, 5
 FIELDS = ("features", "pose", "track")
@@ -83,7 +79,7 @@ def make_table() -> WindowTable:
 
 def make_config(**changes) -> config_lib.Config:
   return config_lib.overlay(
-    configs.get_config("demo"),
+    presets.get_config("demo"),
     {
       "batch.size": BATCH,
       "optim.epochs": 2,

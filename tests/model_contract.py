@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from bgm2pose_jax.models import registry
+from bgm2pose_jax.systems.bgm2pose.models import registry
 
 # Adds one number to all scores of a query, which the softmax removes.
 ZERO_GRADIENT = ("key_bias",)

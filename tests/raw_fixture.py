@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from bgm2pose_jax.skeleton import JOINTS, PARENTS
+from bgm2pose_jax.poses.skeleton import JOINTS, PARENTS
 
 RATE_HZ = 48000
 POSE_RATE_HZ = 120

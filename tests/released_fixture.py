@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bgm2pose_jax.skeleton import JOINTS, joint_index
+from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
 
 FOLDER = "dataset_spec_2400"
 FILES = f"{FOLDER}/music_with_intensity"

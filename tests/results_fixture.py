@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax.poses import skeleton
 
 
 def figures(rmse, **more):

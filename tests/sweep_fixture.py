@@ -7,9 +7,10 @@ import types
 
 import numpy as np
 
-from bgm2pose_jax import array_file, baselines, results
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.settings import Split
+from bgm2pose_jax.files import array_file
+from bgm2pose_jax.systems.bgm2pose import baselines, results
+from bgm2pose_jax.systems.bgm2pose.splits import Split
 
 
 def entry(name, **changes):

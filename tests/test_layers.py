@@ -1,163 +1,166 @@
-"""Data flows one way: a module imports only from layers before its own."""
+"""Data flows one way: a room imports only from floors below its own.
+
+The rooms are the folders of `bgm2pose_jax`. A `__main__` and the files of
+`commands/` are commands: nothing imports them, so they stand on the top floor
+whatever folder they lie in.
+"""
 
 from __future__ import annotations
 
 import ast
 import pathlib
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parents[1]
 
-# One row a layer, first to last. A name stands for the module or package of
-# that name below bgm2pose_jax; the longest match counts.
-LAYERS = (
-  (
-    "errors",
-    "array_typing",
-    "command",
-    "config_tree",
-    "compilation",
-    "coordinator_relay",
-    "local_path",
-    "process_watch",
-    "processes",
-    "stop_signal",
-    "system_errors",
-    "target",
-    "whole_file",
-    "run_lock",
-  ),
-  ("seal",),
-  ("audit", "step_folders"),
-  ("plain_file",),
-  ("array_file", "json_file", "torch_file"),
-  ("skeleton", "config", "settings"),
-  ("features", "losses", "metrics", "mesh", "mocap"),
-  ("simulate", "models", "optim", "data", "train_state"),
-  ("datasets", "configs", "align"),
-  ("data.build", "data.simulated_source", "data.sources", "data.prepare"),
-  ("tasks",),
-  (
-    "steps",
-    "dispatch",
-    "stored_state",
-    "checkpoint",
-    "workdir",
-    "writer",
-  ),
-  (
-    "evaluate",
-    "normal_equations",
-    "ridge_inputs",
-    "run_folder",
-    "trained_model",
-  ),
-  ("ridge",),
-  ("baselines",),
-  ("viewer",),
-  ("intervals", "results", "report", "predict.pose_track"),
-  ("comparison", "align.page", "align.poses", "align.__main__"),
-  ("replicated", "replica", "plan", "nonfinite"),
-  ("epoch_lines", "spread"),
-  ("loop", "closing"),
-  ("together",),
-  ("train", "convert"),
-  ("main", "predict", "doctor", "export"),
-  ("stream",),
+# One row a floor, lowest first; rooms of one floor do not import each other.
+FLOORS = (
+  ("base",),
+  ("files", "runtime"),
+  ("config", "state", "nn", "audio", "poses"),
+  ("data", "report", "simulate"),
+  ("evaluation",),
+  ("contract",),
+  ("training", "comparison"),
+  ("inference",),
+  ("datasets",),
+  ("systems",),
+  ("main", "commands", "launch"),
 )
-_RANK = {name: i for i, row in enumerate(LAYERS) for name in row}
-# Worker processes read data with NumPy alone; these may use JAX.
-_JAX_IN_DATA = {"data.device_cache", "data.prepare"}
+FLOOR = {room: i for i, row in enumerate(FLOORS) for room in row}
+# Worker processes read data with NumPy alone; these use JAX.
+JAX_IN_DATA = {"bgm2pose_jax.data.device_cache"}
 
 
-def _modules():
-  for base, prefix in (
-    (ROOT / "bgm2pose_jax", ""),
-    (ROOT / "datasets", "datasets."),
-  ):
-    for path in sorted(base.rglob("*.py")):
-      parts = path.relative_to(base).with_suffix("").parts
+def modules(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
+  """{module: file} of everything that is imported or run."""
+  found = {}
+  for top in ("bgm2pose_jax", "datasets", "launch"):
+    for path in sorted((root / top).rglob("*.py")):
+      parts = path.relative_to(root).with_suffix("").parts
+      if top == "datasets":
+        parts = ("bgm2pose_jax", *parts)
       if parts[-1] == "__init__":
         parts = parts[:-1]
-      yield path, (prefix + ".".join(parts)).rstrip(".")
+      found[".".join(parts)] = path
+  return found
 
 
-def _rank(module: str) -> int | None:
+def room(module: str) -> str | None:
+  """The folder of a module; None for the package itself."""
   parts = module.split(".")
-  for end in range(len(parts), 0, -1):
-    name = ".".join(parts[:end])
-    if name in _RANK:
-      return _RANK[name]
-  return None
+  if parts[0] == "launch":
+    return "launch"
+  if parts[-1] == "__main__":
+    return "main"
+  return parts[1] if len(parts) > 1 else None
 
 
-def _imports(path: pathlib.Path) -> list[str]:
+def imports(path: pathlib.Path) -> list[str]:
+  """Every name a file imports, as a dotted path."""
   found = []
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.Import):
       found += [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-      found += [f"{node.module}.{alias.name}" for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
-      raise AssertionError(f"{path}: relative import")
+      assert not node.level, f"{path}: relative import"
+      found += [f"{node.module}.{alias.name}" for alias in node.names]
   return found
 
 
-def test_every_module_has_a_layer():
-  names = [name for _, name in _modules() if name]
-  assert len(names) > 40
-  assert [name for name in names if _rank(name) is None] == []
-
-
-def test_imports_point_backwards():
+def upward(root: pathlib.Path = ROOT) -> list[str]:
+  """Imports that point to the same floor or above."""
   wrong = []
-  for path, module in _modules():
-    own = _rank(module)
-    for name in _imports(path):
-      if not name.startswith("bgm2pose_jax."):
+  for module, path in modules(root).items():
+    own = room(module)
+    for name in imports(path):
+      if name.split(".")[0] not in ("bgm2pose_jax", "launch"):
         continue
-      other = _rank(name.removeprefix("bgm2pose_jax."))
-      if other is not None and own is not None and other > own:
+      other = room(name)
+      if own is None or other is None or own == other:
+        continue
+      # Below `launch`, `main` is a command among others.
+      if FLOOR[other] >= FLOOR[own]:
         wrong.append(f"{module} imports {name}")
-  assert wrong == []
+  return wrong
 
 
-def test_only_data_build_imports_the_builders():
+def test_every_room_has_a_floor():
+  found = {room(module) for module in modules()} - {None}
+  assert found == set(FLOOR)
+
+
+def test_imports_point_downward():
+  assert upward() == []
+
+
+@pytest.mark.parametrize(
+  ("file", "line"),
+  [
+    ("training/run.py", "from bgm2pose_jax.systems import registry"),
+    ("data/load.py", "from bgm2pose_jax.systems.bgm2pose import splits"),
+    ("base/errors.py", "from bgm2pose_jax.files import json_file"),
+    ("report/page.py", "from bgm2pose_jax.data import load"),
+  ],
+)
+def test_a_planted_import_is_found(tmp_path, file, line):
+  planted = tmp_path / "bgm2pose_jax" / file
+  planted.parent.mkdir(parents=True)
+  planted.write_text(f"def later():\n  {line}\n")
+  assert len(upward(tmp_path)) == 1
+
+
+def test_no_room_has_a_circle():
+  """Modules can be loaded in one order: no import leads back."""
+  known = modules()
+  graph: dict[str, set[str]] = {}
+  for module, path in known.items():
+    tree = ast.parse(path.read_text())
+    names = set()
+    for node in tree.body:  # what is imported in functions loads later
+      if isinstance(node, ast.ImportFrom) and node.module:
+        for alias in node.names:
+          full = f"{node.module}.{alias.name}"
+          names.add(full if full in known else node.module)
+    graph[module] = names & set(known) - {module}
+  done: set[str] = set()
+  while ready := {m for m in graph if m not in done and graph[m] <= done}:
+    done |= ready
+  assert set(graph) - done == set()
+
+
+def test_only_a_system_imports_its_builder():
   wrong = [
     module
-    for path, module in _modules()
-    if not module.startswith("datasets") and module != "data.build"
-    for name in _imports(path)
+    for module, path in modules().items()
+    if room(module) not in ("datasets", "systems")
+    for name in imports(path)
     if name.startswith("bgm2pose_jax.datasets")
   ]
   assert wrong == []
 
 
+def test_the_package_root_is_small():
+  files = sorted(p.name for p in (ROOT / "bgm2pose_jax").glob("*.py"))
+  assert files == ["__init__.py", "main.py"]
+
+
 def test_data_workers_do_not_load_jax():
-  wrong = [
-    f"{module} imports {name}"
-    for path, module in _modules()
-    if module.startswith("data.") and module not in _JAX_IN_DATA
-    for node in ast.parse(path.read_text()).body  # at import time only
-    for name in _names(node)
-    if name.split(".")[0] in ("jax", "flax", "optax")
-  ]
+  wrong = []
+  for module, path in modules().items():
+    if room(module) != "data" or module in JAX_IN_DATA:
+      continue
+    for node in ast.parse(path.read_text()).body:  # at import time only
+      if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+      elif isinstance(node, ast.ImportFrom):
+        names = [node.module or ""]
+      else:
+        continue
+      wrong += [
+        f"{module} imports {name}"
+        for name in names
+        if name.split(".")[0] in ("jax", "flax", "optax")
+      ]
   assert wrong == []
-
-
-def _names(node: ast.stmt) -> list[str]:
-  if isinstance(node, ast.Import):
-    return [alias.name for alias in node.names]
-  if isinstance(node, ast.ImportFrom):
-    return [node.module or ""]
-  return []
-
-
-def test_trainer_names_no_model():
-  for name in ("loop", "train", "steps"):
-    text = (ROOT / "bgm2pose_jax" / f"{name}.py").read_text().lower()
-    assert "bgm2pose(" not in text
-    assert "models" not in [
-      part
-      for line in _imports(ROOT / "bgm2pose_jax" / f"{name}.py")
-      for part in line.split(".")
-    ]

@@ -15,10 +15,11 @@ import pytest
 import raw_fixture
 import soundfile
 
-from bgm2pose_jax import features, trained_model
-from bgm2pose_jax.features import normalisation
-from bgm2pose_jax.predict import predictor
-from bgm2pose_jax.predict.sound_pair import SoundPair
+from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.features import normalisation
+from bgm2pose_jax.systems.bgm2pose.predict import predictor
+from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
 
 CONTRACT = {
   "setting", "fold", "seed", "model", "preset", "dataset", "simulated",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.predict.pose_track import PoseTrack
+from bgm2pose_jax.systems.bgm2pose.predict.pose_track import PoseTrack
 
 
 def make_track(frames=80, *, truth=True, spread=True, **changes):

@@ -17,13 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 import window_table
 
-from bgm2pose_jax import checkpoint, configs, workdir
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import features as features_lib
-from bgm2pose_jax.config import Config
+from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.features.spec import FeatureSpec
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.state import checkpoint
+from bgm2pose_jax.systems.bgm2pose import features as features_lib
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 
 TRACKS = ("haze", "arnor")
 WINDOWS_OF_A_TRACK = 4
@@ -70,13 +72,13 @@ def make_run(
     statistics=jax.tree.map(jnp.asarray, statistics), step=jnp.int32(step)
   )
   store = checkpoint.Checkpoints(
-    folder / workdir.CHECKPOINTS, metric=task.best_metric
+    folder / run_folder.CHECKPOINTS, metric=task.best_metric
   )
   store.save(state, {task.best_metric: 1.0})
   store.close()
-  workdir.write_json(
-    folder / workdir.CONFIG,
-    workdir.description(
+  run_folder.write_json(
+    folder / run_folder.CONFIG,
+    run_folder.description(
       config,
       {
         "fingerprint": "0",
@@ -85,8 +87,8 @@ def make_run(
       },
     ),
   )
-  workdir.write_json(
-    folder / workdir.MODEL,
+  run_folder.write_json(
+    folder / run_folder.MODEL,
     {
       "ambisonic_format": ambisonic_format,
       "simulated": simulated,
@@ -107,7 +109,7 @@ def make_config(
 ) -> Config:
   """The demo, narrow; see `make_run`."""
   return config_lib.overlay(
-    configs.get_config("demo", model),
+    presets.get_config("demo", model),
     {
       "network.width": 1 / 16,
       "data.feature_norm": feature_norm,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax import features
 from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.systems.bgm2pose import features
 
 
 def one_recording(x: np.ndarray, pose: np.ndarray) -> WindowTable:

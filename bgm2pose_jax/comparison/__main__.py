@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bgm2pose_jax import command
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.comparison import write_comparison
-from bgm2pose_jax.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:

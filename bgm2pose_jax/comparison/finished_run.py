@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax import array_file, intervals, results, skeleton, workdir
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.evaluation import bootstrap
+from bgm2pose_jax.files import array_file
+from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.systems.bgm2pose import results
 
 METRICS = ("rmse", "mae", "pckh50")
 MODEL = "model"  # beside the names of `results.BASELINES`
@@ -77,8 +81,8 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
   Raises:
     InputError: for anything that is not as it should be.
   """
-  path = folder / workdir.RESULTS
-  found = workdir.read_json(path)
+  path = folder / run_folder.RESULTS
+  found = run_folder.read_json(path)
   _check_is(path, found, expected)
   try:
     figures = {
@@ -108,7 +112,7 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
     raise InputError(
       path, f"has simulated={simulated!r}", "evaluate the run again"
     )
-  arrays = _read_predictions(folder / workdir.PREDICTIONS)
+  arrays = _read_predictions(folder / run_folder.PREDICTIONS)
   return Run(
     folder,
     *facts,
@@ -117,7 +121,7 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
     figures,
     per_joint,
     per_subject,
-    **_reduced(folder / workdir.PREDICTIONS, arrays, figures[MODEL]),
+    **_reduced(folder / run_folder.PREDICTIONS, arrays, figures[MODEL]),
   )
 
 
@@ -181,12 +185,12 @@ def _reduced(
   recording = arrays["recording"]
   order = np.lexsort((arrays["window_index"], recording))
   pred, target = pred[order], target[order]
-  sums = intervals.window_sums(pred, target)
+  sums = bootstrap.window_sums(pred, target)
   rmse = math.sqrt(sums[:, 0].sum() / sums[:, 3].sum())
   if not math.isclose(rmse, figures[0], rel_tol=_TOLERANCE, abs_tol=1e-6):
     raise InputError(
       path,
-      f"gives RMSE {rmse:.5g}, {workdir.RESULTS} says {figures[0]:.5g}",
+      f"gives RMSE {rmse:.5g}, {run_folder.RESULTS} says {figures[0]:.5g}",
       "evaluate the run again",
     )
   digest = hashlib.sha256(np.ascontiguousarray(target, "<f4").tobytes())

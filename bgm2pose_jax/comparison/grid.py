@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from bgm2pose_jax.comparison import published
 from bgm2pose_jax.comparison.finished_run import METRICS
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import (
@@ -17,6 +16,7 @@ from bgm2pose_jax.comparison.seed_tables import (
   music_only_checks,
 )
 from bgm2pose_jax.comparison.sweep_folder import Sweep
+from bgm2pose_jax.systems.bgm2pose import published
 
 METRIC_NAMES = ("RMSE", "MAE", "PCKh@0.5")
 _TITLES = {

@@ -15,9 +15,9 @@ from bgm2pose_jax.comparison.grid import METRIC_NAMES, CellText, Grid
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Table
 from bgm2pose_jax.comparison.sweep_folder import SWEEP, Sweep
+from bgm2pose_jax.report import document
 from bgm2pose_jax.report import page as report_page
-from bgm2pose_jax.results import DEFINITIONS
-from bgm2pose_jax.viewer import document
+from bgm2pose_jax.systems.bgm2pose.results import DEFINITIONS
 
 _STATES = ("finished", "failed", "cannot be used", "not there")
 
@@ -43,7 +43,7 @@ def render(
   )
   fields = {
     "title": f"Models compared: {_datasets_label(tables)}",
-    "css": document.asset("page.css")
+    "css": document.asset("document.css")
     + document.asset("page.css", report_page.PACKAGE)
     + document.asset("comparison.css", _PACKAGE),
     "banner": _banner(tables),

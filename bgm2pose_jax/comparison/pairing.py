@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bgm2pose_jax import intervals
 from bgm2pose_jax.comparison.seed_tables import Cell, Table
 from bgm2pose_jax.comparison.sweep_folder import Entry, Sweep
+from bgm2pose_jax.evaluation import bootstrap
 
 _SEED = 0
 
@@ -95,7 +95,7 @@ def _difference(
         )
     weight = 1 / (len(set(tracks)) * tracks.count(place[0]))
     parts.append(
-      intervals.PairedWindows(
+      bootstrap.PairedWindows(
         reference=np.stack([run.sums for run in runs[0]]),
         other=np.stack([run.sums for run in runs[1]]),
         recording=first.recording,
@@ -103,7 +103,7 @@ def _difference(
         weight=weight,
       )
     )
-  found = intervals.paired_differences(parts, seed=_SEED)
+  found = bootstrap.paired_differences(parts, seed=_SEED)
   return Difference(
     row,
     column,

@@ -12,9 +12,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bgm2pose_jax import workdir
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.comparison.finished_run import Run, one_line, read_run
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.config import run_folder
 
 SWEEP = "sweep.json"
 RUNS = "runs"
@@ -97,7 +97,7 @@ def read_sweep(root: pathlib.Path) -> Sweep:
     if entry.name in runs or entry.name in absent:
       continue
     folder = root / RUNS / entry.name
-    if (folder / workdir.RESULTS).exists():
+    if (folder / run_folder.RESULTS).exists():
       try:
         runs[entry.name] = read_run(folder, _expected(entry))
       except InputError as error:
@@ -112,7 +112,7 @@ def read_sweep(root: pathlib.Path) -> Sweep:
 
 
 def _read_entries(path: pathlib.Path) -> tuple[Entry, ...]:
-  content = workdir.read_json(path)
+  content = run_folder.read_json(path)
   lines = content.get("runs")
   if not isinstance(lines, list) or not lines:
     raise InputError(path, "lists no runs", "give the folder of a sweep")
@@ -180,7 +180,7 @@ def _read_failures(
   remarks = []
   for path in sorted((root / FAILED).glob("*.json")):
     try:
-      content = workdir.read_json(path)
+      content = run_folder.read_json(path)
     except InputError as error:
       remarks.append(_told(error, root))
       continue
@@ -224,8 +224,8 @@ def _check_one_dataset(
       ours, theirs = getattr(run, key), getattr(other, key)
       if ours != theirs:
         raise InputError(
-          run.path / workdir.RESULTS,
+          run.path / run_folder.RESULTS,
           f"has {key}={ours!r} in table {entry.table}, "
-          f"{other.path / workdir.RESULTS} has {theirs!r}",
+          f"{other.path / run_folder.RESULTS} has {theirs!r}",
           "compare runs of the same data",
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pathlib
 
-from bgm2pose_jax import whole_file
 from bgm2pose_jax.comparison import page, pairing, seed_tables, sweep_folder
 from bgm2pose_jax.comparison import text as text_lib
+from bgm2pose_jax.files import whole_file
 
 TABLES = "tables"
 

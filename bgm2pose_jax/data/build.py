@@ -16,12 +16,14 @@ from typing import Any
 
 import tqdm
 
-from bgm2pose_jax import system_errors
-from bgm2pose_jax.data import beam_pipeline, recordings, staging
+from bgm2pose_jax.base import system_errors
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data import beam_pipeline
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data.parts import Parts
-from bgm2pose_jax.data.recipe import Recipe
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.data.partial_builds import Parts
+from bgm2pose_jax.files import staged_folder
+from bgm2pose_jax.systems.bgm2pose.ampl import recordings
+from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
 
 # TFDS keeps this much in memory, then writes everything twice.
 _BUFFER_BYTES = 1 << 30
@@ -32,7 +34,7 @@ _RAW_BYTES_PER_S = 650_000
 
 def window_bytes(feature_set: str) -> int:
   """Returns what one stored window takes on disk."""
-  from bgm2pose_jax import features
+  from bgm2pose_jax.systems.bgm2pose import features
 
   spec = features.get_feature_set(feature_set).spec
   cells = spec.bands * len(spec.channels) + 63
@@ -129,7 +131,7 @@ def build_track(
   with (
     bar,
     system_errors.in_one_line(folder),
-    staging.staged(folder) as stage,
+    staged_folder.staged(folder) as stage,
   ):
     through_beam = beam_options is not None
     refusal = stage / "refusal.json"
@@ -171,4 +173,4 @@ def build_track(
       )
     bar.update(made.count - bar.n)
   if parts is not None:
-    staging.remove(parts.folder)
+    staged_folder.remove(parts.folder)

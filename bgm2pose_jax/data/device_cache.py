@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bgm2pose_jax import mesh as mesh_lib
+from bgm2pose_jax.runtime import mesh as mesh_lib
 
 if TYPE_CHECKING:
-  from bgm2pose_jax.data.source import WindowTable
+  from bgm2pose_jax.data.load import WindowTable
 
 # Bounds of a row's stretch, needed where context frames are gathered.
 _BOUNDS = ("first_row", "last_row")

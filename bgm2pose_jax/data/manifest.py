@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 FILE_NAME = "manifest.json"
 # Part of the name of folders of prepared data: what has another format is not

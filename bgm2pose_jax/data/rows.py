@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.settings import CLIP_FOLDS, Split, natural_key
+from bgm2pose_jax.systems.bgm2pose.splits import CLIP_FOLDS, Split, natural_key
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,7 +42,7 @@ class WindowTable:
     has_pose: bool [n].
     subjects, tracks, genres, recordings, labels: the vocabularies. Label ''
       means that no annotation covers the window.
-    spec: `bgm2pose_jax.features.spec.FeatureSpec` of `features`.
+    spec: `features.spec.FeatureSpec` of `features`.
     simulated: the recordings were made by the simulator.
     fingerprint: of the source the windows were made from, and how.
     recordings_digest: of recordings and poses alone, the same for all features

@@ -1,1 +1,1 @@
-"""Reports of a run: a table for the terminal and a page for the browser."""
+"""What every page shares: HTML shell, skeleton player, charts, tables."""

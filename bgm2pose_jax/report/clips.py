@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.viewer import poses
+from bgm2pose_jax.report import packed_poses
 
 # 12 x 63 int16 numbers, twice, in base64: 4 kB a window, 1.6 MB in all.
 MAX_WINDOWS = 400
@@ -96,7 +96,7 @@ def pack(
       {"first": first, "label": label, "start": start, "windows": len(clip)}
     )
     start += len(clip)
-  return poses.pack(
+  return packed_poses.pack(
     pred[rows],
     None if target is None else np.asarray(target, np.float32)[rows],
     clips=entries,

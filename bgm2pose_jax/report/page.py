@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax import skeleton, whole_file
-from bgm2pose_jax.report import charts, clips, table
-from bgm2pose_jax.viewer import document
+from bgm2pose_jax.files import whole_file
+from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.report import charts, clips, document, table
 
 # Where the styles of charts and figures lie.
 PACKAGE = "bgm2pose_jax.report"

@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.skeleton import JOINTS, joint_index
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
 
 _HEIGHT_M = 1.75  # of the person whose radii are below
 _TINY = 1e-12

@@ -39,7 +39,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import layout
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import room, scattering, shadow
 from bgm2pose_jax.simulate.response_plan import (
   BLOCK_HOPS,

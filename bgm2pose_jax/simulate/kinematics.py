@@ -15,7 +15,7 @@ import dataclasses
 
 import numpy as np
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax.poses import skeleton
 
 ARM_CHANNELS: tuple[str, ...] = ("elev", "az", "twist", "elbow")
 FOOT_CHANNELS: tuple[str, ...] = ("x", "lift", "z", "yaw", "pitch")

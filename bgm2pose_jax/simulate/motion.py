@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 from scipy import interpolate
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import actions, kinematics
 
 # Fastest a joint may move; people wave and kick at 2-5 m/s.

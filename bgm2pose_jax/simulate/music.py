@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from bgm2pose_jax.data import audio_files
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.mocap import text_source
+from bgm2pose_jax.audio import audio_files
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import text_file
 from bgm2pose_jax.simulate import instruments as inst
 from bgm2pose_jax.simulate.motion import random_stream
 from bgm2pose_jax.simulate.pieces import PIECES
@@ -218,9 +218,9 @@ def list_music(music_dir: str | Path) -> dict[str, Track]:
 def _read_genres(path: Path) -> dict[str, str]:
   if not os.path.lexists(path):
     return {}
-  data = text_source.read_bytes(path, max_bytes=_MOST_GENRE_BYTES)
+  data = text_file.read_bytes(path, max_bytes=_MOST_GENRE_BYTES)
   lines = [row.decode("utf-8", "replace") for _, row in
-           text_source.lines(data, path)]  # fmt: skip
+           text_file.lines(data, path)]  # fmt: skip
   try:
     reader = csv.DictReader(lines)
     rows = list(reader)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.body import BodyModel
 from bgm2pose_jax.simulate.body_response import body_response

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.scene import Scene
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 WALLS = ("x_min", "x_max", "floor", "ceiling", "z_min", "z_max")
 OCTAVES_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bgm2pose_jax import skeleton
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.mocap import Clip, resample
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses import Clip, resample, skeleton
 from bgm2pose_jax.simulate import kinematics
 from bgm2pose_jax.simulate.motion import Performance
 

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
-from bgm2pose_jax.data.parts import Parts
-from bgm2pose_jax.data.recipe import DEFAULT, Recipe
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.features.spec import FeatureSpec
-from bgm2pose_jax.skeleton import NUM_JOINTS
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.partial_builds import Parts
+from bgm2pose_jax.poses.skeleton import NUM_JOINTS
+from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
+from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
 
 # TFDS keeps `all` and the usual names of splits for itself or for slicing.
 SPLIT = "windows"
@@ -61,7 +61,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Names the source; nothing is read before `download_and_prepare`.
 
     Args:
-      source_dir: AMPL's folder, see `bgm2pose_jax.data.raw_layout` and for
+      source_dir: AMPL's folder, see `ampl.raw_layout` and for
         `released` `released_layout`; not needed to read what was built.
       track: the track to build.
       recipe: how recordings become windows.
@@ -138,6 +138,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def feature_spec(feature_set: str) -> FeatureSpec:
   """Returns the specification of a named feature set."""
-  from bgm2pose_jax import features
+  from bgm2pose_jax.systems.bgm2pose import features
 
   return features.get_feature_set(feature_set).spec

@@ -19,8 +19,8 @@ from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
   track_examples,
 )
 
-from bgm2pose_jax import system_errors
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import system_errors
+from bgm2pose_jax.base.errors import InputError
 
 # More than twelve hours of windows: keys follow the plain order.
 _MOST_WINDOWS = 1 << 20

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.data import (
-  block_features,
+from bgm2pose_jax.data.partial_builds import Parts
+from bgm2pose_jax.systems.bgm2pose.ampl import (
   raw_layout,
   recordings,
   released_layout,
   released_windows,
   window_noise,
 )
-from bgm2pose_jax.data.parts import Parts
-from bgm2pose_jax.data.recipe import Recipe
-from bgm2pose_jax.data.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
+from bgm2pose_jax.systems.bgm2pose.still_room import block_features
 
 # recording -> its windows in sequence
 Reader = Callable[[Any], Iterator[dict[str, Any]]]
@@ -166,7 +166,7 @@ def _window_features(
 ) -> Iterator[np.ndarray]:
   """Yields float32 [t, f, c] for every window of a recording."""
   # Reading a prepared dataset through TFDS needs no JAX.
-  from bgm2pose_jax import features
+  from bgm2pose_jax.systems.bgm2pose import features
 
   frames = features.get_feature_set(recipe.feature_set).spec.window_frames
   for block in block_features.stream(

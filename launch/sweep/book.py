@@ -20,9 +20,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bgm2pose_jax import workdir as workdir_lib
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.comparison import sweep_folder
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.config import run_folder as workdir_lib
 from launch.sweep.run import Run
 
 BOOK = sweep_folder.SWEEP

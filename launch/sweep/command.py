@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 from absl import app, flags, logging
 
-from bgm2pose_jax import command, local_path
 from bgm2pose_jax import main as main_command
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base.errors import InputError
 from launch.sweep import book as book_lib
 from launch.sweep import engines, expansion, status, tables
 from launch.sweep.book import Book

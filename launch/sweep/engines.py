@@ -7,7 +7,7 @@ import pathlib
 
 from absl import flags
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from launch.sweep import local, manifests, ray_tune, slurm, status
 from launch.sweep.book import Book
 

@@ -17,11 +17,11 @@ from absl import flags
 from absl.testing import flagsaver
 
 from bgm2pose_jax import main as main_command
-from bgm2pose_jax import settings as settings_lib
-from bgm2pose_jax.config import Config
-from bgm2pose_jax.data import prepare
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.tasks import registry as task_registry
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose import splits as settings_lib
+from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
 from launch.sweep.run import Run
 from launch.sweep.tables import Cell, short
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 
 import tqdm
 
-from bgm2pose_jax import workdir as workdir_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import run_folder as workdir_lib
 from launch.sweep import child, work
 from launch.sweep.book import Book
 

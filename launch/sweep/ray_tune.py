@@ -6,7 +6,7 @@ import pathlib
 import signal
 from typing import Any
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from launch.sweep import child, local, work
 from launch.sweep.book import Book
 

@@ -8,8 +8,8 @@ import statistics
 import time
 from typing import Any
 
-from bgm2pose_jax import workdir as workdir_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import run_folder as workdir_lib
 from launch.sweep import claims
 from launch.sweep.book import Book
 

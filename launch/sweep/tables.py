@@ -10,9 +10,9 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax.configs import ablations
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose.presets import ablations
 
 TABLES = ("main", "cross_genre", "ablation", "noise")
 # What a sweep without a table is called in its folder.

@@ -25,9 +25,9 @@ from typing import Any
 
 from absl import app, flags
 
-from bgm2pose_jax import command
-from bgm2pose_jax import workdir as workdir_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import run_folder as workdir_lib
 from launch.sweep import book as book_lib
 from launch.sweep import child, claims
 from launch.sweep.book import Book

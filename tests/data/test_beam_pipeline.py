@@ -9,8 +9,9 @@ import pytest
 import raw_fixture
 import soundfile
 
-from bgm2pose_jax.data import beam_pipeline, prepare, source
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data import beam_pipeline, load
+from bgm2pose_jax.systems.bgm2pose import prepare
 
 _PROCESSES = ("direct_num_workers=2", "direct_running_mode=multi_processing")
 
@@ -34,7 +35,7 @@ def make(raw, data_dir, beam_options):
   )
 
 
-def equal(one: source.WindowTable, other: source.WindowTable) -> None:
+def equal(one: load.WindowTable, other: load.WindowTable) -> None:
   for name in ("features", "pose", "window_index", "valid", "has_pose"):
     np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
   for code in ("subject", "track", "genre", "recording", "label"):
@@ -46,11 +47,11 @@ def equal(one: source.WindowTable, other: source.WindowTable) -> None:
 
 @pytest.mark.slow
 def test_records_equal_those_of_plain_generation(beam, raw, tmp_path):
-  plain = source.load(make(raw, tmp_path / "plain", None))
+  plain = load.load(make(raw, tmp_path / "plain", None))
   assert len(plain.features) == 12
   assert plain.recordings == tuple(f"subject_{s}_arnor" for s in "067")
   for name, options in (("one", ()), ("two", _PROCESSES)):
-    equal(plain, source.load(make(raw, tmp_path / name, options)))
+    equal(plain, load.load(make(raw, tmp_path / name, options)))
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ import shutil
 
 import pytest
 
-from bgm2pose_jax.data import manifest, source
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data import load as source
+from bgm2pose_jax.data import manifest
 
 
 @pytest.fixture

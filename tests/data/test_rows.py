@@ -7,9 +7,9 @@ import types
 import numpy as np
 import pytest
 
-from bgm2pose_jax import settings
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import rows as rows_lib
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.systems.bgm2pose import splits
 
 
 def _table():
@@ -43,7 +43,7 @@ def _split(**changes):
     "test_subjects": ("a",),
     "fold_order": ("a", "b", "c"),
   }
-  return settings.Split(**(values | changes))
+  return splits.Split(**(values | changes))
 
 
 def test_subject_split_is_disjoint_and_by_name():

@@ -8,7 +8,7 @@ import product_count
 import pytest
 import script_runs
 
-from bgm2pose_jax.features import mel
+from bgm2pose_jax.audio import mel
 
 
 @pytest.mark.slow

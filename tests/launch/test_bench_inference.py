@@ -6,10 +6,12 @@ import pytest
 import script_runs
 import timed_predict
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs, evaluate, features, steps
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.evaluation import predict_rows
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import features, presets
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import steps
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +32,7 @@ class BGM2Pose(torch.nn.Module):
 
 def _config():
   return config_lib.overlay(
-    configs.get_config("demo"),
+    presets.get_config("demo"),
     {
       "network.width": 0.03125,
       "network.stem_pool": 16,
@@ -65,7 +67,7 @@ def test_sound_gives_what_its_features_give():
   seen = steps.make_predict_step(task, mesh)
   rest = {"recording": batch["recording"]}
   np.testing.assert_allclose(
-    heard(state, evaluate._spread(mesh, batch)),
+    heard(state, predict_rows._spread(mesh, batch)),
     seen(state, {"features": found, **rest}),
     atol=1e-3,
   )

@@ -164,7 +164,7 @@ def test_a_twin_that_fails_says_why(tmp_path):
   pytest.importorskip("torch")
   import torch_peer
 
-  from bgm2pose_jax.errors import InputError
+  from bgm2pose_jax.base.errors import InputError
 
   (tmp_path / "twin.py").write_text("raise ValueError('so not')")
   case = torch_peer.Case(str(tmp_path / "twin.py"), 0.5, 4, "float32", {})

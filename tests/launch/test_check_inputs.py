@@ -17,7 +17,7 @@ import trained_fixture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
 

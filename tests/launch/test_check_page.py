@@ -11,8 +11,8 @@ import pytest
 from results_fixture import make_predictions, make_results
 from track_fixture import make_maps, make_track
 
-from bgm2pose_jax.predict import page as prediction_page
 from bgm2pose_jax.report import page
+from bgm2pose_jax.systems.bgm2pose.predict import page as prediction_page
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "launch" / "check_page.py"
 

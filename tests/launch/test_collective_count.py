@@ -11,8 +11,8 @@ import scaling_case
 import scaling_plan
 from collective_count import Collective
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose import presets
 
 MESH = jax.sharding.AbstractMesh((4,), ("data",))
 TINY = {
@@ -112,7 +112,7 @@ def test_traced_and_compiled_bytes_agree_and_so_do_losses(monkeypatch):
   four = scaling_case.run(scaling_case.Case(devices, "demo", changes, 1))
   one = scaling_case.run(scaling_case.Case(1, "demo", changes, 1))
   assert four["loss"] == pytest.approx(one["loss"], rel=1e-5)
-  config = config_lib.overlay(configs.get_config("demo"), changes)
+  config = config_lib.overlay(presets.get_config("demo"), changes)
   traced = scaling_plan.counted(config, devices, rows)
   for kind, total in four["collectives"].items():
     assert total["bytes"] == traced[kind]["bytes"] > 0, kind
@@ -130,7 +130,7 @@ def test_the_way_of_an_array():
 
 def test_the_plan_adds_up_and_names_what_costs_most():
   config = config_lib.overlay(
-    configs.get_config("demo"), {**TINY, "batch.size": 2}
+    presets.get_config("demo"), {**TINY, "batch.size": 2}
   )
   rows = scaling_plan.rows_of(config, 2, 0.5)
   assert len(rows) == len(scaling_plan.CHIPS) * len(scaling_plan.SIZES)

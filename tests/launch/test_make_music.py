@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import music
 
 

@@ -7,11 +7,12 @@ import product_count
 import pytest
 import timed_step
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs, steps
-from bgm2pose_jax import mesh as mesh_lib
-from bgm2pose_jax.models import winograd
-from bgm2pose_jax.tasks.registry import make_task
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.nn import winograd
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import steps
 
 
 def _conv(x, kernel, **changes):
@@ -80,7 +81,7 @@ def test_products_in_loops_branches_and_on_devices_count_as_often_as_they_run():
 def test_the_paper_step_needs_21_gflop_a_window():
   batch = 16
   config = config_lib.overlay(
-    configs.get_config("paper"), {"batch.size": batch}
+    presets.get_config("paper"), {"batch.size": batch}
   )
   table = timed_step.made_up_windows(batch)
   task = make_task(config, table.spec, 1)

@@ -8,8 +8,8 @@ import script_runs
 import step_stages
 import timed_step
 
-from bgm2pose_jax import config as config_lib
-from bgm2pose_jax import configs
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose import presets
 
 TINY = {
   "network.width": 0.03125,
@@ -48,7 +48,7 @@ def test_traffic_is_operands_and_results_as_often_as_they_run():
 @pytest.mark.long
 @pytest.mark.usefixtures("quick_compiling")
 def test_the_stages_are_the_whole_step():
-  config = config_lib.overlay(configs.get_config("official"), TINY)
+  config = config_lib.overlay(presets.get_config("official"), TINY)
   stages = {s.name: s for s in step_stages.stages_of(config, 1)}
   assert list(stages) == NAMES
   whole = timed_step.OurStep(config)

@@ -10,7 +10,7 @@ import pytest
 import quick_sweep
 import yaml
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from launch.sweep import manifests, ray_tune, slurm, status
 
 

@@ -16,7 +16,7 @@ import pytest
 import quick_sweep
 from quick_sweep import ran
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from launch.sweep import book as book_lib
 from launch.sweep import claims, local, status, work
 

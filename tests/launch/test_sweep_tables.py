@@ -9,21 +9,21 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from bgm2pose_jax import settings
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.systems.bgm2pose import splits
 from launch.sweep import expansion, tables
 
 # AMPL's holdings by the published counts.
 _AMBIENT = ("0", "1", "6", "7", "8", "9")
-AMPL = settings.Holdings(
-  genres=settings.AMPL_GENRES,
+AMPL = splits.Holdings(
+  genres=splits.AMPL_GENRES,
   subjects={
     "arnor": _AMBIENT,
     "mantron": _AMBIENT,
     "cirrus": tuple("0123456789"),
     "jazz": ("1", "2", "3", "4", "5"),
   },
-  excluded=settings.AMPL_EXCLUDED_SUBJECTS,
+  excluded=splits.AMPL_EXCLUDED_SUBJECTS,
 )
 
 
@@ -40,7 +40,7 @@ def ampl(monkeypatch):
 
 
 def _expand(table, grid=(), models=None, settings=None, **more):
-  cells = tables.make_cells(table, tables.parse_grid(grid), models, settings)
+  cells = tables.make_cells(table, tables.parse_grid(grid), models, splits)
   more = {"seeds": (0, 1, 2), "has_all_flags": table != "noise", **more}
   return expansion.expand(table or tables.GRID, cells, **more)
 
@@ -97,7 +97,7 @@ def test_a_table_can_be_narrowed(ampl):
   made = _expand(
     "main",
     models=("bgm2pose",),
-    settings=("cross_music",),
+    splits=("cross_music",),
     tracks=("cirrus",),
     folds=(7,),
     seeds=(4,),
@@ -111,7 +111,7 @@ def test_a_grid_multiplies_and_names_what_differs(ampl):
   made = _expand(
     None,
     ("network.width=0.125,0.25", "batch.size=8", "model=bgm2pose,wipose"),
-    settings=("single", "cross_genre"),
+    splits=("single", "cross_genre"),
     folds=(0,),
     seeds=(0,),
     tracks=("arnor", "jazz"),
@@ -172,7 +172,7 @@ def test_what_cannot_be_is_refused(ampl, table, more, words):
 def test_tracks_of_one_genre_make_no_cross_genre_table(monkeypatch, ampl):
   genres = {"haze": "ambient", "tide": "ambient"}
   subjects = {track: ("0", "1", "2") for track in genres}
-  held = settings.Holdings(genres=genres, subjects=subjects)
+  held = splits.Holdings(genres=genres, subjects=subjects)
   monkeypatch.setitem(globals(), "AMPL", held)
   assert _expand("main")
   with pytest.raises(InputError, match="cross_genre two genres"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import results_fixture
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.report import clips, page
 
 EVIL = "</script><img src=x onerror=alert(1)><!--css-->"

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
 from bgm2pose_jax.simulate.body import BodyModel
-from bgm2pose_jax.skeleton import JOINTS, joint_index
 
 # A person of 1.75 m in a T-pose, left at +x, looking along +z (metres).
 _MIDDLE = {

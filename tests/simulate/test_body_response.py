@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import sphere_series
 from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import Rectangles, Spheres

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bgm2pose_jax import skeleton
+from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.simulate import kinematics
 
 

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from bgm2pose_jax import skeleton
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.simulate import actions, motion
 
 _LONG_S = 120.0

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from scipy import signal
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import music, pieces
 
 _RATE = 48000

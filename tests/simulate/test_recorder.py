@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from bgm2pose_jax import skeleton
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.simulate import recorder, room
 from bgm2pose_jax.simulate.scene import Scene, Tail
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import response_plan, room
 from bgm2pose_jax.simulate.response_plan import Spheres, make_plan
 from bgm2pose_jax.simulate.scene import Scene

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate.scene import AXES, FORMATS, Scene, Tail
 
 

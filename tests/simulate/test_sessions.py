@@ -7,9 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from bgm2pose_jax import skeleton
-from bgm2pose_jax.errors import InputError
-from bgm2pose_jax.mocap import Clip
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses import Clip, skeleton
 from bgm2pose_jax.simulate import kinematics, motion, sessions
 
 _RATE = 120.0

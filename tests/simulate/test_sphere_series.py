@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import sphere_series
 
 _RADIUS_M = 0.08

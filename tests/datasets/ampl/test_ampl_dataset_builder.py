@@ -8,7 +8,7 @@ import raw_fixture
 import tensorflow_datasets as tfds
 from bgm2pose_jax.datasets.ampl.ampl_dataset_builder import SPLIT, Builder
 
-from bgm2pose_jax.errors import InputError
+from bgm2pose_jax.base.errors import InputError
 
 
 def test_configs_and_metadata(tmp_path):

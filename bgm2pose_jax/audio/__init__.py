@@ -1,0 +1,1 @@
+"""Sound files, spectra, mel bands, and sound on another clock."""

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, axis letters, paths, how commands end."""

@@ -1,0 +1,185 @@
+"""How commands begin and end: their flags, and one line for what went wrong.
+
+Exit status: 2 for input, flags and machines that cannot be used, 70 for an
+error nobody foresaw, 130 for Ctrl-C, 141 when whoever read the output has
+gone. Others, such as 75 for a training that is to be gone on with, are the
+commands' own and pass through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import select
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from absl import app, flags
+
+from bgm2pose_jax.base.errors import InputError
+
+UNUSABLE = 2
+UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130
+READER_GONE = 141
+# Set to 1, it puts tracebacks on the screen.
+TRACEBACK = "BGM2POSE_TRACEBACK"
+
+_SPACE = "free some space, or name a folder on another disk"
+_RIGHTS = "change its permissions, or name another"
+_NAME = "check the path"
+_SYSTEM = {
+  errno.ENOSPC: _SPACE,
+  errno.EDQUOT: _SPACE,
+  errno.EFBIG: _SPACE,
+  errno.EACCES: _RIGHTS,
+  errno.EPERM: _RIGHTS,
+  errno.EROFS: _RIGHTS,
+  errno.EEXIST: "name another, or move it away",
+  errno.ENOENT: _NAME,
+  errno.ENOTDIR: _NAME,
+  errno.EISDIR: _NAME,
+  errno.ENAMETOOLONG: _NAME,
+  errno.ELOOP: _NAME,
+  errno.ENXIO: _NAME,
+  errno.EIO: "copy it again; the disk or the network may fail",
+  errno.ESTALE: "copy it again; the disk or the network may fail",
+  errno.ETXTBSY: "end the program that uses it",
+  errno.EBUSY: "end the program that uses it",
+  errno.EMFILE: "allow more open files (ulimit -n)",
+  errno.ENFILE: "allow more open files (ulimit -n)",
+}
+_MEMORY = (
+  "memory",
+  "there is too little",
+  "end other programs, give shorter recordings or a smaller batch.size",
+)
+
+
+def start(main: Callable[[Sequence[str]], Any]) -> None:
+  """Reads the flags, then runs a command; a wrong flag ends in one line.
+
+  Args:
+    main: takes what is no flag, the command's name first.
+  """
+  for stream in (sys.stdout, sys.stderr):
+    # Names of files need not be text that the terminal can show.
+    if hasattr(stream, "reconfigure"):
+      stream.reconfigure(errors="backslashreplace")
+  app.run(main, flags_parser=_parse)
+
+
+def no_arguments(argv: Sequence[str]) -> None:
+  """Refuses what is no flag.
+
+  Args:
+    argv: the command and what is no flag.
+
+  Raises:
+    InputError: there is something.
+  """
+  if len(argv) > 1:
+    raise InputError(argv[1], "is no flag", "see --help")
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+  """Runs a command's work; whatever ends it early becomes one line.
+
+  `SystemExit` passes: the work may have exit codes of its own.
+  """
+  try:
+    yield
+    # A full disk or a reader that left shows here, not at the very end.
+    sys.stdout.flush()
+  except app.UsageError:
+    raise
+  except KeyboardInterrupt:
+    _end("interrupted", INTERRUPTED)
+  except Exception as error:
+    if isinstance(error, BrokenPipeError) and _reader_is_gone():
+      sys.exit(READER_GONE)
+    if os.environ.get(TRACEBACK, "0") not in ("", "0"):
+      traceback.print_exc()
+    known = _known(error)
+    if known is None:
+      _end(f"error: {_unforeseen(error)}", UNFORESEEN)
+    _end(f"error: {known}", UNUSABLE)
+
+
+def _end(line: str, status: int) -> NoReturn:
+  # What was printed before should come before.
+  with contextlib.suppress(OSError, ValueError):
+    sys.stdout.flush()
+  print(line, file=sys.stderr, flush=True)
+  sys.exit(status)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+  """Reads the flags as absl does."""
+  try:
+    return flags.FLAGS(list(argv))
+  except flags.Error as error:
+    print(f"error: {InputError('flags', str(error), 'see --help')}",
+          file=sys.stderr)  # fmt: skip
+    sys.exit(UNUSABLE)
+
+
+def _known(error: Exception) -> InputError | None:
+  """What an error says, if it is one that users can do something about."""
+  if isinstance(error, InputError):
+    return error
+  kinds = {kind.__name__ for kind in type(error).__mro__}
+  # JAX's own errors are named here, not imported: few commands need it.
+  if isinstance(error, MemoryError) or (
+    kinds & {"JaxRuntimeError", "XlaRuntimeError"}
+    and "RESOURCE_EXHAUSTED" in str(error)
+  ):
+    return InputError(*_MEMORY)
+  if isinstance(error, RuntimeError) and "Symlink loop" in str(error):
+    return InputError(str(error).partition("from ")[2], "is a loop", _NAME)
+  if isinstance(error, OSError):
+    if error.errno == errno.ENOMEM:
+      return InputError(*_MEMORY)
+    if error.errno in _SYSTEM:
+      where = error.filename2 or error.filename or "the system"
+      said = error.strerror or type(error).__name__
+      where = os.fsdecode(where) if isinstance(where, bytes) else where
+      return InputError(where, said, _SYSTEM[error.errno])
+  return None
+
+
+def _unforeseen(error: Exception) -> InputError:
+  """Writes the traceback down; says where it is."""
+  said = f"{type(error).__name__}: {error}"
+  fix = f"set {TRACEBACK}=1 to see where"
+  text = (
+    f"{' '.join(sys.argv)}\nPython {platform.python_version()}, "
+    f"{platform.platform()}\n{''.join(traceback.format_exception(error))}"
+  )
+  with contextlib.suppress(OSError):
+    number, name = tempfile.mkstemp(prefix="bgm2pose-", suffix=".log")
+    with open(number, "w", encoding="utf-8", errors="backslashreplace") as log:
+      log.write(text)
+    fix = f"please report it with {name}"
+  return InputError("unforeseen", said, fix)
+
+
+def _reader_is_gone() -> bool:
+  """Whether it is our own output that nobody reads any more."""
+  try:
+    number = sys.stdout.fileno()
+    watched = select.poll()
+    watched.register(number, 0)
+    is_gone = any(state & select.POLLERR for _, state in watched.poll(0))
+    if is_gone:
+      # Python would complain at its end, too.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+  except (AttributeError, OSError, ValueError):
+    return False  # no such call, or no file behind the output
+  return is_gone

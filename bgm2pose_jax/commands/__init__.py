@@ -1,0 +1,1 @@
+"""Public commands: `python -m bgm2pose_jax.NAME` runs the file NAME here."""

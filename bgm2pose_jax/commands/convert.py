@@ -1,0 +1,9 @@
+"""The public name of `systems.bgm2pose.convert`."""
+
+import runpy
+
+runpy.run_module(
+  "bgm2pose_jax.systems.bgm2pose.convert",
+  run_name="__main__",
+  alter_sys=True,
+)

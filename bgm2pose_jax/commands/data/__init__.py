@@ -1,0 +1,1 @@
+"""Commands named `bgm2pose_jax.data.NAME`."""

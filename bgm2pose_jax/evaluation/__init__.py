@@ -1,0 +1,1 @@
+"""Predictions of any rows, and what their errors add up to."""

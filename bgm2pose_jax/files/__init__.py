@@ -1,0 +1,1 @@
+"""Readers of strangers' files with bounds, writers of whole files or none."""

@@ -1,0 +1,1 @@
+"""Trained networks, ready to predict, and taken to other runtimes."""

@@ -1,0 +1,1 @@
+"""Layers any system may use: arrays in, arrays out."""

@@ -1,0 +1,272 @@
+"""Turns captured points into usable metres: unit, floor, cuts, gaps, rate.
+
+Thresholds are in metres and seconds, so they hold for any capture rate. All
+functions are NumPy only and take positions of the 21 joints of `skeleton`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import interpolate
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.skeleton import joint_index
+
+# Units that motion capture files are written in. CMU's is 1 / 0.45 inch.
+KNOWN_UNITS_M: dict[str, float] = {
+  "metre": 1.0,
+  "centimetre": 0.01,
+  "millimetre": 0.001,
+  "inch": 0.0254,
+  "CMU unit": 0.0254 / 0.45,
+}
+# A child to a very tall adult. The ratio stays below that of neighbouring
+# units (2.22), so at most one of them fits a skeleton.
+STATURE_RANGE_M = (1.0, 2.2)
+# Thigh .245 and shank .246 of the stature: D. A. Winter, Biomechanics and
+# Motor Control of Human Movement, 4th ed. 2009, fig. 4.1.
+_LEG_PER_STATURE = 0.491
+# A thrown punch reaches about 12 m/s at the hand; above that markers swapped.
+JUMP_M_S = 14.0
+# Trackers and their filters smear a glitch over a few frames around it.
+MARGIN_S = 0.05
+SHORTEST_CLIP_S = 1.0
+LONGEST_GAP_S = 0.1
+_LONGEST_T_POSE_S = 5.0
+
+_LEGS = [
+  [joint_index(side + part) for part in ("UpLeg", "Leg", "Foot")]
+  for side in ("Left", "Right")
+]
+_ARMS = [
+  [joint_index(side + part) for part in ("Arm", "ForeArm", "Hand")]
+  for side in ("Left", "Right")
+]
+_HEAD = joint_index("Head")
+
+
+def stature(positions: np.ndarray) -> float:
+  """Body height estimated from the legs, in the unit of the positions.
+
+  Mean of both hip-knee-ankle lengths (median over frames, so sitting or a
+  glitch does not matter) divided by .491 (Winter 2009).
+
+  Args:
+    positions: [time, 21, 3]; NaN frames are ignored.
+  """
+  legs = positions[:, _LEGS]
+  lengths = np.linalg.norm(np.diff(legs, axis=2), axis=-1).sum(axis=2)
+  lengths = lengths[np.isfinite(lengths).all(axis=1)]
+  if not len(lengths):
+    return math.nan
+  return float(np.median(lengths, axis=0).mean()) / _LEG_PER_STATURE
+
+
+def unit_from_stature(
+  positions: np.ndarray, where: object
+) -> tuple[float, str]:
+  """Finds the unit of length in which the skeleton is of human height.
+
+  Args:
+    positions: [time, 21, 3] in the unknown unit.
+    where: the file, for the message.
+
+  Returns:
+    (metres per unit, name of the unit).
+
+  Raises:
+    InputError: none of KNOWN_UNITS_M gives 1.0 to 2.2 m.
+  """
+  height = stature(positions)
+  for name, unit_m in KNOWN_UNITS_M.items():
+    if STATURE_RANGE_M[0] <= height * unit_m <= STATURE_RANGE_M[1]:
+      return unit_m, name
+  raise InputError(
+    where,
+    f"a skeleton {height:.4g} units tall, human in no usual unit",
+    "give unit_scale_m for the file in clips.csv",
+  )
+
+
+def standing_axis(positions: np.ndarray) -> str | None:
+  """Axis along which the person stands through most of a capture.
+
+  Args:
+    positions: [time, 21, 3] in any unit; NaN frames are ignored.
+
+  Returns:
+    `+x` to `-z`, the direction of the line from the feet to the head; None
+    where it is none of them, as of one who only lies or sits askew.
+  """
+  feet = positions[:, [_LEGS[0][2], _LEGS[1][2]]].mean(axis=1)
+  line = positions[:, _HEAD] - feet
+  line = line[np.isfinite(line).all(axis=1)]
+  if not len(line):
+    return None
+  line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
+  middle = np.median(line, axis=0)
+  axis = int(np.argmax(np.abs(middle)))
+  if abs(middle[axis]) <= 0.9:
+    return None
+  return ("+" if middle[axis] > 0 else "-") + "xyz"[axis]
+
+
+def check_upright(positions_m: np.ndarray, where: object) -> None:
+  """Refuses a capture whose up axis is not y.
+
+  Raises:
+    InputError: the line from the feet to the head points along another axis
+      (or down) through most of the capture.
+  """
+  axis = standing_axis(positions_m)
+  if axis not in (None, "+y"):
+    raise InputError(
+      where,
+      f"the person stands along {axis}",
+      "export the capture with y up (or leave out one that only lies down)",
+    )
+
+
+def floor_height(positions_m: np.ndarray) -> float:
+  """5th percentile over time of the lowest joint's y, in metres.
+
+  A percentile, since single frames sink below the floor in most captures.
+
+  Args:
+    positions_m: [time, 21, 3], finite.
+  """
+  return float(np.percentile(positions_m[..., 1].min(axis=1), 5.0))
+
+
+def is_t_pose(positions: np.ndarray) -> np.ndarray:
+  """Marks frames with straight arms to both sides above straight legs.
+
+  Args:
+    positions: [time, 21, 3] in any unit, y up.
+
+  Returns:
+    bool [time]; False where a joint is missing.
+  """
+
+  def directions(chains):
+    points = positions[:, chains]
+    span = points[:, :, 2] - points[:, :, 0]
+    reach = np.linalg.norm(span, axis=-1)
+    length = np.linalg.norm(np.diff(points, axis=2), axis=-1).sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+      straight = (reach > 0.95 * length).all(axis=1)
+      return span / reach[..., None], straight
+
+  arms, arms_straight = directions(_ARMS)
+  legs, legs_straight = directions(_LEGS)
+  opposed = (arms[:, 0] * arms[:, 1]).sum(axis=-1) < -0.9
+  level = (np.abs(arms[..., 1]) < 0.3).all(axis=1)
+  standing = (legs[..., 1] < -0.95).all(axis=1)
+  return arms_straight & legs_straight & opposed & level & standing
+
+
+def usable_ranges(
+  positions_m: np.ndarray, rate_hz: float
+) -> list[tuple[int, int]]:
+  """Frame ranges free of missing joints, the first T-pose and jumps.
+
+  A calibration T-pose at the very start (at most 5 s of it) and every step of
+  a joint above 14 m/s are cut out with 50 ms on either side; what remains
+  shorter than 1 s is dropped.
+
+  Args:
+    positions_m: [time, 21, 3] metres, NaN where missing.
+    rate_hz: true frames per second.
+
+  Returns:
+    Ascending (start, stop) pairs, stop exclusive.
+  """
+  frames = len(positions_m)
+  good = np.array(np.all(np.isfinite(positions_m), axis=(1, 2)))
+  margin = round(MARGIN_S * rate_hz)
+  held = is_t_pose(positions_m[: round(_LONGEST_T_POSE_S * rate_hz)])
+  t_frames = len(held) if held.all() else int(np.argmin(held))
+  if t_frames:
+    good[: t_frames + margin] = False
+  with np.errstate(invalid="ignore"):
+    steps_m = np.linalg.norm(np.diff(positions_m, axis=0), axis=-1)
+    jumps = np.flatnonzero((steps_m * rate_hz > JUMP_M_S).any(axis=1)) + 1
+  for frame in jumps:
+    good[max(frame - margin, 0) : frame + margin] = False
+  edges = np.flatnonzero(np.diff(good, prepend=False, append=False))
+  shortest = SHORTEST_CLIP_S * rate_hz
+  return [
+    (int(start), int(stop))
+    for start, stop in edges.reshape(-1, 2)
+    if stop - start >= min(shortest, frames)
+  ]
+
+
+def fill_gaps(positions: np.ndarray, rate_hz: float) -> np.ndarray:
+  """Bridges missing stretches of up to 0.1 s of a joint by straight lines.
+
+  Args:
+    positions: [time, joint, 3], NaN where missing; not changed.
+    rate_hz: frames per second.
+
+  Returns:
+    A copy in which longer gaps, and those at the ends, are still NaN.
+  """
+  filled = np.array(positions, dtype=np.float64)
+  longest = round(LONGEST_GAP_S * rate_hz)
+  missing = np.array(np.any(~np.isfinite(filled), axis=2))
+  for joint in np.flatnonzero(missing.any(axis=0)):
+    edges = np.flatnonzero(
+      np.diff(missing[:, joint], prepend=False, append=False)
+    )
+    for start, stop in edges.reshape(-1, 2):
+      filled[start:stop, joint] = np.nan
+      if start > 0 and stop < len(filled) and stop - start <= longest:
+        part = np.arange(1, stop - start + 1)[:, None] / (stop - start + 1)
+        before, after = filled[start - 1, joint], filled[stop, joint]
+        filled[start:stop, joint] = before + part * (after - before)
+  return filled
+
+
+def resample(
+  positions: np.ndarray, rate_hz: float, to_hz: float = 120.0
+) -> np.ndarray:
+  """Changes the frame rate by a cubic spline through every coordinate.
+
+  A spline keeps velocities continuous, which a moving reflector needs; frames
+  of the new track lie within the time span of the old one. There is no
+  low-pass filter: body motion ends far below 60 Hz.
+
+  Args:
+    positions: [time, ..., 3], finite.
+    rate_hz: frames per second of `positions`.
+    to_hz: frames per second wanted.
+
+  Returns:
+    float32 [floor((time - 1) * to_hz / rate_hz) + 1, ..., 3], starting with
+    the same frame; the same values if the rates are equal.
+
+  Raises:
+    InputError: no frames, values that are not finite, or rates that are not
+      positive numbers.
+  """
+  positions = np.asarray(positions)
+  for name, value in (("rate_hz", rate_hz), ("to_hz", to_hz)):
+    if not (math.isfinite(value) and value > 0):
+      raise InputError(name, f"{value!r}", "give a positive frame rate")
+  if positions.ndim < 2 or not len(positions):
+    raise InputError(
+      "positions", f"shape {positions.shape}", "give [time, joint, 3]"
+    )
+  if not np.isfinite(positions).all():
+    raise InputError("positions", "values not finite", "cut or fill the gaps")
+  if rate_hz == to_hz or len(positions) == 1:
+    return positions.astype(np.float32)
+  # The small term keeps a last frame that rounding would push outside.
+  count = math.floor((len(positions) - 1) * to_hz / rate_hz + 1e-6) + 1
+  at = np.minimum(np.arange(count) * (rate_hz / to_hz), len(positions) - 1)
+  frames = np.arange(len(positions))
+  spline = interpolate.CubicSpline(frames, positions.astype(np.float64), axis=0)
+  return spline(at).astype(np.float32)

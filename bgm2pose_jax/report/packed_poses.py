@@ -1,0 +1,90 @@
+"""Poses packed for the player: small whole numbers in base64."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses import skeleton
+
+# 20 minutes: 24,000 x 63 int16 numbers in base64 are 4 MB, twice that with
+# ground truth.
+MAX_FRAMES = 24_000
+
+
+def pack(
+  pose: np.ndarray,
+  target: np.ndarray | None = None,
+  spread: np.ndarray | None = None,
+  *,
+  clips: Sequence[Mapping[str, Any]],
+  clip_frames: int,
+  rate_hz: float,
+  simulated: bool,
+  bones: Sequence[tuple[int, int]] = skeleton.BONES,
+) -> dict[str, Any]:
+  """What the player needs, JSON-ready.
+
+  Args:
+    pose: [..., joint=21, 3] predictions, hip-spine lengths; leading axes are
+      frames in order.
+    target: like `pose`, ground truth; None where there is none.
+    spread: [..., joint], standard deviation between models, hip-spine
+      lengths; None for one model.
+    clips: stretches to choose from, each `label`, `start` (where it begins in
+      `pose`), `windows` (its length) and `first` (number of its first
+      window), all three counted in windows of `clip_frames` frames; may have
+      `first_s`, the time of its first frame.
+    clip_frames: frames of a window; 1 where frames stand alone.
+    rate_hz: frames a second.
+    simulated: whether to mark the picture.
+    bones: (parent, child) joint pairs.
+
+  Returns:
+    `pred` and `target` as base64 of little-endian int16 in multiples of
+    `unit` hip-spine lengths, `spread` as base64 of uint8 in multiples of
+    `spread_unit`; empty text stands for what is not there.
+
+  Raises:
+    InputError: a value that is not finite.
+  """
+  shown = [pose] if target is None else [pose, target]
+  for name, values in (("pose", pose), ("target", target), ("spread", spread)):
+    if values is not None and not np.isfinite(values).all():
+      raise InputError(name, "is not finite", "predict again")
+  unit = (_largest(shown) or 1.0) / 32767
+  packed = [_base64(values, unit, "<i2", 32767) for values in shown]
+  spread_unit = (_largest([] if spread is None else [spread]) or 1.0) / 255
+  packed_spread = ""
+  if spread is not None:
+    packed_spread = _base64(spread, spread_unit, "u1", 255)
+  return {
+    "bones": [[int(a), int(b)] for a, b in bones],
+    "clips": [dict(clip) for clip in clips],
+    "frames": int(clip_frames),
+    "head": skeleton.joint_index("Head"),
+    "joints": list(skeleton.JOINTS),
+    "pred": packed[0],
+    "rate_hz": float(rate_hz),
+    "simulated": bool(simulated),
+    "spread": packed_spread,
+    "spread_unit": spread_unit,
+    "target": packed[1] if target is not None else "",
+    "unit": unit,
+  }
+
+
+def _largest(arrays: Sequence[np.ndarray]) -> float:
+  return max((float(np.abs(x).max(initial=0)) for x in arrays), default=0.0)
+
+
+def _base64(values: np.ndarray, unit: float, dtype: str, top: int) -> str:
+  low = -top if np.dtype(dtype).kind == "i" else 0
+  # float64: in float32 a small unit would round to zero.
+  whole = np.rint(np.asarray(values, np.float64) / unit)
+  packed = np.clip(whole, low, top).astype(dtype)
+  return base64.b64encode(packed.tobytes()).decode("ascii")

@@ -1,0 +1,1 @@
+"""AMPL's layouts: what a folder holds, checked, and its windows."""

@@ -1,0 +1,73 @@
+"""AMPL's archives -> the folder that --ampl_dir takes.
+
+    python -m bgm2pose_jax.data.extract --archive=AMPL.zip --out=AMPL
+    python -m bgm2pose_jax.data.extract --archive=A.zip --archive=B.tar.gz \
+      --out=AMPL
+
+Only files of AMPL's layouts are unpacked, and only when the whole archive is
+in order; the folder appears when all files are whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from bgm2pose_jax.base import local_path
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files.archive_members import Limits
+from bgm2pose_jax.systems.bgm2pose.ampl import archive, find
+
+_SHOWN = 3
+
+
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  flags.DEFINE_multi_string(
+    "archive", [], "zip, tar or tar.gz file; may be given several times"
+  )
+  flags.DEFINE_string("out", None, "folder to make")
+  flags.DEFINE_float(
+    "max_gb",
+    Limits().total_bytes / 2**30,
+    "GiB that may come out of the archives",
+    lower_bound=0.0,
+  )
+  app.run(_main)
+
+
+def _main(argv: Sequence[str]) -> None:
+  values = flags.FLAGS
+  try:
+    if len(argv) > 1:
+      raise InputError(argv[1], "is no flag", "see --help")
+    for name in ("archive", "out"):
+      if not values[name].value:
+        raise InputError(f"--{name}", "is missing", "see --help")
+    local_path.check("out", values.out)
+    limits = dataclasses.replace(
+      Limits(), total_bytes=round(values.max_gb * 2**30)
+    )
+    done = archive.extract(values.archive, values.out, limits=limits)
+    holds = find.find_dataset(values.out)
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+  print(
+    f"{done.files} files, {done.total_bytes / 1e9:.2f} GB, in {values.out}: "
+    f"{holds}"
+  )
+  for reason, names in done.skipped.items():
+    shown = ", ".join(map(ascii, names[:_SHOWN]))
+    more = ", ..." if len(names) > _SHOWN else ""
+    print(f"left out, {reason}: {len(names)} ({shown}{more})")
+  folder = shlex.quote(values.out)
+  print(f"next: python -m bgm2pose_jax.main --ampl_dir={folder}")
+
+
+if __name__ == "__main__":
+  run()

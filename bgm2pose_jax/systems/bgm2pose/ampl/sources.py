@@ -1,0 +1,251 @@
+"""Where recordings come from, and what every such place can say.
+
+`prepare` asks the same of all of them: who and what there is, which files
+decide the content, how many windows, and the folder to build a track from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from absl import logging
+
+from bgm2pose_jax.base import system_errors
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.systems.bgm2pose.ampl import (
+  find,
+  inventory,
+  raw_layout,
+  recordings,
+  released_layout,
+)
+from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe, digest
+from bgm2pose_jax.systems.bgm2pose.simulated.source import SimulatedRecordings
+
+SIMULATED, RAW, RELEASED = "ampl/simulated", "ampl/raw", "ampl/released"
+DATASETS = (SIMULATED, RAW, RELEASED)
+
+# A change of what is stored, or of what the simulator makes, makes old folders
+# unusable: count up.
+_FORMAT = 1
+
+
+class Recordings(Protocol):
+  """What `prepare` needs of a source that was looked at."""
+
+  @property
+  def dataset(self) -> str:
+    """One of `DATASETS`."""
+    ...
+
+  @property
+  def simulated(self) -> bool:
+    """Whether the simulator made the recordings, now or earlier."""
+    ...
+
+  @property
+  def ambisonic_format(self) -> str | None:
+    """What the recordings say of their channels' gains; None for nothing."""
+    ...
+
+  @property
+  def made_here(self) -> bool:
+    """Whether they have to be made first, on the disk of the windows."""
+    ...
+
+  def holdings(self) -> splits.Holdings:
+    """Returns tracks with genres and subjects."""
+    ...
+
+  def identity(self) -> dict[str, Any]:
+    """Returns what, if changed, means other recordings."""
+    ...
+
+  def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:
+    """Returns {track: windows to build}, after checking the recordings."""
+    ...
+
+  def folder(
+    self, track: str, scratch: Path, progress: bool
+  ) -> AbstractContextManager[Path]:
+    """Gives the folder to build a track from, made in `scratch` if need be."""
+    ...
+
+  def inventory(self) -> str | None:
+    """Returns a table of what was found; None when nothing was looked for."""
+    ...
+
+
+def open_source(
+  dataset: str = SIMULATED,
+  ampl_dir: str | None = None,
+  simulate: config_lib.SimulateConfig | None = None,
+  mocap_dir: str | None = None,
+  music_dir: str | None = None,
+) -> Recordings:
+  """Looks at where recordings come from, without computing anything.
+
+  Args:
+    dataset: one of `DATASETS`.
+    ampl_dir: AMPL's folder, for `ampl/raw` and `ampl/released`.
+    simulate: the simulator's plan, for `ampl/simulated`; None is the default.
+    mocap_dir: motion files to simulate from; None for procedural motion.
+    music_dir: music files to simulate from; None for procedural music.
+
+  Returns:
+    What is there, as it is now.
+
+  Raises:
+    InputError: an unknown dataset, or a folder that does not hold what it
+      should.
+  """
+  if dataset not in DATASETS:
+    raise InputError(
+      "--dataset",
+      f"is {dataset!r}",
+      f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
+    )
+  if dataset == SIMULATED:
+    plan = simulate or config_lib.SimulateConfig()
+    return SimulatedRecordings(plan, mocap_dir, music_dir)
+  if ampl_dir is None:
+    raise InputError(
+      "--ampl_dir", "is missing", f"{dataset} needs AMPL's folder"
+    )
+  with system_errors.in_one_line(ampl_dir):
+    find.refuse_archive("ampl_dir", Path(ampl_dir))
+    return _open_folder(dataset, Path(ampl_dir))
+
+
+def _open_folder(dataset: str, path: Path) -> _Folder:
+  """Looks at a folder in one of AMPL's layouts."""
+  if dataset == RAW:
+    raw = raw_layout.scan_raw(path)
+
+    def kept(recording: raw_layout.RawRecording) -> int | None:
+      # Excluded recordings may be broken; nobody opens them. A broken one of
+      # another track must not stop the report either.
+      if recording.subject in raw.excluded:
+        return None
+      try:
+        return recordings.count_kept(recording)
+      except InputError as error:
+        logging.warning("%s", error)
+        return None
+
+    return _Folder("raw", path, raw, recordings.check_files, kept)
+  released = released_layout.scan_released(path)
+
+  def windows(recording: released_layout.ReleasedRecording) -> int:
+    return len(recording.windows)
+
+  return _Folder("released", path, released, windows, windows, released.notes)
+
+
+def identify(
+  found: Recordings,
+  *,
+  recipe: Recipe = DEFAULT,
+) -> tuple[str, bool]:
+  """Says which prepared data recordings lead to, without making any.
+
+  Args:
+    found: from `open_source`.
+    recipe: how recordings become windows.
+
+  Returns:
+    `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
+
+  Raises:
+    InputError: features or poses that the source cannot give.
+  """
+  return digest(content(found, recipe)), found.simulated
+
+
+def content(found: Recordings, recipe: Recipe) -> dict[str, Any]:
+  """Returns what, if changed, makes other windows; tracks may be added.
+
+  Args:
+    found: from `open_source`.
+    recipe: how recordings become windows.
+
+  Raises:
+    InputError: features or poses that the source cannot give.
+  """
+  identity = found.identity()
+  if "released" in identity:
+    # Published as they are; recordings would be needed to make others.
+    known = {f.name for f in dataclasses.fields(config_lib.DataConfig)}
+    for field in dataclasses.fields(Recipe):
+      asked = getattr(recipe, field.name)
+      if asked != field.default:
+        raise InputError(
+          # One of them is no field of a run's configuration.
+          f"data.{field.name}" if field.name in known else field.name,
+          f"is {asked}",
+          f"{RELEASED} holds {field.default or 'no noise'} and nothing else: "
+          "its sound is not published",
+        )
+  return {"format": _FORMAT, **recipe.identity(), **identity}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Folder:
+  """A folder in one of AMPL's layouts.
+
+  Attributes:
+    kind: the layout's name, under which the fingerprint is kept.
+    path: as the user gave it.
+    index: what it holds.
+    windows: recording -> windows to build, after a check of its files.
+    kept: recording -> windows an annotation keeps; None when not looked at.
+    notes: what else was found.
+  """
+
+  kind: str
+  path: Path
+  index: raw_layout.RawIndex | released_layout.ReleasedIndex
+  windows: Callable[[Any], int]
+  kept: Callable[[Any], int | None]
+  notes: Sequence[str] = ()
+  made_here: bool = False
+
+  @property
+  def dataset(self) -> str:
+    return f"ampl/{self.kind}"
+
+  @property
+  def simulated(self) -> bool:
+    return self.index.simulated
+
+  @property
+  def ambisonic_format(self) -> str | None:
+    return self.index.ambisonic_format
+
+  def holdings(self) -> splits.Holdings:
+    return self.index.holdings()
+
+  def identity(self) -> dict[str, Any]:
+    with system_errors.in_one_line(self.path):
+      return {self.kind: self.index.fingerprint()}
+
+  def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:
+    skipped = [r.name for t in tracks for r in self.index.left_out(t)]
+    if skipped:
+      logging.info("never used, skipped: %s", ", ".join(skipped))
+    return {t: sum(map(self.windows, self.index.to_build(t))) for t in tracks}
+
+  @contextlib.contextmanager
+  def folder(self, track: str, scratch: Path, progress: bool) -> Iterator[Path]:
+    del track, scratch, progress  # everything is there
+    yield self.path
+
+  def inventory(self) -> str | None:
+    return inventory.render(self.index, self.kept, self.notes)

@@ -1,0 +1,163 @@
+"""A diagnosis as text for the terminal and as JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from bgm2pose_jax.systems.bgm2pose.doctor.examine import Diagnosis, Part
+from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
+  SEVERITIES,
+  Finding,
+  printable,
+)
+
+_TITLES = {"error": "ERRORS", "warning": "WARNINGS", "note": "NOTES"}
+
+
+def render(diagnosis: Diagnosis, lines: int) -> str:
+  """Returns the text for the terminal.
+
+  Args:
+    diagnosis: what was found.
+    lines: findings shown of each kind; the rest is counted.
+  """
+  held = " and ".join(part.layout for part in diagnosis.parts) or "no"
+  blocks = [f"{printable(str(diagnosis.folder))}: {held} layout"]
+  for severity in SEVERITIES:
+    kinds: dict[str, list[Finding]] = {}
+    for finding in diagnosis.findings:
+      if finding.severity == severity:
+        kinds.setdefault(finding.kind, []).append(finding)
+    if not kinds:
+      continue
+    total = sum(diagnosis.counts[severity, kind] for kind in kinds)
+    block = [f"{_TITLES[severity]} ({total})"]
+    for kind, findings in kinds.items():
+      block += _kind(kind, findings, diagnosis.counts[severity, kind], lines)
+    blocks.append("\n".join(block))
+  for part in diagnosis.parts:
+    if part.table:
+      blocks.append(f"windows that training would see\n{part.table}")
+    if part.settings:
+      blocks.append(_settings(part))
+    clocks = _clocks(part)
+    if clocks:
+      blocks.append(clocks)
+  blocks.append(_summary(diagnosis))
+  return "\n\n".join(blocks)
+
+
+def _kind(
+  kind: str, findings: list[Finding], count: int, lines: int
+) -> list[str]:
+  out = [f"  {kind} ({count})"]
+  for finding in findings[:lines]:
+    out.append(f"    {finding.where}: {finding.what}")
+    out.append(f"      fix: {finding.fix}")
+  if count > lines:
+    out.append(f"    and {count - min(lines, len(findings))} more")
+  return out
+
+
+def _settings(part: Part) -> str:
+  rows = [["setting", "test tracks", "folds", "train", "test", ""]]
+  for row in part.settings:
+    if row.reason:
+      rows.append(
+        [row.setting, "-", "-", "-", "-", f"not possible: {row.reason}"]
+      )
+    else:
+      tracks = ",".join(row.test_tracks[:4])
+      more = len(row.test_tracks) - 4
+      rows.append(
+        [
+          row.setting,
+          tracks + (f" and {more} more" if more > 0 else ""),
+          str(row.folds),
+          str(row.train_windows),
+          str(row.test_windows),
+          "",
+        ]
+      )
+  return _columns("what could be trained (windows of the first fold)", rows)
+
+
+def _clocks(part: Part) -> str:
+  rows = [["aligned recording", "offset ms", "drift ppm", "+-", "explained"]]
+  for name, facts in part.facts.items():
+    if facts.clock is not None:
+      rows.append(
+        [
+          name,
+          f"{facts.clock.offset_s * 1e3:+.2f}",
+          f"{facts.clock.drift_ppm:+.2f}",
+          f"{facts.clock.drift_se_ppm:.2f}",
+          f"{facts.clock.explained:.0%}",
+        ]
+      )
+  return _columns("recordings against their music", rows) if rows[1:] else ""
+
+
+def _columns(title: str, rows: list[list[str]]) -> str:
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return "\n".join(
+    [
+      title,
+      *(
+        "  ".join(
+          [row[0].ljust(widths[0])]
+          + [cell.rjust(w) for cell, w in zip(row[1:-1], widths[1:-1])]
+          + [row[-1]]
+        ).rstrip()
+        for row in rows
+      ),
+    ]
+  )
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+  numbers = {
+    severity: sum(
+      n for (own, _), n in diagnosis.counts.items() if own == severity
+    )
+    for severity in SEVERITIES
+  }
+  return ", ".join(
+    f"{n} {severity}{'' if n == 1 else 's'}" for severity, n in numbers.items()
+  )
+
+
+def to_json(diagnosis: Diagnosis) -> str:
+  """Returns the diagnosis as JSON; what could not be measured is null."""
+  values = {
+    "folder": str(diagnosis.folder),
+    "errors": diagnosis.errors,
+    "findings": [dataclasses.asdict(f) for f in diagnosis.findings],
+    "counts": [
+      {"severity": severity, "kind": kind, "count": count}
+      for (severity, kind), count in diagnosis.counts.items()
+    ],
+    "layouts": [
+      {
+        "layout": part.layout,
+        "recordings": [dataclasses.asdict(f) for f in part.facts.values()],
+        "settings": [dataclasses.asdict(row) for row in part.settings],
+      }
+      for part in diagnosis.parts
+    ],
+  }
+  return json.dumps(_finite(values), indent=2, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+  """Infinite levels and the like as null: JSON has no word for them."""
+  if isinstance(value, dict):
+    return {key: _finite(own) for key, own in value.items()}
+  if isinstance(value, list | tuple):
+    return [_finite(own) for own in value]
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  return value

@@ -1,0 +1,130 @@
+"""What each setting could train and test on with the windows at hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema
+from bgm2pose_jax.systems.bgm2pose import splits as settings
+from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
+from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
+
+
+@dataclasses.dataclass(frozen=True)
+class SettingRow:
+  """Whether a setting can be run.
+
+  Attributes:
+    setting: its name.
+    reason: why it cannot; empty where it can.
+    test_tracks: that it can be tested on.
+    folds: of the first of them.
+    train_windows, test_windows: in the first fold of the first of them.
+  """
+
+  setting: str
+  reason: str = ""
+  test_tracks: tuple[str, ...] = ()
+  folds: int = 0
+  train_windows: int = 0
+  test_windows: int = 0
+
+
+def usable(
+  index: RecordingIndex[Any], kept: Mapping[str, int | None]
+) -> settings.Holdings:
+  """Holdings of the recordings that have windows to learn from.
+
+  Args:
+    index: of the folder.
+    kept: {recording: windows}; none or None for one that cannot be used.
+  """
+  good = tuple(r for r in index.recordings if kept.get(r.name))
+  return dataclasses.replace(index, recordings=good).holdings()
+
+
+def check_settings(
+  index: RecordingIndex[Any],
+  kept: Mapping[str, int | None],
+  found: Findings,
+) -> tuple[SettingRow, ...]:
+  """Tries every setting.
+
+  Args:
+    index: of the folder.
+    kept: {recording: windows that would be used}.
+    found: takes a note for each setting that cannot be run, an error where
+      none can.
+
+  Returns:
+    A row for each.
+  """
+  holdings = usable(index, kept)
+  rows = tuple(
+    _row(setting, holdings, index, kept) for setting in schema.SETTINGS
+  )
+  for row in rows:
+    if row.reason:
+      found.note("settings", f"--setting={row.setting}", row.reason, _fix(row))
+  if all(row.reason for row in rows):
+    found.error(
+      "settings",
+      found.root,
+      "no setting can be trained with the recordings that are in order",
+      "repair what stands above, or add recordings of other subjects",
+    )
+  return rows
+
+
+def _row(
+  setting: str,
+  holdings: settings.Holdings,
+  index: RecordingIndex[Any],
+  kept: Mapping[str, int | None],
+) -> SettingRow:
+  if not holdings.genres:
+    return SettingRow(setting, "no recording is in order")
+  splits, reason = [], ""
+  try:
+    for track in settings.test_tracks(setting, holdings.genres):
+      try:
+        splits.append(settings.resolve(setting, holdings, test_track=track))
+      except InputError as error:
+        reason = reason or error.found
+  except InputError as error:
+    reason = error.found
+  if not splits:
+    return SettingRow(setting, reason)
+  first = splits[0]
+
+  def windows(tracks, subjects, has_pose: bool) -> int:
+    return sum(
+      kept.get(r.name) or 0
+      for r in index.recordings
+      if r.track in tracks and r.subject in subjects and r.has_pose == has_pose
+    )
+
+  return SettingRow(
+    setting=setting,
+    test_tracks=tuple(split.test_tracks[0] for split in splits),
+    folds=len(first.fold_order) if setting != "plain_clothes" else 1,
+    train_windows=windows(first.train_tracks, first.train_subjects, True),
+    test_windows=windows(
+      first.test_tracks, first.test_subjects, setting != "plain_clothes"
+    ),
+  )
+
+
+def _fix(row: SettingRow) -> str:
+  if row.setting == "single":
+    return "record two or more people with one track"
+  if row.setting == "plain_clothes":
+    return (
+      "record somebody without motion capture: subject_<s>_wo_mocap_<track>"
+    )
+  if row.setting == "cross_music":
+    return "record a second track of one genre, with two people or more"
+  return "record a track of another genre, with two people or more"

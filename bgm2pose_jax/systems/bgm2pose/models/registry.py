@@ -1,0 +1,124 @@
+"""Which models there are, by name.
+
+A model is called on arrays; what a batch's fields mean to it is its task's
+business.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from flax import nnx
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.systems.bgm2pose.models.acousticpose import (
+  AcousticPose,
+  AcousticPoseConfig,
+)
+from bgm2pose_jax.systems.bgm2pose.models.bgm2pose import (
+  BGM2Pose,
+  BGM2PoseConfig,
+)
+from bgm2pose_jax.systems.bgm2pose.models.speech2gesture import (
+  Speech2Gesture,
+  Speech2GestureConfig,
+)
+from bgm2pose_jax.systems.bgm2pose.models.wipose import WiPose, WiPoseConfig
+
+
+class ModelEntry(NamedTuple):
+  """A model's config class, what builds it and what it reads.
+
+  Attributes:
+    config: frozen dataclass of the model's fields.
+    build: takes a config and the sizes as keywords, returns the module.
+    inputs: layout of its features, of `features.conditioning.LAYOUTS`; a
+      configuration may ask for another.
+  """
+
+  config: type
+  build: Callable[..., nnx.Module]
+  inputs: str
+
+
+MODELS: dict[str, ModelEntry] = {
+  "bgm2pose": ModelEntry(BGM2PoseConfig, BGM2Pose, "difference"),
+  "acousticpose": ModelEntry(AcousticPoseConfig, AcousticPose, "stacked"),
+  "speech2gesture": ModelEntry(Speech2GestureConfig, Speech2Gesture, "logmel"),
+  "wipose": ModelEntry(WiPoseConfig, WiPose, "logmel"),
+}
+
+# Fitted at once, with no network and no training: see `baselines`.
+CLOSED_FORM = ("mean_pose", "ridge")
+
+
+def make_config(name: str, fields: Mapping[str, Any]) -> Any:
+  """Builds a model's config from plain values.
+
+  Args:
+    name: of the model.
+    fields: the model's own fields; the rest keep their defaults.
+
+  Raises:
+    InputError: for an unknown model, field or value.
+  """
+  if name not in MODELS:
+    raise InputError(
+      f"--model={name}", "unknown model", f"choose one of {', '.join(MODELS)}"
+    )
+  config = MODELS[name].config
+  known = {field.name: field for field in dataclasses.fields(config)}
+  for field, value in fields.items():
+    if field not in known:
+      raise InputError(
+        f"network.{field}", f"no field of {name}", f"known: {', '.join(known)}"
+      )
+    default = known[field].default
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    is_flag = isinstance(default, bool)
+    if not isinstance(value, wanted) or isinstance(value, bool) != is_flag:
+      raise InputError(
+        f"network.{field}",
+        f"{value!r} is no {type(default).__name__}",
+        f"give a value like {default!r}",
+      )
+  return config(**fields)
+
+
+def views(model: nnx.Module) -> tuple[nnx.Module, nnx.Module]:
+  """Returns a model for training and for use.
+
+  A network without dropout does not know `deterministic`, one without batch
+  statistics not the other.
+
+  Args:
+    model: from `build`; both share its arrays.
+  """
+
+  def view(in_use: bool) -> nnx.Module:
+    return nnx.view(
+      model,
+      use_running_average=in_use,
+      deterministic=in_use,
+      raise_if_not_found=False,
+    )
+
+  return view(False), view(True)
+
+
+def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:
+  """Builds a model.
+
+  Args:
+    name: of the model.
+    fields: the model's own fields, see its config class.
+    **sizes: what data and run fix: `audio_channels`, `music_channels`,
+      `bands`, `frames`, `context`, `rngs`, `axis_name`, `dtype`.
+
+  Raises:
+    InputError: for an unknown model, field or value.
+  """
+  config = make_config(name, fields)
+  return MODELS[name].build(config, **sizes)

@@ -1,0 +1,237 @@
+"""Command line: two sound files and a trained model to a moving skeleton.
+
+    python -m bgm2pose_jax.predict --checkpoint=RUN --recording=R.wav \
+      --music=M.flac --out=DIR
+
+Finds the music in the recording, predicts a pose for every 50 ms in which there
+are both, and writes poses.npz, poses.csv, poses.json, poses.bvh and a page.
+Several checkpoints, separated by commas, give their mean and their spread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tqdm
+from absl import flags, logging
+
+from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.align import page as align_page
+from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.align.alignment import align
+from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
+from bgm2pose_jax.systems.bgm2pose.predict import (
+  conventions,
+  page,
+  predictor,
+  standardising,
+  truth,
+  write,
+)
+from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ
+from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import (
+  FLIGHT_MS,
+  SoundPair,
+  sent_at,
+)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
+
+  def text(name: str, default: str | None, about: str) -> None:
+    flags.DEFINE_string(name, default, about, flag_values=values)
+
+  def number(name: str, default: float | None, about: str) -> None:
+    flags.DEFINE_float(name, default, about, flag_values=values)
+
+  text("checkpoint", None, "work folder of a run, or several: A,B,C (required)")
+  text("recording", None, "4 channels W X Y Z at 48 kHz (required)")
+  text("music", None, "stereo file that was played, any rate (required)")
+  text("out", None, "folder to write (default: <recording>_poses beside it)")
+  number(
+    "offset_ms",
+    None,
+    "when the music was started, in the recording; found when not given",
+  )
+  number(
+    "flight_ms",
+    FLIGHT_MS,
+    "the sound's way from the nearer loudspeaker (2.9 ms a metre); taken off "
+    "an offset that was found, which is that of the arrival",
+  )
+  number("drift_ppm", 0.0, "with --offset_ms: how much faster the player runs")
+  flags.DEFINE_enum(
+    "left",
+    "+Y",
+    LEFT_AXES,
+    "microphone axis that points left, see bgm2pose_jax.align",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "ambisonic_format",
+    None,
+    list(config_lib.AMBISONIC_FORMATS),
+    "gains of the recording's channels W X Y Z; not given: those of the "
+    "training recordings",
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    "convert_format",
+    False,
+    "convert a recording of another --ambisonic_format than the model's",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "hop_ms", 200, "from one window to the next", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "blend",
+    0,
+    "windows whose weighted mean makes a pose: 0 is all that hold it, 1 is the "
+    "first one alone",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "statistics",
+    None,
+    standardising.MODES,
+    "by what inputs are standardised: of the training, the whole recording's "
+    "own, or its own as far as heard (default: as the model was trained)",
+    flag_values=values,
+  )
+  text("track", None, "music of the training, for its statistics")
+  text("static_response", None, "for models of the music kernel, see main")
+  text("poses", None, "true poses, CSV of positions at 120 a second")
+  number("poses_lag_s", 0.0, "when the pose track begins in the recording")
+  number(
+    "hip_spine_m",
+    skeleton.UNIT_CM / 100,
+    "the person's distance from Hips to Spine, which scales poses to metres",
+  )
+  flags.DEFINE_list(
+    "formats", list(write.FORMATS), "files to write", flag_values=values
+  )
+
+
+def run(values: flags.FlagValues) -> list[str]:
+  """Does what the flags say and returns the lines to print.
+
+  Raises:
+    InputError: input that cannot be used.
+  """
+  for name in ("checkpoint", "recording", "music"):
+    if not getattr(values, name):
+      raise InputError(f"--{name}", "is missing", "see --help")
+  recording_path, music_path = Path(values.recording), Path(values.music)
+  out = values.out or str(
+    recording_path.with_name(recording_path.stem + "_poses")
+  )
+  local_path.check("out", out)
+  folder = Path(out)
+  write.check(values.formats, values.hip_spine_m)
+  models = [
+    trained_model.load(name) for name in values.checkpoint.split(",") if name
+  ]
+  gains = conventions.gains(
+    values.ambisonic_format, models[0], convert=values.convert_format
+  )
+  options = predictor.Options(
+    hop_ms=values.hop_ms,
+    blend=values.blend,
+    statistics=values.statistics,
+    track=values.track,
+    static_response=values.static_response,
+    attention=True,
+  )
+  lines, facts = [], {}
+  with (
+    sounds.decoded(
+      recording_path, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ
+    ) as recording,
+    sounds.decoded(music_path, sounds.MUSIC_CHANNELS, None) as music,
+  ):
+    if values.offset_ms is None:
+      found = align(recording, music, left=values.left, where=recording_path)
+      sent = sent_at(found.offset_samples, values.flight_ms)
+      place = sent, found.drift_ppm
+      lines.append(align_page.table(found))
+      facts |= {"warnings": list(found.warnings), "channels": found.channels}
+    else:
+      place = values.offset_ms * SAMPLE_RATE_HZ / 1000, values.drift_ppm
+    pair = SoundPair(
+      recording, music, *place, where=recording_path, gains=gains
+    )
+    target = None
+    if values.poses:
+      target = truth.read(Path(values.poses), pair, values.poses_lag_s)
+    started = time.perf_counter()
+    made = predictor.predict(models, pair, options, progress=_bar)
+    took_s = time.perf_counter() - started
+  track = made.track
+  shown: dict[str, float] = {}
+  if target is not None:
+    track, figures = truth.beside(track, target)
+    shown = {k: float(figures[k]) for k in ("rmse", "mae", "pckh50")}
+  facts |= {"recording": recording_path.name, "music": music_path.name}
+  track = dataclasses.replace(track, facts={**track.facts, **facts})
+  written = write.write_all(
+    folder, track, hip_spine_m=values.hip_spine_m, formats=values.formats
+  )
+  page.write_page(
+    folder / "poses.html",
+    track,
+    spectrogram=_cut(made.spectrogram_db, len(track)),
+    attention=_cut(made.attention, len(track)),
+    title=recording_path.name,
+    facts=[(name, f"{value:.4f}") for name, value in shown.items()],
+  )
+  lines.append(
+    f"{len(track)} poses from {track.first_s:.2f} s on, in {took_s:.1f} s "
+    f"({len(track) / RATE_HZ / took_s:.0f} times real time); model trained on "
+    f"{track.facts['trained_on']}; inputs standardised by "
+    f"{track.facts['statistics']} statistics"
+  )
+  if shown:
+    lines.append(
+      f"against the true poses: RMSE {shown['rmse']:.4f}, MAE "
+      f"{shown['mae']:.4f}, PCKh@0.5 {shown['pckh50']:.3f} "
+      "(hip-spine lengths)"
+    )
+    written.append(folder / "metrics.json")
+    run_folder.write_json(written[-1], shown)
+  return lines + [f"wrote {p}" for p in [*written, folder / "poses.html"]]
+
+
+def _cut(array: Any, frames: int) -> Any:
+  return None if array is None else array[:frames]
+
+
+def _bar(blocks: Iterator[Any], count: int) -> Iterator[Any]:
+  return iter(tqdm.tqdm(blocks, total=count, unit="block", desc="sound"))
+
+
+def main(argv: Sequence[str]) -> None:
+  """Predicts; one line and exit status 2 on unusable input."""
+  logging.set_verbosity(logging.WARNING)
+  with command.ending():
+    command.no_arguments(argv)
+    compilation.keep_programs(prepare.default_data_dir() / "compiled")
+    print("\n".join(run(flags.FLAGS)))
+
+
+if __name__ == "__main__":
+  define_flags(flags.FLAGS)
+  command.start(main)

@@ -1,0 +1,158 @@
+"""The page of a prediction: a skeleton to play beside what was heard."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax.files import whole_file
+from bgm2pose_jax.report import document, packed_poses
+from bgm2pose_jax.systems.bgm2pose.predict import tracks
+from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ, PoseTrack
+
+_PACKAGE = "bgm2pose_jax.systems.bgm2pose.predict"
+_SIMULATED = (
+  "The model was trained on recordings from a simulator; how it does in a real"
+  " room is not known."
+)
+
+
+def write_page(
+  path: str | os.PathLike[str],
+  track: PoseTrack,
+  *,
+  spectrogram: np.ndarray | None = None,
+  attention: np.ndarray | None = None,
+  title: str,
+  facts: Sequence[tuple[str, Any]] = (),
+  max_frames: int = packed_poses.MAX_FRAMES,
+) -> None:
+  """Writes the page of a prediction in one atomic step.
+
+  Args:
+    path: file to write or replace.
+    track: the prediction; its own facts close the table.
+    spectrogram: [frames, bands], log-mel dB of the recording's channel W;
+      None draws none.
+    attention: [frames, bands], how much each frequency band was attended to,
+      not negative, in any scale; None draws none.
+    title: of the page.
+    facts: (name, value) rows of the table.
+    max_frames: frames embedded at most, the first of the track; the page
+      states it.
+
+  Raises:
+    InputError: an array of another length than the track, or with values that
+      are not finite.
+  """
+  text = _render(track, spectrogram, attention, title, facts, max_frames)
+  whole_file.write_text(Path(path), text)
+
+
+def _render(
+  track: PoseTrack,
+  spectrogram: np.ndarray | None,
+  attention: np.ndarray | None,
+  title: str,
+  facts: Sequence[tuple[str, Any]],
+  max_frames: int,
+) -> str:
+  frames = min(len(track), max_frames)
+  data = packed_poses.pack(
+    track.pose[:frames],
+    None if track.target is None else track.target[:frames],
+    None if track.spread is None else track.spread[:frames],
+    clips=[
+      {
+        "first": 0,
+        "first_s": track.first_s,
+        "label": "",
+        "start": 0,
+        "windows": frames,
+      }
+    ],
+    clip_frames=1,
+    rate_hz=RATE_HZ,
+    simulated=track.simulated,
+  )
+  data["tracks"] = tracks.pack(track, frames, spectrogram, attention)
+  shown = (*data["tracks"]["images"], *data["tracks"]["lines"])
+  names = ", ".join(each["title"] for each in shown)
+  fields = {
+    "banner": document.banner(
+      f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
+      _SIMULATED if track.simulated else "",
+    ),
+    "title": html.escape(title),
+    "facts": document.facts_line(_short_facts(track)),
+    "player": document.asset("player.html"),
+    "spoken": html.escape(f"Against time: {names}.", quote=True),
+    "cap": html.escape(_left_out(track, frames, data["tracks"]["per_column"])),
+    "rows": _rows((*facts, *_flat(track.facts))),
+  }
+  return document.render(
+    title,
+    styles=(document.asset("player.css"), document.asset("page.css", _PACKAGE)),
+    main=document.fill(document.asset("page.html", _PACKAGE), fields),
+    data=data,
+    scripts=(*document.player_scripts(), document.asset("page.js", _PACKAGE)),
+  )
+
+
+def _short_facts(track: PoseTrack) -> list[tuple[str, str]]:
+  """What the line below the title says."""
+  last_s = float(track.time_s[-1])
+  facts = [
+    ("from", f"{track.first_s:.2f} s"),
+    ("to", f"{last_s:.2f} s"),
+    ("poses", f"{len(track):,}, {RATE_HZ:g} a second"),
+  ]
+  if track.spread is not None:
+    spread = float(track.spread.mean())
+    facts.append(("mean spread", f"{spread:.2f} hip-spine lengths"))
+  if track.target is not None:
+    error = np.linalg.norm(track.pose - track.target, axis=-1).mean()
+    facts.append(
+      ("mean joint distance to the truth", f"{error:.2f} hip-spine lengths")
+    )
+  return facts
+
+
+def _left_out(track: PoseTrack, frames: int, per_column: int) -> str:
+  """What the page does not show, in words."""
+  said = []
+  if frames < len(track):
+    said.append(
+      f"This page holds the first {frames:,} of {len(track):,} poses"
+      f" ({frames / RATE_HZ / 60:.1f} of {len(track) / RATE_HZ / 60:.1f}"
+      " minutes); poses.npz has all."
+    )
+  if per_column > 1:
+    said.append(f"Images and lines are means of {per_column} poses.")
+  return " ".join(said)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable:
+  """(name, value) of nested facts, names joined by dots."""
+  for name, value in values.items():
+    if isinstance(value, Mapping):
+      yield from _flat(value, f"{prefix}{name}.")
+    elif isinstance(value, str):
+      yield prefix + str(name), value
+    else:
+      yield prefix + str(name), json.dumps(value, default=str)
+
+
+def _rows(facts: Iterable[tuple[str, Any]]) -> str:
+  """Table rows, all text escaped here."""
+  return "".join(
+    f"<tr><td>{html.escape(str(name))}</td>"
+    f"<td>{html.escape(str(value))}</td></tr>"
+    for name, value in facts
+  )

@@ -1,0 +1,1 @@
+"""Simulated recordings in AMPL's raw layout."""

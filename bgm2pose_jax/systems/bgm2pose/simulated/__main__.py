@@ -1,0 +1,163 @@
+"""Command line of the simulator: any motion, any music -> an AMPL folder.
+
+    python -m bgm2pose_jax.simulate --out=/data/simulated
+    python -m bgm2pose_jax.simulate --out=/data/simulated --minutes=2 \
+      --mocap_dir=/data/mocap --music_dir=/data/music --tracks=ambient_1
+
+Running the same command again goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from absl import flags, logging
+
+from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import json_file
+from bgm2pose_jax.simulate.scene import Scene
+from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
+  plan = raw_folder.RawPlan()
+  flags.DEFINE_string(
+    "out", None, "folder to write (required)", flag_values=values
+  )
+  flags.DEFINE_string(
+    "mocap_dir",
+    None,
+    "folder of BVH, OptiTrack or AMPL motion; default: procedural motion",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "music_dir",
+    None,
+    "folder of audio files; default: procedural music",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "subjects",
+    [],
+    f"number of procedural people (default {plan.subjects}), or names; with"
+    " --mocap_dir names of captured people (default: all)",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "tracks", [], "tracks to record; default: all", flag_values=values
+  )
+  flags.DEFINE_float(
+    "minutes", plan.minutes, "length of each recording", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "seed", plan.seed, "of people, order, music and noise", flag_values=values
+  )
+  flags.DEFINE_string(
+    "snr_db",
+    None,
+    "recording over noise in dB, or none; default: the scene's, or"
+    f" {plan.snr_db:g} without --scene",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "scene",
+    None,
+    "JSON file with fields of the scene (room_m, mic_m, speakers_m, ...)",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "yaw",
+    plan.yaw,
+    ["front", "keep", "random"],
+    "heading of captured people",
+    flag_values=values,
+  )
+
+
+def read_scene(path: str | None) -> Scene:
+  """Reads a scene file; fields it leaves out keep their defaults.
+
+  Args:
+    path: JSON file, or None for the default scene. A `simulated.json` of an
+      earlier run is accepted too.
+
+  Raises:
+    InputError: missing or broken file, unknown fields or values.
+  """
+  if path is None:
+    return Scene()
+  fix = 'write an object such as {"room_m": [8, 3, 6]}'
+  values = json_file.read(path, fix)
+  if "simulated" in values:
+    values = json_file.read(path, fix, key="scene")
+  try:
+    return Scene.from_dict(values)
+  except (TypeError, ValueError, OverflowError) as error:
+    raise InputError(path, str(error), "correct the value") from None
+
+
+def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
+  """The plan that the flags describe.
+
+  Raises:
+    InputError: a value that cannot be used.
+  """
+  people: int | tuple[str, ...] = raw_folder.RawPlan().subjects  # type: ignore
+  if len(values.subjects) == 1 and values.subjects[0].isdecimal():
+    people = int(values.subjects[0])
+    if values.mocap_dir is not None:
+      people = (values.subjects[0],)
+  elif values.subjects:
+    people = tuple(values.subjects)
+  scene = read_scene(values.scene)
+  return raw_folder.RawPlan(
+    subjects=people,
+    tracks=tuple(values.tracks),
+    minutes=values.minutes,
+    seed=values.seed,
+    snr_db=_read_snr(values, scene),
+    scene=scene,
+    mocap_dir=values.mocap_dir,
+    music_dir=values.music_dir,
+    yaw=values.yaw,
+  )
+
+
+def _read_snr(values: flags.FlagValues, scene: Scene) -> float | None:
+  """The level asked for, else that of the scene file, else the plan's."""
+  if values.snr_db is None:
+    if values.scene is None:
+      return raw_folder.RawPlan().snr_db
+    return None if scene.noise == "none" else scene.snr_db
+  if values.snr_db.lower() == "none":
+    return None
+  try:
+    return float(values.snr_db)
+  except ValueError:
+    raise InputError(
+      "--snr_db", f"{values.snr_db!r}", "give a number of decibels or none"
+    ) from None
+
+
+def main(argv: Sequence[str]) -> None:
+  """Makes the folder; one line and exit status 2 on unusable input."""
+  logging.set_verbosity(logging.INFO)
+  values = flags.FLAGS
+  with command.ending():
+    command.no_arguments(argv)
+    if not values.out:
+      raise InputError("--out", "is missing", "name a folder to write")
+    local_path.check("out", values.out)
+    report = raw_folder.make_raw(values.out, read_plan(values))
+    print(
+      f"{values.out}: {len(report.made)} recordings made,"
+      f" {len(report.kept)} kept, {report.recorded_s / 60:.1f} min in"
+      f" {report.wall_s:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+  define_flags(flags.FLAGS)
+  command.start(main)

@@ -1,0 +1,258 @@
+"""Who performs what: the subjects, tracks and motions of a simulated set.
+
+`RawPlan` says what is wanted, `cast` looks at the folders and answers with
+names, music and captured clips. Every recording's motion is a function of
+(seed, subject, track) alone, so recordings can be made in any order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bgm2pose_jax import poses
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.simulate import motion, music, sessions
+from bgm2pose_jax.simulate.scene import Scene
+from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.systems.bgm2pose.simulated import retarget
+
+# AMPL's poses; the raw layout knows no other rate.
+POSE_RATE_HZ = 120.0
+# One motion window and the shortest music; shorter recordings hold no window.
+_SHORTEST_S = 1.2
+
+
+@dataclasses.dataclass(frozen=True)
+class RawPlan:
+  """What a simulated AMPL folder holds.
+
+  Attributes:
+    subjects: number of procedural people, or subjects by name. With
+      `mocap_dir` a number is not looked at: all captured people take part.
+    tracks: names of the music to record; empty for all there is.
+    minutes: length of each recording; one is made per subject and track.
+    seed: of people, order, timing, music and noise.
+    snr_db: level of the recording over the background noise; None for none.
+    scene: room, loudspeakers and microphone (its `snr_db` gives way to ours).
+    mocap_dir: folder of captured motion; None for procedural motion.
+    music_dir: folder of audio files; None for the procedural tracks.
+    yaw: heading of captured people, see `sessions.make_session`.
+  """
+
+  subjects: int | Sequence[str] = 7
+  tracks: Sequence[str] = ()
+  minutes: float = 5.0
+  seed: int = 0
+  snr_db: float | None = 40.0
+  scene: Scene = dataclasses.field(default_factory=Scene)
+  mocap_dir: str | None = None
+  music_dir: str | None = None
+  yaw: str = "front"
+
+  def __post_init__(self) -> None:
+    if isinstance(self.subjects, str) or isinstance(self.tracks, str):
+      raise InputError("plan", "names as one text", "pass a tuple of names")
+    if isinstance(self.subjects, int):
+      if self.subjects < 1:
+        raise InputError("subjects", f"{self.subjects}", "use 1 or more")
+    else:
+      object.__setattr__(self, "subjects", tuple(self.subjects))
+    object.__setattr__(self, "tracks", tuple(self.tracks))
+    if not (
+      math.isfinite(self.minutes)
+      and _SHORTEST_S / 60 <= self.minutes <= 24 * 60
+    ):
+      raise InputError(
+        "minutes", f"{self.minutes}", f"use {_SHORTEST_S / 60} to {24 * 60}"
+      )
+    if self.seed < 0:
+      raise InputError("seed", f"{self.seed}", "use 0 or more")
+    if self.yaw not in sessions.YAWS:
+      raise InputError(
+        "yaw", f"{self.yaw!r}", f"use one of {', '.join(sessions.YAWS)}"
+      )
+
+  @property
+  def duration_s(self) -> float:
+    """Length of a recording in seconds."""
+    return 60.0 * self.minutes
+
+  def noisy_scene(self) -> Scene:
+    """The scene with this plan's background noise."""
+    if self.snr_db is None:
+      return dataclasses.replace(self.scene, noise="none")
+    return dataclasses.replace(self.scene, snr_db=float(self.snr_db))
+
+
+@dataclasses.dataclass(frozen=True)
+class Cast:
+  """The names behind a plan.
+
+  Attributes:
+    subjects: names as they stand in file names.
+    tracks: wanted tracks by name.
+    clips: captured clips by subject; empty for procedural motion.
+  """
+
+  subjects: tuple[str, ...]
+  tracks: dict[str, music.Track]
+  clips: dict[str, tuple[poses.Clip, ...]]
+
+
+def cast(plan: RawPlan) -> Cast:
+  """Finds the subjects and tracks of a plan.
+
+  Raises:
+    InputError: unknown track or subject, a name that file names cannot carry,
+      or a folder without music or motion.
+  """
+  known = (
+    music.TRACKS if plan.music_dir is None else music.list_music(plan.music_dir)
+  )
+  for name in plan.tracks:
+    if name not in known:
+      raise InputError(
+        f"track {name!r}",
+        f"not in {plan.music_dir or 'the procedural music'}",
+        f"use some of {', '.join(known)}",
+      )
+  tracks = {name: known[name] for name in (plan.tracks or known)}
+  clips: dict[str, tuple[poses.Clip, ...]] = {}
+  if plan.mocap_dir is not None:
+    clips = _clips(plan.mocap_dir, folder_digest(plan.mocap_dir))
+  if isinstance(plan.subjects, int):
+    people = tuple(clips) or tuple(str(i) for i in range(plan.subjects))
+  else:
+    people = tuple(_token(str(name)) for name in plan.subjects)
+  for name in people:
+    if clips and name not in clips:
+      raise InputError(
+        f"subject {name!r}",
+        f"not in {plan.mocap_dir}",
+        f"use some of {', '.join(clips)}",
+      )
+  if not people or len(set(people)) < len(people):
+    raise InputError(
+      "subjects", f"{plan.subjects}", "give at least one, each name once"
+    )
+  return Cast(people, tracks, {name: clips[name] for name in people if clips})
+
+
+def holdings(plan: RawPlan) -> splits.Holdings:
+  """What a folder made to this plan holds, for choosing splits.
+
+  Raises:
+    InputError: as `cast`.
+  """
+  found = cast(plan)
+  return splits.Holdings(
+    genres={name: track.genre for name, track in found.tracks.items()},
+    subjects=dict.fromkeys(found.tracks, found.subjects),
+  )
+
+
+def performance(
+  plan: RawPlan, found: Cast, subject: str, track: str
+) -> motion.Performance:
+  """The motion of one recording, poses in scene axes at `POSE_RATE_HZ`."""
+  rng = motion.random_stream(plan.seed, "motion", subject, track)
+  if found.clips:
+    return sessions.make_session(
+      found.clips[subject],
+      plan.duration_s,
+      rng,
+      rate_hz=POSE_RATE_HZ,
+      yaw=plan.yaw,
+    )
+  style = motion.subject_style(subject, plan.seed)
+  return motion.perform(style, plan.duration_s, rng, POSE_RATE_HZ)
+
+
+def track_music(plan: RawPlan, found: Cast, track: str) -> np.ndarray:
+  """The music of a track, float32 [2, samples], as long as a recording."""
+  rate_hz = plan.scene.sample_rate_hz
+  path = found.tracks[track].path
+  if path is None:
+    return music.make_track(track, plan.duration_s, plan.seed, rate_hz)
+  return music.load_music(path, plan.duration_s, rate_hz)
+
+
+def motion_digest(folder: str | Path) -> str:
+  """Digest of captured motion and of how it is retargeted.
+
+  Raises:
+    InputError: no such folder.
+  """
+  text = f"{folder_digest(folder)} {retarget.SPINE_OF_STATURE:.6f}"
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folder_digest(folder: str | Path) -> str:
+  """SHA-256 over names and contents of a folder's files (hidden ones aside).
+
+  Contents are read again only when a file's size or time of change differs
+  from the last call's.
+
+  Raises:
+    InputError: no such folder.
+  """
+  root = Path(folder)
+  if not root.is_dir():
+    raise InputError(root, "no such folder", "check the path")
+  state = []
+  for path in sorted(root.rglob("*")):
+    if path.is_file() and not path.name.startswith("."):
+      stat = path.stat()
+      state.append((path, stat.st_size, stat.st_mtime_ns))
+  return _content_digest(root, tuple(state))
+
+
+@functools.lru_cache(maxsize=8)
+def _content_digest(
+  root: Path, state: tuple[tuple[Path, int, int], ...]
+) -> str:
+  digest = hashlib.sha256()
+  for path, _, _ in state:
+    # Names are bytes to the file system; they need not be UTF-8.
+    digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
+    with path.open("rb") as file:
+      digest.update(hashlib.file_digest(file, "sha256").digest())
+  return digest.hexdigest()
+
+
+def _token(name: str) -> str:
+  """A subject's name as `subject_<s>_<track>` can carry it."""
+  token = name.removeprefix("subject_")
+  token = "".join(c if c.isalnum() or c == "-" else "-" for c in token)
+  return token or "0"
+
+
+@functools.lru_cache(maxsize=2)
+def _clips(mocap_dir: str, _digest: str) -> dict[str, tuple[poses.Clip, ...]]:
+  """Clips by subject token; read again only when a file changed."""
+  people: dict[str, list[poses.Clip]] = {}
+  owners: dict[str, str] = {}
+  for clip in poses.load_folder(mocap_dir):
+    token = _token(clip.subject)
+    if owners.setdefault(token, clip.subject) != clip.subject:
+      raise InputError(
+        mocap_dir,
+        f"subjects {owners[token]!r} and {clip.subject!r} look alike in file"
+        " names",
+        "rename one of them",
+      )
+    # One unit for everybody, whatever figure they were captured on.
+    moved = retarget.place_spine(clip.positions_m, clip.height_m)
+    people.setdefault(token, []).append(
+      dataclasses.replace(clip, positions_m=moved)
+    )
+  order = sorted(people, key=splits.natural_key)
+  return {name: tuple(people[name]) for name in order}

@@ -1,0 +1,285 @@
+"""Which recordings train and which test: the settings as data.
+
+AMPL's rules (paper, section 4; the official code's list of track
+combinations) in a form that any set of tracks with genres can use:
+
+- `single`: train and test on the same track, other subjects.
+- `cross_music`: test on a track that training never heard, of a genre it did;
+  training takes every other track.
+- `cross_genre`: test on a track of a genre that training never heard.
+- `plain_clothes`: train on everybody with poses; test on recordings without.
+
+Folds leave one subject out. Their order is the natural order of the subjects
+who have the test track ("2" before "10"), excluded ones left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+from bgm2pose_jax.base.errors import InputError
+
+# Genres of AMPL's tracks; the order is the paper's.
+AMPL_GENRES = {
+  "arnor": "ambient",
+  "mantron": "ambient",
+  "cirrus": "ambient",
+  "jazz": "jazz",
+}
+# Test tracks in the order of the official list: versions 1, 6, 7 (single),
+# 10, 11, 12 (cross-music) and 13 (cross-genre).
+AMPL_TEST_TRACKS = {
+  "single": ("arnor", "mantron", "cirrus"),
+  "plain_clothes": ("arnor", "mantron", "cirrus"),
+  "cross_music": ("mantron", "arnor", "cirrus"),
+  "cross_genre": ("jazz",),
+}
+# Raw subject ids the official code never uses: 3 has broken motion capture, 1
+# is left out of training and testing alike.
+AMPL_EXCLUDED_SUBJECTS = ("1", "3")
+# The files count people otherwise than the paper does (table in the authors'
+# README); 3 is in the paper under no number.
+AMPL_PAPER_SUBJECTS = {
+  "paper:1": "0",
+  "paper:2": "6",
+  "paper:3": "7",
+  "paper:4": "8",
+  "paper:5": "9",
+  "paper:6": "2",
+  "paper:7": "4",
+  "paper:8": "5",
+  "paper:9": "1",
+}
+# Groups of clips when folds are made of clips instead of people.
+CLIP_FOLDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Holdings:
+  """What a dataset has, known before any feature is computed.
+
+  Attributes:
+    genres: {track: genre}, in the dataset's order.
+    subjects: {track: subjects with poses}.
+    without_pose: {track: subjects recorded without poses}.
+    excluded: subjects that neither train nor test.
+    aliases: {other name: subject}.
+  """
+
+  genres: Mapping[str, str]
+  subjects: Mapping[str, Sequence[str]]
+  without_pose: Mapping[str, Sequence[str]] = dataclasses.field(
+    default_factory=dict
+  )
+  excluded: Sequence[str] = ()
+  aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+  def named(self, subjects: Sequence[str]) -> str:
+    """Lists subjects with their other names, for messages."""
+    others = {subject: f" ({name})" for name, subject in self.aliases.items()}
+    return ", ".join(s + others.get(s, "") for s in subjects)
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """The rows of one run, by name.
+
+  Attributes:
+    setting: the setting's name.
+    fold: position of the test subject (or clip group) in the fold order.
+    fold_by: `subject` or `clip`.
+    train_tracks, test_tracks: track names.
+    train_subjects, test_subjects: subject names; equal when folds are clips.
+    fold_order: what `fold` counts.
+  """
+
+  setting: str
+  fold: int
+  fold_by: str
+  train_tracks: tuple[str, ...]
+  test_tracks: tuple[str, ...]
+  train_subjects: tuple[str, ...]
+  test_subjects: tuple[str, ...]
+  fold_order: tuple[str, ...]
+
+  @property
+  def tracks(self) -> tuple[str, ...]:
+    """Every track the run reads, each once."""
+    return tuple(dict.fromkeys(self.train_tracks + self.test_tracks))
+
+
+def natural_key(name: str) -> tuple:
+  """Sort key in which "2" comes before "10"."""
+  return tuple(
+    (0, int(part), "") if part.isdecimal() else (1, 0, part)
+    for part in re.findall(r"\d+|\D+", name)
+  )
+
+
+def test_tracks(setting: str, genres: Mapping[str, str]) -> tuple[str, ...]:
+  """Returns the tracks a setting may be tested on, the default first.
+
+  Args:
+    setting: the setting's name.
+    genres: {track: genre} of the dataset.
+
+  Raises:
+    InputError: when the tracks cannot make this setting.
+  """
+  ampl = AMPL_TEST_TRACKS[setting]
+  if set(genres) <= set(AMPL_GENRES) and set(ampl) & set(genres):
+    known = [track for track in ampl if track in genres]
+  else:
+    sizes: dict[str, int] = {}
+    for genre in genres.values():
+      sizes[genre] = sizes.get(genre, 0) + 1
+    # Most-heard genre first, as AMPL's ambient tracks; cross-genre the other
+    # way round, as its single jazz track.
+    sign = 1 if setting == "cross_genre" else -1
+    known = sorted(genres, key=lambda t: sign * sizes[genres[t]])
+  usable = [t for t in known if _train_tracks(setting, t, genres)]
+  if not usable:
+    raise InputError(
+      f"--setting={setting}",
+      "the dataset's tracks cannot make it: "
+      + ", ".join(f"{t} ({g})" for t, g in genres.items()),
+      "cross_music needs two tracks of one genre, cross_genre two genres",
+    )
+  return tuple(usable)
+
+
+def resolve(
+  setting: str,
+  holdings: Holdings,
+  *,
+  test_track: str | None = None,
+  test_subject: str | None = None,
+  fold: int = 0,
+  fold_by: str = "subject",
+) -> Split:
+  """Turns a setting and a fold into names of tracks and subjects.
+
+  Args:
+    setting: `single`, `cross_music`, `cross_genre` or `plain_clothes`.
+    holdings: what the dataset has.
+    test_track: null takes the setting's first.
+    test_subject: or one of its aliases; null takes `fold`.
+    fold: position in the fold order.
+    fold_by: `subject` or `clip`.
+
+  Returns:
+    The split.
+
+  Raises:
+    InputError: for a track, subject or fold that the dataset cannot give.
+  """
+  genres = holdings.genres
+  options = test_tracks(setting, genres)
+  if test_track is None:
+    test_track = options[0]
+  elif test_track not in genres:
+    raise InputError(
+      f"--test_track={test_track}",
+      "unknown track",
+      f"choose one of {', '.join(options)}",
+    )
+  elif test_track not in options:
+    raise InputError(
+      f"--test_track={test_track}",
+      f"cannot be tested in --setting={setting}",
+      f"choose one of {', '.join(options)}",
+    )
+  train_tracks = _train_tracks(setting, test_track, genres)
+
+  def usable(names: Sequence[str]) -> list[str]:
+    kept = {n for n in names if n not in holdings.excluded}
+    return sorted(kept, key=natural_key)
+
+  asked = test_subject
+  if test_subject is not None:
+    test_subject = holdings.aliases.get(test_subject, test_subject)
+  everyone = usable(
+    [s for t in train_tracks for s in holdings.subjects.get(t, ())]
+  )
+  if setting == "plain_clothes":
+    bare = usable(holdings.without_pose.get(test_track, ()))
+    if not bare:
+      raise InputError(
+        "--setting=plain_clothes",
+        f"no recording of {test_track} without poses",
+        "add a recording named subject_<s>_wo_mocap_<track>",
+      )
+    if test_subject is not None:
+      if test_subject not in bare:
+        raise InputError(
+          f"--test_subject={asked}",
+          f"has no recording of {test_track} without poses",
+          f"choose one of {holdings.named(bare)}",
+        )
+      bare = [test_subject]
+    return Split(
+      setting, 0, "subject", train_tracks, (test_track,),
+      tuple(everyone), tuple(bare), tuple(bare),
+    )  # fmt: skip
+  order = usable(holdings.subjects.get(test_track, ()))
+  if not order:
+    raise InputError(
+      f"--test_track={test_track}",
+      "has no recording with poses",
+      "choose another track, or --setting=plain_clothes",
+    )
+  if fold_by == "clip":
+    if test_subject is not None:
+      raise InputError(
+        f"--test_subject={asked}",
+        "given together with --fold_by=clip",
+        "drop one: clip folds test on everybody",
+      )
+    if not fold < CLIP_FOLDS:
+      raise InputError(
+        f"--fold={fold}", "no such fold", f"give 0 to {CLIP_FOLDS - 1}"
+      )
+    return Split(
+      setting, fold, "clip", train_tracks, (test_track,),
+      tuple(everyone), tuple(order),
+      tuple(f"clips{k}" for k in range(CLIP_FOLDS)),
+    )  # fmt: skip
+  if test_subject is not None:
+    if test_subject not in order:
+      raise InputError(
+        f"--test_subject={asked}",
+        f"has no usable recording of {test_track}",
+        f"choose one of {holdings.named(order)}",
+      )
+    fold = order.index(test_subject)
+  if not fold < len(order):
+    raise InputError(
+      f"--fold={fold}",
+      f"only {len(order)} subjects have {test_track}",
+      f"give 0 to {len(order) - 1}, in the order {', '.join(order)}",
+    )
+  train = tuple(s for s in everyone if s != order[fold])
+  if not train:
+    raise InputError(
+      f"--setting={setting}",
+      f"nobody but subject {order[fold]} has {', '.join(train_tracks)}",
+      "add recordings of other subjects",
+    )
+  return Split(
+    setting, fold, "subject", train_tracks, (test_track,),
+    train, (order[fold],), tuple(order),
+  )  # fmt: skip
+
+
+def _train_tracks(
+  setting: str, test_track: str, genres: Mapping[str, str]
+) -> tuple[str, ...]:
+  if setting in ("single", "plain_clothes"):
+    return (test_track,)
+  if setting == "cross_music":
+    others = tuple(t for t in genres if t != test_track)
+    heard = any(genres[t] == genres[test_track] for t in others)
+    return others if heard else ()
+  return tuple(t for t in genres if genres[t] != genres[test_track])

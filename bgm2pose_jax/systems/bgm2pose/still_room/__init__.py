@@ -1,0 +1,1 @@
+"""The static room beside each block of a recording."""

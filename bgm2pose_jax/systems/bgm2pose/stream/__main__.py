@@ -1,0 +1,216 @@
+r"""Command line: poses live from four channels of sound.
+
+    python -m bgm2pose_jax.stream --checkpoint=RUN --music=M.flac --input=device
+    arecord ... | python -m bgm2pose_jax.stream --checkpoint=RUN \
+      --music=M.flac --input=- --pcm=s16le
+    python -m bgm2pose_jax.stream --checkpoint=RUN --music=M.flac \
+      --input=R.wav --offset_ms=0 --serve
+
+Writes a line of JSON for every 50 ms to standard output, after a first line
+that says what they are; all else goes to standard error. Poses are those of
+`bgm2pose_jax.predict` with the same options. Ends with the sound, the music or
+Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags, logging
+
+from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.predict import conventions, predictor
+from bgm2pose_jax.systems.bgm2pose.stream import flow, server
+from bgm2pose_jax.systems.bgm2pose.stream import settings as settings_lib
+from bgm2pose_jax.systems.bgm2pose.stream.command_flags import define_flags
+from bgm2pose_jax.systems.bgm2pose.stream.lines import Lines, live_page
+from bgm2pose_jax.systems.bgm2pose.stream.live_music import Line
+from bgm2pose_jax.systems.bgm2pose.stream.session import Session
+from bgm2pose_jax.systems.bgm2pose.stream.settings import Settings
+from bgm2pose_jax.systems.bgm2pose.stream.sound_card import (
+  DeviceInput,
+  MusicPlayer,
+)
+from bgm2pose_jax.systems.bgm2pose.stream.sound_input import (
+  FileInput,
+  PipeInput,
+  SoundInput,
+)
+
+
+def tell(line: str) -> None:
+  """Says something to a person."""
+  print(line, file=sys.stderr, flush=True)
+
+
+def open_input(values: flags.FlagValues) -> SoundInput:
+  """The source of the sound; nothing is read yet.
+
+  Raises:
+    InputError: no such source.
+  """
+  kind, _, name = values.input.partition(":")
+  if kind == "device":
+    return DeviceInput(name)
+  if values.input == "-":
+    return PipeInput(values.pcm)
+  return FileInput(Path(values.input), values.speed)
+
+
+def read_settings(values: flags.FlagValues, model: TrainedModel) -> Settings:
+  """What the flags say, checked against the model.
+
+  Raises:
+    InputError: what a stream or this model cannot have.
+  """
+  realign = values.realign
+  return settings_lib.check(
+    model,
+    predictor.Options(
+      hop_ms=values.hop_ms,
+      blend=values.blend,
+      statistics=values.statistics,
+      track=values.track,
+      static_response=values.static_response,
+    ),
+    gains=conventions.gains(
+      values.ambisonic_format, model, convert=values.convert_format
+    ),
+    max_lag_s=values.max_lag_ms / 1000,
+    align_s=values.align_s,
+    left=values.left,
+    realign=values.offset_ms is None if realign is None else realign,
+  )
+
+
+def read_line(values: flags.FlagValues) -> Line | None:
+  """Where the flags say that the music lies; None to listen for it.
+
+  Raises:
+    InputError: figures that cannot be.
+  """
+  if values.offset_ms is None:
+    return None
+  line = Line(values.offset_ms * SAMPLE_RATE_HZ / 1000, values.drift_ppm)
+  if not np.isfinite(line).all():
+    raise InputError("--offset_ms", "is not finite", "give milliseconds")
+  return line
+
+
+def run(values: flags.FlagValues) -> int:
+  """Does what the flags say; returns the exit status.
+
+  Raises:
+    InputError: input that cannot be used.
+  """
+  for name in ("checkpoint", "music", "input"):
+    if not getattr(values, name):
+      raise InputError(f"--{name}", "is missing", "see --help")
+  compilation.keep_programs(prepare.default_data_dir() / "compiled")
+  source, line = open_input(values), read_line(values)
+  model = trained_model.load(values.checkpoint)
+  settings = read_settings(values, model)
+  page = _serve(values, model)
+  try:
+    with sounds.decoded(
+      Path(values.music), sounds.MUSIC_CHANNELS, None
+    ) as music:
+      player = MusicPlayer(music) if values.play else None
+      flow.warm_up(model, settings)
+      lines = Lines(
+        sys.stdout,
+        simulated=model.simulated,
+        also_begin=page.begin if page else None,
+        also_send=page.send if page else None,
+      )
+      session = Session(
+        model,
+        music,
+        source,
+        settings,
+        begin=lines.begin,
+        emit=lines.frames,
+        tell=tell,
+      )
+      return _run(session, source, player, line)
+  finally:
+    if page is not None:
+      page.stop()
+
+
+def _serve(
+  values: flags.FlagValues, model: TrainedModel
+) -> server.PageServer | None:
+  if values.serve is None:
+    return None
+  page = server.PageServer(
+    live_page(simulated=model.simulated), values.serve, values.host
+  )
+  if values.host != server.LOOPBACK:
+    tell(
+      f"warning: everybody who can reach {values.host} can watch; there is no "
+      "password"
+    )
+  tell(f"watch at {page.address}")
+  return page
+
+
+def _run(
+  session: Session,
+  source: SoundInput,
+  player: MusicPlayer | None,
+  line: Line | None,
+) -> int:
+  """Runs a session to its end, and says how it was."""
+  received: list[int] = []
+
+  def stop(number: int, frame: Any) -> None:
+    del frame
+    received.append(number)
+    session.stop()
+
+  before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+  try:
+    source.start()
+    if player is not None:
+      player.start()
+    session.run(line)
+  except BrokenPipeError:
+    # Whoever read the poses has gone. Python would complain at its end, too.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  finally:
+    source.stop()
+    if player is not None:
+      player.stop()
+    for number, handler in before.items():
+      signal.signal(number, handler)
+    for note in source.notes:
+      tell(note)
+    tell(session.figures.line())
+  return command.INTERRUPTED if received[:1] == [signal.SIGINT] else 0
+
+
+def main(argv: Sequence[str]) -> None:
+  """Streams; one line and exit status 2 on unusable input."""
+  logging.set_verbosity(logging.WARNING)
+  with command.ending():
+    command.no_arguments(argv)
+    sys.exit(run(flags.FLAGS))
+
+
+if __name__ == "__main__":
+  define_flags(flags.FLAGS)
+  command.start(main)

@@ -1,1 +1,0 @@
-"""Systems: what turns a batch into an update, a prediction and metrics."""

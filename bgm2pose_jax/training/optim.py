@@ -1,0 +1,69 @@
+"""The optimiser: gradient transformation and per-epoch schedule.
+
+The learning rate is no part of the transformation: it multiplies the update
+inside the step, as a traced value, so that runs with different schedules
+share one compiled program.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import optax
+
+from bgm2pose_jax.config.schema import OptimConfig
+
+
+def make_transformation(config: OptimConfig) -> optax.GradientTransformation:
+  """Returns the update direction for unit learning rate.
+
+  Args:
+    config: optimiser, clipping and decay.
+
+  Returns:
+    An optax chain; the caller scales its output by minus the learning rate.
+  """
+  direction = []
+  if config.clip_norm is not None:
+    direction.append(optax.clip_by_global_norm(config.clip_norm))
+  if config.optimizer == "adam":
+    # Defaults of the official code (torch): betas .9/.999, eps 1e-8.
+    direction.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
+  parts = []
+  if direction:
+    # One vector instead of a hundred arrays: the same numbers, and a program
+    # of a third fewer operations, which CPU compiles and runs faster.
+    parts.append(optax.flatten(optax.chain(*direction)))
+  if config.weight_decay:
+    parts.append(
+      optax.add_decayed_weights(config.weight_decay, mask=decay_mask)
+    )
+  return optax.chain(*parts) if parts else optax.identity()
+
+
+def decay_mask(params: Any) -> Any:
+  """Selects kernels: decaying biases, norms or embeddings helps nobody."""
+
+  def is_kernel(path, leaf) -> bool:
+    del leaf
+    names = [str(getattr(k, "key", getattr(k, "name", k))) for k in path]
+    return any("kernel" in name for name in names)
+
+  return jax.tree_util.tree_map_with_path(is_kernel, params)
+
+
+def learning_rate(config: OptimConfig, epoch: int) -> float:
+  """Cosine from the first to the last epoch, one value per epoch.
+
+  Same values as torch's CosineAnnealingLR stepped after each epoch with
+  T_max = epochs (official training script).
+
+  Args:
+    config: learning rates and number of epochs.
+    epoch: 0 is the first.
+  """
+  low, high = config.learning_rate_min, config.learning_rate
+  phase = min(epoch, config.epochs) / config.epochs
+  return low + 0.5 * (high - low) * (1.0 + math.cos(math.pi * phase))

@@ -1,0 +1,259 @@
+"""One run inside a trainer: its rows, order, state and logs.
+
+Runs that share their windows and differ in seed or fold are replicas of each
+other; a trainer takes one or several.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.data import groups
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.files.json_lines import JsonLines
+from bgm2pose_jax.state.checkpoint import Checkpoints
+from bgm2pose_jax.state.train_state import TrainState
+
+Figures = Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+  """Which windows each step of a run sees.
+
+  Attributes:
+    table: epoch -> int32 [steps, batch].
+    steps_per_epoch: updates between two learning rates.
+    epochs: of the whole run.
+    stream: what decides which windows come when, by name.
+  """
+
+  table: groups.EpochOrder
+  steps_per_epoch: int
+  epochs: int
+  stream: Mapping[str, Any]
+
+  @property
+  def total_steps(self) -> int:
+    """Updates of the whole run."""
+    return self.steps_per_epoch * self.epochs
+
+
+def make_order(
+  config: Config, table: WindowTable, rows: Rows, devices: int
+) -> Order:
+  """Settles the order of a run's batches.
+
+  Args:
+    config: of the run.
+    table: windows.
+    rows: which of them train.
+    devices: that a batch is spread over.
+
+  Raises:
+    InputError: when a batch cannot be made of the training windows, or not
+      be spread over the devices.
+  """
+  batch = config.batch.size
+  if batch % devices:
+    raise InputError(
+      "batch.size",
+      f"is {batch}, not a multiple of {devices} devices",
+      f"give --set batch.size={batch + -batch % devices}",
+    )
+  if len(rows.train) < batch:
+    raise InputError(
+      "batch.size",
+      f"is {batch}, but only {len(rows.train)} windows train",
+      "make the batch smaller or the data larger",
+    )
+  per_epoch = config.optim.steps_per_epoch or max(
+    1, (len(rows.train) - 1) // batch
+  )
+  order = groups.EpochOrder(
+    segment_key=groups.group_key(
+      table.track, table.window_index, config.batch.grouping
+    ),
+    rows=rows.train,
+    batch_size=batch,
+    seed=config.seed,
+    mode=config.batch.grouping,
+    dedup=config.batch.dedup,
+    steps=per_epoch,
+  )
+  stream = {
+    "order version": groups.VERSION,
+    "batch.size": batch,
+    "batch.grouping": config.batch.grouping,
+    "batch.dedup": config.batch.dedup,
+    "seed": config.seed,
+    "steps per epoch": per_epoch,
+    "training windows": _digest(rows.train),
+    "validation windows": _digest(rows.validation),
+    "groups of windows": _digest(order.segment_key),
+  }
+  return Order(order, per_epoch, config.optim.epochs, stream)
+
+
+@dataclasses.dataclass(frozen=True)
+class Begun:
+  """An epoch that a run was stopped in, or at the end of.
+
+  Attributes:
+    epoch: counts from 0.
+    done: its steps.
+    pending: (steps, their means) since the last line of metrics.jsonl.
+    log_bytes: of metrics.jsonl.
+  """
+
+  epoch: int
+  done: int
+  pending: tuple[tuple[int, Mapping[str, float]], ...]
+  log_bytes: int
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns what JSON holds without loss, also what is not finite."""
+    pending = [
+      [count, {name: value.hex() for name, value in figures.items()}]
+      for count, figures in self.pending
+    ]
+    return dataclasses.asdict(self) | {"pending": pending}
+
+  @classmethod
+  def from_dict(cls, found: Mapping[str, Any]) -> Begun:
+    """Reads what `to_dict` gave."""
+    pending = tuple(
+      (count, {k: float.fromhex(v) for k, v in figures.items()})
+      for count, figures in found["pending"]
+    )
+    return cls(**{**found, "pending": pending})
+
+
+@dataclasses.dataclass
+class Replica:
+  """A run in the making.
+
+  Attributes:
+    name: for log lines.
+    config: of the run.
+    rows: which windows train, validate and test.
+    order: of its batches.
+    state: fresh or restored, at the start of an epoch or where it was stopped;
+      replaced as it trains.
+    metrics_log: metrics.jsonl, already cut back to the state's step.
+    timing_log: timing.jsonl.
+    checkpoints: where states are saved.
+    begun: the epoch that the state was stopped in; None at an epoch's start.
+  """
+
+  name: str
+  config: Config
+  rows: Rows
+  order: Order
+  state: TrainState
+  metrics_log: JsonLines
+  timing_log: JsonLines
+  checkpoints: Checkpoints
+  begun: Begun | None = None
+
+  @property
+  def epoch(self) -> int:
+    """Epochs done."""
+    if self.begun is not None:
+      return self.begun.epoch
+    return int(self.state.step) // self.order.steps_per_epoch
+
+  @property
+  def finished(self) -> bool:
+    """Whether every epoch is done."""
+    return self.epoch >= self.order.epochs
+
+  @property
+  def done(self) -> int:
+    """Steps done of the epoch that comes next."""
+    return self.begun.done if self.begun is not None else 0
+
+  def save(self, figures: Mapping[str, Any] | None) -> None:
+    """Saves the state, after the lines of metrics.jsonl that led to it.
+
+    Args:
+      figures: of the validation; None for a state that a run is stopped with,
+        which is kept until the next one is saved.
+
+    Raises:
+      InputError: this save or the one before cannot be done.
+    """
+    self.metrics_log.sync()
+    begun = self.begun
+    facts = {
+      "stream": dict(self.order.stream),
+      "begun": None if begun is None else begun.to_dict(),
+    }
+    self.checkpoints.save(self.state, figures, facts, passing=figures is None)
+
+  def close(self) -> None:
+    """Closes logs and checkpoints and lets the state's memory go."""
+    self.metrics_log.close()
+    self.timing_log.close()
+    self.checkpoints.close()
+    del self.state
+
+
+def resume(
+  checkpoints: Checkpoints,
+  state: TrainState,
+  order: Order,
+  metrics_log: JsonLines,
+) -> tuple[TrainState, Begun | None] | None:
+  """Takes up a run where it was saved last.
+
+  Args:
+    checkpoints: of the run.
+    state: fresh; gives shapes and placement.
+    order: of the batches of the run as it would go on.
+    metrics_log: of the run; cut back to what the state has done.
+
+  Returns:
+    The state and the epoch it was stopped in; None when nothing was saved.
+
+  Raises:
+    InputError: the checkpoint does not fit, or what is left to do would come
+      in another order; the message names what differs.
+  """
+  newest = checkpoints.latest()
+  if newest is None:
+    metrics_log.truncate_after_step(0)
+    return None
+  facts = checkpoints.facts(newest)
+  begun = facts.get("begun") and Begun.from_dict(facts["begun"])
+  saved = facts.get("stream", {})
+  going_on = begun is not None or newest < order.total_steps
+  for name in saved if going_on else ():
+    if saved[name] != order.stream.get(name):
+      raise InputError(
+        checkpoints.folder,
+        f"was begun with {name} {saved[name]}, this run has "
+        f"{order.stream.get(name)}",
+        "give another --workdir, or the version and data that began it",
+      )
+  state = checkpoints.restore(newest, state)
+  metrics_log.truncate_after_step(
+    newest, None if begun is None else begun.log_bytes
+  )
+  return state, begun
+
+
+def _digest(numbers: np.ndarray | None) -> str | None:
+  """A name for row numbers or keys."""
+  if numbers is None:
+    return None
+  return hashlib.sha256(np.asarray(numbers, "<i8").tobytes()).hexdigest()[:16]

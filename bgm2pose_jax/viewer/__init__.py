@@ -1,1 +1,0 @@
-"""What pages share: the skeleton player, its packed poses, one HTML shell."""

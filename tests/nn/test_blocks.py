@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from scipy import signal
+
+from bgm2pose_jax.nn import blocks
+
+
+def test_conv_is_correlation_with_zero_borders():
+  rng = np.random.default_rng(0)
+  layer = blocks.Conv(2, 3, (3, 3), rngs=nnx.Rngs(0))
+  x = rng.normal(size=(1, 5, 6, 2)).astype(np.float32)
+  kernel, bias = np.asarray(layer.kernel[...]), np.asarray(layer.bias[...])
+  want = np.zeros((5, 6, 3))
+  for o in range(3):
+    for i in range(2):
+      want[..., o] += signal.correlate2d(
+        x[0, ..., i].astype(float), kernel[..., i, o], mode="same"
+      )
+  got = layer(jnp.asarray(x))[0]
+  np.testing.assert_allclose(got, want + bias, rtol=1e-5, atol=1e-5)
+
+
+def test_even_window_pads_after():
+  layer = blocks.Conv(1, 1, (2,), rngs=nnx.Rngs(0))
+  a, b = np.asarray(layer.kernel[...]).ravel()
+  x = np.arange(1.0, 5.0, dtype=np.float32)
+  got = np.asarray(layer(jnp.asarray(x[None, :, None]))).ravel()
+  want = a * x + b * np.append(x[1:], 0) + float(layer.bias[...][0])
+  np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_doubling_conv_scatters_each_input_over_four_outputs():
+  layer = blocks.DoublingConv(3, 2, rngs=nnx.Rngs(0))
+  x = np.random.default_rng(1).normal(size=(2, 5, 3))
+  kernel = np.asarray(layer.kernel[...], np.float64)
+  want = np.zeros((2, 10 + 2, 2))
+  for i in range(5):
+    for tap in range(4):
+      want[:, 2 * i + tap] += x[:, i] @ kernel[tap]
+  want = want[:, 1:-1] + np.asarray(layer.bias[...])
+  got = layer(jnp.asarray(x, jnp.float32))
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_max_pool_and_its_gradient():
+  x = np.random.default_rng(2).normal(size=(2, 3, 9, 4)).astype(np.float32)
+  got = blocks.max_pool(jnp.asarray(x), -2, 4)
+  np.testing.assert_array_equal(got, x[:, :, :8].reshape(2, 3, 2, 4, 4).max(3))
+  grad = jax.grad(lambda x: blocks.max_pool(x, -2, 4).sum())(jnp.asarray(x))
+  windows = x[:, :, :8].reshape(2, 3, 2, 4, 4)
+  want = windows == windows.max(3, keepdims=True)
+  np.testing.assert_array_equal(grad[:, :, :8], want.reshape(2, 3, 8, 4))
+  assert not np.any(grad[:, :, 8:])
+
+
+def test_batch_norm_matches_float64_and_running_values():
+  layer = blocks.BatchNorm(3)
+  x = np.random.default_rng(3).normal(2, 3, size=(4, 5, 3))
+  got = layer(jnp.asarray(x, jnp.float32))
+  mean, var = x.mean((0, 1)), x.var((0, 1))
+  np.testing.assert_allclose(
+    got, (x - mean) / np.sqrt(var + 1e-5), rtol=1e-4, atol=1e-4
+  )
+  np.testing.assert_allclose(layer.mean[...], 0.1 * mean, rtol=1e-5)
+  np.testing.assert_allclose(layer.var[...], 0.9 + 0.1 * var, rtol=1e-5)
+  frozen = nnx.view(layer, use_running_average=True)
+  stored = np.asarray(frozen.mean[...])
+  out = frozen(jnp.asarray(x, jnp.float32))
+  want = (x - 0.1 * mean) / np.sqrt(0.9 + 0.1 * var + 1e-5)
+  np.testing.assert_allclose(out, want, rtol=1e-4, atol=1e-4)
+  np.testing.assert_array_equal(frozen.mean[...], stored)
+
+
+def test_batch_norm_shares_statistics_over_the_axis():
+  x = jax.random.normal(jax.random.key(0), (4, 6, 3))
+  alone = blocks.BatchNorm(3)
+  graph, state = nnx.split(blocks.BatchNorm(3, axis_name="data"))
+  state = nnx.as_pure(state)
+
+  def shard(rows):
+    layer = nnx.merge(graph, state)
+    return layer(rows), nnx.as_pure(nnx.state(layer, nnx.BatchStat))
+
+  halves, stats = jax.vmap(shard, axis_name="data")(x.reshape(2, 2, 6, 3))
+  np.testing.assert_allclose(
+    halves.reshape(4, 6, 3), alone(x), rtol=1e-5, atol=1e-5
+  )
+  np.testing.assert_allclose(stats["mean"][0], alone.mean[...], atol=1e-7)
+  np.testing.assert_array_equal(stats["mean"][0], stats["mean"][1])
+
+
+def test_initial_values_follow_the_fan_in():
+  layer = blocks.Conv(8, 64, (3, 3), rngs=nnx.Rngs(0))
+  bound = 1 / np.sqrt(72)
+  for value in (layer.kernel[...], layer.bias[...]):
+    assert np.abs(value).max() <= bound
+    assert np.abs(value).max() > 0.9 * bound
+  assert np.std(layer.kernel[...]) == pytest.approx(bound / 3**0.5, rel=0.05)
+  token = blocks.normal_param(nnx.Rngs(0), (64, 64))
+  assert np.std(token[...]) == pytest.approx(1, rel=0.05)
+
+
+def test_stack_pools_bands_only():
+  stack = blocks.ConvStack(2, 4, (3, 3), pool=2, rngs=nnx.Rngs(0))
+  assert stack(jnp.ones((1, 3, 8, 2))).shape == (1, 3, 4, 4)

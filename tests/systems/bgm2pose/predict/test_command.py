@@ -1,0 +1,164 @@
+"""The command: two sound files and a run to poses, or one line."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import trained_fixture
+from absl import flags
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.systems.bgm2pose.predict import __main__ as command
+from bgm2pose_jax.systems.bgm2pose.predict import predictor
+
+RATE = 48_000
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+  """Models and 3 s of sound, the music 0.5 s in.
+
+  The first has attention to look at, and takes long to compile.
+  """
+  folder = tmp_path_factory.mktemp("predict")
+  trained_fixture.make_run(folder / "bgm2pose")
+  for seed in (0, 1):
+    trained_fixture.make_run(folder / f"run{seed}", seed=seed, model="wipose")
+  rng = np.random.default_rng(0)
+  music = 0.1 * rng.normal(size=(int(2.4 * RATE), 2))
+  recording = 0.01 * rng.normal(size=(3 * RATE, 4))
+  recording[RATE // 2 : RATE // 2 + len(music)] += music.mean(1)[:, None]
+  soundfile.write(folder / "r.wav", recording, RATE, subtype="FLOAT")
+  soundfile.write(folder / "m.wav", music, RATE, subtype="FLOAT")
+  return folder
+
+
+def _run(folder: pathlib.Path, *more: str) -> list[str]:
+  values = flags.FlagValues()
+  command.define_flags(values)
+  values(
+    [
+      "predict",
+      f"--recording={folder / 'r.wav'}",
+      f"--music={folder / 'm.wav'}",
+      f"--out={folder / 'out'}",
+      "--offset_ms=500",
+      *more,
+    ]
+  )
+  return command.run(values)
+
+
+def test_files_of_an_ensemble(place):
+  both = f"--checkpoint={place / 'run0'},{place / 'run1'}"
+  said = "\n".join(_run(place, both))
+  assert "48 poses from 0.53 s on" in said
+  assert "simulated recordings" in said
+  with np.load(place / "out" / "poses.npz") as found:
+    assert found["pose"].shape == (48, 21, 3)
+    assert found["spread"].shape == (48, 21)
+    assert found["spread"].min() > 0
+    mean = found["pose"]
+  one = []
+  for seed in (0, 1):
+    _run(place, f"--checkpoint={place / f'run{seed}'}", "--formats=npz")
+    with np.load(place / "out" / "poses.npz") as found:
+      assert "spread" not in found
+      one.append(found["pose"])
+  np.testing.assert_allclose(mean, (one[0] + one[1]) / 2, atol=1e-5)
+  facts = json.loads((place / "out" / "poses.json").read_text())["facts"]
+  assert facts["offset_samples"] == RATE / 2
+  assert facts["statistics"] == "training"
+
+
+def test_page_of_a_network_with_attention(place):
+  _run(place, f"--checkpoint={place / 'bgm2pose'}", "--formats=npz")
+  page = (place / "out" / "poses.html").read_text()
+  assert "r.wav" in page
+  assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize(
+  ("more", "words"),
+  [
+    (("--checkpoint=nowhere",), "holds no finished checkpoint"),
+    (("--hop_ms=70",), "no whole number of frames"),
+    (("--statistics=whole",), "trained with per_band"),
+    (("--track=techno",), "no statistics of its own"),
+    (("--static_response=causal",), "does not fit a model"),
+    (("--ambisonic_format=fuma",), "trained on ambix"),
+    (("--offset_ms=2900",), "s together with its music"),
+    (("--formats=obj",), "format 'obj'"),
+    (("--recording=gone.wav",), "is missing"),
+    (("--poses=gone.csv",), "gone.csv"),
+  ],
+)
+def test_refused_with_a_reason(place, more, words):
+  with pytest.raises(InputError, match=words):
+    _run(place, f"--checkpoint={place / 'run0'}", *more)
+
+
+def test_own_statistics_as_they_come(tmp_path, place):
+  trained_fixture.make_run(
+    tmp_path / "run", feature_norm="per_recording", model="wipose"
+  )
+  found = {}
+  for mode in ("whole", "running", "training"):
+    _run(
+      place,
+      f"--checkpoint={tmp_path / 'run'}",
+      f"--statistics={mode}",
+      "--formats=npz",
+    )
+    with np.load(place / "out" / "poses.npz") as arrays:
+      found[mode] = arrays["pose"]
+  # Another way to standardise gives other poses of the same sound.
+  for one, other in (("whole", "running"), ("running", "training")):
+    assert np.abs(found[one] - found[other]).max() > 1e-3
+
+
+def test_models_of_one_kind_alone(tmp_path, place):
+  trained_fixture.make_run(
+    tmp_path / "other", ambisonic_format="fuma", model="wipose"
+  )
+  both = f"--checkpoint={place / 'run0'},{tmp_path / 'other'}"
+  with pytest.raises(InputError, match="has other conventions"):
+    _run(place, both)
+
+
+def test_kernel_models_need_the_still_room(tmp_path, place):
+  trained_fixture.make_run(
+    tmp_path / "run", features="music_kernel", model="wipose"
+  )
+  run = f"--checkpoint={tmp_path / 'run'}"
+  said = _run(place, run, "--static_response=causal", "--formats=npz")
+  assert "48 poses" in "\n".join(said)
+
+
+def test_memory_does_not_grow_with_windows(place, monkeypatch):
+  # As many windows as wanted go through in batches of one shape.
+  sizes = set()
+  seen = predictor.TrainedModel.predict
+
+  def watched(self, features, rows):
+    sizes.add(len(features))
+    return seen(self, features, rows)
+
+  monkeypatch.setattr(predictor.TrainedModel, "predict", watched)
+  run = f"--checkpoint={place / 'run0'}"
+  _run(place, run, "--hop_ms=50", "--formats=npz")
+  assert sizes == {predictor.BATCH}
+
+
+def test_a_network_of_channels_that_nobody_computes_is_refused(place, tmp_path):
+  folder = tmp_path / "old"
+  shutil.copytree(place / "run0", folder)
+  path = folder / "model.json"
+  facts = json.loads(path.read_text())
+  facts["spec"]["channels"].pop()
+  path.write_text(json.dumps(facts))
+  with pytest.raises(InputError, match=r"reads 8 channels of logmel_inten.* 9"):
+    _run(place, f"--checkpoint={folder}")

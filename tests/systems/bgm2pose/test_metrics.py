@@ -1,0 +1,145 @@
+"""Metrics against plain loops in float64."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.skeleton import JOINTS, PARTS
+from bgm2pose_jax.systems.bgm2pose import metrics
+
+
+def _poses(n: int = 7, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+  rng = np.random.default_rng(seed)
+  target = rng.normal(size=(n, 12, 21, 3)).astype(np.float32)
+  pred = target + rng.normal(size=target.shape).astype(np.float32)
+  return pred, target
+
+
+def _pck(pred, target, joints, threshold):
+  """Written out: per joint over frames, then over joints."""
+  shares = []
+  for joint in joints:
+    hits = []
+    for p, t in zip(pred.reshape(-1, 21, 3), target.reshape(-1, 21, 3)):
+      size = np.linalg.norm(t[4].astype(np.float64) - t[3])
+      distance = np.linalg.norm(p[joint].astype(np.float64) - t[joint])
+      hits.append(distance < threshold * size)
+    shares.append(np.mean(hits))
+  return np.mean(shares)
+
+
+def test_against_loops():
+  pred, target = _poses()
+  got = metrics.pose_metrics(pred, target)
+  error = pred.astype(np.float64) - target
+  assert got["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-12)
+  assert got["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-12)
+  for name, threshold in zip(metrics.PCK_NAMES, (0.5, 1.0, 1.5, 2.0)):
+    want = _pck(pred, target, range(21), threshold)
+    assert got[name] == pytest.approx(want, abs=1e-12)
+  extra = {"arm": (2, 2), "leg": (0, 0), "body": ()}
+  for name, joints in PARTS.items():
+    part = got["per_part"][name]
+    e = error[:, :, list(joints)]
+    assert part["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-12)
+    assert part["mae"] == pytest.approx(np.abs(e).mean(), rel=1e-12)
+    want = _pck(pred, target, (*joints, *extra[name]), 0.5)
+    assert part["pckh50"] == pytest.approx(want, abs=1e-12)
+  assert list(got["per_joint"]) == list(JOINTS)
+  hand = got["per_joint"]["LeftHand"]
+  e = error[:, :, 8]
+  assert hand["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-12)
+  assert hand["pckh50"] == pytest.approx(_pck(pred, target, [8], 0.5))
+  assert type(got["rmse"]) is float
+
+
+def test_pck_is_strict_and_uses_the_true_head():
+  target = np.zeros((1, 1, 21, 3))
+  target[..., 4, 1] = 2.0  # head 2 above neck: half of it is 1
+  pred = target.copy()
+  pred[..., 4, :] += 50.0  # the predicted head must not set the scale
+  pred[0, 0, 8, 0] = 1.0
+  pred[0, 0, 12, 0] = np.nextafter(1.0, 0)
+  got = metrics.pose_metrics(pred, target)["per_joint"]
+  assert got["LeftHand"]["pckh50"] == 0
+  assert got["RightHand"]["pckh50"] == 1
+  assert got["Head"]["pckh50"] == 0
+
+
+def test_flat_poses_are_the_same():
+  pred, target = _poses()
+  flat = metrics.pose_metrics(pred.reshape(7, 12, 63), target)
+  assert flat == metrics.pose_metrics(pred, target)
+
+
+def test_batches_with_padding_add_up_exactly():
+  pred, target = _poses(10)
+  whole = metrics.pose_metrics(pred, target)
+  total = None
+  for start in range(0, 12, 4):
+    p = np.full((4, 12, 21, 3), np.nan, np.float32)
+    t = np.full((4, 12, 21, 3), np.nan, np.float32)
+    part = slice(start, min(start + 4, 10))
+    count = part.stop - part.start
+    p[:count], t[:count] = pred[part], target[part]
+    sums = metrics.pose_sums(p, t, np.arange(4) < count)
+    total = sums if total is None else {k: total[k] + sums[k] for k in sums}
+  got = metrics.finish(total)
+  assert got["rmse"] == pytest.approx(whole["rmse"], rel=1e-13)
+  assert got["pckh50"] == whole["pckh50"]
+  assert got["per_joint"].keys() == whole["per_joint"].keys()
+
+
+def test_frame_mask():
+  pred, target = _poses(3)
+  mask = np.zeros((3, 12), bool)
+  mask[0, :5] = mask[2, 7:] = True
+  got = metrics.pose_metrics(pred, target, mask)
+  kept = metrics.pose_metrics(pred[mask][:, None], target[mask][:, None])
+  assert got["rmse"] == pytest.approx(kept["rmse"], rel=1e-13)
+  assert got["pckh100"] == pytest.approx(kept["pckh100"], rel=1e-13)
+
+
+def test_compiled_float32_agrees_with_numpy_float64():
+  pred, target = _poses(50)
+  want = metrics.pose_metrics(pred, target)
+  got = jax.jit(metrics.pose_metrics)(jnp.asarray(pred), jnp.asarray(target))
+  assert float(got["rmse"]) == pytest.approx(want["rmse"], rel=1e-5)
+  assert float(got["mae"]) == pytest.approx(want["mae"], rel=1e-5)
+  assert float(got["pckh50"]) == pytest.approx(want["pckh50"], abs=1e-6)
+  arm = got["per_part"]["arm"]
+  assert float(arm["pckh50"]) == pytest.approx(
+    want["per_part"]["arm"]["pckh50"], abs=1e-6
+  )
+
+
+def test_prediction_in_jax_and_target_in_numpy_mix():
+  pred, target = _poses()
+  want = metrics.pose_sums(pred, target)["square"]
+  for a, b in ((jnp.asarray(pred), target), (pred, jnp.asarray(target))):
+    got = metrics.pose_sums(a, b)["square"]
+    np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_gradient_is_finite_where_prediction_is_exact():
+  _, target = _poses(2)
+  sums = jax.jit(
+    jax.grad(lambda p: metrics.pose_sums(p, target)["square"].sum())
+  )
+  assert np.isfinite(np.asarray(sums(jnp.asarray(target)))).all()
+
+
+def test_bad_shapes_and_empty_sets_raise():
+  pred, target = _poses(4)
+  with pytest.raises(InputError, match="against"):
+    metrics.pose_metrics(pred[:1], target)  # would broadcast
+  with pytest.raises(InputError, match="joint=21"):
+    metrics.pose_metrics(pred[..., :20, :], target[..., :20, :])
+  with pytest.raises(InputError, match="mask"):
+    metrics.pose_metrics(pred, target, np.ones((4, 1)))
+  with pytest.raises(InputError, match="no frame"):
+    metrics.pose_metrics(pred, target, np.zeros(4))

@@ -1,0 +1,73 @@
+"""What the loop writes down."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import linear_case
+import numpy as np
+import pytest
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.files.json_lines import JsonLines, read_jsonl
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.training import epoch_lines, loop
+
+
+def test_means_are_over_steps_and_keep_what_is_not_finite(tmp_path):
+  line = epoch_lines.mean(
+    [
+      (8, {"loss": np.float32(1.0), "norm": np.float32(2.0)}),
+      (2, {"loss": np.float32(6.0), "norm": np.float32(math.nan)}),
+    ]
+  )
+  assert line["loss"] == 2.0
+  assert math.isnan(line["norm"])
+  with JsonLines(tmp_path / "metrics.jsonl") as log:
+    log.write(line)
+  text = (tmp_path / "metrics.jsonl").read_text()
+  assert json.loads(text) == {"loss": 2.0, "norm": "nan"}
+
+
+class _Guarded(linear_case.Linear):
+  """Leaves out updates whose loss is not finite, as the networks' tasks do."""
+
+  def update(self, state, batch, keys, control):
+    new, figures = super().update(state, batch, keys, control)
+    good = jnp.isfinite(figures["loss"])
+    kept = jax.tree.map(lambda a, b: jnp.where(good, a, b), new, state)
+    kept = kept.replace(step=new.step, skipped=state.skipped + ~good)
+    return kept, figures | {"gradient_norm": jnp.float32(1)}
+
+
+def test_windows_behind_a_loss_that_is_not_finite_are_written_down(tmp_path):
+  table = linear_case.make_table()
+  table.features[7, 3] = np.nan
+  changes = {"optim.max_skipped_steps": 1, "run.steps_per_dispatch": 2}
+  config = linear_case.make_config(**{"optim.epochs": 4, **changes})
+  trainer = loop.Trainer(config, _Guarded(), table, mesh_lib.make_mesh())
+  path = tmp_path / "nonfinite.jsonl"
+
+  def attempt() -> bytes:
+    run = linear_case.open_run(trainer, config, np.arange(28), tmp_path)
+    sound = np.arange(8, 28)
+    run.rows = Rows(run.rows.train, sound, sound)
+    with pytest.raises(InputError, match=r"2 updates .*nonfinite\.jsonl"):
+      trainer.run([run])
+    run.close()
+    return path.read_bytes()
+
+  first = attempt()
+  lines = read_jsonl(path)
+  assert len(lines) == 2
+  for line in lines:
+    assert line["figures"]["loss"] == "nan"
+    steps = line["step"] - line["first_step"] + 1
+    assert len(line["batches"]) == steps
+    assert any("r:7" in batch for batch in line["batches"])
+  # From the last good checkpoint, with the same words.
+  assert attempt() == first
