@@ -1,0 +1,1 @@
+"""What a system brings and the shared rooms ask for: records and protocols."""

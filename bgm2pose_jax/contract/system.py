@@ -1,0 +1,91 @@
+"""The record of a system: everything the shared rooms ask for.
+
+A system is one folder under `systems/`, one builder folder under `datasets/`
+and one line in `systems/registry.py`. No shared room imports a system: it is
+handed this record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.contract.comparison import Comparison
+from bgm2pose_jax.contract.export import Export
+from bgm2pose_jax.contract.figures import Figures
+from bgm2pose_jax.contract.report import Report
+from bgm2pose_jax.contract.sweep import Sweep
+from bgm2pose_jax.contract.task import Task
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.source import Source
+from bgm2pose_jax.data.split import Split
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.evaluation.baselines import Prediction
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class System:
+  """One way to read pose from sound.
+
+  Attributes:
+    name: of its folder.
+    models: names that `--model` takes; the first is the default. A model
+      belongs to one system.
+    closed_form: those of `models` that are fitted at once: baselines of the
+      same name.
+    presets: names that `--preset` takes; the first is the default.
+    ablations: names that `--ablation` takes; the first is `none`.
+    config: class of its configuration; a subclass of `schema.Config`.
+    make_config: (preset, model, ablation) -> configuration.
+    settle: fills what the flags left open (kind of data, absolute paths) and
+      refuses flags that exclude each other. Called once, on the command line.
+    check: refuses an unknown model, network field or other value, before any
+      work is done.
+    open_source: looks at where recordings come from, computing nothing.
+    resolve: names of tracks, people or folds -> the configuration with them
+      filled in, and the split.
+    title: what a run's name begins with, such as `single-bgm2pose`.
+    table: class of the windows in memory; a subclass of `WindowTable`.
+    facts: what a prediction needs to know besides configuration and weights;
+      the content of model.json.
+    make_task: (configuration, content of model.json) -> task.
+    baselines: fits what stands beside every model on training rows and
+      predicts the test rows; None without ground truth.
+    predictions: (table, rows, predicted) -> arrays of predictions.npz.
+    figures: metrics, baselines' labels and what results.json groups by.
+    report: text for the terminal and the page of a run.
+    comparison: tables of many runs.
+    sweep: tables a sweep can fill.
+    export: programs and card of a trained network.
+  """
+
+  name: str
+  models: tuple[str, ...]
+  closed_form: tuple[str, ...]
+  presets: tuple[str, ...]
+  ablations: tuple[str, ...]
+  config: type[Config]
+  make_config: Callable[[str, str, str], Config]
+  settle: Callable[[Config], Config]
+  check: Callable[[Config], None]
+  open_source: Callable[[Config], Source]
+  resolve: Callable[[Config, Source], tuple[Config, Split]]
+  title: Callable[[Config], str]
+  table: type[WindowTable]
+  facts: Callable[[Config, Source, WindowTable, Split], dict[str, Any]]
+  make_task: Callable[[Config, Mapping[str, Any]], Task]
+  baselines: Callable[
+    [Config, WindowTable, Rows, Split], Mapping[str, Prediction] | None
+  ]
+  predictions: Callable[
+    [WindowTable, np.ndarray, np.ndarray], dict[str, np.ndarray]
+  ]
+  figures: Figures
+  report: Report
+  comparison: Comparison
+  sweep: Sweep
+  export: Export

@@ -1,0 +1,76 @@
+"""A task: what turns a batch into an update, a prediction and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.state.train_state import TrainState
+
+Arrays = Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Best:
+  """Which validation figure chooses the best weights.
+
+  Attributes:
+    figure: its name in the validation line of metrics.jsonl.
+    lowest: whether the lowest value is best; else the highest.
+  """
+
+  figure: str
+  lowest: bool = True
+
+
+class Task(Protocol):
+  """What training, evaluation and inference need of a task.
+
+  Attributes:
+    fields: columns of the table that a batch needs.
+    target: the column among them that is predicted.
+    context: frames on either side of a window that a batch has as well.
+    best: which validation figure chooses the best weights.
+  """
+
+  fields: tuple[str, ...]
+  target: str
+  context: int
+  best: Best
+
+  def fit(self, table: WindowTable, rows: np.ndarray) -> Any:
+    """Statistics of training rows: a pytree that goes into the state."""
+    ...
+
+  def init_state(self, seed: int, statistics: Any) -> TrainState:
+    """The state before the first step."""
+    ...
+
+  def state_shapes(self, statistics: Any) -> TrainState:
+    """`init_state`'s shapes and types, with nothing computed."""
+    ...
+
+  def learning_rate(self, epoch: int) -> float:
+    """The rate at the start of an epoch, counted from 0."""
+    ...
+
+  def update(
+    self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
+  ) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One update on this device's rows; figures equal on every device."""
+    ...
+
+  def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
+    """Predictions for this device's rows, [rows, ...]."""
+    ...
+
+  def validation_figures(
+    self, predicted: np.ndarray, target: np.ndarray
+  ) -> dict[str, float]:
+    """Figures of the validation line of metrics.jsonl."""
+    ...
