@@ -43,6 +43,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
 _PRESET = flags.DEFINE_enum(
   "preset", "official", list(presets.PRESETS), "start"
@@ -83,7 +84,7 @@ _COLUMNS = (
 )
 
 
-def case_of(dtype: str) -> config_lib.Config:
+def case_of(dtype: str) -> Config:
   """The configuration of a type.
 
   Args:
@@ -103,7 +104,7 @@ def case_of(dtype: str) -> config_lib.Config:
 
 
 def measure(
-  config: config_lib.Config, batch: int, ceiling: dict[str, float]
+  config: Config, batch: int, ceiling: dict[str, float]
 ) -> list[dict[str, Any]]:
   """Times predictions of one batch and type, all sides in turns.
 
@@ -191,7 +192,7 @@ def measure(
   return rows
 
 
-def cold_starts(config: config_lib.Config) -> list[dict[str, Any]]:
+def cold_starts(config: Config) -> list[dict[str, Any]]:
   """Times fresh processes up to their first prediction of one window.
 
   Args:

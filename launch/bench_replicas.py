@@ -30,6 +30,7 @@ from bgm2pose_jax.config import tree
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import replicated, steps
 from bgm2pose_jax.training.loop import SEPARATE
@@ -64,7 +65,7 @@ class Side:
     losses: [steps so far][replica].
   """
 
-  def __init__(self, config: config_lib.Config, count: int, form: str):
+  def __init__(self, config: Config, count: int, form: str):
     """Makes the states and compiles.
 
     Args:
@@ -169,7 +170,7 @@ def apart(side: Side, other: Side, start: list[np.ndarray]) -> dict[str, float]:
   }
 
 
-def measure(config: config_lib.Config, count: int) -> list[dict[str, Any]]:
+def measure(config: Config, count: int) -> list[dict[str, Any]]:
   """Times every form at a number of replicas.
 
   Args:
@@ -207,7 +208,7 @@ def measure(config: config_lib.Config, count: int) -> list[dict[str, Any]]:
   return rows
 
 
-def _start(config: config_lib.Config, count: int) -> list[np.ndarray]:
+def _start(config: Config, count: int) -> list[np.ndarray]:
   table = timed_step.made_up_windows(4)
   task = make_task(config, table.spec, 1)
   statistics = task.fit(table, np.arange(len(table)))

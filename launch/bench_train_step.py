@@ -61,6 +61,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
 _PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
 _WIDTH = flags.DEFINE_list("width", None, "of the network, several by commas")
@@ -95,7 +96,7 @@ _JSON = flags.DEFINE_string("json", None, "file to write the rows to")
 _PLOT = flags.DEFINE_string("plot", None, "PNG of windows/s against width")
 
 
-def cases() -> list[config_lib.Config]:
+def cases() -> list[Config]:
   """One configuration for every width and batch.
 
   Raises:
@@ -116,9 +117,7 @@ def cases() -> list[config_lib.Config]:
   ]
 
 
-def peers_of(
-  config: config_lib.Config, passive_wait: bool
-) -> list[torch_peer.Peer]:
+def peers_of(config: Config, passive_wait: bool) -> list[torch_peer.Peer]:
   """Starts every variant of the twin that runs.
 
   Args:
@@ -153,9 +152,7 @@ def peers_of(
   return started
 
 
-def measure(
-  config: config_lib.Config, passive_wait: bool
-) -> list[dict[str, Any]]:
+def measure(config: Config, passive_wait: bool) -> list[dict[str, Any]]:
   """Times our step in each type and its twins in turns.
 
   Args:

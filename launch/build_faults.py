@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bgm2pose_jax.config.schema import SimulateConfig
 from bgm2pose_jax.data import load, partial_builds
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
 
 _ARRAYS = ("features", "pose", "window_index", "valid", "has_pose")

@@ -94,7 +94,7 @@ def save_state(case: Case, folder: str | pathlib.Path) -> None:
   from bgm2pose_jax.state.checkpoint import Checkpoints
 
   task, statistics, _ = _task(case)
-  checkpoints = Checkpoints(folder, metric=task.best_metric)
+  checkpoints = Checkpoints(folder, best=task.best)
   checkpoints.save(task.init_state(0, statistics), {task.best_metric: 0.0})
   checkpoints.close()
 
@@ -153,7 +153,7 @@ def _run(case: Case) -> dict[str, float]:
     template = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), shapes
     )
-    saved = checkpoint.Checkpoints(case.checkpoints, metric=task.best_metric)
+    saved = checkpoint.Checkpoints(case.checkpoints, best=task.best)
     newest = saved.latest()
     assert newest is not None
     state = saved.restore(newest, template)

@@ -8,10 +8,10 @@ import numpy as np
 import scratch_run
 
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import loop
 

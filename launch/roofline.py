@@ -49,6 +49,7 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
 _PRESET = flags.DEFINE_enum("preset", "official", list(presets.PRESETS), "base")
 _WIDTH = flags.DEFINE_float("width", None, "of the network; the preset's")
@@ -76,7 +77,7 @@ _COLUMNS = (
 )
 
 
-def configuration() -> config_lib.Config:
+def configuration() -> Config:
   """Returns the configuration that the flags describe.
 
   Raises:
@@ -161,7 +162,7 @@ def plot(rows: Sequence[dict[str, Any]], title: str, path: str) -> None:
 
 
 def measure(
-  config: config_lib.Config,
+  config: Config,
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
   """Measures ceilings, stages and the whole step.
 

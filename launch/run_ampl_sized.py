@@ -30,11 +30,11 @@ from absl import app, flags, logging
 from bgm2pose_jax.base import command
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import loop
 

@@ -20,10 +20,10 @@ import numpy as np
 import product_count
 import timed_step
 
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
 

@@ -39,7 +39,7 @@ def opened(trainer: loop.Trainer, rows: Rows) -> Iterator[replica.Replica]:
       state,
       JsonLines(folder / "metrics.jsonl"),
       JsonLines(folder / "timing.jsonl"),
-      Checkpoints(folder / "saved", metric=task.best_metric),
+      Checkpoints(folder / "saved", best=task.best),
     )
     try:
       yield run

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
 Times = Sequence[Sequence[tuple[float, float]]]
 

@@ -16,10 +16,10 @@ import numpy as np
 import product_count
 import timed_step
 
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
 

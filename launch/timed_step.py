@@ -15,11 +15,11 @@ import numpy as np
 import product_count
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
 

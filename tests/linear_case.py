@@ -28,6 +28,7 @@ from bgm2pose_jax.runtime import processes, stop_signal
 from bgm2pose_jax.state import train_state
 from bgm2pose_jax.state.checkpoint import Checkpoints
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.training import loop, replica
 
 WINDOWS, BATCH, STEPS = 28, 4, 5
@@ -77,7 +78,7 @@ def make_table() -> WindowTable:
   )
 
 
-def make_config(**changes) -> config_lib.Config:
+def make_config(**changes) -> Config:
   return config_lib.overlay(
     presets.get_config("demo"),
     {
@@ -136,19 +137,19 @@ def train(
   return did, lines, times
 
 
-def make_trainer(config: config_lib.Config) -> loop.Trainer:
+def make_trainer(config: Config) -> loop.Trainer:
   return loop.Trainer(config, Linear(), make_table(), mesh_lib.make_mesh())
 
 
 def open_run(
   trainer: loop.Trainer,
-  config: config_lib.Config,
+  config: Config,
   rows: np.ndarray,
   folder: pathlib.Path,
 ) -> replica.Replica:
   """A run on some of the windows, fresh or from its newest checkpoint."""
   checkpoints = Checkpoints(
-    folder / "checkpoints", metric=trainer.task.best_metric
+    folder / "checkpoints", best=trainer.task.best
   )
   state = mesh_lib.replicate(trainer.mesh, trainer.task.init_state())
   log = JsonLines(folder / "metrics.jsonl")

@@ -19,11 +19,11 @@ import window_table
 
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 
@@ -72,7 +72,7 @@ def make_run(
     statistics=jax.tree.map(jnp.asarray, statistics), step=jnp.int32(step)
   )
   store = checkpoint.Checkpoints(
-    folder / run_folder.CHECKPOINTS, metric=task.best_metric
+    folder / run_folder.CHECKPOINTS, best=task.best
   )
   store.save(state, {task.best_metric: 1.0})
   store.close()

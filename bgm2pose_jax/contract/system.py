@@ -16,7 +16,7 @@ import numpy as np
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.comparison import Comparison
 from bgm2pose_jax.contract.export import Export
-from bgm2pose_jax.contract.figures import Figures
+from bgm2pose_jax.evaluation.figures import Figures
 from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.task import Task
@@ -33,16 +33,16 @@ class System:
 
   Attributes:
     name: of its folder.
-    models: names that `--model` takes; the first is the default. A model
-      belongs to one system.
+    models: {name that `--model` takes: what it is}; the first is the default.
+      A model belongs to one system.
     closed_form: those of `models` that are fitted at once: baselines of the
       same name.
-    presets: names that `--preset` takes; the first is the default.
-    ablations: names that `--ablation` takes; the first is `none`.
+    presets: {name that `--preset` takes: what it is}; the first is the default.
+    ablations: {name that `--ablation` takes: what it is}; `none` is among them.
     config: class of its configuration; a subclass of `schema.Config`.
     make_config: (preset, model, ablation) -> configuration.
-    settle: fills what the flags left open (kind of data, absolute paths) and
-      refuses flags that exclude each other. Called once, on the command line.
+    settle: {dotted key: value} of the flags given -> what is laid over the
+      preset, with all that they imply. Refuses flags that exclude each other.
     check: refuses an unknown model, network field or other value, before any
       work is done.
     open_source: looks at where recordings come from, computing nothing.
@@ -64,13 +64,13 @@ class System:
   """
 
   name: str
-  models: tuple[str, ...]
+  models: Mapping[str, str]
   closed_form: tuple[str, ...]
-  presets: tuple[str, ...]
-  ablations: tuple[str, ...]
+  presets: Mapping[str, str]
+  ablations: Mapping[str, str]
   config: type[Config]
   make_config: Callable[[str, str, str], Config]
-  settle: Callable[[Config], Config]
+  settle: Callable[[Mapping[str, Any]], Mapping[str, Any]]
   check: Callable[[Config], None]
   open_source: Callable[[Config], Source]
   resolve: Callable[[Config, Source], tuple[Config, Split]]

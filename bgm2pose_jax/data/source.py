@@ -35,7 +35,7 @@ class Source(Protocol):
 
   @property
   def keeps_parts(self) -> bool:
-    """Whether a recording's windows are worth keeping until a section is whole."""
+    """Whether a recording's windows are kept until its section is whole."""
     ...
 
   @property

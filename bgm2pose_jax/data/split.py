@@ -17,6 +17,8 @@ class Split:
     fold_by: the key of a window that folds are made by, such as `subject`.
     fold_order: what `fold` counts.
     sections: the prepared parts of the data set that the run reads, each once.
+    validation_fraction: the last part of every training recording, kept for
+      choosing the best weights; never trained on.
     label: the run's kind, for messages, such as `--setting=single`.
   """
 
@@ -26,4 +28,5 @@ class Split:
   fold_by: str
   fold_order: tuple[str, ...]
   sections: tuple[str, ...]
+  validation_fraction: float
   label: str

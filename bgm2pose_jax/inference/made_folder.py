@@ -25,7 +25,7 @@ def make(
   *,
   dataset: Mapping[str, Any],
   origin: Mapping[str, Any],
-  metric: str,
+  best: Best,
   facts: Mapping[str, Any] | None = None,
 ) -> None:
   """Makes the folder, whole or not at all.
@@ -36,7 +36,7 @@ def make(
     state: the one checkpoint.
     dataset: name and kind of the data that the weights were trained on.
     origin: where they come from.
-    metric: that names the best checkpoint.
+    best: figure that chooses the best weights.
     facts: content of model.json; None leaves it out.
 
   Raises:
@@ -49,7 +49,7 @@ def make(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     store = checkpoint_lib.Checkpoints(
-      partial / workdir_lib.CHECKPOINTS, metric=metric
+      partial / workdir_lib.CHECKPOINTS, best=best
     )
     try:
       store.save(state, None)

@@ -18,10 +18,10 @@ from absl.testing import flagsaver
 
 from bgm2pose_jax import main as main_command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose import splits as settings_lib
 from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from launch.sweep.run import Run
 from launch.sweep.tables import Cell, short
 

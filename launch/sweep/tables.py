@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose.config import SETTINGS
 from bgm2pose_jax.systems.bgm2pose.presets import ablations
 
 TABLES = ("main", "cross_genre", "ablation", "noise")
@@ -245,11 +245,11 @@ def _narrowed(
 
 def _known(name: str, given: Sequence[str]) -> Sequence[str]:
   for one in given:
-    if one not in config_lib.SETTINGS:
+    if one not in SETTINGS:
       raise InputError(
         f"--{name}s={','.join(given)}",
         f"unknown {name} {one!r}",
-        f"choose of {', '.join(config_lib.SETTINGS)}",
+        f"choose of {', '.join(SETTINGS)}",
       )
   return given
 

@@ -10,8 +10,8 @@ import pytest
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.systems.bgm2pose import presets, tasks
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models.registry import CLOSED_FORM
 from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
 
@@ -19,7 +19,7 @@ from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
 def test_json_round_trip_keeps_the_digest():
   config = presets.get_config("demo")
   text = json.dumps(config_lib.to_dict(config))
-  again = config_lib.from_dict(json.loads(text))
+  again = Config.from_dict(json.loads(text))
   assert again == config
   assert config_lib.digest(again) == config_lib.digest(config)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.files import torch_file
@@ -203,7 +204,7 @@ def _predicted(folder: pathlib.Path, arrays) -> np.ndarray:
       rngs=nnx.Rngs(0),
     )
   )
-  graph = nnx.graphdef(registry.views(network)[1])
+  graph = nnx.graphdef(views(network)[1])
   network = nnx.merge(graph, state.params, state.model_state)
   music = arrays.get("music", arrays["audio"][..., :2])
   return np.asarray(

@@ -10,6 +10,7 @@ import pytest
 import trained_fixture
 from flax import nnx
 
+from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import device_cache
@@ -44,7 +45,7 @@ def test_poses_are_the_middle_of_those_of_a_longer_window(name, fields):
       context=context,
       rngs=nnx.Rngs(0),
     )
-    _, in_use = registry.views(model)
+    _, in_use = views(model)
     rng = np.random.default_rng(0)
     audio = rng.normal(size=(2, 20, 16, 3)).astype(np.float32)
     music = rng.normal(size=(2, 20, 16, 2)).astype(np.float32)

@@ -79,7 +79,7 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
       "parameters": facts["parameters"],
       "sha256": hashlib.sha256(content).hexdigest(),
     },
-    metric=task.best_metric,
+    best=task.best,
     facts={
       key: facts[key]
       for key in (

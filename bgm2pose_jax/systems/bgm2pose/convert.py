@@ -27,13 +27,13 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.files import torch_file
 from bgm2pose_jax.inference import made_folder
 from bgm2pose_jax.inference.trained_model import damage_of, without_critic
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
 from bgm2pose_jax.systems.bgm2pose.models import torch_keys, torch_weights
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
@@ -110,7 +110,7 @@ def make_folder(
     jax.tree.map(jnp.asarray, state),
     dataset=_DATASET,
     origin=origin,
-    metric=task.best_metric,
+    best=task.best,
   )
   return origin
 

@@ -25,7 +25,6 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command, local_path, system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import beam_pipeline, build
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import partial_builds as parts_lib
@@ -37,6 +36,7 @@ from bgm2pose_jax.systems.bgm2pose.ampl.sources import identify as identify
 from bgm2pose_jax.systems.bgm2pose.ampl.sources import (
   open_source as open_source,
 )
+from bgm2pose_jax.systems.bgm2pose.config import DataConfig, SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe, digest
 
 
@@ -61,7 +61,7 @@ def default_data_dir() -> Path:
   return (Path(cache) if cache else Path.home() / ".cache") / "bgm2pose_jax"
 
 
-def recipe_of(data: config_lib.DataConfig) -> Recipe:
+def recipe_of(data: DataConfig) -> Recipe:
   """Returns how a run's configuration wants its windows made."""
   return Recipe(
     feature_set=data.feature_set,
@@ -213,7 +213,7 @@ def _usable_tracks(held: splits.Holdings) -> list[str]:
 
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
-  defaults = config_lib.SimulateConfig()
+  defaults = SimulateConfig()
   flags.DEFINE_enum(
     "dataset",
     None,
@@ -266,7 +266,7 @@ def _main(argv: Sequence[str]) -> None:
     found = open_source(
       dataset,
       values.ampl_dir,
-      config_lib.SimulateConfig(
+      SimulateConfig(
         subjects=values.subjects,
         minutes=values.minutes,
         seed=values.seed,

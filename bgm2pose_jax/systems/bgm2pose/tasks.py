@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import conditioning
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.models import registry as models

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.tree import parse_assignments
@@ -174,7 +175,7 @@ def test_a_folder_to_start_and_to_predict_from(narrow_wipose, tmp_path):
     kernel, narrow_wipose["cnn1.0.weight"].transpose(2, 1, 0)
   )
   # The whole state is there, and predicts each track by its own constants.
-  store = checkpoint.Checkpoints(out / "checkpoints", metric="validation_rmse")
+  store = checkpoint.Checkpoints(out / "checkpoints", best=Best("validation_rmse"))
   assert (store.latest(), store.best()) == (5, None)
   state = store.restore(5, fresh)
   store.close()

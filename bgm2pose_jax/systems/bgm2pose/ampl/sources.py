@@ -17,7 +17,6 @@ from absl import logging
 
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   find,
@@ -26,6 +25,7 @@ from bgm2pose_jax.systems.bgm2pose.ampl import (
   recordings,
   released_layout,
 )
+from bgm2pose_jax.systems.bgm2pose.config import DataConfig, SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe, digest
 from bgm2pose_jax.systems.bgm2pose.simulated.source import SimulatedRecordings
 
@@ -86,7 +86,7 @@ class Recordings(Protocol):
 def open_source(
   dataset: str = SIMULATED,
   ampl_dir: str | None = None,
-  simulate: config_lib.SimulateConfig | None = None,
+  simulate: SimulateConfig | None = None,
   mocap_dir: str | None = None,
   music_dir: str | None = None,
 ) -> Recordings:
@@ -113,7 +113,7 @@ def open_source(
       f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
     )
   if dataset == SIMULATED:
-    plan = simulate or config_lib.SimulateConfig()
+    plan = simulate or SimulateConfig()
     return SimulatedRecordings(plan, mocap_dir, music_dir)
   if ampl_dir is None:
     raise InputError(
@@ -182,7 +182,7 @@ def content(found: Recordings, recipe: Recipe) -> dict[str, Any]:
   identity = found.identity()
   if "released" in identity:
     # Published as they are; recordings would be needed to make others.
-    known = {f.name for f in dataclasses.fields(config_lib.DataConfig)}
+    known = {f.name for f in dataclasses.fields(DataConfig)}
     for field in dataclasses.fields(Recipe):
       asked = getattr(recipe, field.name)
       if asked != field.default:

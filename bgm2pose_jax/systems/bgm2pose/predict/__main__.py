@@ -23,7 +23,6 @@ from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.runtime import compilation
@@ -32,6 +31,7 @@ from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
 from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
+from bgm2pose_jax.systems.bgm2pose.config import AMBISONIC_FORMATS
 from bgm2pose_jax.systems.bgm2pose.predict import (
   conventions,
   page,
@@ -83,7 +83,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_enum(
     "ambisonic_format",
     None,
-    list(config_lib.AMBISONIC_FORMATS),
+    list(AMBISONIC_FORMATS),
     "gains of the recording's channels W X Y Z; not given: those of the "
     "training recordings",
     flag_values=values,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
 PRESETS = ("demo", "demo_long", "paper", "official")
 

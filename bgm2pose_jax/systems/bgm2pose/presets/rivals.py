@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models.acousticpose import AcousticPoseConfig
 from bgm2pose_jax.systems.bgm2pose.models.registry import CLOSED_FORM
 from bgm2pose_jax.systems.bgm2pose.models.speech2gesture import (

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bgm2pose_jax.config.schema import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 
 
 @dataclasses.dataclass(frozen=True)

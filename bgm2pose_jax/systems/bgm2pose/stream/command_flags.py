@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from absl import flags
 
-from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
+from bgm2pose_jax.systems.bgm2pose.config import AMBISONIC_FORMATS
 from bgm2pose_jax.systems.bgm2pose.predict import standardising
 from bgm2pose_jax.systems.bgm2pose.stream import pcm
 from bgm2pose_jax.systems.bgm2pose.stream.server import DEFAULT_PORT, LOOPBACK
@@ -87,7 +87,7 @@ def define_flags(values: flags.FlagValues) -> None:
   choice(
     "ambisonic_format",
     None,
-    config_lib.AMBISONIC_FORMATS,
+    AMBISONIC_FORMATS,
     "gains of the channels W X Y Z; not given: those of the training "
     "recordings",
   )

@@ -19,11 +19,11 @@ import raw_fixture
 import soundfile
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import SimulateConfig
 from bgm2pose_jax.data import build, load, manifest
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.systems.bgm2pose import features, prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
 
 
