@@ -17,8 +17,10 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
-from bgm2pose_jax.systems.bgm2pose import prepare, splits
+from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.systems.bgm2pose.prepare import MusicSource
 
 # What runs asked for together may differ in.
 _OWN_FIELDS = ("seed", "fold", "test_subject")
@@ -38,7 +40,7 @@ class Plan:
   """
 
   config: Config
-  split: splits.Split
+  split: splits.MusicSplit
   workdir: pathlib.Path
   found: dict[str, Any] | None
 
@@ -50,7 +52,7 @@ class Plan:
 
 def make_plans(
   configs: Sequence[Config],
-  recordings: prepare.Recordings,
+  recordings: MusicSource,
   workdir: pathlib.Path | None,
   mode: str,
 ) -> list[Plan]:
@@ -70,11 +72,9 @@ def make_plans(
       a folder that is another run's.
   """
   _check_shared(configs)
-  ambisonic_format(configs[0], recordings)
+  ambisonic_format(configs[0], recordings.recordings)
   holdings = recordings.holdings()
-  fingerprint, simulated = prepare.identify(
-    recordings, recipe=prepare.recipe_of(configs[0].data)
-  )
+  fingerprint, simulated = prepared.identify(recordings)
   dataset = {
     "fingerprint": fingerprint,
     "name": configs[0].data.dataset,
@@ -178,7 +178,7 @@ def _claimed(plan: Plan, dataset: dict[str, Any], mode: str) -> Plan:
   return dataclasses.replace(plan, found=workdir_lib.read_json(finished))
 
 
-def _resolved(config: Config, split: splits.Split) -> Config:
+def _resolved(config: Config, split: splits.MusicSplit) -> Config:
   """The config with the names that its track, subject and fold stood for."""
   one_subject = split.fold_by == "subject" and len(split.test_subjects) == 1
   return dataclasses.replace(

@@ -7,7 +7,7 @@ import functools
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 from absl import logging
@@ -16,9 +16,8 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data import load
+from bgm2pose_jax.data import load, prepared
 from bgm2pose_jax.data.rows import Rows, split_rows
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines, host_facts
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.runtime import compilation, processes
@@ -26,6 +25,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.systems.bgm2pose import baselines, prepare, splits
 from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training import spread, together, write_up
 from bgm2pose_jax.training.loop import SEPARATE, Trainer
 from bgm2pose_jax.training.plan import Plan, ambisonic_format
@@ -116,13 +116,7 @@ def _run_all(
   if processes.count() > 1:
     spread.check(configs, workdir, mode, replicas)
   data = shared.data
-  recordings = prepare.open_source(
-    data.dataset,
-    data.ampl_dir,
-    data.simulate,
-    data.mocap_dir,
-    data.music_dir,
-  )
+  recordings = prepare.source_of(shared)
   plans = spread.claim(configs, recordings, workdir, mode, locks)
   todo = [plan for plan in plans if plan.found is None]
   found = {plan.workdir: plan.found for plan in plans}
@@ -137,14 +131,11 @@ def _run_all(
   inventory = recordings.inventory()
   if inventory is not None:
     logging.info("found\n%s", inventory)
-  tracks = tuple(dict.fromkeys(t for plan in plans for t in plan.split.tracks))
-  prepared = prepare.prepare(
-    recordings,
-    data_dir=data_dir,
-    tracks=tracks,
-    recipe=prepare.recipe_of(data),
+  tracks = tuple(
+    dict.fromkeys(t for plan in plans for t in plan.split.sections)
   )
-  windows = load.load(prepared, tracks)
+  made = prepared.prepare(recordings, data_dir=data_dir, sections=tracks)
+  windows = load.load(made, tracks, MusicWindows)
   processes.meet("data prepared")
 
   rows = [
@@ -159,7 +150,7 @@ def _run_all(
   # Model and steps. Compiled programs are kept, so that a run that goes on does
   # not wait for the compiler again: in the user's own cache, whatever folder
   # the data lie in.
-  compilation.keep_programs(prepare.default_data_dir() / "compiled")
+  compilation.keep_programs(prepared.default_data_dir() / "compiled")
   task = task_registry.make_task(shared, windows.spec, len(windows.tracks))
   mesh = mesh_lib.make_mesh()
   trainer = Trainer(shared, task, windows, mesh)
@@ -176,7 +167,7 @@ def _run_all(
     workdir_lib.write_json(
       plan.workdir / workdir_lib.MODEL,
       {
-        "ambisonic_format": ambisonic_format(shared, recordings),
+        "ambisonic_format": ambisonic_format(shared, recordings.recordings),
         "simulated": windows.simulated,
         "spec": windows.spec.to_dict(),
         "tracks": list(windows.tracks),
@@ -258,7 +249,7 @@ def _close(
   trainer: Trainer, plan: Plan, run: Replica, mode: str, started: float
 ) -> dict[str, Any] | None:
   """Evaluates a trained run and writes its report; its state is let go."""
-  state, rows, windows = run.state, run.rows, trainer.table
+  state, rows, windows = run.state, run.rows, cast(MusicWindows, trainer.table)
   if mode == "train":
     run.close()
     return None
@@ -292,7 +283,7 @@ def _close(
 
 
 def _fit_at_once(
-  plan: Plan, windows: WindowTable, rows: Rows, started: float
+  plan: Plan, windows: MusicWindows, rows: Rows, started: float
 ) -> dict[str, Any]:
   """Fits and reports a model that needs no training steps."""
   _log_split(plan.split, windows, rows)
@@ -323,7 +314,7 @@ def _fit_at_once(
 
 
 def _baselines(
-  plan: Plan, windows: WindowTable, rows: Rows, timing_log: JsonLines
+  plan: Plan, windows: MusicWindows, rows: Rows, timing_log: JsonLines
 ) -> dict[str, baselines.Prediction] | None:
   """What stands beside every model; None without ground truth."""
   if plan.split.setting == "plain_clothes":
@@ -341,7 +332,9 @@ def _baselines(
   return simple
 
 
-def _log_split(split: splits.Split, windows: WindowTable, rows: Rows) -> None:
+def _log_split(
+  split: splits.MusicSplit, windows: MusicWindows, rows: Rows
+) -> None:
   logging.info(
     "%s data; setting %s; train on tracks %s of subjects %s; test on %s of "
     "subjects %s (fold %d of %s)",

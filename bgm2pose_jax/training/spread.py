@@ -13,8 +13,8 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.files import run_lock
 from bgm2pose_jax.runtime import processes
-from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
+from bgm2pose_jax.systems.bgm2pose.prepare import MusicSource
 from bgm2pose_jax.training.plan import Plan, make_plans
 
 
@@ -62,7 +62,7 @@ def check(
 
 def claim(
   configs: Sequence[Config],
-  recordings: prepare.Recordings,
+  recordings: MusicSource,
   workdir: pathlib.Path | None,
   mode: str,
   locks: contextlib.ExitStack,

@@ -9,18 +9,18 @@ import numpy as np
 
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files import array_file
 from bgm2pose_jax.report import page
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.systems.bgm2pose import results
 from bgm2pose_jax.systems.bgm2pose.baselines import Prediction
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training.plan import Plan
 
 
 def write_up(
   plan: Plan,
-  windows: WindowTable,
+  windows: MusicWindows,
   rows: np.ndarray,
   predicted: np.ndarray,
   baselines: Mapping[str, Prediction] | None,
