@@ -31,7 +31,7 @@ import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
 from bgm2pose_jax.base import command
-from bgm2pose_jax.data import build
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import recordings
 
@@ -76,7 +76,7 @@ def whole(
 ) -> Callable[[pathlib.Path], object]:
   """Returns the build of all recordings as a function of an empty folder."""
   found = prepare.open_source("ampl/raw", str(folder))
-  return lambda scratch: prepare.prepare(
+  return lambda scratch: prepared.prepare(
     found, data_dir=scratch, progress=False, beam_options=options
   )
 
@@ -155,7 +155,7 @@ def main(argv: Sequence[str]) -> None:
       read = build_stages.make_recordings(folder, minutes, count)
       windows = count * int(minutes * 60 / recordings.WINDOW_S)
       audio_s = windows * recordings.WINDOW_S
-      written = windows * build.window_bytes("logmel_intensity")
+      written = windows * prepare.open_source().window_bytes
       peak = ceilings.matmul_flops_per_second("float32")
       copy = ceilings.copy_bytes_per_second()
       floor_s = max(

@@ -45,8 +45,8 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.data import device_cache, groups
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 _PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
 _WIDTH = flags.DEFINE_float("width", None, "of the network")
@@ -66,7 +66,7 @@ _JSON = flags.DEFINE_string("json", None, "file to write the figures to")
 
 
 def deliver(
-  table: WindowTable, workers: Sequence[int | None], peers: Sequence[int]
+  table: MusicWindows, workers: Sequence[int | None], peers: Sequence[int]
 ) -> list[dict[str, Any]]:
   """Times every side on the same rows.
 
@@ -86,7 +86,6 @@ def deliver(
     np.arange(len(table)),
     _BATCH.value,
     seed=0,
-    mode="random",
     steps=input_sides.UNTIMED + _BATCHES.value,
   )
   rounds = 1 + _ROUNDS.value

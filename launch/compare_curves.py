@@ -37,8 +37,8 @@ from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 _PRESET = flags.DEFINE_enum("preset", "official", list(presets.PRESETS), "base")
 _WIDTH = flags.DEFINE_float("width", 0.125, "of the network")
@@ -59,7 +59,7 @@ _EXACT = flags.DEFINE_float("exact_tolerance", 0.05, "of one loss")
 _WINDOWS = 48
 
 
-def learnable_windows(count: int) -> WindowTable:
+def learnable_windows(count: int) -> MusicWindows:
   """Random windows whose lower bands of W follow the left hand's height.
 
   Args:

@@ -16,8 +16,8 @@ import torch_files
 from peer_process import PeerProcess
 
 from bgm2pose_jax.data import device_cache, groups, pipeline
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training import dispatch
 
 FIELDS = ("features", "pose", "track")
@@ -34,7 +34,7 @@ class Ours:
 
   def __init__(
     self,
-    table: WindowTable,
+    table: MusicWindows,
     order: groups.EpochOrder,
     workers: int | None,
     rounds: int,
@@ -100,7 +100,7 @@ class TorchFiles:
   def __init__(
     self,
     folder: str,
-    table: WindowTable,
+    table: MusicWindows,
     order: groups.EpochOrder,
     workers: int,
   ):

@@ -9,15 +9,15 @@ import scratch_run
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import loop
 
 
 def measure(
-  config: Config, table: WindowTable, steps: int, workers: int | None
+  config: Config, table: MusicWindows, steps: int, workers: int | None
 ) -> dict[str, Any]:
   """Trains two epochs and reports the second, which compiles nothing.
 

@@ -31,10 +31,10 @@ from bgm2pose_jax.base import command
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import loop
 
@@ -51,7 +51,7 @@ _PEOPLE = 7
 _DIFFERENT = 1024
 
 
-def many_windows(count: int) -> WindowTable:
+def many_windows(count: int) -> MusicWindows:
   """Random windows, the same ones over and over, grouped by music segment.
 
   Args:
@@ -68,7 +68,7 @@ def many_windows(count: int) -> WindowTable:
   return dataclasses.replace(few, **columns)
 
 
-def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
+def measure(config: Config, table: MusicWindows, limit_s: float) -> dict:
   """Trains and times.
 
   Args:

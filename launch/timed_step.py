@@ -16,10 +16,10 @@ import product_count
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features
 from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
 
@@ -27,7 +27,7 @@ from bgm2pose_jax.training import steps
 _BATCHES = 4
 
 
-def made_up_windows(count: int, seed: int = 0) -> WindowTable:
+def made_up_windows(count: int, seed: int = 0) -> MusicWindows:
   """Random windows: decibels, unit intensity vectors, poses of a person.
 
   Args:
@@ -43,7 +43,7 @@ def made_up_windows(count: int, seed: int = 0) -> WindowTable:
   pose = rng.normal(0, 0.5, (count, 12, 21, 3)).cumsum(axis=1)
   pose[..., 1] += np.linspace(0, 15, 21)
   zeros = np.zeros(count, np.int32)
-  return WindowTable(
+  return MusicWindows(
     features=x,
     pose=pose.astype(np.float32),
     subject=zeros,
@@ -85,7 +85,7 @@ class OurStep:
     self,
     config: Config,
     *,
-    table: WindowTable | None = None,
+    table: MusicWindows | None = None,
     mesh: jax.sharding.Mesh | None = None,
   ):
     """Compiles the step and runs it twice.

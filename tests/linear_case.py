@@ -21,7 +21,6 @@ import window_table
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes, stop_signal
@@ -29,6 +28,7 @@ from bgm2pose_jax.state import train_state
 from bgm2pose_jax.state.checkpoint import Checkpoints
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training import loop, replica
 
 WINDOWS, BATCH, STEPS = 28, 4, 5
@@ -70,7 +70,7 @@ class Linear:
     return x.reshape(-1, 128 * 9) / 2
 
 
-def make_table() -> WindowTable:
+def make_table() -> MusicWindows:
   rng = np.random.default_rng(0)
   return window_table.one_recording(
     rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32),

@@ -19,12 +19,12 @@ import window_table
 
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 
 TRACKS = ("haze", "arnor")
@@ -122,7 +122,7 @@ def make_config(
 
 def make_table(
   spec: FeatureSpec, tracks: Sequence[str] = TRACKS, seed: int = 0
-) -> WindowTable:
+) -> MusicWindows:
   """Windows of noise, one recording for each track, of two people."""
   rng = np.random.default_rng(seed)
   track = np.repeat(np.arange(len(tracks), dtype=np.int32), WINDOWS_OF_A_TRACK)

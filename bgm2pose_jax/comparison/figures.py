@@ -12,9 +12,9 @@ from bgm2pose_jax.comparison.finished_run import MODEL, Run
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Cell, Row, Table, per_seed
 from bgm2pose_jax.comparison.sweep_folder import Sweep
+from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.report import charts
-from bgm2pose_jax.systems.bgm2pose.splits import natural_key
 
 _WINDOW_S = 0.6
 _SMOOTH_WINDOWS = 50  # 30 s, as the blocks of the intervals

@@ -68,7 +68,7 @@ def make_order(
     InputError: when a batch cannot be made of the training windows, or not
       be spread over the devices.
   """
-  batch = config.batch.size
+  batch, grouping = config.batch.size, config.batch.grouping
   if batch % devices:
     raise InputError(
       "batch.size",
@@ -85,26 +85,25 @@ def make_order(
     1, (len(rows.train) - 1) // batch
   )
   order = groups.EpochOrder(
-    segment_key=groups.group_key(
-      table.track, table.window_index, config.batch.grouping
+    key=groups.group_key(
+      [table.column(name) for name in table.columns.groupings[grouping]]
     ),
     rows=rows.train,
     batch_size=batch,
     seed=config.seed,
-    mode=config.batch.grouping,
     dedup=config.batch.dedup,
     steps=per_epoch,
   )
   stream = {
     "order version": groups.VERSION,
     "batch.size": batch,
-    "batch.grouping": config.batch.grouping,
+    "batch.grouping": grouping,
     "batch.dedup": config.batch.dedup,
     "seed": config.seed,
     "steps per epoch": per_epoch,
     "training windows": _digest(rows.train),
     "validation windows": _digest(rows.validation),
-    "groups of windows": _digest(order.segment_key),
+    "groups of windows": _digest(order.key),
   }
   return Order(order, per_epoch, config.optim.epochs, stream)
 

@@ -12,10 +12,10 @@ import window_table
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation import predict_rows
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
 
@@ -32,7 +32,7 @@ def _config(**changes):
   return config_lib.overlay(presets.get_config("demo"), base | changes)
 
 
-def _table(seed: int = 0) -> WindowTable:
+def _table(seed: int = 0) -> MusicWindows:
   """Windows whose left hand's height is written into the recording's bands."""
   rng = np.random.default_rng(seed)
   code = rng.uniform(-1, 1, (WINDOWS, 12)).astype(np.float32)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose.ridge import fit_ridge
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 _CHUNK_WINDOWS = 256
 
@@ -52,7 +52,7 @@ class Prediction:
 
 
 def all_baselines(
-  table: WindowTable,
+  table: MusicWindows,
   train: np.ndarray,
   test: np.ndarray,
   *,

@@ -12,7 +12,6 @@ extra `torch`.
 from __future__ import annotations
 
 import functools
-import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +26,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.files import torch_file
+from bgm2pose_jax.files import checksums, torch_file
 from bgm2pose_jax.inference import made_folder
 from bgm2pose_jax.inference.trained_model import damage_of, without_critic
 from bgm2pose_jax.poses import skeleton
@@ -98,7 +97,7 @@ def make_folder(
   )
   origin = {
     "file": pathlib.Path(file).name,
-    "sha256": _sha256(file),
+    "sha256": checksums.of_file(file),
     "left_out": left_out,
     "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
     # Which row of the statistics is whose.
@@ -162,11 +161,6 @@ def published_statistics(config: Config) -> dict[str, Any]:
     "inputs": ampl_statistics.stand_alone(spec),
     "pose_mean": np.zeros((skeleton.NUM_JOINTS, 3), np.float32),
   }
-
-
-def _sha256(file: str | pathlib.Path) -> str:
-  with open(file, "rb") as content:
-    return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _task(config: Config) -> Any:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation.bootstrap import bootstrap_interval
 from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.systems.bgm2pose.baselines import Prediction
 from bgm2pose_jax.systems.bgm2pose.metrics import pose_metrics
-from bgm2pose_jax.systems.bgm2pose.splits import Split
+from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 BASELINES = ("mean_pose", "ridge", "music_only")
 DEFINITIONS = {
@@ -40,8 +40,8 @@ DEFINITIONS = {
 def build_results(
   *,
   config: Mapping[str, Any],
-  split: Split,
-  table: WindowTable,
+  split: MusicSplit,
+  table: MusicWindows,
   rows: np.ndarray,
   predicted: np.ndarray,
   baselines: Mapping[str, Prediction] | None,
@@ -127,7 +127,7 @@ def build_results(
 
 
 def predictions(
-  table: WindowTable, rows: np.ndarray, predicted: np.ndarray
+  table: MusicWindows, rows: np.ndarray, predicted: np.ndarray
 ) -> dict[str, np.ndarray]:
   """The arrays of `predictions.npz`.
 
@@ -147,13 +147,11 @@ def predictions(
   return {**arrays, **_names(table, rows)}
 
 
-def _names(table: WindowTable, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _names(table: MusicWindows, rows: np.ndarray) -> dict[str, np.ndarray]:
   """The names behind the table's codes, each text [n]."""
   return {
-    "track": np.asarray(table.tracks, np.str_)[table.track[rows]],
-    "subject": np.asarray(table.subjects, np.str_)[table.subject[rows]],
-    "recording": np.asarray(table.recordings, np.str_)[table.recording[rows]],
-    "label": np.asarray(table.labels, np.str_)[table.label[rows]],
+    column: table.named(column, rows)
+    for column in ("track", "subject", "recording", "label")
   }
 
 

@@ -23,10 +23,10 @@ from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.runtime import compilation
-from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
@@ -228,7 +228,7 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
-    compilation.keep_programs(prepare.default_data_dir() / "compiled")
+    compilation.keep_programs(prepared.default_data_dir() / "compiled")
     print("\n".join(run(flags.FLAGS)))
 
 

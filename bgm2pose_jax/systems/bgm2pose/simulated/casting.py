@@ -19,6 +19,8 @@ import numpy as np
 
 from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.split import natural_key
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.simulate import motion, music, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import splits
@@ -223,8 +225,7 @@ def _content_digest(
   for path, _, _ in state:
     # Names are bytes to the file system; they need not be UTF-8.
     digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
-    with path.open("rb") as file:
-      digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(bytes.fromhex(checksums.of_file(path)))
   return digest.hexdigest()
 
 
@@ -254,5 +255,5 @@ def _clips(mocap_dir: str, _digest: str) -> dict[str, tuple[poses.Clip, ...]]:
     people.setdefault(token, []).append(
       dataclasses.replace(clip, positions_m=moved)
     )
-  order = sorted(people, key=splits.natural_key)
+  order = sorted(people, key=natural_key)
   return {name: tuple(people[name]) for name in order}

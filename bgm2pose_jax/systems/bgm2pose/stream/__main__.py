@@ -27,10 +27,10 @@ from absl import flags, logging
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.runtime import compilation
-from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.predict import conventions, predictor
 from bgm2pose_jax.systems.bgm2pose.stream import flow, server
@@ -119,7 +119,7 @@ def run(values: flags.FlagValues) -> int:
   for name in ("checkpoint", "music", "input"):
     if not getattr(values, name):
       raise InputError(f"--{name}", "is missing", "see --help")
-  compilation.keep_programs(prepare.default_data_dir() / "compiled")
+  compilation.keep_programs(prepared.default_data_dir() / "compiled")
   source, line = open_input(values), read_line(values)
   model = trained_model.load(values.checkpoint)
   settings = read_settings(values, model)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import features, presets, tasks
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
-def _table(spec, windows: int = 6) -> WindowTable:
+def _table(spec, windows: int = 6) -> MusicWindows:
   rng = np.random.default_rng(0)
   zeros = np.zeros(windows, np.int32)
   shape = (windows, spec.window_frames, spec.bands, len(spec.channels))
-  return WindowTable(
+  return MusicWindows(
     features=rng.normal(size=shape).astype(np.float32),
     pose=rng.normal(size=(windows, 12, 21, 3)).astype(np.float32),
     subject=np.arange(windows, dtype=np.int32) % 2,
