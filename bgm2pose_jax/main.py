@@ -19,13 +19,19 @@ _CLASSES = [system.config for system in registry.SYSTEMS]
 
 
 _MODEL = flags.DEFINE_string(
-  "model", None, f"model; it implies the system. {registry.described('models')}"
+  "model", None, f"it implies the system. {registry.described('models')}"
 )
 _PRESET = flags.DEFINE_enum(
-  "preset", None, registry.names("presets"), f"where to start. {registry.described('presets')}"
+  "preset",
+  None,
+  registry.names("presets"),
+  f"where to start. {registry.described('presets')}",
 )
 _ABLATION = flags.DEFINE_enum(
-  "ablation", "none", registry.names("ablations"), registry.described("ablations")
+  "ablation",
+  "none",
+  registry.names("ablations"),
+  f"what is taken out. {registry.described('ablations')}",
 )
 command_flags.define([*_CLASSES, Options])
 command_flags.define_set()
@@ -51,7 +57,7 @@ def config_from_flags() -> Config:
   )
   changes = system.settle(command_flags.given(system.config))
   config = schema.overlay(config, changes)
-  assigned = tree.parse_assignments(flags.FLAGS[command_flags.SET].value)
+  assigned = tree.parse_assignments(flags.FLAGS.set)
   return schema.overlay(config, assigned)
 
 

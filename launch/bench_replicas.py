@@ -31,7 +31,7 @@ from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import replicated, steps
 from bgm2pose_jax.training.loop import SEPARATE
 
@@ -76,7 +76,7 @@ class Side:
     batch, per_call = config.batch.size, steps.steps_per_dispatch(None)
     mesh = mesh_lib.make_mesh()
     table = timed_step.made_up_windows(4 * batch)
-    task = make_task(config, table.spec, 1)
+    task = PoseFromMusic(config, table.spec, 1)
     statistics = task.fit(table, np.arange(len(table)))
     cache = device_cache.put(
       table, task.fields, jax.NamedSharding(mesh, jax.P())
@@ -210,7 +210,7 @@ def measure(config: Config, count: int) -> list[dict[str, Any]]:
 
 def _start(config: Config, count: int) -> list[np.ndarray]:
   table = timed_step.made_up_windows(4)
-  task = make_task(config, table.spec, 1)
+  task = PoseFromMusic(config, table.spec, 1)
   statistics = task.fit(table, np.arange(len(table)))
   return [
     np.concatenate(

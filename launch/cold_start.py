@@ -105,11 +105,11 @@ def _task(case: Case):
 
   from bgm2pose_jax.config import schema as config_lib
   from bgm2pose_jax.systems.bgm2pose import presets
-  from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+  from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
   config = config_lib.overlay(presets.get_config(case.preset), case.changes)
   table = timed_step.made_up_windows(config.batch.size)
-  task = make_task(config, table.spec, len(table.tracks))
+  task = PoseFromMusic(config, table.spec, len(table.tracks))
   return task, task.fit(table, np.arange(len(table))), table
 
 

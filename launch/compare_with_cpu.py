@@ -31,7 +31,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 _PRESET = flags.DEFINE_enum(
@@ -69,7 +69,7 @@ def first_step(
   )
   config = config_lib.overlay(config, {"optim.weight_decay": 0.0})
   table = timed_step.made_up_windows(config.batch.size)
-  task = make_task(config, table.spec, len(table.tracks))
+  task = PoseFromMusic(config, table.spec, len(table.tracks))
   rows = np.arange(len(table))
   state = jax.device_get(task.init_state(0, task.fit(table, rows)))
   mesh = mesh_lib.make_mesh([device])

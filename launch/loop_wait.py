@@ -12,7 +12,7 @@ from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import loop
 
 
@@ -44,7 +44,7 @@ def measure(
   )
   rows = np.arange(len(table))
   rows = Rows(rows, rows[: config.batch.size], rows[:0])
-  task = make_task(config, table.spec, len(table.tracks))
+  task = PoseFromMusic(config, table.spec, len(table.tracks))
   trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
   with scratch_run.opened(trainer, rows) as run:
     trainer.run([run])

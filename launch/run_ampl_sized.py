@@ -35,7 +35,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import loop
 
 _PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
@@ -83,7 +83,7 @@ def measure(config: Config, table: MusicWindows, limit_s: float) -> dict:
   rows = np.arange(count)
   rows = Rows(rows, rows[-max(1, count // 10) :], rows[:0])
   started = time.perf_counter()
-  task = make_task(config, table.spec, len(table.tracks))
+  task = PoseFromMusic(config, table.spec, len(table.tracks))
   trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
   with scratch_run.opened(trainer, rows) as run:
     jax.block_until_ready(run.state)

@@ -24,7 +24,7 @@ from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose.config import Config
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 
@@ -80,7 +80,7 @@ def counted(config: Config, devices: int, rows: int) -> dict[str, Any]:
   batch = devices * rows
   table = timed_step.made_up_windows(2)
   with target.tracing_for("tpu"):
-    task = make_task(config, table.spec, len(table.tracks))
+    task = PoseFromMusic(config, table.spec, len(table.tracks))
     state = task.state_shapes(task.fit(table, np.arange(len(table))))
     cache = jax.eval_shape(lambda: device_cache.put(table, task.fields))
     arguments = (

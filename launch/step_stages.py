@@ -22,7 +22,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import pose_terms
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 _DECODER = [
@@ -55,7 +55,7 @@ class _Builder:
     self.mesh = mesh_lib.make_mesh(jax.devices()[:1])
     batch = config.batch.size
     table = timed_step.made_up_windows(2 * batch)
-    self.task = make_task(config, table.spec, len(table.tracks))
+    self.task = PoseFromMusic(config, table.spec, len(table.tracks))
     statistics = self.task.fit(table, np.arange(len(table)))
     state = self.task.init_state(config.seed, statistics)
     self.state = mesh_lib.replicate(self.mesh, state)

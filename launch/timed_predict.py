@@ -20,7 +20,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.systems.bgm2pose import features
 from bgm2pose_jax.systems.bgm2pose.config import Config
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 SOURCES = ("features", "audio")
@@ -117,7 +117,7 @@ class OurPredict:
     self.name = f"bgm2pose_jax, {source}"
     mesh = mesh_lib.make_mesh(jax.devices()[:1])
     table = timed_step.made_up_windows(_FIT_WINDOWS)
-    task = make_task(config, table.spec, len(table.tracks))
+    task = PoseFromMusic(config, table.spec, len(table.tracks))
     statistics = task.fit(table, np.arange(len(table)))
     state = inputs_only(task.init_state(config.seed, statistics))
     self._state = mesh_lib.replicate(mesh, state)

@@ -20,7 +20,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 # Distinct random batches in the cache; steps walk through them.
@@ -110,7 +110,7 @@ class OurStep:
     if table is None:
       table = made_up_windows(_BATCHES * batch)
     self._batches = len(table) // batch
-    task = make_task(config, table.spec, len(table.tracks))
+    task = PoseFromMusic(config, table.spec, len(table.tracks))
     statistics = task.fit(table, np.arange(len(table)))
     whole = jax.NamedSharding(mesh, jax.P())
     spread = jax.NamedSharding(mesh, jax.P(None, mesh_lib.DATA_AXIS))

@@ -148,9 +148,7 @@ def open_run(
   folder: pathlib.Path,
 ) -> replica.Replica:
   """A run on some of the windows, fresh or from its newest checkpoint."""
-  checkpoints = Checkpoints(
-    folder / "checkpoints", best=trainer.task.best
-  )
+  checkpoints = Checkpoints(folder / "checkpoints", best=trainer.task.best)
   state = mesh_lib.replicate(trainer.mesh, trainer.task.init_state())
   log = JsonLines(folder / "metrics.jsonl")
   parts = Rows(rows, rows, rows)

@@ -8,7 +8,6 @@ import numpy as np
 from flax import nnx
 
 from bgm2pose_jax.nn.views import views
-from bgm2pose_jax.systems.bgm2pose.models import registry
 
 # Adds one number to all scores of a query, which the softmax removes.
 ZERO_GRADIENT = ("key_bias",)

@@ -25,7 +25,7 @@ from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 TRACKS = ("haze", "arnor")
 WINDOWS_OF_A_TRACK = 4
@@ -65,7 +65,7 @@ def make_run(
   config = make_config(feature_norm, model, features, seed, changes)
   spec = features_lib.get_feature_set(features).spec
   table = make_table(spec, tracks, seed)
-  task = make_task(config, spec, len(tracks))
+  task = PoseFromMusic(config, spec, len(tracks))
   statistics = task.fit(table, np.arange(len(table.features)))
   state = drawn_state(task.state_shapes(statistics), seed)
   state = state.replace(

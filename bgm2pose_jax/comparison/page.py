@@ -17,7 +17,7 @@ from bgm2pose_jax.comparison.seed_tables import Table
 from bgm2pose_jax.comparison.sweep_folder import SWEEP, Sweep
 from bgm2pose_jax.report import document
 from bgm2pose_jax.report import page as report_page
-from bgm2pose_jax.systems.bgm2pose.results import DEFINITIONS
+from bgm2pose_jax.systems.bgm2pose.figures import DEFINITIONS
 
 _STATES = ("finished", "failed", "cannot be used", "not there")
 

@@ -12,7 +12,7 @@ from bgm2pose_jax.comparison.grid import METRIC_NAMES, CellText, Grid
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Row, Table
 from bgm2pose_jax.comparison.sweep_folder import Sweep
-from bgm2pose_jax.systems.bgm2pose.results import DEFINITIONS
+from bgm2pose_jax.systems.bgm2pose.figures import DEFINITIONS
 
 _CSV_COLUMNS: tuple[str, ...] = (
   "kind", "table", "row", "column", "track", "metric", "mean", "std", "low",

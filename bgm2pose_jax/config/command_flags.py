@@ -49,9 +49,7 @@ def define_set(values: flags.FlagValues = flags.FLAGS) -> None:
   )
 
 
-def given(
-  cls: type, values: flags.FlagValues = flags.FLAGS
-) -> dict[str, Any]:
+def given(cls: type, values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
   """Returns {dotted key: value} of the fields whose flags were given.
 
   Args:
@@ -82,7 +80,7 @@ def foreign(
 
 def _flagged(cls: type) -> Iterable[tuple[str, str, Any, Rules]]:
   """(flag, dotted key, type, rules) of every field that has a flag."""
-  for key, each, rules in fields.walk(cls):
+  for key, _, rules in fields.walk(cls):
     if rules.flag:
       yield rules.flag, key, _plain_type(cls, key), rules
 
@@ -116,7 +114,7 @@ def _define_one(
     bool: flags.DEFINE_bool,
     float: flags.DEFINE_float,
     int: flags.DEFINE_integer,
-    list: flags.DEFINE_list,
+    tuple: flags.DEFINE_list,
     str: flags.DEFINE_string,
   }
   makers[hint](name, None, text, flag_values=values)

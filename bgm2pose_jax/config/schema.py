@@ -32,8 +32,8 @@ class BatchConfig:
 
   Attributes:
     size: windows in a batch, over all devices.
-    grouping: `random`, or what windows of a batch have in common: `segment`
-      (the same moment of the same section) or `track` (the same section).
+    grouping: what windows of a batch have in common, one of the groupings of
+      the system's table; `random` for nothing.
     dedup: no window twice in a batch.
     workers: processes of the input pipeline; 0 reads in this one.
     device_cache: `auto` keeps the split on the device when it fits, else
@@ -42,7 +42,7 @@ class BatchConfig:
   """
 
   size: int = field(64, above=0)
-  grouping: str = field("segment", choices=("segment", "track", "random"))
+  grouping: str = "random"
   dedup: bool = True
   workers: int = field(0, at_least=0)
   device_cache: str = field("auto", choices=("auto", "on", "off"))

@@ -16,7 +16,6 @@ import numpy as np
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.comparison import Comparison
 from bgm2pose_jax.contract.export import Export
-from bgm2pose_jax.evaluation.figures import Figures
 from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.task import Task
@@ -25,6 +24,7 @@ from bgm2pose_jax.data.source import Source
 from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation.baselines import Prediction
+from bgm2pose_jax.evaluation.figures import Figures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,19 +71,17 @@ class System:
   config: type[Config]
   make_config: Callable[[str, str, str], Config]
   settle: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-  check: Callable[[Config], None]
-  open_source: Callable[[Config], Source]
-  resolve: Callable[[Config, Source], tuple[Config, Split]]
-  title: Callable[[Config], str]
+  # `Any` stands for the system's own subclasses of Config, Source, Split and
+  # WindowTable, which its functions name.
+  check: Callable[[Any], None]
+  open_source: Callable[[Any], Source]
+  resolve: Callable[[Any, Any], tuple[Any, Split]]
+  title: Callable[[Any], str]
   table: type[WindowTable]
-  facts: Callable[[Config, Source, WindowTable, Split], dict[str, Any]]
-  make_task: Callable[[Config, Mapping[str, Any]], Task]
-  baselines: Callable[
-    [Config, WindowTable, Rows, Split], Mapping[str, Prediction] | None
-  ]
-  predictions: Callable[
-    [WindowTable, np.ndarray, np.ndarray], dict[str, np.ndarray]
-  ]
+  facts: Callable[[Any, Any, Any, Any], dict[str, Any]]
+  make_task: Callable[[Any, Mapping[str, Any]], Task]
+  baselines: Callable[[Any, Any, Rows, Any], Mapping[str, Prediction] | None]
+  predictions: Callable[[Any, np.ndarray, np.ndarray], dict[str, np.ndarray]]
   figures: Figures
   report: Report
   comparison: Comparison

@@ -82,7 +82,7 @@ def build(
   body = _all_figures(figures, predicted, target, baselines)
   for key, column in figures.groups.items():
     body[key] = _by(
-      figures, table.named(column)[rows], predicted, target, baselines
+      figures, table.named(column, rows), predicted, target, baselines
     )
   reference = next(iter(figures.baselines))
   body["interval_95"] = bootstrap_interval(
@@ -90,7 +90,7 @@ def build(
     predicted,
     target,
     baselines[reference].values,
-    table.named("recording")[rows],
+    table.named("recording", rows),
     table.window_index[rows],
     improved=figures.improved,
     seed=int(config["seed"]),

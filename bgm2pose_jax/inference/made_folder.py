@@ -12,6 +12,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
 
 # No run's fingerprint: training never goes on in such a folder.

@@ -28,7 +28,8 @@ from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics, feature_sets
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.models import registry
-from bgm2pose_jax.systems.bgm2pose.tasks import is_closed_form, make_task
+from bgm2pose_jax.systems.bgm2pose.models.registry import CLOSED_FORM
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 _FACTS = {"ambisonic_format", "simulated", "spec", "tracks", "train_tracks"}
@@ -183,7 +184,7 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
   home = path.parent
   _check_plain(path)
   config = workdir_lib.read_config(home)
-  if is_closed_form(config):
+  if config.model in CLOSED_FORM:
     raise InputError(
       f"--{flag}={folder}",
       f"holds {config.model}, which is no network",
@@ -210,7 +211,7 @@ def load(folder: str, flag: str = "checkpoint") -> TrainedModel:
     if config.optim.snapshot_average == "eval_only":
       arrays = _averaged(arrays)
   # The task that trains would want a critic's statistics.
-  task = make_task(without_critic(config), spec, len(facts["tracks"]))
+  task = PoseFromMusic(without_critic(config), spec, len(facts["tracks"]))
   return TrainedModel(
     folder=home,
     config=config,

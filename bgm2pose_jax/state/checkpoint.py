@@ -23,8 +23,8 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.state import seal, step_folders, stored_state
-from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.seal import DamagedError
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
 
 
@@ -130,9 +130,7 @@ class Checkpoints:
         if self._leads:
           sealed = content | {"leaves": stored_state.sums(kept)}
           seal.write(place, sealed)
-          self._seals = step_folders.admit(
-            place, step, self._seals, self._best
-          )
+          self._seals = step_folders.admit(place, step, self._seals, self._best)
       except BaseException:
         self._clean_up()
         raise

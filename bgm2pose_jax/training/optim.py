@@ -29,12 +29,11 @@ def make_transformation(config: OptimConfig) -> optax.GradientTransformation:
   direction = []
   if config.clip_norm is not None:
     direction.append(optax.clip_by_global_norm(config.clip_norm))
-  # torch's defaults, as the published training code has them.
-  moments = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
+  # torch's defaults.
   if config.optimizer == "adam":
-    direction.append(optax.scale_by_adam(**moments))
+    direction.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
   elif config.optimizer == "amsgrad":
-    direction.append(optax.scale_by_amsgrad(**moments))
+    direction.append(optax.scale_by_amsgrad(b1=0.9, b2=0.999, eps=1e-8))
   parts = []
   if direction:
     # One vector instead of a hundred arrays: the same numbers, and a program

@@ -36,12 +36,12 @@ class Options:
     "convolutions as batched matrix products). auto tries them and takes the "
     "fastest; on CPU it tries unrolled alone, and only for long runs",
   )
-  seeds: list | None = field(
+  seeds: tuple | None = field(
     None,
     flag="seeds",
     help="several runs, one per seed, e.g. 0,1,2; instead of --seed",
   )
-  folds: list | None = field(
+  folds: tuple | None = field(
     None,
     flag="folds",
     help="several runs, one per fold, e.g. 0,1,2; instead of --fold",
@@ -52,7 +52,8 @@ class Options:
     help="where the run writes (default: runs/<what>-<model>-fold<f>-seed<s>-"
     "<8 hex of the configuration>); the same command resumes. With several "
     "runs the folder that theirs lie in, or the pattern of their own folders, "
-    "in which {fold} and {seed} stand for each run's, e.g. runs/f{fold}-s{seed}",
+    "in which {fold} and {seed} stand for each run's, as in "
+    "runs/f{fold}-s{seed}",
   )
   data_dir: str | None = field(
     None,
@@ -111,7 +112,5 @@ class Options:
           f"drop one: each {one} names its own",
         )
     if not given or not all(text.isdecimal() for text in given):
-      raise InputError(
-        where, "is no list of numbers", f"write --{name}=0,1,2"
-      )
+      raise InputError(where, "is no list of numbers", f"write --{name}=0,1,2")
     return [int(text) for text in given]

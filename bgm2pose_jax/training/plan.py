@@ -17,7 +17,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder, schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.system import System
-from bgm2pose_jax.data import prepare
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.data.source import Source
 from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
@@ -77,7 +77,7 @@ def make_plans(
       that is another run's.
   """
   _check_shared(configs)
-  fingerprint, simulated = prepare.identify(source)
+  fingerprint, simulated = prepared.identify(source)
   dataset = {
     "fingerprint": fingerprint,
     "name": source.dataset,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.system import System
-from bgm2pose_jax.data import load, prepare
+from bgm2pose_jax.data import load, prepared
 from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.data.source import Source
 from bgm2pose_jax.data.table import WindowTable
@@ -94,10 +93,8 @@ def _windows(
   if inventory is not None:
     logging.info("found\n%s", inventory)
   sections = dict.fromkeys(s for plan in plans for s in plan.split.sections)
-  prepared = prepare.prepare(
-    source, data_dir=data_dir, sections=tuple(sections)
-  )
-  table = load.load(prepared, tuple(sections), plans[0].system.table)
+  found = prepared.prepare(source, data_dir=data_dir, sections=tuple(sections))
+  table = load.load(found, tuple(sections), plans[0].system.table)
   processes.meet("data prepared")
   return table
 
@@ -111,7 +108,7 @@ def _trainer(
   """The compiled steps that the runs share, and the runs, not yet opened."""
   # Programs are kept, so that a run that goes on does not wait for the compiler
   # again: in the user's own cache, whatever folder the data lie in.
-  compilation.keep_programs(prepare.default_data_dir() / "compiled")
+  compilation.keep_programs(prepared.default_data_dir() / "compiled")
   system, shared = plans[0].system, plans[0].config
   for plan in plans if processes.leads() else ():
     facts = system.facts(plan.config, source, table, plan.split)

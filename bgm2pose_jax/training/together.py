@@ -26,9 +26,7 @@ REPLICAS = "replicas.json"
 _CPU_MIN_STEPS = 1000
 
 
-def settle(
-  asked: str, runs: Sequence[Replica], trainer: Trainer
-) -> str:
+def settle(asked: str, runs: Sequence[Replica], trainer: Trainer) -> str:
   """Returns how runs share a program: `SEPARATE` or one of `FORMS`.
 
   Args:

@@ -20,7 +20,7 @@ from bgm2pose_jax import main as main_command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose import splits as settings_lib
-from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
+from bgm2pose_jax.systems.bgm2pose import system as system_lib
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from launch.sweep.run import Run
 from launch.sweep.tables import Cell, short
@@ -94,7 +94,7 @@ def _config_of(cell: Cell, has_all_flags: bool) -> Config:
           "see python -m bgm2pose_jax.main --help",
         )
     config = main_command.config_from_flags()
-  task_registry.check(config)
+  system_lib.check(config)
   return config
 
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.state import checkpoint, train_state
+from bgm2pose_jax.state.step_folders import Best
 
 
 def _state(step: int, width: int = 3) -> train_state.TrainState:

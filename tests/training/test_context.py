@@ -10,18 +10,19 @@ import pytest
 import trained_fixture
 from flax import nnx
 
-from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data import table as table_lib
 from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.inference.export import programs, reload
+from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.models import registry
-from bgm2pose_jax.systems.bgm2pose.tasks import check, make_task
+from bgm2pose_jax.systems.bgm2pose.system import check
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import loop, optim, steps
 
 SIZES = {"audio_channels": 3, "music_channels": 2, "bands": 16, "frames": 20}
@@ -104,7 +105,7 @@ def test_the_contrastive_heads_read_the_window_alone():
     presets.get_config("demo"),
     {"data.context_frames": 4, "network.width": 1 / 32},
   )
-  task = make_task(config, SPEC, 2)
+  task = PoseFromMusic(config, SPEC, 2)
   table = trained_fixture.make_table(SPEC)
   statistics = task.fit(table, np.arange(len(table)))
   state = task.state_shapes(statistics)

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.state import (
   audit,
@@ -24,6 +23,7 @@ from bgm2pose_jax.state import (
   step_folders,
   train_state,
 )
+from bgm2pose_jax.state.step_folders import Best
 
 
 def _state(step: int) -> train_state.TrainState:

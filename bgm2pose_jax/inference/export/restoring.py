@@ -16,7 +16,7 @@ from bgm2pose_jax.inference.export.reading import CONFIG, WEIGHTS, Export
 from bgm2pose_jax.inference.trained_model import without_critic
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 _INPUTS = "statistics/inputs/"
 
@@ -35,7 +35,7 @@ def restore(export: Export, out: str | pathlib.Path) -> None:
   with workdir_lib.inside(export.folder / CONFIG):
     config = config_lib.from_dict(facts["config"])
     spec = FeatureSpec.from_dict(facts["spec"])
-  task = make_task(without_critic(config), spec, len(facts["tracks"]))
+  task = PoseFromMusic(without_critic(config), spec, len(facts["tracks"]))
   if "statistics/pose_mean" not in arrays:
     raise InputError(
       export.folder / WEIGHTS, "holds no statistics", "export again"

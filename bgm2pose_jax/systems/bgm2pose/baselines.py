@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
+from bgm2pose_jax.evaluation.baselines import Prediction
 from bgm2pose_jax.systems.bgm2pose.ridge import fit_ridge
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
@@ -34,21 +31,6 @@ def mean_pose(pose: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def repeat_pose(pose: np.ndarray, count: int, frames: int = 12) -> np.ndarray:
   """The constant prediction [count, frames, joint, 3] of one [joint, 3]."""
   return np.broadcast_to(pose, (count, frames, *pose.shape)).copy()
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-  """What one baseline predicts for the test windows.
-
-  Attributes:
-    pose: float32 [n, frame, joint, 3].
-    facts: JSON-ready entries for results.json, such as ridge's alpha.
-    parameters: numbers fitted.
-  """
-
-  pose: np.ndarray
-  facts: Mapping[str, Any]
-  parameters: int
 
 
 def all_baselines(

@@ -9,7 +9,6 @@ from typing import Any
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.fields import field
-from bgm2pose_jax.config.schema import BatchConfig as BatchConfig
 from bgm2pose_jax.config.schema import OptimConfig as OptimConfig
 from bgm2pose_jax.config.schema import RunConfig as RunConfig
 
@@ -141,6 +140,18 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class BatchConfig(schema.BatchConfig):
+  """How windows become batches.
+
+  Attributes:
+    grouping: `segment` (windows of the same music segment share a batch, the
+      paper's hard negatives), `track` or `random`.
+  """
+
+  grouping: str = field("segment", choices=("segment", "track", "random"))
+
+
+@dataclasses.dataclass(frozen=True)
 class LossConfig:
   """Weights of the training loss (paper, section 3; project page).
 
@@ -165,7 +176,7 @@ class Config(schema.Config):
     test_track: track to test on; null is the setting's first.
     test_subject: subject to test on; null takes `fold`.
     fold_by: `subject` or `clip`.
-    data, loss: see their classes.
+    batch, data, loss: see their classes.
   """
 
   model: str = "bgm2pose"
@@ -196,6 +207,7 @@ class Config(schema.Config):
     help="leave out a subject, or a fifth of everybody's clips (annotation "
     "labels)",
   )
+  batch: BatchConfig = BatchConfig()
   data: DataConfig = DataConfig()
   loss: LossConfig = LossConfig()
 

@@ -35,7 +35,7 @@ from bgm2pose_jax.systems.bgm2pose import features, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
 from bgm2pose_jax.systems.bgm2pose.models import torch_keys, torch_weights
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 _DATASET = {"name": "ampl/released", "simulated": False}
 
@@ -165,7 +165,7 @@ def published_statistics(config: Config) -> dict[str, Any]:
 
 def _task(config: Config) -> Any:
   spec = features.get_feature_set(config.data.feature_set).spec
-  return make_task(config, spec, len(ampl_statistics.MEAN))
+  return PoseFromMusic(config, spec, len(ampl_statistics.MEAN))
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -179,7 +179,7 @@ def _as_joints(array: Any, name: str) -> np.ndarray:
 
 
 def _frame_mask(mask: Any, examples: int, frames: int) -> np.ndarray:
-  """bool [n, t]."""
+  """Bool [n, t]."""
   mask = np.ones(examples, bool) if mask is None else np.asarray(mask)
   if mask.shape not in ((examples,), (examples, frames)):
     raise InputError(

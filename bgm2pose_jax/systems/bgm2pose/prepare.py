@@ -19,13 +19,17 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.config import Config, DataConfig, SimulateConfig
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.data.partial_builds import Parts
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find, sources
+from bgm2pose_jax.systems.bgm2pose.config import (
+  Config,
+  DataConfig,
+  SimulateConfig,
+)
 from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from bgm2pose_jax.inference.export import (
 )
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose.features.normalisation import OwnStatistics
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 pytestmark = pytest.mark.usefixtures("quick_compiling")
 
@@ -136,7 +136,9 @@ def test_there_and_back_bit_for_bit(made, tmp_path):
     assert getattr(again, name) == getattr(model, name), name
   assert again.ambisonic_format == model.ambisonic_format == "ambix"
   # Another run starts from it.
-  task = make_task(trained_model.without_critic(model.config), model.spec, 2)
+  task = PoseFromMusic(
+    trained_model.without_critic(model.config), model.spec, 2
+  )
   statistics = jax.device_get(model.state.statistics)
   fresh = trained_fixture.drawn_state(task.state_shapes(statistics), 9)
   started = checkpoint.load_weights(str(tmp_path / "back"), fresh)

@@ -13,7 +13,6 @@ from absl import logging
 
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   find,
@@ -22,6 +21,7 @@ from bgm2pose_jax.systems.bgm2pose.ampl import (
   recordings,
   released_layout,
 )
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.simulated.source import SimulatedRecordings
 
 SIMULATED, RAW, RELEASED = "ampl/simulated", "ampl/raw", "ampl/released"
