@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 
 _BLOCK_WINDOWS = 50  # 30 s, longer than one action
 _STREAM = 0x626F6F74  # second Philox key word, so that no other draw shares it
@@ -193,7 +193,7 @@ def window_sums(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     the number of coordinates.
   """
   error = pred.astype(np.float64) - target
-  neck, head = skeleton.joint_index("Neck"), skeleton.joint_index("Head")
+  neck, head = BODY21.index("Neck"), BODY21.index("Head")
   span = np.linalg.norm(target[:, :, neck] - target[:, :, head], axis=-1)
   correct = np.linalg.norm(error, axis=-1) < 0.5 * span[..., None]
   axes = (1, 2, 3)

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import (
-  JOINTS,
-  NUM_JOINTS,
-  PARTS,
-  PCK_PARTS,
-  joint_index,
-)
+from bgm2pose_jax.poses.body21 import BODY21
 
 PCK_THRESHOLDS: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
+# The published PCK of the parts counts the parent of each limb with the limb:
+# Spine1 once per arm, Hips once per leg. RMSE and MAE do not.
+PCK_PARTS: dict[str, tuple[int, ...]] = {
+  "arm": (*BODY21.parts["arm"], 2, 2),
+  "leg": (*BODY21.parts["leg"], 0, 0),
+  "body": BODY21.parts["body"],
+}
 PCK_NAMES: tuple[str, ...] = ("pckh50", "pckh100", "pckh150", "pckh200")
 
 
@@ -36,13 +37,13 @@ def _as_joints(array: Any, name: str) -> Any:
   if isinstance(array, np.ndarray):
     array = array.astype(np.float64)
   shape = array.shape
-  if len(shape) == 3 and shape[-1] == NUM_JOINTS * 3:
-    array = array.reshape(*shape[:-1], NUM_JOINTS, 3)
-  if array.ndim != 4 or array.shape[-2:] != (NUM_JOINTS, 3):
+  if len(shape) == 3 and shape[-1] == BODY21.num_joints * 3:
+    array = array.reshape(*shape[:-1], BODY21.num_joints, 3)
+  if array.ndim != 4 or array.shape[-2:] != (BODY21.num_joints, 3):
     raise InputError(
       name,
       f"shape {tuple(shape)}",
-      f"pass poses [n, t, joint={NUM_JOINTS}, xyz=3] or [n, t, 63]",
+      f"pass poses [n, t, joint={BODY21.num_joints}, xyz=3] or [n, t, 63]",
     )
   return array
 
@@ -89,7 +90,7 @@ def pose_sums(pred: Any, target: Any, mask: Any = None) -> dict[str, Any]:
   # Replaced, not multiplied: NaN in padding would survive times zero.
   error = xp.where(mask[..., None, None], pred - target, 0.0)
   square = error * error
-  neck, head = joint_index("Neck"), joint_index("Head")
+  neck, head = BODY21.index("Neck"), BODY21.index("Head")
   size = target[..., head, :] - target[..., neck, :]
   # Squares are compared, so that no root needs guarding at zero.
   size_square = xp.sum(size * size, axis=-1)[..., None]
@@ -146,14 +147,16 @@ def finish(sums: dict[str, Any]) -> dict[str, Any]:
       "pckh50": number(xp.mean(correct[0][np.array(pck_joints)])),
     }
 
-  everything = tuple(range(NUM_JOINTS))
+  everything = tuple(range(BODY21.num_joints))
   out: dict[str, Any] = part(everything, everything)
   for name, row in zip(PCK_NAMES, correct):
     out[name] = number(xp.mean(row))
   out["per_part"] = {
-    name: part(joints, PCK_PARTS[name]) for name, joints in PARTS.items()
+    name: part(joints, PCK_PARTS[name]) for name, joints in BODY21.parts.items()
   }
-  out["per_joint"] = {name: part((i,), (i,)) for i, name in enumerate(JOINTS)}
+  out["per_joint"] = {
+    name: part((i,), (i,)) for i, name in enumerate(BODY21.joints)
+  }
   return out
 
 

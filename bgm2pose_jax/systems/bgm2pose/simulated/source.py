@@ -11,7 +11,7 @@ from typing import Any
 
 from bgm2pose_jax.config.schema import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose import splits
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 
 @dataclasses.dataclass(frozen=True)
