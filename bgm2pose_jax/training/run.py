@@ -19,10 +19,11 @@ from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import load
 from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.files.json_lines import JsonLines, host_facts
+from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.report import table as table_lib
 from bgm2pose_jax.runtime import compilation, processes
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.runtime.host_facts import host_facts
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.systems.bgm2pose import baselines, prepare, splits
 from bgm2pose_jax.systems.bgm2pose import tasks as task_registry

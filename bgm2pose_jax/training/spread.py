@@ -11,7 +11,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.files import run_lock
+from bgm2pose_jax.files import lock
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
@@ -92,7 +92,7 @@ def claim(
   if processes.leads():
     for plan in plans:
       if plan.found is None:
-        locks.enter_context(run_lock.held(plan.workdir))
+        locks.enter_context(lock.held(plan.workdir))
     folders = [str(plan.workdir) for plan in plans]
     processes.meet("folders claimed", folders)
   return plans

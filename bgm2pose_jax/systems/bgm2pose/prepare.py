@@ -29,7 +29,7 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import beam_pipeline, build
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import partial_builds as parts_lib
-from bgm2pose_jax.files import staged_folder
+from bgm2pose_jax.files import lock, staged_folder
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find, sources
 from bgm2pose_jax.systems.bgm2pose.ampl.sources import Recordings
@@ -177,7 +177,7 @@ def _make_missing(
     )
   for number, track in enumerate(missing, 1):
     # A second process waits here, then finds the track made.
-    with staged_folder.locked(home / f".{track}.lock"):
+    with lock.in_turn(home / f".{track}.lock"):
       if dirs[track].is_dir():
         continue
       with found.folder(track, raw_home / track, progress) as folder:
