@@ -33,7 +33,7 @@ from absl import app, flags, logging
 from bgm2pose_jax.base import command
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.systems.bgm2pose import prepare
-from bgm2pose_jax.systems.bgm2pose.ampl import recordings
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 _MINUTES = flags.DEFINE_float("minutes", 2.0, "length of a recording", 0.05)
 _RECORDINGS = flags.DEFINE_integer("recordings", 4, "how many", 1)
@@ -153,8 +153,8 @@ def main(argv: Sequence[str]) -> None:
     count, minutes = _RECORDINGS.value, _MINUTES.value
     with command.ending():
       read = build_stages.make_recordings(folder, minutes, count)
-      windows = count * int(minutes * 60 / recordings.WINDOW_S)
-      audio_s = windows * recordings.WINDOW_S
+      windows = count * int(minutes * 60 / WINDOW_S)
+      audio_s = windows * WINDOW_S
       written = windows * prepare.open_source().window_bytes
       peak = ceilings.matmul_flops_per_second("float32")
       copy = ceilings.copy_bytes_per_second()

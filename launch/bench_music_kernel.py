@@ -26,10 +26,6 @@ from absl import app, flags
 
 from bgm2pose_jax.audio import spectrogram
 from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import (
-  WINDOW_S,
-  WINDOW_SAMPLES,
-)
 from bgm2pose_jax.systems.bgm2pose.features import music_kernel, static_response
 from bgm2pose_jax.systems.bgm2pose.still_room import (
   block_features,
@@ -37,6 +33,7 @@ from bgm2pose_jax.systems.bgm2pose.still_room import (
   still_room,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 
 _SECONDS = flags.DEFINE_float("seconds", 60.0, "length of the recording", 9.6)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "times that each is run", 1)

@@ -22,6 +22,7 @@ from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
 from bgm2pose_jax.systems.bgm2pose.simulated.casting import RawPlan
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 TRACK = "haze"
 
@@ -85,7 +86,7 @@ class BuildStages:
   @property
   def seconds(self) -> float:
     """Length of the recording."""
-    return self._windows * recordings.WINDOW_S
+    return self._windows * WINDOW_S
 
   def by_name(self) -> dict[str, Callable[[pathlib.Path], object]]:
     """Returns {stage: function of an empty scratch folder}."""

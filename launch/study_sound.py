@@ -22,6 +22,7 @@ from bgm2pose_jax.systems.bgm2pose.still_room import (
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 _RATE_HZ = recordings.audio_files.SAMPLE_RATE_HZ
 # (recording [4, s], music [2, s]) -> the same, disturbed
@@ -118,7 +119,7 @@ def read(recording: RawRecording):
 
 def in_blocks(sound: np.ndarray, music: np.ndarray) -> list[recordings.Block]:
   """Sound in the blocks that the dataset build reads."""
-  size = recordings.WINDOW_SAMPLES
+  size = WINDOW_SAMPLES
   most = recordings.BLOCK_WINDOWS
   found = []
   for first in range(0, sound.shape[1] // size, most):

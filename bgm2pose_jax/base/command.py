@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from absl import app, flags
 
+from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 
 UNUSABLE = 2
@@ -30,30 +31,6 @@ READER_GONE = 141
 # Set to 1, it puts tracebacks on the screen.
 TRACEBACK = "BGM2POSE_TRACEBACK"
 
-_SPACE = "free some space, or name a folder on another disk"
-_RIGHTS = "change its permissions, or name another"
-_NAME = "check the path"
-_SYSTEM = {
-  errno.ENOSPC: _SPACE,
-  errno.EDQUOT: _SPACE,
-  errno.EFBIG: _SPACE,
-  errno.EACCES: _RIGHTS,
-  errno.EPERM: _RIGHTS,
-  errno.EROFS: _RIGHTS,
-  errno.EEXIST: "name another, or move it away",
-  errno.ENOENT: _NAME,
-  errno.ENOTDIR: _NAME,
-  errno.EISDIR: _NAME,
-  errno.ENAMETOOLONG: _NAME,
-  errno.ELOOP: _NAME,
-  errno.ENXIO: _NAME,
-  errno.EIO: "copy it again; the disk or the network may fail",
-  errno.ESTALE: "copy it again; the disk or the network may fail",
-  errno.ETXTBSY: "end the program that uses it",
-  errno.EBUSY: "end the program that uses it",
-  errno.EMFILE: "allow more open files (ulimit -n)",
-  errno.ENFILE: "allow more open files (ulimit -n)",
-}
 _MEMORY = (
   "memory",
   "there is too little",
@@ -142,15 +119,17 @@ def _known(error: Exception) -> InputError | None:
   ):
     return InputError(*_MEMORY)
   if isinstance(error, RuntimeError) and "Symlink loop" in str(error):
-    return InputError(str(error).partition("from ")[2], "is a loop", _NAME)
+    return InputError(
+      str(error).partition("from ")[2], "is a loop", system_errors.PATH
+    )
   if isinstance(error, OSError):
     if error.errno == errno.ENOMEM:
       return InputError(*_MEMORY)
-    if error.errno in _SYSTEM:
+    if error.errno in system_errors.FIXES:
       where = error.filename2 or error.filename or "the system"
       said = error.strerror or type(error).__name__
       where = os.fsdecode(where) if isinstance(where, bytes) else where
-      return InputError(where, said, _SYSTEM[error.errno])
+      return InputError(where, said, system_errors.FIXES[error.errno])
   return None
 
 

@@ -13,7 +13,7 @@ from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Cell, Row, Table, per_seed
 from bgm2pose_jax.comparison.sweep_folder import Sweep
 from bgm2pose_jax.data.split import natural_key
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import charts
 
 _WINDOW_S = 0.6
@@ -103,7 +103,7 @@ def _mean(sweep: Sweep, cell: Cell, value: Callable[[Run], np.ndarray]):
 def _joints(sweep: Sweep, column: str, members: _Members) -> str:
   if not members:
     return ""
-  order = [j for joints in skeleton.PARTS.values() for j in joints]
+  order = [j for joints in BODY21.parts.values() for j in joints]
   series = [
     (name, kind, _mean(sweep, cell, lambda r: r.per_joint[MODEL])[order])
     for name, kind, cell in members
@@ -111,7 +111,7 @@ def _joints(sweep: Sweep, column: str, members: _Members) -> str:
   still = _mean(sweep, members[0][2], lambda r: r.per_joint["mean_pose"])
   return row_charts.dot_plot(
     column,
-    [skeleton.JOINTS[j] for j in order],
+    [BODY21.joints[j] for j in order],
     [(name, kind, values.tolist()) for name, kind, values in series],
     still[order].tolist(),
   )

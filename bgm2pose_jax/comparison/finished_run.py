@@ -15,7 +15,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.evaluation import bootstrap
 from bgm2pose_jax.files import array_file
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import results
 
 METRICS = ("rmse", "mae", "pckh50")
@@ -90,7 +90,7 @@ def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
       for name, row in _blocks(found).items()
     }
     per_joint = {
-      name: _numbers(row["per_joint"][j]["mae"] for j in skeleton.JOINTS)
+      name: _numbers(row["per_joint"][j]["mae"] for j in BODY21.joints)
       for name, row in _blocks(found).items()
     }
     made = found["fingerprint"]
@@ -167,7 +167,7 @@ def _reduced(
   """What `Run` keeps of the predictions, checked against results.json."""
   pred, target = arrays["pred"], arrays["target"]
   n = len(target) if target.ndim else 0
-  whole = (n, 12, skeleton.NUM_JOINTS, 3)
+  whole = (n, 12, BODY21.num_joints, 3)
   shapes = {"pred": whole, "target": whole}
   for name, array in arrays.items():
     if n == 0 or array.shape != shapes.get(name, (n,)):

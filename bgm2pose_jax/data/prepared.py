@@ -23,7 +23,7 @@ from bgm2pose_jax.data import beam_pipeline, build
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import partial_builds as parts_lib
 from bgm2pose_jax.data.source import Source
-from bgm2pose_jax.files import checksums, staged_folder
+from bgm2pose_jax.files import checksums, lock, staged_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _make_missing(
     )
   for number, section in enumerate(missing, 1):
     # A second process waits here, then finds the section made.
-    with staged_folder.locked(home / f".{section}.lock"):
+    with lock.in_turn(home / f".{section}.lock"):
       if dirs[section].is_dir():
         continue
       parts = None

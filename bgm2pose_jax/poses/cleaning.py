@@ -12,7 +12,7 @@ import numpy as np
 from scipy import interpolate
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 
 # Units that motion capture files are written in. CMU's is 1 / 0.45 inch.
 KNOWN_UNITS_M: dict[str, float] = {
@@ -37,14 +37,14 @@ LONGEST_GAP_S = 0.1
 _LONGEST_T_POSE_S = 5.0
 
 _LEGS = [
-  [joint_index(side + part) for part in ("UpLeg", "Leg", "Foot")]
+  [BODY21.index(side + part) for part in ("UpLeg", "Leg", "Foot")]
   for side in ("Left", "Right")
 ]
 _ARMS = [
-  [joint_index(side + part) for part in ("Arm", "ForeArm", "Hand")]
+  [BODY21.index(side + part) for part in ("Arm", "ForeArm", "Hand")]
   for side in ("Left", "Right")
 ]
-_HEAD = joint_index("Head")
+_HEAD = BODY21.index("Head")
 
 
 def stature(positions: np.ndarray) -> float:

@@ -44,7 +44,7 @@ class Clip:
     subject: who moves.
     rate_hz: true frames per second (see `cleaning.resample`).
     positions_m: float32 [time, 21, 3] metres, y up, right-handed, the floor
-      at y = 0, joints in the order of `skeleton.JOINTS`.
+      at y = 0, joints in the order of `BODY21.joints`.
     description: what they do, if the folder's table says so.
     source_path: the file, relative to the folder, with `/`.
     height_m: stature estimated from the legs (`cleaning.stature`).

@@ -13,10 +13,10 @@ import numpy as np
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file, whole_file
 from bgm2pose_jax.poses import cell_rows
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.captured_points import PointTracks
 from bgm2pose_jax.poses.cleaning import resample
 from bgm2pose_jax.poses.joint_maps import joint_columns
-from bgm2pose_jax.poses.skeleton import JOINTS
 
 AMPL_RATE_HZ = 120.0
 # Micrometres, a thousandth of what optical capture resolves.
@@ -43,7 +43,7 @@ def write_position_csv(
 
   Args:
     path: the file to write.
-    positions_m: [time, 21, 3] metres in the order of `skeleton.JOINTS`.
+    positions_m: [time, 21, 3] metres in the order of `BODY21.joints`.
     rate_hz: frames per second of `positions_m`; another rate than 120 is
       resampled (see `cleaning.resample`).
 
@@ -52,13 +52,15 @@ def write_position_csv(
   """
   path = pathlib.Path(path)
   positions_m = resample(positions_m, rate_hz, AMPL_RATE_HZ)
-  if positions_m.shape[1:] != (len(JOINTS), 3):
+  if positions_m.shape[1:] != (len(BODY21.joints), 3):
     raise InputError(
       path, f"positions of shape {positions_m.shape}", "give [time, 21, 3]"
     )
   table = positions_m.reshape(len(positions_m), -1)
   line = ",".join([_CELL] * table.shape[1]) + "\n"
-  header = ",".join(f"{joint}_{axis}" for joint in JOINTS for axis in "xyz")
+  header = ",".join(
+    f"{joint}_{axis}" for joint in BODY21.joints for axis in "xyz"
+  )
   with whole_file.writing(path) as file:
     file.write((header + "\n").encode())
     # One %-format for many rows is about ten times np.savetxt.
@@ -78,7 +80,7 @@ def read_position_csv(
     rate_hz: frames per second wanted; another rate than 120 is resampled.
 
   Returns:
-    float32 [time, 21, 3] in the order of `skeleton.JOINTS`, in the file's
+    float32 [time, 21, 3] in the order of `BODY21.joints`, in the file's
     unit (metres if `write_position_csv` wrote it).
 
   Raises:

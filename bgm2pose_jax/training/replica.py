@@ -23,8 +23,9 @@ from bgm2pose_jax.contract.task import Task
 from bgm2pose_jax.data import groups
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.files.json_lines import JsonLines, host_facts
+from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.runtime.host_facts import host_facts
 from bgm2pose_jax.state.checkpoint import Checkpoints, load_weights
 from bgm2pose_jax.state.train_state import TrainState
 

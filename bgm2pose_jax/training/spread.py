@@ -12,7 +12,7 @@ from bgm2pose_jax.config import run_folder, schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.source import Source
-from bgm2pose_jax.files import run_lock
+from bgm2pose_jax.files import lock
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.training.options import Options
 from bgm2pose_jax.training.plan import Plan, make_plans
@@ -89,7 +89,7 @@ def claim(
   if processes.leads():
     for plan in plans:
       if plan.found is None:
-        locks.enter_context(run_lock.held(plan.workdir))
+        locks.enter_context(lock.held(plan.workdir))
     folders = [str(plan.workdir) for plan in plans]
     processes.meet("folders claimed", folders)
   return plans

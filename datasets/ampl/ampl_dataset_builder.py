@@ -13,7 +13,7 @@ from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.partial_builds import Parts
-from bgm2pose_jax.poses.skeleton import NUM_JOINTS
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
 
@@ -87,7 +87,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     )
     features = {
       "features": array(shape=shape),
-      "pose": array(shape=(spec.window_frames, NUM_JOINTS, 3)),
+      "pose": array(shape=(spec.window_frames, BODY21.num_joints, 3)),
       "subject": tfds.features.Text(),
       "track": tfds.features.Text(),
       "genre": tfds.features.Text(),

@@ -81,7 +81,7 @@ def test_exit_codes_of_the_work_pass():
 
 SCRIPT = """
 from absl import flags
-from bgm2pose_jax import command
+from bgm2pose_jax.base import command
 flags.DEFINE_integer("count", 1, "lines")
 def main(argv):
   with command.ending():

@@ -19,7 +19,7 @@ import numpy as np
 
 from bgm2pose_jax.audio import spectrogram
 from bgm2pose_jax.inference.trained_model import TrainedModel
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose.features import (
   conditioning,
@@ -109,7 +109,7 @@ def programs(model: TrainedModel) -> list[Program]:
   chosen = _statistics_inputs(model)
   pose = {
     "pose": Array(
-      (BATCH, model.spec.window_frames, skeleton.NUM_JOINTS, 3),
+      (BATCH, model.spec.window_frames, BODY21.num_joints, 3),
       "float32",
       "joint positions in hip-spine lengths, x y z",
     )

@@ -19,7 +19,7 @@ from bgm2pose_jax.inference.export import card, programs, reload, run_exported
 from bgm2pose_jax.inference.export.programs import PLATFORMS, SUFFIX, Program
 from bgm2pose_jax.inference.export.reading import CONFIG, FORMAT, WEIGHTS
 from bgm2pose_jax.inference.trained_model import TrainedModel
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 
 CARD = "MODEL_CARD.md"
@@ -107,12 +107,12 @@ def describe(model: TrainedModel, made: list[Program]) -> dict[str, Any]:
     "frame_times_s": [
       (i + 0.5) * model.spec.hop_s for i in range(model.spec.window_frames)
     ],
-    "joints": list(skeleton.JOINTS),
+    "joints": list(BODY21.joints),
     "layout": model.layout,
     "model": model.config.model,
     "origin": model.origin,
     "parameters": int(sum(x.size for x in jax.tree.leaves(model.state.params))),
-    "parents": list(skeleton.PARENTS),
+    "parents": list(BODY21.parents),
     "platforms": list(PLATFORMS),
     "programs": {program.name: program.describe() for program in made},
     "sample_rate_hz": rate,

@@ -29,7 +29,7 @@ from bgm2pose_jax.config import tree
 from bgm2pose_jax.files import checksums, torch_file
 from bgm2pose_jax.inference import made_folder
 from bgm2pose_jax.inference.trained_model import damage_of, without_critic
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
@@ -159,7 +159,7 @@ def published_statistics(config: Config) -> dict[str, Any]:
   spec = features.get_feature_set(config.data.feature_set).spec
   return {
     "inputs": ampl_statistics.stand_alone(spec),
-    "pose_mean": np.zeros((skeleton.NUM_JOINTS, 3), np.float32),
+    "pose_mean": np.zeros((BODY21.num_joints, 3), np.float32),
   }
 
 

@@ -15,15 +15,16 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.evaluation.metrics import Figure, measure
-from bgm2pose_jax.poses.skeleton import (
-  JOINTS,
-  NUM_JOINTS,
-  PARTS,
-  PCK_PARTS,
-  joint_index,
-)
+from bgm2pose_jax.poses.body21 import BODY21
 
 PCK_THRESHOLDS: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
+# The published PCK of the parts counts the parent of each limb with the limb:
+# Spine1 once per arm, Hips once per leg. RMSE and MAE do not.
+PCK_PARTS: dict[str, tuple[int, ...]] = {
+  "arm": (*BODY21.parts["arm"], 2, 2),
+  "leg": (*BODY21.parts["leg"], 0, 0),
+  "body": BODY21.parts["body"],
+}
 PCK_NAMES: tuple[str, ...] = ("pckh50", "pckh100", "pckh150", "pckh200")
 
 
@@ -70,7 +71,7 @@ class PoseMetrics:
     # Replaced, not multiplied: NaN in padding would survive times zero.
     error = np.where(mask[..., None, None], pred - target, 0.0)
     square = error * error
-    neck, head = joint_index("Neck"), joint_index("Head")
+    neck, head = BODY21.index("Neck"), BODY21.index("Head")
     size = target[..., head, :] - target[..., neck, :]
     size_square = np.sum(size * size, axis=-1)[..., None]
     distance_square = np.sum(square, axis=-1)
@@ -118,14 +119,17 @@ class PoseMetrics:
         "pckh50": float(np.mean(correct[0][list(pck_joints)])),
       }
 
-    everything = tuple(range(NUM_JOINTS))
+    everything = tuple(range(BODY21.num_joints))
     out: dict[str, Any] = part(everything, everything)
     for name, row in zip(PCK_NAMES, correct):
       out[name] = float(np.mean(row))
     out["per_part"] = {
-      name: part(joints, PCK_PARTS[name]) for name, joints in PARTS.items()
+      name: part(joints, PCK_PARTS[name])
+      for name, joints in BODY21.parts.items()
     }
-    out["per_joint"] = {name: part((i,), (i,)) for i, name in enumerate(JOINTS)}
+    out["per_joint"] = {
+      name: part((i,), (i,)) for i, name in enumerate(BODY21.joints)
+    }
     return out
 
   def overall(self, sums: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -137,7 +141,7 @@ class PoseMetrics:
         sums["square"].sum(axis=1),
         sums["absolute"].sum(axis=1),
         sums["correct"][:, 0].sum(axis=1),
-        sums["frames"] * NUM_JOINTS * 3,
+        sums["frames"] * BODY21.num_joints * 3,
       ],
       axis=1,
     )
@@ -167,13 +171,13 @@ def _as_joints(array: Any, name: str) -> np.ndarray:
   """float64 [n, t, 21, 3] of [n, t, 21, 3] or [n, t, 63]."""
   array = np.asarray(array, np.float64)
   shape = array.shape
-  if len(shape) == 3 and shape[-1] == NUM_JOINTS * 3:
-    array = array.reshape(*shape[:-1], NUM_JOINTS, 3)
-  if array.ndim != 4 or array.shape[-2:] != (NUM_JOINTS, 3):
+  if len(shape) == 3 and shape[-1] == BODY21.num_joints * 3:
+    array = array.reshape(*shape[:-1], BODY21.num_joints, 3)
+  if array.ndim != 4 or array.shape[-2:] != (BODY21.num_joints, 3):
     raise InputError(
       name,
       f"shape {shape}",
-      f"pass poses [n, t, joint={NUM_JOINTS}, xyz=3] or [n, t, 63]",
+      f"pass poses [n, t, joint={BODY21.num_joints}, xyz=3] or [n, t, 63]",
     )
   return array
 

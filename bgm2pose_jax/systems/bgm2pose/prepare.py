@@ -22,7 +22,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.data.partial_builds import Parts
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find, sources
 from bgm2pose_jax.systems.bgm2pose.config import (
@@ -73,7 +73,7 @@ class MusicSource:
   def window_bytes(self) -> int:
     """Bytes of one stored window."""
     spec = self._spec()
-    cells = spec.bands * len(spec.channels) + 3 * skeleton.NUM_JOINTS
+    cells = spec.bands * len(spec.channels) + 3 * BODY21.num_joints
     return 4 * spec.window_frames * cells + _TEXT_BYTES
 
   @property

@@ -25,7 +25,7 @@ class Recipe:
     feature_set: name in `bgm2pose_jax.systems.bgm2pose.features`.
     static_response: what the static room is learnt from, see
       `static_form.StaticForm.parse`; for the sets that need it.
-    pose_resample: see `skeleton.resample_windows`.
+    pose_resample: see `windows.resample_windows`.
     noise_snr_db: white noise added to recording and music of each window, see
       `window_noise.with_noise`; None adds none.
   """

@@ -15,7 +15,7 @@ from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.evaluation.baselines import Prediction
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import clips as report_clips
 from bgm2pose_jax.report import page as report_page
 from bgm2pose_jax.report import table as report_table
@@ -208,7 +208,7 @@ def title(config: Config) -> str:
 REPORT = Report(
   text=report_table.render,
   page=lambda results, curves, arrays: report_page.render_page(
-    results, curves, arrays, skeleton.BONES, report_clips.MAX_WINDOWS
+    results, curves, arrays, BODY21.bones, report_clips.MAX_WINDOWS
   ),
 )
 COMPARISON = Comparison(titles={}, whole=("bgm2pose", "none"))

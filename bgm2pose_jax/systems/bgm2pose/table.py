@@ -68,13 +68,13 @@ class MusicWindows(WindowTable):
   @classmethod
   def shapes(cls, fields: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Returns {array column: shape of one window}."""
-    from bgm2pose_jax.poses.skeleton import NUM_JOINTS
+    from bgm2pose_jax.poses.body21 import BODY21
     from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 
     spec = FeatureSpec.from_dict(fields["spec"])
     return {
       "features": (spec.window_frames, spec.bands, len(spec.channels)),
-      "pose": (spec.window_frames, NUM_JOINTS, 3),
+      "pose": (spec.window_frames, BODY21.num_joints, 3),
     }
 
   @classmethod

@@ -25,7 +25,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.runtime import compilation
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import sounds
@@ -118,7 +118,7 @@ def define_flags(values: flags.FlagValues) -> None:
   number("poses_lag_s", 0.0, "when the pose track begins in the recording")
   number(
     "hip_spine_m",
-    skeleton.UNIT_CM / 100,
+    BODY21.unit_cm / 100,
     "the person's distance from Hips to Spine, which scales poses to metres",
   )
   flags.DEFINE_list(

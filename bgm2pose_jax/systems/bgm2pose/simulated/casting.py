@@ -25,6 +25,7 @@ from bgm2pose_jax.simulate import motion, music, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.simulated import retarget
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # AMPL's poses; the raw layout knows no other rate.
 POSE_RATE_HZ = 120.0
@@ -172,6 +173,7 @@ def performance(
       plan.duration_s,
       rng,
       rate_hz=POSE_RATE_HZ,
+      window_s=WINDOW_S,
       yaw=plan.yaw,
     )
   style = motion.subject_style(subject, plan.seed)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bgm2pose_jax.systems.bgm2pose import splits
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
 from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # A second of one recording: audio, poses.
 _RAW_BYTES_PER_S = 650_000

@@ -21,7 +21,7 @@ import soundfile
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import build, load, manifest
 from bgm2pose_jax.data import prepared as prepared_lib
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import normalize_pose
 from bgm2pose_jax.systems.bgm2pose import features, prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout
 from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
@@ -85,7 +85,7 @@ def test_stored_arrays_are_those_of_the_files(corpus):
   positions = np.loadtxt(recording.poses, delimiter=",", skiprows=1)
   positions = positions.reshape(-1, 21, 3)
   # Window 3 covers rows 216 .. 287; its last target is row 287 itself.
-  wanted = skeleton.normalize_pose(positions[[216, 287]])
+  wanted = normalize_pose(positions[[216, 287]])
   got = corpus.table.pose[row + 3][[0, 11]]
   np.testing.assert_allclose(got, wanted, atol=1e-4)
 

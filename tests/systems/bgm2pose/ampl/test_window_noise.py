@@ -6,9 +6,10 @@ import pytest
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.systems.bgm2pose import prepare
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
 from bgm2pose_jax.systems.bgm2pose.ampl.window_noise import with_noise
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 
 def _block(first=3, windows=2):

@@ -17,11 +17,12 @@ from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import Spheres
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
 from bgm2pose_jax.systems.bgm2pose.features import music_kernel, static_response
 from bgm2pose_jax.systems.bgm2pose.features.static_response import StillRoom
 from bgm2pose_jax.systems.bgm2pose.still_room import still_room
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 _HOP = 2400
 _SPEC = features.get_feature_set("music_kernel").spec
