@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 
@@ -27,3 +28,11 @@ class Split:
   fold_order: tuple[str, ...]
   sections: tuple[str, ...]
   label: str
+
+
+def natural_key(name: str) -> tuple:
+  """Sort key in which "2" comes before "10"."""
+  return tuple(
+    (0, int(part), "") if part.isdecimal() else (1, 0, part)
+    for part in re.findall(r"\d+|\D+", name)
+  )

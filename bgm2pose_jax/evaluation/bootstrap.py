@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax.evaluation.metrics import Metrics
 from bgm2pose_jax.poses import skeleton
 
 _BLOCK_WINDOWS = 50  # 30 s, longer than one action
@@ -96,7 +97,11 @@ class PairedWindows:
 
 
 def paired_differences(
-  parts: Sequence[PairedWindows], *, seed: int, resamples: int = 1000
+  parts: Sequence[PairedWindows],
+  metrics: Metrics,
+  *,
+  seed: int,
+  resamples: int = 1000,
 ) -> dict[str, Any]:
   """Differences of two models' RMSE and MAE, with 95 % intervals.
 
@@ -116,30 +121,29 @@ def paired_differences(
     one block.
   """
   rng = _generator(seed)
-  whole, drawn = np.zeros(2), np.zeros((resamples, 2))
+  n = len(metrics.figures)
+  whole, drawn = np.zeros(n), np.zeros((resamples, n))
   counts = []
   for part in parts:
     block, count = _blocks(part.recording, part.window_index)
     # [n, model, seed, 4]
     sums = np.stack([part.reference, part.other]).transpose(2, 0, 1, 3)
-    whole += part.weight * _seed_means(sums.sum(axis=0))
+    whole += part.weight * _seed_means(metrics, sums.sum(axis=0))
     total = _redrawn(sums, block, count, rng, resamples)
-    drawn += part.weight * _seed_means(total)
+    drawn += part.weight * _seed_means(metrics, total)
     counts.append(count)
   out: dict[str, Any] = {"blocks": sum(counts)}
-  for column, key in enumerate(("rmse", "mae")):
-    out[key] = {
+  for column, figure in enumerate(metrics.figures):
+    out[figure.key] = {
       "difference": float(whole[column]),
       "interval": _percentiles(drawn[:, column]) if min(counts) > 1 else None,
     }
   return out
 
 
-def _seed_means(sums: np.ndarray) -> np.ndarray:
-  """[..., model, seed, 4] sums -> [..., (RMSE, MAE)] other - reference."""
-  figures = np.stack(
-    [np.sqrt(sums[..., 0] / sums[..., 3]), sums[..., 1] / sums[..., 3]], axis=-1
-  )
+def _seed_means(metrics: Metrics, sums: np.ndarray) -> np.ndarray:
+  """[..., model, seed, m] sums -> [..., figure] other - reference."""
+  figures = metrics.headline(sums)
   return (figures[..., 1, :, :] - figures[..., 0, :, :]).mean(axis=-2)
 
 
