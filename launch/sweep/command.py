@@ -20,6 +20,9 @@ from absl import app, flags, logging
 from bgm2pose_jax import main as main_command
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.comparison.entries import GRID
+from bgm2pose_jax.contract.system import System
+from bgm2pose_jax.systems import registry
 from launch.sweep import book as book_lib
 from launch.sweep import engines, expansion, status, tables
 from launch.sweep.book import Book
@@ -27,7 +30,10 @@ from launch.sweep.book import Book
 DEFAULT_SEEDS = ("0", "1", "2")
 
 _TABLE = flags.DEFINE_enum(
-  "table", None, list(tables.TABLES), "the paper's table to fill"
+  "table",
+  None,
+  list(dict.fromkeys(t for s in registry.SYSTEMS for t in s.sweep.tables)),
+  "the paper's table to fill",
 )
 _OUT = flags.DEFINE_string("out", None, "folder of the sweep (required)")
 _GRID = flags.DEFINE_multi_string(
@@ -36,9 +42,15 @@ _GRID = flags.DEFINE_multi_string(
   "name=v1,v2, repeatable: every combination; a name with a dot is a field of "
   "the configuration, any other a flag of the main command",
 )
-_MODELS = flags.DEFINE_list("models", None, "of the table's, these alone")
-_SETTINGS = flags.DEFINE_list("settings", None, "of the table's, these alone")
-_TRACKS = flags.DEFINE_list("test_tracks", None, "these test tracks alone")
+_AXES = {
+  name: flags.DEFINE_list(f"{name}s", None, "of the table's, these alone")
+  for name in dict.fromkeys(n for s in registry.SYSTEMS for n in s.sweep.axes)
+}
+_PLACES = {
+  name: flags.DEFINE_list(f"{name}s", None, "of what there is, these alone")
+  for name in dict.fromkeys(s.sweep.place_flag for s in registry.SYSTEMS)
+  if name
+}
 _GROUP = flags.DEFINE_bool(
   "group",
   False,
@@ -53,30 +65,47 @@ _STATUS = flags.DEFINE_bool(
 )
 
 
-def base_flags() -> list[str]:
+def find_system() -> System:
+  """The system of the models that the flags name, or else of the table."""
+  grid = [text.partition("=")[2] for text in _GRID.value if _is_model(text)]
+  models = _AXES["model"].value or grid
+  if models:
+    return registry.of_model(models[0].partition(",")[0].strip())
+  found = [s for s in registry.SYSTEMS if _TABLE.value in s.sweep.tables]
+  return (*found, *registry.SYSTEMS)[0]
+
+
+def _is_model(text: str) -> bool:
+  return text.partition("=")[0].strip() == "model"
+
+
+def base_flags(system: System) -> list[str]:
   """Returns the main command's flags as given, for every run alike.
+
+  Args:
+    system: of the runs.
 
   Raises:
     InputError: for a flag that the sweep sets itself.
   """
+  owned = tables.owned(system.sweep)
   made = []
-  for flag in _main_flags():
-    if not flag.present or flag.name in ("seeds", "folds"):
+  for name in _main_flags():
+    flag = flags.FLAGS[name]
+    if not flag.present or name in ("seeds", "folds"):
       continue
-    if flag.name in tables.OWNED:
+    if name in owned:
       raise InputError(
-        f"--{flag.name}={flag.value}",
-        "is the sweep's to set",
-        tables.OWNED[flag.name],
+        f"--{name}={flag.value}", "is the sweep's to set", owned[name]
       )
     # A repeatable flag comes as one line each.
     made += flag.serialize().splitlines()
   return made
 
 
-def _main_flags() -> list[flags.Flag]:
+def _main_flags() -> list[str]:
   by_module = flags.FLAGS.flags_by_module_dict()
-  return by_module[main_command.__name__]
+  return [flag.name for flag in by_module[main_command.__name__]]
 
 
 def make_book(folder: pathlib.Path) -> Book:
@@ -90,8 +119,9 @@ def make_book(folder: pathlib.Path) -> Book:
   Raises:
     InputError: for flags or data that cannot make a sweep.
   """
-  shared = base_flags()
-  chosen = (_TABLE, _GRID, _MODELS, _SETTINGS, _TRACKS, _GROUP)
+  system = find_system()
+  shared = base_flags(system)
+  chosen = (_TABLE, _GRID, *_AXES.values(), *_PLACES.values(), _GROUP)
   values = flags.FLAGS
   is_new = (
     any(holder.value for holder in chosen)
@@ -105,19 +135,38 @@ def make_book(folder: pathlib.Path) -> Book:
     raise InputError(
       "the sweep", "has no run", "give --table, or --grid and flags of a run"
     )
-  grid = tables.parse_grid(_GRID.value)
-  cells = tables.make_cells(_TABLE.value, grid, _MODELS.value, _SETTINGS.value)
+  _check_known(system)
+  cells = tables.make_cells(
+    system.sweep,
+    _TABLE.value,
+    tables.parse_grid(system.sweep, _GRID.value),
+    {name: holder.value for name, holder in _AXES.items()},
+  )
   _check_given_once(cells, shared)
   seeds = values.seeds if values["seeds"].present else DEFAULT_SEEDS
+  places = _PLACES.get(system.sweep.place_flag)
   runs = expansion.expand(
-    _TABLE.value or tables.GRID,
+    system,
+    _TABLE.value or GRID,
     cells,
     seeds=_numbers("seeds", seeds),
     folds=_numbers("folds", values.folds) if values["folds"].present else None,
-    tracks=_TRACKS.value,
+    places=None if places is None else places.value,
     has_all_flags=not _DRY_RUN.value,
   )
   return book_lib.make(folder, runs, shared, group=_GROUP.value)
+
+
+def _check_known(system: System) -> None:
+  """Refuses lists that are of other systems' runs."""
+  known = (*system.sweep.axes, system.sweep.place_flag)
+  for name, holder in (_AXES | _PLACES).items():
+    if holder.value is not None and name not in known:
+      raise InputError(
+        f"--{name}s={','.join(holder.value)}",
+        f"{system.name} has none",
+        "drop it",
+      )
 
 
 def _check_given_once(
