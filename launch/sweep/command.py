@@ -13,7 +13,7 @@ from __future__ import annotations
 import pathlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import app, flags, logging
 
@@ -42,14 +42,15 @@ _GRID = flags.DEFINE_multi_string(
   "name=v1,v2, repeatable: every combination; a name with a dot is a field of "
   "the configuration, any other a flag of the main command",
 )
-_AXES = {
-  name: flags.DEFINE_list(f"{name}s", None, "of the table's, these alone")
-  for name in dict.fromkeys(n for s in registry.SYSTEMS for n in s.sweep.axes)
-}
-_PLACES = {
+# What `contract.sweep.Sweep` calls axes and places, of all systems.
+_LISTS = {
   name: flags.DEFINE_list(f"{name}s", None, "of what there is, these alone")
-  for name in dict.fromkeys(s.sweep.place_flag for s in registry.SYSTEMS)
-  if name
+  for name in dict.fromkeys(
+    name
+    for system in registry.SYSTEMS
+    for name in (*system.sweep.axes, system.sweep.place_flag)
+    if name
+  )
 }
 _GROUP = flags.DEFINE_bool(
   "group",
@@ -65,18 +66,20 @@ _STATUS = flags.DEFINE_bool(
 )
 
 
-def find_system() -> System:
-  """The system of the models that the flags name, or else of the table."""
-  grid = [text.partition("=")[2] for text in _GRID.value if _is_model(text)]
-  models = _AXES["model"].value or grid
+def find_system(grid: tables.Grid) -> System:
+  """The system of the models that the flags name, or else of the table.
+
+  Args:
+    grid: from `tables.parse_grid`.
+
+  Raises:
+    InputError: for a model of no system.
+  """
+  models = _LISTS["model"].value or grid.get("model")
   if models:
-    return registry.of_model(models[0].partition(",")[0].strip())
+    return registry.of_model(models[0])
   found = [s for s in registry.SYSTEMS if _TABLE.value in s.sweep.tables]
   return (*found, *registry.SYSTEMS)[0]
-
-
-def _is_model(text: str) -> bool:
-  return text.partition("=")[0].strip() == "model"
 
 
 def base_flags(system: System) -> list[str]:
@@ -119,9 +122,10 @@ def make_book(folder: pathlib.Path) -> Book:
   Raises:
     InputError: for flags or data that cannot make a sweep.
   """
-  system = find_system()
+  grid = tables.parse_grid(_GRID.value)
+  system = find_system(grid)
   shared = base_flags(system)
-  chosen = (_TABLE, _GRID, *_AXES.values(), *_PLACES.values(), _GROUP)
+  chosen = (_TABLE, _GRID, *_LISTS.values(), _GROUP)
   values = flags.FLAGS
   is_new = (
     any(holder.value for holder in chosen)
@@ -135,37 +139,30 @@ def make_book(folder: pathlib.Path) -> Book:
     raise InputError(
       "the sweep", "has no run", "give --table, or --grid and flags of a run"
     )
-  _check_known(system)
-  cells = tables.make_cells(
-    system.sweep,
-    _TABLE.value,
-    tables.parse_grid(system.sweep, _GRID.value),
-    {name: holder.value for name, holder in _AXES.items()},
-  )
+  lists = {name: holder.value for name, holder in _LISTS.items()}
+  _check_known(system, lists)
+  cells = tables.make_cells(system.sweep, _TABLE.value, grid, lists)
   _check_given_once(cells, shared)
   seeds = values.seeds if values["seeds"].present else DEFAULT_SEEDS
-  places = _PLACES.get(system.sweep.place_flag)
   runs = expansion.expand(
     system,
     _TABLE.value or GRID,
     cells,
     seeds=_numbers("seeds", seeds),
     folds=_numbers("folds", values.folds) if values["folds"].present else None,
-    places=None if places is None else places.value,
-    has_all_flags=not _DRY_RUN.value,
+    places=lists.get(system.sweep.place_flag),
   )
   return book_lib.make(folder, runs, shared, group=_GROUP.value)
 
 
-def _check_known(system: System) -> None:
+def _check_known(
+  system: System, lists: Mapping[str, Sequence[str] | None]
+) -> None:
   """Refuses lists that are of other systems' runs."""
-  known = (*system.sweep.axes, system.sweep.place_flag)
-  for name, holder in (_AXES | _PLACES).items():
-    if holder.value is not None and name not in known:
+  for name, values in lists.items():
+    if values and name not in (*system.sweep.axes, system.sweep.place_flag):
       raise InputError(
-        f"--{name}s={','.join(holder.value)}",
-        f"{system.name} has none",
-        "drop it",
+        f"--{name}s={','.join(values)}", f"{system.name} has none", "drop it"
       )
 
 

@@ -37,7 +37,6 @@ def expand(
   seeds: Sequence[int],
   folds: Sequence[int] | None = None,
   places: Sequence[str] | None = None,
-  has_all_flags: bool = True,
 ) -> list[Run]:
   """Lists the runs of some cells, in the cells' order.
 
@@ -48,13 +47,12 @@ def expand(
     seeds: each once.
     folds: to keep; None is all of a place.
     places: to keep; None is all of a cell.
-    has_all_flags: refuse a flag that the main command has not.
 
   Raises:
     InputError: for data that cannot make a cell, a place or fold that is not
       there, or a configuration that is wrong.
   """
-  configs = [_config_of(system, cell, has_all_flags) for cell in cells]
+  configs = [_config_of(system, cell) for cell in cells]
   if system.sweep.places is None:
     found = [_one_place(system, config, folds) for config in configs]
   else:
@@ -82,7 +80,7 @@ def _one_place(
   return {"": wanted or range(len(split.fold_order))}
 
 
-def _config_of(system: System, cell: Cell, has_all_flags: bool) -> Config:
+def _config_of(system: System, cell: Cell) -> Config:
   """The configuration that the main command would make of a cell's flags."""
   values = flags.FLAGS
   with flagsaver.flagsaver():
@@ -92,7 +90,7 @@ def _config_of(system: System, cell: Cell, has_all_flags: bool) -> Config:
         values["set"].value = [*(values["set"].value or ()), value]
       elif name in values:
         _set_flag(cell, name, value)
-      elif has_all_flags:
+      else:
         raise InputError(
           f"--{name}={value}",
           "the main command has no such flag",

@@ -117,21 +117,18 @@ def owned(sweep: Sweep) -> dict[str, str]:
   }
 
 
-def parse_grid(sweep: Sweep, entries: Sequence[str]) -> Grid:
+def parse_grid(entries: Sequence[str]) -> Grid:
   """Reads `name=v1,v2` entries.
 
   Args:
-    sweep: of the system.
     entries: as given; a comma inside brackets separates nothing.
 
   Returns:
     {name: values}.
 
   Raises:
-    InputError: for an entry of another form, a name or value given twice, or
-      a name that has a flag of its own.
+    InputError: for an entry of another form, or a name or value given twice.
   """
-  taken = {**owned(sweep), **_LISTS}
   grid: dict[str, tuple[str, ...]] = {}
   for entry in entries:
     name, equals, text = entry.partition("=")
@@ -141,8 +138,6 @@ def parse_grid(sweep: Sweep, entries: Sequence[str]) -> Grid:
       raise InputError(
         where, "is no name=v1,v2", "write e.g. --grid network.width=0.125,0.25"
       )
-    if name in taken and name not in (*sweep.axes, "ablation"):
-      raise InputError(where, "is no grid's to set", taken[name])
     if name in grid or len(set(values)) < len(values):
       raise InputError(where, "names something twice", "name each once")
     grid[name] = tuple(values)
@@ -177,13 +172,18 @@ def make_cells(
 
   Raises:
     InputError: for a table that the system has not, a name that the table has
-      not, or one given both here and in the grid.
+      not, one given both here and in the grid, or a name in the grid that has
+      a flag of its own.
   """
+  taken = {**owned(sweep), **_LISTS}
+  for name in grid:
+    if name in taken and name not in (*sweep.axes, "ablation"):
+      raise _refused(grid, name, "is no grid's to set", taken[name])
   axes = {name: chosen.get(name) for name in sweep.axes}
   for name, values in axes.items():
     if name in grid:
       if table is not None or values is not None:
-        raise _given_twice(
+        raise _refused(
           grid,
           name,
           f"the {'table' if table else f'flag --{name}s'} chooses already",
@@ -198,9 +198,7 @@ def make_cells(
     base = _narrowed(_table(sweep, table), axes)
     for name in rest:
       if any(name in cell for cell in base):
-        raise _given_twice(
-          grid, name, f"--table={table} chooses it", "drop one"
-        )
+        raise _refused(grid, name, f"--table={table} chooses it", "drop one")
   return [
     _with(Cell(sweep, cell), dict(zip(rest, values)), rest)
     for cell in base
@@ -208,7 +206,7 @@ def make_cells(
   ]
 
 
-def _given_twice(grid: Grid, name: str, found: str, fix: str) -> InputError:
+def _refused(grid: Grid, name: str, found: str, fix: str) -> InputError:
   return InputError(f"--grid {name}={','.join(grid[name])}", found, fix)
 
 

@@ -47,10 +47,10 @@ def _expand(table, grid=(), models=None, settings=None, **more):
   cells = tables.make_cells(
     system.sweep,
     table,
-    tables.parse_grid(system.sweep, grid),
+    tables.parse_grid(grid),
     {"model": models, "setting": settings},
   )
-  more = {"seeds": (0, 1, 2), "has_all_flags": table != "noise", **more}
+  more = {"seeds": (0, 1, 2), **more}
   return expansion.expand(system, table or GRID, cells, **more)
 
 
