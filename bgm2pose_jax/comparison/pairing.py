@@ -109,7 +109,7 @@ def _difference(
       )
     )
   found = bootstrap.paired_differences(
-    parts, sweep.system.figures.metrics, seed=_SEED
+    sweep.system.figures.metrics, parts, seed=_SEED
   )
   return Difference(
     row,

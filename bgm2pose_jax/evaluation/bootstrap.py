@@ -97,8 +97,8 @@ class PairedWindows:
 
 
 def paired_differences(
-  parts: Sequence[PairedWindows],
   metrics: Metrics,
+  parts: Sequence[PairedWindows],
   *,
   seed: int,
   resamples: int = 1000,

@@ -256,7 +256,7 @@ def test_paired_differences_are_numpys():
     )
     raw.append((target, ours, theirs))
   metrics = registry.of_model("bgm2pose").figures.metrics
-  got = bootstrap.paired_differences(parts, metrics, seed=3, resamples=40)
+  got = bootstrap.paired_differences(metrics, parts, seed=3, resamples=40)
 
   def difference(picked):
     total = np.zeros(2)
