@@ -232,6 +232,13 @@ def config_from_flags() -> config_lib.Config:
   return config_lib.overlay(config, tree.parse_assignments(_SET.value))
 
 
+def flag_names() -> tuple[str, ...]:
+  """Every flag of this command."""
+  return tuple(
+    flag.name for flag in flags.FLAGS.flags_by_module_dict()[__name__]
+  )
+
+
 def configs_from_flags() -> list[config_lib.Config]:
   """Returns a configuration for every fold and seed asked for.
 
