@@ -93,7 +93,7 @@ def base_flags(system: System) -> list[str]:
   """
   owned = tables.owned(system.sweep)
   made = []
-  for name in _main_flags():
+  for name in main_command.flag_names():
     flag = flags.FLAGS[name]
     if not flag.present or name in ("seeds", "folds"):
       continue
@@ -104,11 +104,6 @@ def base_flags(system: System) -> list[str]:
     # A repeatable flag comes as one line each.
     made += flag.serialize().splitlines()
   return made
-
-
-def _main_flags() -> list[str]:
-  by_module = flags.FLAGS.flags_by_module_dict()
-  return [flag.name for flag in by_module[main_command.__name__]]
 
 
 def make_book(folder: pathlib.Path) -> Book:
