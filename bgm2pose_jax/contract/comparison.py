@@ -36,7 +36,7 @@ class Control:
     ablation: of these rows.
     limit_pct: a reduction of the first headline figure beyond this is warned
       about.
-    lacking: what such a row does, such as `hears the music alone`.
+    lacking: what such a row does, such as `hears nothing`.
     meaning: what the warning means.
   """
 

@@ -217,7 +217,8 @@ def _compare(
 
   for key in ("base_flags", "command"):
     # The order of flags is the main command's, not the sweep's.
-    if sorted(theirs[key]) != sorted(ours[key]):
+    order = sorted if key == "base_flags" else list
+    if order(theirs[key]) != order(ours[key]):
       was, now = (
         [f for f in one[key] if f not in other[key]]
         for one, other in ((theirs, ours), (ours, theirs))

@@ -33,7 +33,7 @@ _TABLE = flags.DEFINE_enum(
   "table",
   None,
   list(dict.fromkeys(t for s in registry.SYSTEMS for t in s.sweep.tables)),
-  "the paper's table to fill",
+  "the table to fill, of the paper of the models",
 )
 _OUT = flags.DEFINE_string("out", None, "folder of the sweep (required)")
 _GRID = flags.DEFINE_multi_string(

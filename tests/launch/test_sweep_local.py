@@ -240,6 +240,14 @@ def test_another_sweep_in_the_folder_is_refused_naming_what_differs(tmp_path):
     book_lib.read(tmp_path)
 
 
+def test_the_order_of_shared_flags_makes_no_other_sweep(tmp_path):
+  runs = quick_sweep.make_runs(1, 1)
+  shared = ("--preset=paper", "--nodeterministic")
+  for flags in (shared, shared[::-1]):
+    book_lib.save(book_lib.make(tmp_path, runs, flags))
+  assert book_lib.read(tmp_path).base_flags == shared
+
+
 def test_tables_are_made_when_there_is_something_to_make_them(
   tmp_path, monkeypatch
 ):
