@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.contract.comparison import Comparison
 from bgm2pose_jax.contract.export import Export
 from bgm2pose_jax.contract.report import Report
-from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.evaluation.baselines import Prediction
@@ -22,6 +20,7 @@ from bgm2pose_jax.report import table as report_table
 from bgm2pose_jax.systems.bgm2pose import baselines as baselines_lib
 from bgm2pose_jax.systems.bgm2pose import presets, splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find
+from bgm2pose_jax.systems.bgm2pose.comparison import COMPARISON
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import conditioning
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
@@ -30,6 +29,7 @@ from bgm2pose_jax.systems.bgm2pose.models import registry as models
 from bgm2pose_jax.systems.bgm2pose.prepare import MusicSource, source_of
 from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
+from bgm2pose_jax.systems.bgm2pose.sweep import SWEEP
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
@@ -211,8 +211,6 @@ REPORT = Report(
     results, curves, arrays, BODY21.bones, report_clips.MAX_WINDOWS
   ),
 )
-COMPARISON = Comparison(titles={}, whole=("bgm2pose", "none"))
-SWEEP = Sweep(tables=())
 EXPORT = Export(programs=lambda model: [])
 
 SYSTEM = System(
