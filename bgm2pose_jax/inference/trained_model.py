@@ -6,12 +6,9 @@ training fitted, and what else a prediction needs to know (`model.json`).
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import pathlib
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -22,16 +19,13 @@ from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.contract.task import Task
+from bgm2pose_jax.inference import weights
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
-from bgm2pose_jax.state import stored_state
 from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.training import steps
 
 Find = Callable[[str], System]
-
-_SNAPSHOTS = {"params": "snapshots/0", "model_state": "snapshots/1"}
-_STATISTICS = "statistics/"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,7 +114,7 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
   """
   path, step = checkpoint_lib.find_step(folder, flag)
   home = path.parent
-  _check_plain(path)
+  weights.check_plain(path)
   described = run_folder.read_json(home / run_folder.CONFIG)
   system = system_of(home, find)
   config = run_folder.read_config(home, system.config)
@@ -137,16 +131,16 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
     pathlib.Path(folder).resolve().parent
   ):
     # What the run's own report is about.
-    with damage_of(path):
+    with weights.damage_of(path):
       step = checkpoint_lib.best_step(path, task.best.figure) or step
   if step == 0 and described.get("origin") is None:
     raise InputError(
       path / "0", "holds weights that were never trained", "train first"
     )
-  with damage_of(path / str(step)):
+  with weights.damage_of(path / str(step)):
     arrays = checkpoint_lib.read_whole(path, step)
     if config.optim.snapshot_average == "eval_only":
-      arrays = _averaged(arrays)
+      arrays = weights.averaged(arrays)
   return TrainedModel(
     folder=home,
     system=system,
@@ -154,7 +148,7 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
     step=step,
     facts=facts,
     described=described,
-    state=_state(system, task, arrays, path / str(step)),
+    state=weights.state_of(system, task, arrays, path / str(step)),
     task=task,
     apply=steps.make_predict_step(
       task, mesh_lib.make_mesh(jax.local_devices()[:1])
@@ -180,80 +174,6 @@ def system_of(home: pathlib.Path, find: Find) -> System:
     return find(name)
 
 
-def statistics_of(
-  system: System, arrays: Mapping[str, np.ndarray], where: pathlib.Path
-) -> Any:
-  """Returns the tree of statistics that predict.
-
-  Args:
-    system: the network's.
-    arrays: by the names that checkpoints have.
-    where: they lie, for messages.
-
-  Raises:
-    InputError: they are not what the system's networks have.
-  """
-  tree: dict[str, Any] = {}
-  for name, array in arrays.items():
-    if name.startswith(_STATISTICS):
-      *branches, leaf = name.removeprefix(_STATISTICS).split("/")
-      node: Any = tree
-      for branch in branches:
-        node = node.setdefault(branch, {})
-        if not isinstance(node, dict):
-          raise InputError(where, f"{name} lies in an array", "copy it again")
-      node[leaf] = array
-  with run_folder.inside(where):
-    return system.trained.statistics(tree)
-
-
-def weights(state: TrainState) -> dict[str, Any]:
-  """Returns {name in checkpoints: array} of everything that predicts.
-
-  Args:
-    state: a trained model's.
-  """
-  statistics = stored_state.flat({"statistics": state.statistics})
-  return checkpoint_lib.weight_leaves(state) | statistics
-
-
-@contextlib.contextmanager
-def damage_of(path: pathlib.Path) -> Iterator[None]:
-  """Makes one line of whatever reading a damaged checkpoint fails with.
-
-  Args:
-    path: of the checkpoint.
-
-  Raises:
-    InputError: the block failed.
-  """
-  try:
-    yield
-  except (InputError, MemoryError):
-    raise
-  except Exception as error:
-    first = (str(error).strip() or type(error).__name__).split("\n")[0]
-    raise InputError(
-      path,
-      f"cannot be read ({first})",
-      "copy the run's folder again, or take another step of it",
-    ) from error
-
-
-def _check_plain(path: pathlib.Path) -> None:
-  """Refuses links and pipes: a checkpoint of a stranger reads nothing else."""
-  for base, folders, files in os.walk(path):
-    for name in (*folders, *files):
-      found = pathlib.Path(base, name)
-      mode = os.lstat(found).st_mode
-      if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(
-          found,
-          "is no plain file",
-          "copy the run's folder with its files, not with links",
-        )
-
-
 def _facts(
   home: pathlib.Path,
   system: System,
@@ -268,54 +188,3 @@ def _facts(
       return known
   with run_folder.inside(path):
     return system.trained.facts(run_folder.read_json(path))
-
-
-def _averaged(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """The mean of the snapshots in place of the live weights."""
-  count = int(arrays["snapshot_count"])
-  if not count:
-    return arrays
-  out = dict(arrays)
-  for part, kept in _SNAPSHOTS.items():
-    for name, live in arrays.items():
-      tail = name.removeprefix(f"{part}/")
-      if tail != name:
-        mean = arrays[f"{kept}/{tail}"][:count].sum(0) / count
-        out[name] = mean.astype(live.dtype)
-  return out
-
-
-def _state(
-  system: System,
-  task: Task,
-  arrays: dict[str, np.ndarray],
-  where: pathlib.Path,
-) -> TrainState:
-  """What predicts, on the device, after a look at every array."""
-  statistics = statistics_of(system, arrays, where)
-  template = task.state_shapes(statistics)
-  for name, leaf in checkpoint_lib.weight_leaves(template).items():
-    found = arrays.get(name)
-    if found is None or found.shape != leaf.shape:
-      raise InputError(
-        where,
-        f"{name} is {'absent' if found is None else list(found.shape)}, this "
-        f"network needs {list(leaf.shape)}",
-        "restore config.json of the run that saved it",
-      )
-  # One copy on the device; what training alone needs is let go.
-  state = checkpoint_lib.with_weights(template, arrays).replace(
-    step=arrays["step"],
-    skipped=arrays["skipped"],
-    statistics=statistics,
-    opt_state=(),
-    snapshots=(),
-    snapshot_count=np.int32(0),
-    critic=(),
-  )
-  for name, array in weights(state).items():
-    if not np.isfinite(array).all():
-      raise InputError(
-        where, f"{name} is not finite", "take an earlier step, or train again"
-      )
-  return jax.device_put(state)

@@ -11,7 +11,8 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder, tree
-from bgm2pose_jax.inference import made_folder, trained_model
+from bgm2pose_jax.inference import made_folder
+from bgm2pose_jax.inference import weights as weights_lib
 from bgm2pose_jax.inference.export.reading import (
   CONFIG,
   KINDS,
@@ -42,7 +43,7 @@ def restore(export: Export, out: str | pathlib.Path, find: Find) -> None:
     )
     task = system.make_task(config, facts)
   arrays = export.arrays
-  statistics = trained_model.statistics_of(system, arrays, where)
+  statistics = weights_lib.statistics_of(system, arrays, where)
   template = task.state_shapes(statistics)
   for name, leaf in checkpoint_lib.weight_leaves(template).items():
     found = arrays.get(name)

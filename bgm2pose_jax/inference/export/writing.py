@@ -17,7 +17,7 @@ import numpy as np
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder, tree
 from bgm2pose_jax.contract.export import Array, Program
-from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.inference import weights as weights_lib
 from bgm2pose_jax.inference.export import card, lowering, reload, run_exported
 from bgm2pose_jax.inference.export.reading import CONFIG, FORMAT, WEIGHTS
 from bgm2pose_jax.inference.trained_model import TrainedModel
@@ -81,7 +81,7 @@ def weights(model: TrainedModel) -> dict[str, np.ndarray]:
   # The format knows rows first alone, and does not look.
   return {
     name: np.ascontiguousarray(jax.device_get(x))
-    for name, x in trained_model.weights(model.state).items()
+    for name, x in weights_lib.leaves(model.state).items()
   }
 
 

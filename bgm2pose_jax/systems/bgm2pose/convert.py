@@ -28,7 +28,7 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.files import checksums, torch_file
 from bgm2pose_jax.inference import made_folder
-from bgm2pose_jax.inference.trained_model import damage_of
+from bgm2pose_jax.inference.weights import damage_of
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.systems.bgm2pose import features, music_model, presets
