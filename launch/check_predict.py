@@ -24,8 +24,7 @@ from absl import app, flags
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.systems.bgm2pose import metrics
+from bgm2pose_jax.systems.bgm2pose import metrics, trained
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
 from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
@@ -56,7 +55,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _check() -> int:
-  model = trained_model.load(bench_report.needed(_CHECKPOINT))
+  model = trained.load(bench_report.needed(_CHECKPOINT))
   index = raw_layout.scan_raw(bench_report.needed(_AMPL))
   (found,) = index.of_track(
     bench_report.needed(_TRACK), bench_report.needed(_SUBJECT)

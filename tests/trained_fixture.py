@@ -44,7 +44,7 @@ def make_run(
   step: int = 7,
   changes: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
-  """Makes a folder that `trained_model.load` reads.
+  """Makes a folder that `trained.load` reads.
 
   Args:
     folder: to make; its parents too.

@@ -19,6 +19,7 @@ from bgm2pose_jax.contract.export import Export
 from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.task import Task
+from bgm2pose_jax.contract.trained import Trained
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.source import Source
 from bgm2pose_jax.data.split import Split
@@ -60,6 +61,7 @@ class System:
     report: text for the terminal and the page of a run.
     comparison: tables of many runs.
     sweep: tables a sweep can fill.
+    trained: what is read of a checkpoint and of model.json.
     export: programs and card of a trained network.
   """
 
@@ -86,4 +88,5 @@ class System:
   report: Report
   comparison: Comparison
   sweep: Sweep
+  trained: Trained = dataclasses.field(default_factory=Trained)
   export: Export

@@ -115,7 +115,7 @@ def build_section(
       section,
       source_dir,
       stage,
-      on_windows=bar.update,
+      on_windows=lambda windows: bar.update(windows) and None,
       beam_refusal=refusal,
       parts=parts,
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import run_folder as workdir_lib
+from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.state.step_folders import Best
@@ -27,7 +27,7 @@ def make(
   dataset: Mapping[str, Any],
   origin: Mapping[str, Any],
   best: Best,
-  facts: Mapping[str, Any] | None = None,
+  facts: Mapping[str, Any],
 ) -> None:
   """Makes the folder, whole or not at all.
 
@@ -38,7 +38,7 @@ def make(
     dataset: name and kind of the data that the weights were trained on.
     origin: where they come from.
     best: figure that chooses the best weights.
-    facts: content of model.json; None leaves it out.
+    facts: content of model.json.
 
   Raises:
     InputError: it exists, or cannot be made.
@@ -50,20 +50,19 @@ def make(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     store = checkpoint_lib.Checkpoints(
-      partial / workdir_lib.CHECKPOINTS, best=best
+      partial / run_folder.CHECKPOINTS, best=best
     )
     try:
       store.save(state, None)
     finally:
       store.close()
-    described = workdir_lib.description(
+    described = run_folder.description(
       config, {**dataset, "fingerprint": FINGERPRINT}
     )
-    workdir_lib.write_json(
-      partial / workdir_lib.CONFIG, described | {"origin": dict(origin)}
+    run_folder.write_json(
+      partial / run_folder.CONFIG, described | {"origin": dict(origin)}
     )
-    if facts is not None:
-      workdir_lib.write_json(partial / workdir_lib.MODEL, dict(facts))
+    run_folder.write_json(partial / run_folder.MODEL, dict(facts))
     os.replace(partial, out)
   except (OSError, checkpoint_lib.SaveError) as error:
     reason = getattr(error, "strerror", None) or getattr(error, "reason", error)

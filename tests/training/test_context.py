@@ -14,12 +14,11 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data import table as table_lib
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.inference.export import programs, reload
+from bgm2pose_jax.inference.export import lowering, reload
 from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
-from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose import presets, trained
 from bgm2pose_jax.systems.bgm2pose.models import registry
 from bgm2pose_jax.systems.bgm2pose.system import check
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
@@ -124,13 +123,13 @@ def test_an_export_wants_the_frames_around(tmp_path):
   folder = trained_fixture.make_run(
     tmp_path / "run", model="wipose", changes={"data.context_frames": 4}
   )
-  model = trained_model.load(str(folder))
-  features, sound = programs.programs(model)[:2]
+  model = trained.load(str(folder))
+  features, sound = lowering.programs(model)[:2]
   assert features.inputs["features"].shape[1] == 20
   assert sound.inputs["recording"].shape[2] == 20 * 2400
   given, wanted = reload.case(model, features, 3)
   assert wanted["pose"].shape == (3, 12, 21, 3)
-  lowered = jax.export.deserialize(bytearray(features.lower()))
+  lowered = jax.export.deserialize(bytearray(lowering.lower(features)))
   found = np.asarray(lowered.call(given)["pose"])
   scale = np.abs(wanted["pose"]).max()
   np.testing.assert_allclose(found, wanted["pose"], atol=1e-5 * scale)

@@ -12,7 +12,7 @@ from bgm2pose_jax.contract.comparison import (
   Curve,
   Literature,
 )
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import published
 
 
@@ -31,7 +31,7 @@ COMPARISON = Comparison(
     "noise": "Models compared under noise",
   },
   whole=("bgm2pose", "none"),
-  window=(12, skeleton.NUM_JOINTS, 3),
+  window=(12, BODY21.num_joints, 3),
   sections=("train_tracks", "test_tracks"),
   expected=lambda keys: {
     "test_tracks": [keys["track"]],
@@ -56,8 +56,8 @@ COMPARISON = Comparison(
       block="per_joint",
       figure="mae",
       names=tuple(
-        skeleton.JOINTS[joint]
-        for joints in skeleton.PARTS.values()
+        BODY21.joints[joint]
+        for joints in BODY21.parts.values()
         for joint in joints
       ),
       is_marked=True,

@@ -28,14 +28,14 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
 from bgm2pose_jax.files import checksums, torch_file
 from bgm2pose_jax.inference import made_folder
-from bgm2pose_jax.inference.trained_model import damage_of, without_critic
+from bgm2pose_jax.inference.weights import damage_of
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
-from bgm2pose_jax.systems.bgm2pose import features, presets
+from bgm2pose_jax.systems.bgm2pose import features, music_model, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
 from bgm2pose_jax.systems.bgm2pose.models import torch_keys, torch_weights
-from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
+from bgm2pose_jax.systems.bgm2pose.system import SYSTEM
 
 _DATASET = {"name": "ampl/released", "simulated": False}
 
@@ -53,10 +53,12 @@ def make_config(preset: str, model: str, settings: Mapping[str, Any]) -> Config:
   """
   torch_keys.rows(model)
   config = presets.get_config(preset, model)
-  config = config_lib.overlay(
-    config, {"preset": preset, "data.dataset": _DATASET["name"]}
-  )
-  return without_critic(config_lib.overlay(config, settings))
+  changes = {"preset": preset, "data.dataset": _DATASET["name"]}
+  config = config_lib.overlay(config_lib.overlay(config, changes), settings)
+  if "adversary" in config.network:
+    # The published weights hold no critic to go on with.
+    config = config_lib.overlay(config, {"network.adversary": "off"})
+  return config
 
 
 def make_folder(
@@ -81,7 +83,8 @@ def make_folder(
   """
   if out.exists():
     raise InputError(out, "exists already", "give another --out")
-  task = _task(config)
+  facts = _facts(config)
+  task = SYSTEM.make_task(config, facts)
   statistics = published_statistics(config)
   # A fresh optimiser's moments and snapshots are zeros.
   state = jax.tree.map(
@@ -110,6 +113,7 @@ def make_folder(
     dataset=_DATASET,
     origin=origin,
     best=task.best,
+    facts=facts,
   )
   return origin
 
@@ -127,9 +131,9 @@ def published_names(
     InputError: no checkpoint, or a network that is not the published one.
   """
   found, _ = checkpoint_lib.find_step(folder, "checkpoint")
-  config = without_critic(workdir_lib.read_config(found.parent))
+  config = workdir_lib.read_config(found.parent, Config)
   torch_keys.rows(config.model)
-  template = _task(config).state_shapes({})
+  template = SYSTEM.make_task(config, _facts(config)).state_shapes({})
   with damage_of(found):
     arrays, step = checkpoint_lib.read_weights(folder, template, "checkpoint")
   return torch_weights.to_torch(
@@ -163,9 +167,8 @@ def published_statistics(config: Config) -> dict[str, Any]:
   }
 
 
-def _task(config: Config) -> Any:
-  spec = features.get_feature_set(config.data.feature_set).spec
-  return PoseFromMusic(config, spec, len(ampl_statistics.MEAN))
+def _facts(config: Config) -> dict[str, Any]:
+  return music_model.facts_of(config, published=True, simulated=False)
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.contract.export import Export
 from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.rows import Rows
@@ -22,10 +21,12 @@ from bgm2pose_jax.systems.bgm2pose import presets, splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find
 from bgm2pose_jax.systems.bgm2pose.comparison import COMPARISON
 from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.export import EXPORT
 from bgm2pose_jax.systems.bgm2pose.features import conditioning
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.figures import FIGURES, predictions
 from bgm2pose_jax.systems.bgm2pose.models import registry as models
+from bgm2pose_jax.systems.bgm2pose.music_model import TRAINED
 from bgm2pose_jax.systems.bgm2pose.prepare import MusicSource, source_of
 from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
@@ -211,7 +212,6 @@ REPORT = Report(
     results, curves, arrays, BODY21.bones, report_clips.MAX_WINDOWS
   ),
 )
-EXPORT = Export(programs=lambda model: [])
 
 SYSTEM = System(
   name="bgm2pose",
@@ -243,5 +243,6 @@ SYSTEM = System(
   report=REPORT,
   comparison=COMPARISON,
   sweep=SWEEP,
+  trained=TRAINED,
   export=EXPORT,
 )

@@ -133,8 +133,11 @@ class PoseFromMusic(NetworkTask):
     return ampl_statistics.laid_over(fitted, table.tracks, self.spec)
 
   def init_critic(self, key: jax.Array, statistics: Any) -> Any:
-    """State of the adversary's critic; empty without one."""
-    if self._adversary is None:
+    """State of the adversary's critic; empty without one.
+
+    A trained network's statistics have no part for it: it predicts nothing.
+    """
+    if self._adversary is None or "adversary" not in statistics:
       return ()
     return self._adversary.init(key, statistics["adversary"])
 

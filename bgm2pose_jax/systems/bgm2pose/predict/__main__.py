@@ -24,9 +24,9 @@ from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.data import prepared
-from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
@@ -142,9 +142,7 @@ def run(values: flags.FlagValues) -> list[str]:
   local_path.check("out", out)
   folder = Path(out)
   write.check(values.formats, values.hip_spine_m)
-  models = [
-    trained_model.load(name) for name in values.checkpoint.split(",") if name
-  ]
+  models = [trained.load(name) for name in values.checkpoint.split(",") if name]
   gains = conventions.gains(
     values.ambisonic_format, models[0], convert=values.convert_format
   )
