@@ -59,7 +59,7 @@ class Parts:
     self,
     recording: str,
     make: Callable[[], Iterable[Example]],
-    on_windows: Callable[[int], None] = lambda windows: None,
+    on_windows: Callable[[int], object] = lambda windows: None,
   ) -> Iterator[Example]:
     """Gives a recording's windows, from its part or made now.
 

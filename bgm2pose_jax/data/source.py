@@ -79,7 +79,7 @@ class Source(Protocol):
     folder: Path,
     stage: Path,
     *,
-    on_windows: Callable[[int], None],
+    on_windows: Callable[[int], object],
     beam_refusal: Path | None,
     parts: Parts | None,
   ) -> Any:

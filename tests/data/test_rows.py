@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import numpy as np
 import pytest
+from takes import Takes
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import rows as rows_lib
 from bgm2pose_jax.data.split import Dealt, Split
-from bgm2pose_jax.data.table import Columns, WindowTable
 
 WINDOWS = 20
-
-
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Takes(WindowTable):
-  """Windows of a system that nobody has written."""
-
-  columns: ClassVar[Columns] = Columns(
-    arrays=("echo", "place"),
-    numbers=("kept", "measured"),
-    names={
-      "player": "players",
-      "environment": "environments",
-      "clip": "clips",
-    },
-    sequence="echo",
-    target="place",
-    usable=("kept", "measured"),
-    section="environment",
-  )
-
-  echo: np.ndarray
-  place: np.ndarray
-  player: np.ndarray
-  environment: np.ndarray
-  clip: np.ndarray
-  kept: np.ndarray
-  measured: np.ndarray
-  players: tuple[str, ...] = ("ann", "bo", "cy")
-  environments: tuple[str, ...] = ("hall", "lab")
-  clips: tuple[str, ...] = tuple(f"clip{i}" for i in range(5))
 
 
 def _table(**changes):
@@ -59,6 +28,9 @@ def _table(**changes):
     "recordings": tuple(f"take{i}" for i in range(6)),
     "clip": window // 4,
     "window_index": window,
+    "players": ("ann", "bo", "cy"),
+    "environments": ("hall", "lab"),
+    "clips": tuple(f"clip{i}" for i in range(5)),
     "kept": window != 7,
     "measured": np.ones(120, bool),
     "spec": None,

@@ -24,7 +24,7 @@ from bgm2pose_jax.data import prepared
 from bgm2pose_jax.data.partial_builds import Parts
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import splits
-from bgm2pose_jax.systems.bgm2pose.ampl import find, sources
+from bgm2pose_jax.systems.bgm2pose.ampl import find, sources, track_examples
 from bgm2pose_jax.systems.bgm2pose.config import (
   Config,
   DataConfig,
@@ -141,7 +141,7 @@ class MusicSource:
     folder: Path,
     stage: Path,
     *,
-    on_windows: Callable[[int], None],
+    on_windows: Callable[[int], object],
     beam_refusal: Path | None,
     parts: Parts | None,
   ) -> Any:
@@ -151,15 +151,26 @@ class MusicSource:
       ampl_dataset_builder,
     )
 
+    def examples() -> Any:
+      how, found = track_examples.find(
+        str(folder),
+        section,
+        released=self.dataset == sources.RELEASED,
+        recipe=self.recipe,
+        parts=parts,
+      )
+      if beam_refusal is None:
+        return enumerate(track_examples.in_turn(how, found, on_windows))
+      from bgm2pose_jax.data import beam_examples
+
+      return beam_examples.examples(how, found, beam_refusal)
+
+    spec = self._spec()
     return ampl_dataset_builder.Builder(
       config=self.dataset.removeprefix("ampl/"),
       data_dir=str(stage),
-      source_dir=str(folder),
-      track=section,
-      recipe=self.recipe,
-      on_windows=on_windows,
-      beam_refusal=beam_refusal,
-      parts=parts,
+      feature_shape=(spec.window_frames, spec.bands, len(spec.channels)),
+      examples=examples,
     )
 
   def inventory(self) -> str | None:

@@ -30,7 +30,7 @@ _COPY = "copy the file again"
 def examples(
   root: Path,
   recording: ReleasedRecording,
-  on_windows: Callable[[int], None] = lambda windows: None,
+  on_windows: Callable[[int], object] = lambda windows: None,
 ) -> Iterator[dict[str, Any]]:
   """Reads a recording's windows one by one, in sequence.
 
