@@ -52,8 +52,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _run(argv: Sequence[str], values: flags.FlagValues) -> None:
   command.no_arguments(argv)
-  if not values.out:
-    raise InputError("--out", "is missing", "see --help")
+  command.require(values, "out")
   if (values.checkpoint is None) == (values.from_export is None):
     raise InputError(
       "--checkpoint and --from_export", "give one of them", "see --help"
