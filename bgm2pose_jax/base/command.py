@@ -48,6 +48,11 @@ def start(main: Callable[[Sequence[str]], Any]) -> None:
     # Names of files need not be text that the terminal can show.
     if hasattr(stream, "reconfigure"):
       stream.reconfigure(errors="backslashreplace")
+  # --help would leave out the flags that other modules of ours define.
+  for module, found in flags.FLAGS.flags_by_module_dict().items():
+    if module.startswith(__name__.partition(".")[0]):
+      for flag in found:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
   app.run(main, flags_parser=_parse)
 
 
@@ -62,6 +67,21 @@ def no_arguments(argv: Sequence[str]) -> None:
   """
   if len(argv) > 1:
     raise InputError(argv[1], "is no flag", "see --help")
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+  """Refuses a command line that lacks a flag.
+
+  Args:
+    values: the flags.
+    *names: of those that must be given.
+
+  Raises:
+    InputError: one is not given, or empty.
+  """
+  for name in names:
+    if not values[name].value:
+      raise InputError(f"--{name}", "is missing", "see --help")
 
 
 @contextlib.contextmanager

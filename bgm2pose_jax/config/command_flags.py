@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from absl import flags
@@ -16,9 +16,11 @@ SET = "set"
 
 
 def define(
-  classes: Iterable[type], values: flags.FlagValues = flags.FLAGS
+  classes: Iterable[type],
+  values: flags.FlagValues = flags.FLAGS,
+  only: Collection[str] | None = None,
 ) -> None:
-  """Adds a flag for every field that has one, and `--set` for all fields.
+  """Adds a flag for every field that has one.
 
   Fields of several configurations may share a flag: it is defined once, with
   the choices and the texts of all. A flag that is not given is None: the
@@ -27,6 +29,7 @@ def define(
   Args:
     classes: of the configurations.
     values: takes the flags.
+    only: names of the flags to add; None adds all.
   """
   found: dict[str, list[tuple[Any, Rules]]] = {}
   for cls in classes:
@@ -35,7 +38,8 @@ def define(
       if (hint, rules) not in known:
         known.append((hint, rules))
   for name, alike in found.items():
-    _define_one(name, alike, values)
+    if only is None or name in only:
+      _define_one(name, alike, values)
 
 
 def define_set(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -59,7 +63,7 @@ def given(cls: type, values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
   return {
     key: values[name].value
     for name, key, _, _ in _flagged(cls)
-    if values[name].value is not None
+    if name in values and values[name].value is not None
   }
 
 

@@ -5,7 +5,7 @@ A BVH file has no comments, so what it cannot say stands here:
 - Lengths are centimetres, y is up, the floor is where the positions have it.
   The skeleton at rest, the T-pose and what rotations are worth are described
   in `joint_rotations`.
-- Bones have one length each, the median over the track. Predicted bones vary
+- Bones have one length each, the median over time. Predicted bones vary
   from frame to frame, so joints far from the hips may lie off the predicted
   places; the directions are the predicted ones.
 - Angles are degrees in the order Z X Y, R = Rz Rx Ry, without jumps of whole

@@ -1,7 +1,7 @@
 """Turns captured points into usable metres: unit, floor, cuts, gaps, rate.
 
 Thresholds are in metres and seconds, so they hold for any capture rate. All
-functions are NumPy only and take positions of the 21 joints of `skeleton`.
+functions are NumPy only and take positions of the joints of `BODY21`.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def resample(
   """Changes the frame rate by a cubic spline through every coordinate.
 
   A spline keeps velocities continuous, which a moving reflector needs; frames
-  of the new track lie within the time span of the old one. There is no
+  of the new motion lie within the time span of the old one. There is no
   low-pass filter: body motion ends far below 60 Hz.
 
   Args:

@@ -22,8 +22,8 @@ def _sided(pairs: dict[str, tuple[str, ...]]) -> _Table:
   return table
 
 
-# MotionBuilder's names are also those of AMPL, of OptiTrack's FBX convention,
-# of CMU's own skeletons and (with one more spine joint) of Mixamo and LaFAN1.
+# MotionBuilder's names are also those of OptiTrack's FBX convention, of CMU's
+# own skeletons and (with one more spine joint) of Mixamo and LaFAN1.
 # Spine1 carries neck and shoulders here, so it is the topmost spine joint.
 _MOTIONBUILDER: _Table = {
   "Hips": ("Hips",),

@@ -7,7 +7,7 @@ down. Which way a recorded person faces is in the rotation of the hips.
 A bone that is its joint's only child takes the T-pose's direction. Hips and
 Spine1 carry three bones each; there the rest has the typical angles between
 the three, measured in the body's own axes, so that a rigid pelvis or chest is
-matched exactly. Lengths are medians over the track.
+matched exactly. Lengths are medians over time.
 
 Positions do not say everything about rotations: a joint with one bone is
 turned by the smallest angle that points it, so its twist about the bone is
@@ -74,7 +74,7 @@ def rest_offsets(positions: np.ndarray) -> np.ndarray:
 
   Returns:
     float64 [joint, 3] in that unit; zero for the root. A bone's length is its
-    median over the track (over 50,000 frames of a longer one).
+    median over time (over 50,000 frames of a longer motion).
   """
   offsets = rest_directions()
   step = -(-len(positions) // _MEDIAN_FRAMES)

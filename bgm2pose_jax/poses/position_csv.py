@@ -1,7 +1,6 @@
-"""AMPL's pose files: one row per frame, columns `<Joint>_x,_y,_z`, 120 fps.
+"""Position tables: one row per frame, columns `<Joint>_x,_y,_z`, 120 fps.
 
-The rate is a convention of the data set and stands nowhere in the file
-(AMPL raw layout, `data/poses_synchronized/<name>_position.csv`).
+The rate is a convention of these tables and stands nowhere in the file.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file, whole_file
 from bgm2pose_jax.poses import cell_rows
 from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.poses.captured_points import PointTracks
+from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.cleaning import resample
 from bgm2pose_jax.poses.joint_maps import joint_columns
 
-AMPL_RATE_HZ = 120.0
+RATE_HZ = 120.0
 # Micrometres, a thousandth of what optical capture resolves.
 _CELL = "%.6f"
 _ROWS_AT_ONCE = 4096
@@ -37,9 +36,9 @@ def looks_like_positions(data: bytes) -> bool:
 def write_position_csv(
   path: str | pathlib.Path,
   positions_m: np.ndarray,
-  rate_hz: float = AMPL_RATE_HZ,
+  rate_hz: float = RATE_HZ,
 ) -> None:
-  """Writes a pose track in AMPL's format, at 120 fps, whole or not at all.
+  """Writes a motion at 120 fps, whole or not at all.
 
   Args:
     path: the file to write.
@@ -51,7 +50,7 @@ def write_position_csv(
     InputError: wrong shape, no frames, or values that are not finite.
   """
   path = pathlib.Path(path)
-  positions_m = resample(positions_m, rate_hz, AMPL_RATE_HZ)
+  positions_m = resample(positions_m, rate_hz, RATE_HZ)
   if positions_m.shape[1:] != (len(BODY21.joints), 3):
     raise InputError(
       path, f"positions of shape {positions_m.shape}", "give [time, 21, 3]"
@@ -71,9 +70,9 @@ def write_position_csv(
 
 
 def read_position_csv(
-  path: str | pathlib.Path, rate_hz: float = AMPL_RATE_HZ
+  path: str | pathlib.Path, rate_hz: float = RATE_HZ
 ) -> np.ndarray:
-  """Reads a pose file of AMPL (plain or gzip).
+  """Reads a position table (plain or gzip) of a `BODY21`.
 
   Args:
     path: the file; its frames are taken to be 120 per second.
@@ -87,9 +86,9 @@ def read_position_csv(
     InputError: a column missing, a row cut short, or a cell that is empty or
       not a number. The message names file and line or column.
   """
-  tracks = read_position_tracks(path)
-  columns = joint_columns(tracks.names, path)
-  positions = tracks.positions[:, columns]
+  points = read_position_points(path)
+  columns = joint_columns(points.names, path)
+  positions = points.positions[:, columns]
   missing = ~np.isfinite(positions).all(axis=(1, 2))
   if missing.any():
     raise InputError(
@@ -98,10 +97,10 @@ def read_position_csv(
       f" {int(np.argmax(missing))}",
       "fill the gaps in the capture software",
     )
-  return resample(positions, tracks.rate_hz, rate_hz)
+  return resample(positions, points.rate_hz, rate_hz)
 
 
-def read_position_tracks(path: str | pathlib.Path) -> PointTracks:
+def read_position_points(path: str | pathlib.Path) -> CapturedPoints:
   """Reads all points of a `<Joint>_x` table, missing cells as NaN.
 
   The header is one row, or two (joint names above x, y, z) as pandas writes
@@ -149,8 +148,8 @@ def read_position_tracks(path: str | pathlib.Path) -> PointTracks:
     len(cells),
     [axes[axis] for axes in place.values() for axis in "xyz"],
   )
-  return PointTracks(
-    tuple(place), table.reshape(len(table), len(place), 3), AMPL_RATE_HZ
+  return CapturedPoints(
+    tuple(place), table.reshape(len(table), len(place), 3), RATE_HZ
   )
 
 

@@ -69,8 +69,7 @@ _REACH = 0.995
 class BodyDimensions:
   """Bone offsets of one person in the rest pose, metres.
 
-  The defaults are a 1.70 m adult with AMPL's mean hip-spine length; `scaled`
-  gives other people.
+  The defaults are an adult of 1.70 m; `scaled` gives other people.
 
   Attributes:
     hip_spine_m: Hips to Spine, the unit of normalised poses.

@@ -9,7 +9,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.position_csv import (
   read_position_csv,
-  read_position_tracks,
+  read_position_points,
   write_position_csv,
 )
 
@@ -129,7 +129,7 @@ def test_missing_cells_are_nan_in_tracks(tmp_path):
   path.write_text(
     text_with(None, lambda r: [r[0], r[1].replace("1.5", "", 1), *r[2:]])
   )
-  got = read_position_tracks(path).positions
+  got = read_position_points(path).positions
   assert np.isnan(got).sum() == 1
   assert np.isnan(got[1, 0, 0])
 

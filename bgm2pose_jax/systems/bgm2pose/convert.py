@@ -217,7 +217,7 @@ def main(argv: Sequence[str]) -> None:
         "--from_torch and --to_torch", "give one of them", "see --help"
       )
     if values.from_torch is not None:
-      _need(values, "model", "out")
+      command.require(values, "model", "out")
       config = make_config(
         values.preset, values.model, tree.parse_assignments(values.set)
       )
@@ -230,7 +230,7 @@ def main(argv: Sequence[str]) -> None:
         f" --init_from={values.out}"
       )
     else:
-      _need(values, "checkpoint")
+      command.require(values, "checkpoint")
       if pathlib.Path(values.to_torch).exists():
         raise InputError(values.to_torch, "exists already", "name another")
       written = published_names(
@@ -238,12 +238,6 @@ def main(argv: Sequence[str]) -> None:
       )
       torch_file.write_state_dict(values.to_torch, written)
       print(f"{values.to_torch}: {len(written)} entries")
-
-
-def _need(values: flags.FlagValues, *names: str) -> None:
-  for name in names:
-    if not values[name].value:
-      raise InputError(f"--{name}", "is missing", "see --help")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import command_flags as config_flags
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.data.partial_builds import Parts
@@ -35,6 +36,16 @@ from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
 if TYPE_CHECKING:
   from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 
+# Flags of the configuration that say what to prepare.
+_RECORDINGS = (
+  "dataset",
+  "ampl_dir",
+  "mocap_dir",
+  "music_dir",
+  "features",
+  "static_response",
+  "noise_snr_db",
+)
 # Text, numbers and names of one stored window.
 _TEXT_BYTES = 400
 # A change of what is stored, or of what the simulator makes, makes old folders
@@ -222,7 +233,10 @@ def source_of(config: Config) -> MusicSource:
   Raises:
     InputError: as `open_source`, or features that nobody can make.
   """
-  data = config.data
+  return _source(config.data)
+
+
+def _source(data: DataConfig) -> MusicSource:
   return open_source(
     data.dataset,
     data.ampl_dir,
@@ -240,33 +254,14 @@ def source_of(config: Config) -> MusicSource:
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
   defaults = SimulateConfig()
-  flags.DEFINE_enum(
-    "dataset",
-    None,
-    list(sources.DATASETS),
-    "what to prepare (default: ampl/simulated, or what --ampl_dir holds)",
-  )
-  flags.DEFINE_string("ampl_dir", None, "folder of AMPL, raw or released")
+  config_flags.define([DataConfig], only=_RECORDINGS)
   flags.DEFINE_bool("report_only", False, "say what is there, prepare nothing")
   flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
   flags.DEFINE_string("data_dir", None, "where; default: the user's cache")
-  flags.DEFINE_string(
-    "features", DEFAULT.feature_set, "name of the feature set"
-  )
-  flags.DEFINE_string(
-    "static_response",
-    DEFAULT.static_response,
-    "what music_kernel learns the static room from, see the main command",
-  )
-  flags.DEFINE_string("mocap_dir", None, "motion files to simulate from")
-  flags.DEFINE_string("music_dir", None, "music files to simulate from")
   flags.DEFINE_integer("subjects", defaults.subjects, "simulated people")
   flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
   flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
   flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
-  flags.DEFINE_float(
-    "noise_snr_db", None, "white noise on recording and music of each window"
-  )
   flags.DEFINE_list(
     "beam_options",
     None,
@@ -284,35 +279,25 @@ def _main(argv: Sequence[str]) -> None:
   with command.ending():
     command.no_arguments(argv)
     local_path.check("data_dir", values.data_dir)
-    dataset = values.dataset
-    if dataset is None:
-      dataset = sources.SIMULATED
-      if values.ampl_dir is not None:
-        dataset = find.find_dataset(values.ampl_dir)
-    source = open_source(
-      dataset,
-      values.ampl_dir,
-      SimulateConfig(
+    data = DataConfig(
+      **config_flags.given(DataConfig),
+      simulate=SimulateConfig(
         subjects=values.subjects,
         minutes=values.minutes,
         seed=values.seed,
         snr_db=values.snr_db,
       ),
-      values.mocap_dir,
-      values.music_dir,
-      recipe=Recipe(
-        feature_set=values.features,
-        static_response=values.static_response,
-        noise_snr_db=values.noise_snr_db,
-      ),
     )
+    if values.dataset is None and data.ampl_dir is not None:
+      data = dataclasses.replace(data, dataset=find.find_dataset(data.ampl_dir))
+    source = _source(data)
     inventory = source.inventory()
     if inventory is not None:
       print(inventory, flush=True)
     if values.report_only:
       if inventory is None:
         raise InputError(
-          "--report_only", f"{dataset} has no folder", "add --ampl_dir=..."
+          "--report_only", f"{data.dataset} has no folder", "add --ampl_dir=..."
         )
       return
     made = prepared.prepare(

@@ -42,7 +42,7 @@ def check_positions(
   """
   positions = None
   with found.guard(path, "positions"):
-    tracks = position_csv.read_position_tracks(path)
+    tracks = position_csv.read_position_points(path)
     columns = joint_maps.joint_columns(tracks.names, path)
     positions = tracks.positions[:, columns]
   if positions is None:
@@ -103,7 +103,7 @@ def _check_gaps(path: Path, positions: np.ndarray, found: Findings) -> None:
     # Short and in the middle: straight lines do.
     code = (
       "import sys; from bgm2pose_jax.poses import cleaning, joint_maps,"
-      " position_csv as c; t = c.read_position_tracks(sys.argv[1]);"
+      " position_csv as c; t = c.read_position_points(sys.argv[1]);"
       " p = t.positions[:, joint_maps.joint_columns(t.names, sys.argv[1])];"
       " c.write_position_csv(sys.argv[2], cleaning.fill_gaps(p, 120))"
     )

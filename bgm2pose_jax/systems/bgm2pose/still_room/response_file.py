@@ -106,9 +106,7 @@ def _main(argv: Sequence[str]) -> None:
   values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
-    for name in ("recording", "music", "out"):
-      if not values[name].value:
-        raise InputError(f"--{name}", "is missing", "see --help")
+    command.require(values, "recording", "music", "out")
     if len(values.recording) != len(values.music):
       raise InputError(
         "--music",

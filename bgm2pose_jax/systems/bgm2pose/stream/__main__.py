@@ -116,9 +116,7 @@ def run(values: flags.FlagValues) -> int:
   Raises:
     InputError: input that cannot be used.
   """
-  for name in ("checkpoint", "music", "input"):
-    if not getattr(values, name):
-      raise InputError(f"--{name}", "is missing", "see --help")
+  command.require(values, "checkpoint", "music", "input")
   compilation.keep_programs(prepared.default_data_dir() / "compiled")
   source, line = open_input(values), read_line(values)
   model = trained.load(values.checkpoint)

@@ -165,7 +165,7 @@ def test_blocks_with_context_give_the_same_as_the_whole():
 def _still_person(track: str, minutes_s: float):
   """A person who stands still: recording of noise 40 dB down, and music."""
   scene = dataclasses.replace(Scene(), snr_db=40.0)
-  sound = music_lib.make_track(track, minutes_s)
+  sound = music_lib.compose(track, minutes_s)
   # A row of spheres for a standing person, to one side of the line.
   heights = np.linspace(0.2, 1.7, 8)
   centres = np.stack([np.full(8, 0.25), heights, np.zeros(8)], axis=1)
