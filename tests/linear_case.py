@@ -156,7 +156,7 @@ def train(
   run.metrics_log.close()
   run.metrics_log = Log(folder / "metrics.jsonl")
   trainer.run([run])
-  lines, times = run.metrics_log.read(), run.timing_log.read()
+  lines, times = run.metrics_log.read(), run.timing_log.read()[1:]
   run.close()
   return did, lines, times
 
