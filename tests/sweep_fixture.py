@@ -99,14 +99,13 @@ def write_run(
   pred = (target + error).astype(np.float32)
   found = results.build(
     FIGURES,
-    dataset=dataset,
     config={
       "seed": line["seed"],
       "model": line["model"],
       "ablation": line["ablation"],
       "preset": "demo",
-      "data": {"dataset": dataset},
     },
+    dataset=dataset,
     split=split,
     table=table,
     rows=rows,
