@@ -61,7 +61,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, small_disk, write):
 
 
 def test_every_file_of_a_run_is_written_so():
-  # The page comes from a system; that it ends here is enough.
+  # Whole runs take long; that the page ends here is enough.
   assert write_up.whole_file is results.whole_file is whole_file
 
 
