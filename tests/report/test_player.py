@@ -8,12 +8,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "launch"))
 
-import chromium_pipe
-import page_player
-
 from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.poses import skeleton
 from bgm2pose_jax.report import document
+from tests.browser import chromium_pipe, page_player
 
 pytestmark = pytest.mark.skipif(
   not any(map(shutil.which, chromium_pipe.NAMES)), reason="no Chromium here"

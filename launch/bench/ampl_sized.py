@@ -1,0 +1,145 @@
+"""Trains on as many windows as AMPL has, by the trainer of a real run.
+
+  python -m launch.bench.ampl_sized --preset=paper \
+    --set run.compute_dtype=bfloat16
+
+The windows are random numbers of the right size (1,024 different ones, again
+and again), so only the time means something: order, device cache, steps,
+validation, logs and checkpoints are those of a run. Two epochs are timed first;
+if the second says that all would take longer than `--limit_s`, the rest is left
+out, and the whole is what it would take: printed as an estimate, not measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import jax
+import numpy as np
+from absl import app, flags, logging
+
+from bgm2pose_jax.base import command
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.training import loop
+from launch.bench import harness, scratch_run, timed_step
+
+_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
+_SET = flags.DEFINE_multi_string(
+  "set", [], "key.path=value, as in the main command"
+)
+_WINDOWS = flags.DEFINE_integer("windows", 25_354, "that train", 2)
+_LIMIT = flags.DEFINE_float("limit_s", 150.0, "of training", 0)
+_JSON = flags.DEFINE_string("json", None, "file to write the figures to")
+
+# AMPL's recordings of one music segment, about: its people.
+_PEOPLE = 7
+_DIFFERENT = 1024
+
+
+def many_windows(count: int) -> WindowTable:
+  """Random windows, the same ones over and over, grouped by music segment.
+
+  Args:
+    count: of windows.
+  """
+  few = timed_step.made_up_windows(min(count, _DIFFERENT))
+  rows = np.arange(count) % len(few)
+  columns = {
+    field.name: getattr(few, field.name)[rows]
+    for field in dataclasses.fields(few)
+    if isinstance(getattr(few, field.name), np.ndarray)
+  }
+  columns["window_index"] = np.arange(count, dtype=np.int32) // _PEOPLE
+  return dataclasses.replace(few, **columns)
+
+
+def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
+  """Trains and times.
+
+  Args:
+    config: of the run.
+    table: windows, all of which train; the last tenth validates too.
+    limit_s: of all epochs together.
+
+  Returns:
+    Seconds of the parts and what follows from them.
+  """
+  count = len(table)
+  rows = np.arange(count)
+  rows = Rows(rows, rows[-max(1, count // 10) :], rows[:0])
+  started = time.perf_counter()
+  task = make_task(config, table.spec, len(table.tracks))
+  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
+  with scratch_run.opened(trainer, rows) as run:
+    jax.block_until_ready(run.state)
+    ready = time.perf_counter() - started
+    whole = run.order
+    epochs = whole.epochs
+    run.order = dataclasses.replace(whole, epochs=min(2, epochs))
+    trainer.run([run])
+    last = run.timing_log.read()[-1]
+    each = last["train_s"] + last["validate_and_save_s"]
+    run.order = whole
+    if ready + each * epochs <= limit_s:
+      trainer.run([run])
+    lines = run.timing_log.read()
+    loss = run.metrics_log.read()[-2]["loss"]
+  spent = time.perf_counter() - started
+  steady = lines[1:] or lines
+  steady_s = float(np.median([line["train_s"] for line in steady]))
+  done = len(lines)
+  return {
+    "windows": count,
+    "batch": config.batch.size,
+    "dtype": config.run.compute_dtype,
+    "epochs": epochs,
+    "epochs measured": done,
+    "ready s": ready,
+    "first epoch s": lines[0]["train_s"],
+    "epoch s": steady_s,
+    "validate and save s": float(
+      np.median([line["validate_and_save_s"] for line in steady])
+    ),
+    "windows/s": whole.steps_per_epoch * config.batch.size / steady_s,
+    "wait share": float(np.median([x["data_wait_share"] for x in steady])),
+    "total s": spent if done == epochs else None,
+    "estimate s": None if done == epochs else spent + (epochs - done) * each,
+    "last loss": loss,
+  }
+
+
+def main(argv: Sequence[str]) -> None:
+  """Measures and prints; input errors end with code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  logging.set_verbosity(logging.WARNING)
+  with command.ending():
+    changes: dict[str, Any] = {
+      "preset": _PRESET.value,
+      "batch.device_cache": "on",
+    }
+    config = config_lib.overlay(presets.get_config(_PRESET.value), changes)
+    config = config_lib.overlay(config, tree.parse_assignments(_SET.value))
+    about = harness.facts("jaxlib", "flax", "orbax-checkpoint")
+    print(harness.headline(about), flush=True)
+    found = measure(config, many_windows(_WINDOWS.value), _LIMIT.value)
+  for name, value in found.items():
+    print(f"{name:>20}  {value if value is not None else '-'}")
+  harness.write_json(_JSON.value, about, rows=[found])
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,189 @@
+"""Holds a change that is meant for speed against what it was: loss curves.
+
+  python -m launch.bench.compare_curves --case= --case=run.compute_dtype=bfloat16
+  python -m launch.bench.compare_curves --write=before.json     # one checkout
+  python -m launch.bench.compare_curves --against=before.json   # the other
+
+A fixed short run: the package's own train step, a small network, windows in
+which the left hand's height is written into the recording's bands, in a fixed
+order, at a fixed learning rate. Two curves agree when
+
+- over the first `--exact_steps` no loss differs by more than
+  `--exact_tolerance` of itself: later, rounding has grown and two right
+  programs part as well, and
+- no mean over ten steps differs by more than `--tolerance` of itself.
+
+Prints both figures and how far the loss fell, and ends with code 1 where a
+limit is passed. Limits are for changes within a type; bfloat16 against float32
+rounds the first steps by more (`--exact_tolerance=0.1`). The same settings with
+another seed (`--case=seed=1`) say how far apart two runs are by chance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import app, flags, logging
+
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.systems.bgm2pose import presets
+from launch.bench import harness, timed_step
+
+_PRESET = flags.DEFINE_enum("preset", "official", list(presets.PRESETS), "base")
+_WIDTH = flags.DEFINE_float("width", 0.125, "of the network")
+_BATCH = flags.DEFINE_integer("batch", 8, "windows a step", 2)
+_STEPS = flags.DEFINE_integer("steps", 60, "of the run, without the first two")
+_RATE = flags.DEFINE_float("learning_rate", 1e-3, "of every step")
+_CASE = flags.DEFINE_multi_string(
+  "case", [""], "key.path=value by commas; the first case is the reference"
+)
+_WRITE = flags.DEFINE_string("write", None, "JSON to keep the curves in")
+_AGAINST = flags.DEFINE_string(
+  "against", None, "JSON of another checkout; its first curve is the reference"
+)
+_TOLERANCE = flags.DEFINE_float("tolerance", 0.05, "of means over ten steps")
+_EXACT_STEPS = flags.DEFINE_integer("exact_steps", 5, "compared one by one")
+_EXACT = flags.DEFINE_float("exact_tolerance", 0.05, "of one loss")
+# Windows of the run; an epoch is these, in their order.
+_WINDOWS = 48
+
+
+def learnable_windows(count: int) -> WindowTable:
+  """Random windows whose lower bands of W follow the left hand's height.
+
+  Args:
+    count: of windows.
+  """
+  table = timed_step.made_up_windows(count)
+  rng = np.random.default_rng(1)
+  code = rng.uniform(-1, 1, (count, 12)).astype(np.float32)
+  x, pose = table.features.copy(), np.zeros_like(table.pose)
+  x[:, :, :64, 0] += 20 * code[..., None]
+  pose[..., 8, 1] = 10 + 3 * code
+  return dataclasses.replace(table, features=x, pose=pose)
+
+
+def curve(case: str) -> list[float]:
+  """Trains and returns each step's loss.
+
+  Args:
+    case: assignments by commas, laid over the common settings.
+
+  Raises:
+    InputError: for a value that cannot be right.
+  """
+  config = config_lib.overlay(
+    presets.get_config(_PRESET.value),
+    {
+      "preset": _PRESET.value,
+      "network.width": _WIDTH.value,
+      "batch.size": _BATCH.value,
+      "optim.learning_rate": _RATE.value,
+      "data.norm_stats": "fitted",
+      "run.steps_per_dispatch": 1,
+    },
+  )
+  changes = [text for text in case.split(",") if text]
+  config = config_lib.overlay(config, tree.parse_assignments(changes))
+  whole = _WINDOWS // config.batch.size * config.batch.size
+  step = timed_step.OurStep(config, table=learnable_windows(whole))
+  losses = []
+  for _ in range(_STEPS.value):
+    step.run(1)
+    losses.append(step.last_loss())
+  return losses
+
+
+def difference(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
+  """How far two curves are apart.
+
+  Args:
+    one: the reference's losses.
+    other: as many.
+
+  Returns:
+    `first`: largest relative difference of a loss over the first steps;
+    `means`: of a mean over ten steps; `agrees`: both within their limits.
+  """
+  a, b = np.asarray(one), np.asarray(other)
+  some = slice(0, _EXACT_STEPS.value)
+  first = float(np.max(np.abs(b - a)[some] / np.abs(a)[some]))
+  window = np.ones(min(10, a.size)) / min(10, a.size)
+  means = [np.convolve(x, window, "valid") for x in (a, b)]
+  apart = float(np.max(np.abs(means[1] - means[0]) / np.abs(means[0])))
+  finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
+  return {
+    "first": first,
+    "means": apart,
+    "from": float(b[0]),
+    "to": float(means[1][-1]),
+    "agrees": finite and first <= _EXACT.value and apart <= _TOLERANCE.value,
+  }
+
+
+def _kept(file: str, settings: dict[str, Any]) -> list[float]:
+  """The first curve of a file that `--write` made with the same settings."""
+  path = pathlib.Path(file)
+  if not path.is_file():
+    raise InputError(f"--against={path}", "no such file", "write it first")
+  found = json.loads(path.read_text())
+  if found.get("settings") != settings:
+    raise InputError(
+      f"--against={path}", "is of other settings", "give the same flags"
+    )
+  return next(iter(found["curves"].values()))
+
+
+def compare() -> list[dict[str, Any]]:
+  """Runs every case and returns its row.
+
+  Raises:
+    InputError: for a value or file that cannot be right.
+  """
+  settings = {
+    flag.name: flag.value for flag in (_PRESET, _WIDTH, _BATCH, _STEPS, _RATE)
+  }
+  kept = None if _AGAINST.value is None else _kept(_AGAINST.value, settings)
+  curves = {case or "as it is": curve(case) for case in _CASE.value}
+  name, reference = next(iter(curves.items()))
+  if kept is not None:
+    name, reference = f"{_AGAINST.value}", kept
+  about = harness.facts("flax")
+  harness.write_json(_WRITE.value, about, settings=settings, curves=curves)
+  return [
+    {"case": case, "against": name, **difference(reference, losses)}
+    for case, losses in curves.items()
+  ]
+
+
+def main(argv: Sequence[str]) -> None:
+  """Prints a row a case; code 1 where curves part, 2 for bad input."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  logging.set_verbosity(logging.WARNING)
+  with command.ending():
+    print(harness.headline(harness.facts("flax")))
+    rows = compare()
+  columns = ("case", "against", "first", "means", "from", "to", "agrees")
+  print(harness.table(rows, columns))
+  print(
+    f"first: largest relative difference over {_EXACT_STEPS.value} steps "
+    f"(limit {_EXACT.value:g}); means:\nof a mean over ten of "
+    f"{_STEPS.value} steps (limit {_TOLERANCE.value:g}); from, to: the loss"
+  )
+  if not all(row["agrees"] for row in rows):
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,177 @@
+"""Checks and measures the train step on 1, 2, 4, 8 devices; plans for more.
+
+  python -m launch.bench.scaling
+  python -m launch.bench.scaling --plan --preset=official --width=1 --rows=64
+
+Weak scaling on forced CPU devices: each device has `--rows` windows, and all
+devices share the same cores. So it shows that the result is right and what the
+exchange costs, not how much faster more devices are: "x one" is the step's
+time over that of one device on the same global batch, 1 where nothing is
+lost. Losses of the first step must agree with one device's on that batch.
+Collectives are counted in the compiled program.
+
+`--plan` sets operations, bytes and rounds counted in the step at full size
+against published peaks and links (`launch/bench/scaling_plan.py`); nothing of it is
+measured.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import app, flags, logging
+
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import tree
+from bgm2pose_jax.systems.bgm2pose import presets
+from launch.bench import collective_count, harness, scaling_case, scaling_plan
+
+_PRESET = flags.DEFINE_enum(
+  "preset", "official", list(presets.PRESETS), "start"
+)
+_WIDTH = flags.DEFINE_float(
+  "width", None, "of the network (default: 1/16; 1 in the plan)", 0
+)
+_ROWS = flags.DEFINE_integer(
+  "rows", None, "windows a device (default: 2; 64 in the plan)", 1
+)
+_DEVICES = flags.DEFINE_list("devices", ["1", "2", "4", "8"], "how many")
+_PARALLEL = flags.DEFINE_list("parallel", ["jit", "pmap"], "wrappers")
+_STEPS = flags.DEFINE_integer("steps", 10, "timed of each case", 1)
+_TOLERANCE = flags.DEFINE_float(
+  "tolerance", 1e-5, "of the first loss, relative to one device's", 0
+)
+_PLAN = flags.DEFINE_bool("plan", False, "print the plan instead")
+_SHARE = flags.DEFINE_float("share", 0.5, "of the peak, assumed by the plan", 0)
+_SET = flags.DEFINE_multi_string(
+  "set", [], "key.path=value, as in the main command"
+)
+_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
+
+
+def changes_of(width: float, batch: int) -> dict[str, Any]:
+  """What is laid over the preset.
+
+  Args:
+    width: of the network.
+    batch: windows over all devices.
+
+  Raises:
+    InputError: for a value that cannot be right.
+  """
+  changes = {"network.width": width, "batch.size": batch}
+  changes |= tree.parse_assignments(_SET.value)
+  config_lib.overlay(presets.get_config(_PRESET.value), changes)
+  return changes
+
+
+def measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
+  """Runs one size: one device, then several under each wrapper.
+
+  Args:
+    width: of the network.
+    rows: windows a device.
+    devices: how many.
+
+  Returns:
+    A row each.
+  """
+  changes = changes_of(width, rows * devices)
+
+  def case(count: int, parallel: str) -> dict[str, Any]:
+    more = changes | {"run.parallel": parallel}
+    return scaling_case.run(
+      scaling_case.Case(count, _PRESET.value, more, _STEPS.value)
+    )
+
+  one = case(1, "jit")
+  out = []
+  for parallel in _PARALLEL.value:
+    own = devices == 1 and parallel == "jit"
+    found = one if own else case(devices, parallel)
+    row = {
+      "devices": devices,
+      "wrapper": parallel,
+      "batch": rows * devices,
+      "step ms": 1e3 * found["step_s"],
+      "x one": found["step_s"] / one["step_s"],
+      "cpu x one": found["cpu_s"] / one["cpu_s"],
+      "loss": found["loss"],
+      "loss error": abs(found["loss"] / one["loss"] - 1),
+    }
+    for kind, total in (found["collectives"] or {}).items():
+      row |= {kind: total["count"], f"{kind} kB": total["bytes"] / 1e3}
+    out.append(row)
+  return out
+
+
+def print_plan(width: float, rows: int) -> list[dict[str, Any]]:
+  """Prints and returns the plan.
+
+  Args:
+    width: of the network.
+    rows: windows a chip.
+  """
+  config = config_lib.overlay(
+    presets.get_config(_PRESET.value),
+    {"run.compute_dtype": "bfloat16"} | changes_of(width, rows),
+  )
+  found = scaling_plan.rows_of(config, rows, _SHARE.value)
+  print(
+    f"On paper, not measured: {_PRESET.value}, width {width:g}, {rows} windows "
+    f"a chip, bfloat16\nat {_SHARE.value:.0%} of the published peak (assumed), "
+    "published link speeds, nothing overlapped."
+  )
+  print(harness.table(found, list(found[0])))
+  print(scaling_plan.verdict(found))
+  times = ", ".join(
+    f"{chip.name} "
+    + "/".join(f"{chip.round_us[n]:g}" for n in scaling_plan.SIZES)
+    for chip in scaling_plan.CHIPS
+  )
+  sizes = "/".join(map(str, scaling_plan.SIZES))
+  print(f"Assumed microseconds of a round at {sizes} chips: {times}.")
+  return found
+
+
+def main(argv: Sequence[str]) -> None:
+  """Measures or plans, and prints; input errors end with code 2."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+  logging.set_verbosity(logging.WARNING)
+  with command.ending():
+    if _PLAN.value:
+      rows = print_plan(_WIDTH.value or 1.0, _ROWS.value or 64)
+      about = harness.facts("jaxlib")
+      harness.write_json(_JSON.value, about, plan=rows)
+      return
+    if not all(text.isdecimal() and int(text) for text in _DEVICES.value):
+      raise InputError(
+        f"--devices={','.join(_DEVICES.value)}", "no numbers", "write 1,2,4,8"
+      )
+    changes_of(_WIDTH.value or 1 / 16, 1)
+  about = harness.facts("jaxlib", "flax")
+  print(harness.headline(about))
+  columns = ["devices", "wrapper", "batch", "step ms", "x one", "cpu x one"]
+  columns += ["loss", "loss error"]
+  for kind in collective_count.KINDS:
+    columns += [kind, f"{kind} kB"]
+  rows = []
+  for devices in _DEVICES.value:
+    rows += measure(_WIDTH.value or 1 / 16, _ROWS.value or 2, int(devices))
+    print(harness.table(rows[-len(_PARALLEL.value) :], columns))
+    sys.stdout.flush()
+  harness.write_json(_JSON.value, about, rows=rows)
+  worst = max(row["loss error"] for row in rows)
+  print(f"largest loss error: {worst:.1e}")
+  if worst > _TOLERANCE.value:
+    print(f"error: above --tolerance={_TOLERANCE.value:g}", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  app.run(main)

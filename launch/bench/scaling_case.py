@@ -1,0 +1,88 @@
+"""The train step on some forced CPU devices, in a process of its own.
+
+How many devices a CPU shows is settled when JAX opens it. Run as a script this
+file is the process, which prints one JSON line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+from absl import logging
+
+from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.systems.bgm2pose import presets
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """What the process runs.
+
+  Attributes:
+    devices: forced ones.
+    preset: to start from.
+    changes: laid over it, as `config.overlay` takes them.
+    steps: to time.
+  """
+
+  devices: int
+  preset: str
+  changes: dict[str, Any]
+  steps: int
+
+
+def run(case: Case) -> dict[str, Any]:
+  """Runs a case in a process of its own.
+
+  Args:
+    case: what to run.
+
+  Returns:
+    `loss` of the first step, `step_s` and `cpu_s` (medians), `collectives` of
+    the compiled program (None under pmap) and `compile_s`.
+
+  Raises:
+    RuntimeError: the process fails; with its last line.
+  """
+  forced = f"--xla_force_host_platform_device_count={case.devices}"
+  done = subprocess.run(
+    [sys.executable, __file__, json.dumps(dataclasses.asdict(case))],
+    capture_output=True,
+    text=True,
+    check=False,
+    env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": forced},
+  )
+  if done.returncode:
+    lines = done.stderr.strip().splitlines() or ["it said nothing"]
+    raise RuntimeError(f"{case.devices} devices: {lines[-1]}")
+  return json.loads(done.stdout.splitlines()[-1])
+
+
+def _run(case: Case) -> dict[str, Any]:
+  import jax
+
+  from launch.bench import collective_count, timed_step
+
+  assert jax.device_count() == case.devices
+  config = config_lib.overlay(presets.get_config(case.preset), case.changes)
+  step = timed_step.OurStep(config)
+  walls, cpus = zip(*step.run(case.steps))
+  text = step.program()
+  return {
+    "loss": step.first_loss,
+    "step_s": statistics.median(walls),
+    "cpu_s": statistics.median(cpus),
+    "compile_s": step.compile_s,
+    "collectives": text and collective_count.of_program(text, case.devices),
+  }
+
+
+if __name__ == "__main__":
+  logging.set_verbosity(logging.WARNING)
+  print(json.dumps(_run(Case(**json.loads(sys.argv[1])))))

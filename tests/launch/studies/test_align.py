@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bgm2pose_jax.simulate import music
+from launch.studies import align_case, align_figures
+
+
+@pytest.fixture(scope="module")
+def measured():
+  plan = align_case.Plan(seconds=18.0, longest_offset_s=2.0)
+  tracks = {"tide": music.make_track("tide", 50.0)}
+  tracks["haze"] = music.make_track("haze", 20.0)
+  case = align_case.make_case(plan, tracks, 1)
+  again = align_case.make_case(plan, tracks, 1)
+  assert np.array_equal(case.recording, again.recording)
+  return align_figures.measure(case, tracks, plan)
+
+
+@pytest.mark.slow
+def test_a_simulated_case_is_aligned_and_wrong_music_refused(measured):
+  assert abs(measured["offset_error"]) < 2
+  assert abs(measured["drift_error"]) < 0.5
+  assert measured["other track refused"]
+  assert measured["other part refused"]
+  assert measured["noise refused"]
+
+
+def test_the_summary_counts_what_failed(measured):
+  lines, met = align_figures.summary([measured] * 3)
+  assert met
+  assert lines[0] == "within 1 ms and 5 ppm: 3 of 3"
+  lost = {"case": "x", "error": "not heard", "s": 1.0}
+  lines, met = align_figures.summary([measured, lost])
+  assert not met
+  assert lines[0].endswith("1 of 2")
+  taken = measured | {"other track refused": False}
+  lines, met = align_figures.summary([measured, taken])
+  assert not met
+  assert "other track: refused 1 of 2" in lines

@@ -1,8 +1,0 @@
-"""The peer's room lies beside the benchmarks that time it."""
-
-from __future__ import annotations
-
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "launch"))
