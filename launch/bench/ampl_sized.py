@@ -15,34 +15,20 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
-from typing import Any
 
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config import tree
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.systems.bgm2pose import presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
-from bgm2pose_jax.training import loop
-from launch.bench import harness, scratch_run, timed_step
+from launch.bench import harness, network, scratch_run
 
-_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
-_SET = flags.DEFINE_multi_string(
-  "set", [], "key.path=value, as in the main command"
-)
+network.define_flags("paper")
 _WINDOWS = flags.DEFINE_integer("windows", 25_354, "that train", 2)
 _LIMIT = flags.DEFINE_float("limit_s", 150.0, "of training", 0)
-_JSON = flags.DEFINE_string("json", None, "file to write the figures to")
 
 # AMPL's recordings of one music segment, about: its people.
 _PEOPLE = 7
@@ -53,9 +39,9 @@ def many_windows(count: int) -> WindowTable:
   """Random windows, the same ones over and over, grouped by music segment.
 
   Args:
-    count: of windows.
+    count: how many windows.
   """
-  few = timed_step.made_up_windows(min(count, _DIFFERENT))
+  few = network.made_up_windows(min(count, _DIFFERENT))
   rows = np.arange(count) % len(few)
   columns = {
     field.name: getattr(few, field.name)[rows]
@@ -70,7 +56,7 @@ def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
   """Trains and times.
 
   Args:
-    config: of the run.
+    config: the run's configuration.
     table: windows, all of which train; the last tenth validates too.
     limit_s: of all epochs together.
 
@@ -78,12 +64,9 @@ def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
     Seconds of the parts and what follows from them.
   """
   count = len(table)
-  rows = np.arange(count)
-  rows = Rows(rows, rows[-max(1, count // 10) :], rows[:0])
   started = time.perf_counter()
-  task = make_task(config, table.spec, len(table.tracks))
-  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
-  with scratch_run.opened(trainer, rows) as run:
+  with scratch_run.opened(config, table, max(1, count // 10)) as made:
+    trainer, run = made
     jax.block_until_ready(run.state)
     ready = time.perf_counter() - started
     whole = run.order
@@ -121,25 +104,15 @@ def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
   }
 
 
-def main(argv: Sequence[str]) -> None:
-  """Measures and prints; input errors end with code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  with command.ending():
-    changes: dict[str, Any] = {
-      "preset": _PRESET.value,
-      "batch.device_cache": "on",
-    }
-    config = config_lib.overlay(presets.get_config(_PRESET.value), changes)
-    config = config_lib.overlay(config, tree.parse_assignments(_SET.value))
-    about = harness.facts("jaxlib", "flax", "orbax-checkpoint")
-    print(harness.headline(about), flush=True)
-    found = measure(config, many_windows(_WINDOWS.value), _LIMIT.value)
+def main() -> None:
+  """Measures and prints."""
+  config = network.one_config(**{"batch.device_cache": "on"})
+  about = harness.begin("jaxlib", "flax", "orbax-checkpoint")
+  found = measure(config, many_windows(_WINDOWS.value), _LIMIT.value)
   for name, value in found.items():
     print(f"{name:>20}  {value if value is not None else '-'}")
-  harness.write_json(_JSON.value, about, rows=[found])
+  harness.write(about, rows=[found])
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

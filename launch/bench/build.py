@@ -24,9 +24,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
 from bgm2pose_jax.data import build
 from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import recordings
@@ -36,7 +35,6 @@ _MINUTES = flags.DEFINE_float("minutes", 2.0, "length of a recording", 0.05)
 _RECORDINGS = flags.DEFINE_integer("recordings", 4, "how many", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "times that each is built", 1)
 _BEAM = flags.DEFINE_bool("beam", False, "also through Apache Beam")
-_JSON = flags.DEFINE_string("json", None, "file to write the figures to")
 
 _WAYS: dict[str, Sequence[str] | None] = {
   "plain": None,
@@ -49,7 +47,6 @@ _WAYS: dict[str, Sequence[str] | None] = {
 _BUILD_COLUMNS = (
   "build", "s", "cpu s", "hours/min", "plain faster", "floor s", "share",
 )  # fmt: skip
-_STAGE_COLUMNS = ("stage", "s an hour of audio", "cpu s", "of plain build")
 
 
 def timed(work: Callable[[pathlib.Path], object]) -> tuple[float, float]:
@@ -84,10 +81,9 @@ def build_rows(
   """Times every way to build, in turns."""
   ways = _WAYS if _BEAM.value else {"plain": None}
   timed(whole(folder, None))  # compiles
-  times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-  for _ in range(_ROUNDS.value):
-    for name, options in ways.items():
-      times[name].append(timed(whole(folder, options)))
+  builds = [whole(folder, options) for options in ways.values()]
+  found = harness.turns([lambda b=b: timed(b) for b in builds], _ROUNDS.value)
+  times = dict(zip(ways, found))
   rows = []
   for name, found in times.items():
     seconds = statistics.median(wall for wall, _ in found)
@@ -136,39 +132,33 @@ def stage_rows(folder: pathlib.Path, plain_s: float) -> list[dict[str, Any]]:
   return rows
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Measures and prints."""
-  del argv
-  logging.set_verbosity(logging.WARNING)
   tfds.disable_progress_bar()
-  about = harness.facts(
+  about = harness.begin(
     "jaxlib", "tensorflow-datasets", "array-record", "soundfile", "apache-beam"
   )
-  print(harness.headline(about))
+  count, minutes = _RECORDINGS.value, _MINUTES.value
   with tempfile.TemporaryDirectory(prefix="bench-raw-") as name:
     folder = pathlib.Path(name)
-    count, minutes = _RECORDINGS.value, _MINUTES.value
-    with command.ending():
-      read = build_stages.make_recordings(folder, minutes, count)
-      windows = count * int(minutes * 60 / recordings.WINDOW_S)
-      audio_s = windows * recordings.WINDOW_S
-      written = windows * build.window_bytes("logmel_intensity")
-      peak = ceilings.matmul_flops_per_second("float32")
-      copy = ceilings.copy_bytes_per_second()
-      floor_s = max(
-        feature_stages.floor_s(windows, peak, copy), (read + written) / copy
-      )
-      print(
-        f"{count} recordings of {minutes:g} min, {windows} windows; "
-        f"{read / 1e6:.0f} MB to read, {written / 1e6:.0f} MB to write; "
-        f"ceilings {peak / 1e9:.0f} GFLOP/s, {copy / 1e9:.1f} GB/s"
-      )
-      builds = build_rows(folder, audio_s, floor_s)
-      print(harness.table(builds, _BUILD_COLUMNS))
-      stages = stage_rows(folder, builds[0]["s"] * 3600 / audio_s)
-      print(harness.table(stages, _STAGE_COLUMNS))
-  harness.write_json(_JSON.value, about, builds=builds, stages=stages)
+    read = build_stages.make_recordings(folder, minutes, count)
+    windows = count * int(minutes * 60 / recordings.WINDOW_S)
+    audio_s = windows * recordings.WINDOW_S
+    written = windows * build.window_bytes("logmel_intensity")
+    peaks = ceilings.measure()
+    floor_s = max(
+      feature_stages.floor_s(windows, peaks), peaks.floor_s(0, read + written)
+    )
+    print(
+      f"{count} recordings of {minutes:g} min, {windows} windows; "
+      f"{read / 1e6:.0f} MB to read, {written / 1e6:.0f} MB to write; {peaks}"
+    )
+    builds = build_rows(folder, audio_s, floor_s)
+    harness.show(builds, _BUILD_COLUMNS)
+    stages = stage_rows(folder, builds[0]["s"] * 3600 / audio_s)
+    harness.show(stages)
+  harness.write(about, builds=builds, stages=stages)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

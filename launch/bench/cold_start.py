@@ -1,32 +1,25 @@
 """How long a fresh process takes to its first result, phase by phase.
 
 A process of its own for each measurement: imports, the device, parameters and
-the compiler all start from nothing. Run as a script this file is that process.
+the compiler all start from nothing. Run as a module this file is that process.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import time
 from typing import Any
 
-# Of the script's process, the interpreter's start is over.
+from launch.bench import child
+
+# The interpreter has started by now.
 _ENTERED = time.time()
 
 PHASES = (
-  "python",
-  "import",
-  "device",
-  "parameters",
-  "trace",
-  "compile",
-  "first",
-)
+  "python", "import", "device", "parameters", "trace", "compile", "first",
+)  # fmt: skip
 KINDS = ("train", "predict features", "predict audio")
 
 
@@ -63,22 +56,14 @@ def measure(case: Case) -> dict[str, float]:
   Raises:
     RuntimeError: the process fails; with its last line.
   """
-  environment = dict(os.environ)
   # The case says where programs are kept, and which operations are taken.
-  for name in ("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS"):
-    environment.pop(name, None)
-  started = time.time()
-  done = subprocess.run(
-    [sys.executable, __file__, json.dumps(dataclasses.asdict(case))],
-    capture_output=True,
-    text=True,
-    check=False,
-    env=environment,
+  environment = child.environment(
+    without=("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS")
   )
-  if done.returncode:
-    lines = done.stderr.strip().splitlines() or ["it said nothing"]
-    raise RuntimeError(f"cold start: {lines[-1]}")
-  found = json.loads(done.stdout.splitlines()[-1])
+  started = time.time()
+  found = child.run(
+    "launch.bench.cold_start", case, where="cold start", environment=environment
+  )
   found["python"] = found.pop("entered") - started
   found["total"] = sum(found[phase] for phase in PHASES)
   return {name: found[name] for name in (*PHASES, "total")}
@@ -92,25 +77,21 @@ def save_state(case: Case, folder: str | pathlib.Path) -> None:
     folder: to make.
   """
   from bgm2pose_jax.state.checkpoint import Checkpoints
+  from launch.bench import network
 
-  task, statistics, _ = _task(case)
+  task, table = _task(case)
   checkpoints = Checkpoints(folder, metric=task.best_metric)
-  checkpoints.save(task.init_state(0, statistics), {task.best_metric: 0.0})
+  state = task.init_state(0, network.statistics_of(task, table))
+  checkpoints.save(state, {task.best_metric: 0.0})
   checkpoints.close()
 
 
 def _task(case: Case):
-  import numpy as np
+  from launch.bench import network
 
-  from bgm2pose_jax.config import schema as config_lib
-  from bgm2pose_jax.systems.bgm2pose import presets
-  from bgm2pose_jax.systems.bgm2pose.tasks import make_task
-  from launch.bench import timed_step
-
-  config = config_lib.overlay(presets.get_config(case.preset), case.changes)
-  table = timed_step.made_up_windows(config.batch.size)
-  task = make_task(config, table.spec, len(table.tracks))
-  return task, task.fit(table, np.arange(len(table))), table
+  config = network.config(case.preset, case.changes)
+  table = network.made_up_windows(config.batch.size)
+  return network.task_of(config, table), table
 
 
 def _run(case: Case) -> dict[str, float]:
@@ -132,7 +113,7 @@ def _run(case: Case) -> dict[str, float]:
   from bgm2pose_jax.runtime import mesh as mesh_lib
   from bgm2pose_jax.state import checkpoint
   from bgm2pose_jax.training import steps
-  from launch.bench import timed_predict
+  from launch.bench import network, timed_predict
 
   phase("import")
   compilation.set_deterministic(case.deterministic)
@@ -141,7 +122,8 @@ def _run(case: Case) -> dict[str, float]:
   mesh = mesh_lib.make_mesh(jax.devices()[:1])
   phase("device")
 
-  task, statistics, table = _task(case)
+  task, table = _task(case)
+  statistics = network.statistics_of(task, table)
   config, batch = task.config, task.config.batch.size
   # Made-up inputs are no part of a start.
   last = time.time()
@@ -197,4 +179,4 @@ def _run(case: Case) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-  print(json.dumps(_run(Case(**json.loads(sys.argv[1])))))
+  print(json.dumps(_run(Case(**child.case()))))

@@ -15,12 +15,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from jax.extend import core
+
+from launch.bench import product_count
 
 KINDS = ("all-reduce", "all-gather", "reduce-scatter")
 _PRIMITIVES = {
@@ -169,7 +171,7 @@ def _walk(
     name = equation.primitive.name
     given = [value(atom) for atom in equation.invars]
     last = max((v.round for v in given), default=0)
-    inner = list(_programs(equation.params))
+    inner = list(product_count.programs_in(equation.params))
     if inner:
       before = len(found)
       loops = name in ("scan", "while", "cond")
@@ -201,12 +203,3 @@ def _walk(
 
 def _nbytes(aval: Any) -> int:
   return math.prod(aval.shape) * np.dtype(aval.dtype).itemsize
-
-
-def _programs(params: Any) -> Iterator[core.Jaxpr]:
-  for value in params.values():
-    for item in value if isinstance(value, (tuple, list)) else (value,):
-      if isinstance(item, core.ClosedJaxpr):
-        yield item.jaxpr
-      elif isinstance(item, core.Jaxpr):
-        yield item

@@ -1,7 +1,8 @@
 """Holds a change that is meant for speed against what it was: loss curves.
 
-  python -m launch.bench.compare_curves --case= --case=run.compute_dtype=bfloat16
-  python -m launch.bench.compare_curves --write=before.json     # one checkout
+  python -m launch.bench.compare_curves --case= \
+    --case=run.compute_dtype=bfloat16
+  python -m launch.bench.compare_curves --json=before.json      # one checkout
   python -m launch.bench.compare_curves --against=before.json   # the other
 
 A fixed short run: the package's own train step, a small network, windows in
@@ -24,30 +25,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config import tree
+from bgm2pose_jax.config import schema, tree
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.systems.bgm2pose import presets
-from launch.bench import harness, timed_step
+from launch.bench import harness, network, timed_step
 
-_PRESET = flags.DEFINE_enum("preset", "official", list(presets.PRESETS), "base")
-_WIDTH = flags.DEFINE_float("width", 0.125, "of the network")
-_BATCH = flags.DEFINE_integer("batch", 8, "windows a step", 2)
+network.define_flags("official", width="0.125", batch="8")
 _STEPS = flags.DEFINE_integer("steps", 60, "of the run, without the first two")
 _RATE = flags.DEFINE_float("learning_rate", 1e-3, "of every step")
 _CASE = flags.DEFINE_multi_string(
   "case", [""], "key.path=value by commas; the first case is the reference"
 )
-_WRITE = flags.DEFINE_string("write", None, "JSON to keep the curves in")
 _AGAINST = flags.DEFINE_string(
   "against", None, "JSON of another checkout; its first curve is the reference"
 )
@@ -64,7 +58,7 @@ def learnable_windows(count: int) -> WindowTable:
   Args:
     count: of windows.
   """
-  table = timed_step.made_up_windows(count)
+  table = network.made_up_windows(count)
   rng = np.random.default_rng(1)
   code = rng.uniform(-1, 1, (count, 12)).astype(np.float32)
   x, pose = table.features.copy(), np.zeros_like(table.pose)
@@ -82,19 +76,15 @@ def curve(case: str) -> list[float]:
   Raises:
     InputError: for a value that cannot be right.
   """
-  config = config_lib.overlay(
-    presets.get_config(_PRESET.value),
-    {
-      "preset": _PRESET.value,
-      "network.width": _WIDTH.value,
-      "batch.size": _BATCH.value,
+  config = network.one_config(
+    **{
       "optim.learning_rate": _RATE.value,
       "data.norm_stats": "fitted",
       "run.steps_per_dispatch": 1,
-    },
+    }
   )
   changes = [text for text in case.split(",") if text]
-  config = config_lib.overlay(config, tree.parse_assignments(changes))
+  config = schema.overlay(config, tree.parse_assignments(changes))
   whole = _WINDOWS // config.batch.size * config.batch.size
   step = timed_step.OurStep(config, table=learnable_windows(whole))
   losses = []
@@ -132,7 +122,7 @@ def difference(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
 
 
 def _kept(file: str, settings: dict[str, Any]) -> list[float]:
-  """The first curve of a file that `--write` made with the same settings."""
+  """The first curve of a file that `--json` made with the same settings."""
   path = pathlib.Path(file)
   if not path.is_file():
     raise InputError(f"--against={path}", "no such file", "write it first")
@@ -144,46 +134,36 @@ def _kept(file: str, settings: dict[str, Any]) -> list[float]:
   return next(iter(found["curves"].values()))
 
 
-def compare() -> list[dict[str, Any]]:
-  """Runs every case and returns its row.
-
-  Raises:
-    InputError: for a value or file that cannot be right.
-  """
+def main() -> int:
+  """Prints a row a case; code 1 where curves part."""
+  about = harness.begin("flax")
+  config = network.one_config()
   settings = {
-    flag.name: flag.value for flag in (_PRESET, _WIDTH, _BATCH, _STEPS, _RATE)
+    "preset": config.preset,
+    "width": config.network["width"],
+    "batch": config.batch.size,
+    "set": flags.FLAGS.set,
+    "steps": _STEPS.value,
+    "learning_rate": _RATE.value,
   }
   kept = None if _AGAINST.value is None else _kept(_AGAINST.value, settings)
   curves = {case or "as it is": curve(case) for case in _CASE.value}
   name, reference = next(iter(curves.items()))
   if kept is not None:
-    name, reference = f"{_AGAINST.value}", kept
-  about = harness.facts("flax")
-  harness.write_json(_WRITE.value, about, settings=settings, curves=curves)
-  return [
+    name, reference = str(_AGAINST.value), kept
+  rows = [
     {"case": case, "against": name, **difference(reference, losses)}
     for case, losses in curves.items()
   ]
-
-
-def main(argv: Sequence[str]) -> None:
-  """Prints a row a case; code 1 where curves part, 2 for bad input."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  with command.ending():
-    print(harness.headline(harness.facts("flax")))
-    rows = compare()
-  columns = ("case", "against", "first", "means", "from", "to", "agrees")
-  print(harness.table(rows, columns))
+  harness.show(rows)
   print(
     f"first: largest relative difference over {_EXACT_STEPS.value} steps "
     f"(limit {_EXACT.value:g}); means:\nof a mean over ten of "
     f"{_STEPS.value} steps (limit {_TOLERANCE.value:g}); from, to: the loss"
   )
-  if not all(row["agrees"] for row in rows):
-    sys.exit(1)
+  harness.write(about, settings=settings, curves=curves, rows=rows)
+  return 0 if all(row["agrees"] for row in rows) else 1
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -14,35 +14,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config import tree
+from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
-from bgm2pose_jax.systems.bgm2pose import presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
-from bgm2pose_jax.training import steps
-from launch.bench import harness, timed_step
+from launch.bench import harness, network
 
-_PRESET = flags.DEFINE_enum(
-  "preset", "official", list(presets.PRESETS), "start"
-)
-_WIDTH = flags.DEFINE_float("width", 0.25, "of the network", 0)
-_BATCH = flags.DEFINE_integer("batch", 16, "windows", 1)
+network.define_flags("official", width="0.25", batch="16")
 _TOLERANCE = flags.DEFINE_float("tolerance", 1e-3, "of the gradient", 0)
-_SET = flags.DEFINE_multi_string(
-  "set", [], "key.path=value, as in the main command"
-)
-_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
 
 CASES = (
   ("float32, full precision", "float32", "highest"),
@@ -63,56 +48,42 @@ def first_step(
     precision: of float32 products, as `jax.default_matmul_precision`.
   """
   # Plain descent at rate 1 moves the parameters by the gradient itself.
-  config = config_lib.overlay(
-    config, {"optim.optimizer": "sgd", "optim.clip_norm": None}
-  )
-  config = config_lib.overlay(config, {"optim.weight_decay": 0.0})
-  table = timed_step.made_up_windows(config.batch.size)
-  task = make_task(config, table.spec, len(table.tracks))
-  rows = np.arange(len(table))
-  state = jax.device_get(task.init_state(0, task.fit(table, rows)))
+  plain = {"optim.optimizer": "sgd", "optim.clip_norm": None}
+  config = schema.overlay(config, plain)
+  config = schema.overlay(config, {"optim.weight_decay": 0.0})
+  table = network.made_up_windows(config.batch.size)
   mesh = mesh_lib.make_mesh([device])
-  whole = jax.NamedSharding(mesh, jax.P())
-  control = jax.device_get(steps.make_control(0, 1.0, 0))
+  rows = jax.device_put(
+    np.arange(len(table), dtype=np.int32)[None],
+    jax.NamedSharding(mesh, jax.P()),
+  )
   with contextlib.ExitStack() as inside:
     inside.enter_context(target.tracing_for(platform))
     if precision is not None:
       inside.enter_context(jax.default_matmul_precision(precision))
-    step = steps.make_train_step(task, mesh, cached=True)
-    moved, figures = step(
-      mesh_lib.replicate(mesh, state),
-      device_cache.put(table, task.fields, whole),
-      jax.device_put(rows[None].astype(np.int32), whole),
-      mesh_lib.replicate(mesh, control),
-    )
+    made = network.Training(config, table, mesh, rate=1.0)
+    # A copy: the step takes the memory of its state.
+    before = jax.tree.map(np.array, made.state.params)
+    moved, figures = made.step(made.state, made.cache, rows, made.control)
   change = jax.tree.map(
     lambda a, b: (np.asarray(a, np.float64) - np.asarray(b)).ravel(),
-    state.params,
+    before,
     jax.device_get(moved.params),
   )
   return float(figures["loss"]), np.concatenate(jax.tree.leaves(change))
 
 
-def main(argv: Sequence[str]) -> None:
-  """Compares and prints; input errors end with code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  with command.ending():
-    base = config_lib.overlay(
-      presets.get_config(_PRESET.value),
-      {"network.width": _WIDTH.value, "batch.size": _BATCH.value},
-    )
-    base = config_lib.overlay(base, tree.parse_assignments(_SET.value))
-  about = harness.facts("jaxlib", "flax")
-  print(harness.headline(about), flush=True)
+def main() -> int:
+  """Compares and prints; code 1 where the gradients part."""
+  base = network.one_config()
+  about = harness.begin("jaxlib", "flax")
   cpu = jax.devices("cpu")[0]
   there = jax.devices()[0]
   platform = "gpu" if there == cpu else jax.default_backend()
   loss, grads = first_step(base, cpu, "cpu", "highest")
   rows = []
   for name, dtype, precision in CASES:
-    config = config_lib.overlay(base, {"run.compute_dtype": dtype})
+    config = schema.overlay(base, {"run.compute_dtype": dtype})
     found, other = first_step(config, there, platform, precision)
     apart = np.linalg.norm(other - grads) / np.linalg.norm(grads)
     rows.append(
@@ -124,12 +95,13 @@ def main(argv: Sequence[str]) -> None:
       }
     )
   print(f"CPU, float32, full precision: loss {loss:.6g}")
-  print(harness.table(rows, list(rows[0])))
-  harness.write_json(_JSON.value, about, cpu_loss=loss, rows=rows)
+  harness.show(rows)
+  harness.write(about, cpu_loss=loss, rows=rows)
   if not rows[0]["gradient error"] <= _TOLERANCE.value:
     print(f"error: above --tolerance={_TOLERANCE.value:g}", file=sys.stderr)
-    sys.exit(1)
+    return 1
+  return 0
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

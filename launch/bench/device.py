@@ -3,13 +3,13 @@
   python -m launch.bench.device --out=DIR --torch_peer=FILE
 
 It runs the benchmarks of this folder one after another, the most important
-first (`launch/bench/device_jobs.py`), each in a process of its own with a limit of
-its own, and all within `--budget_s`. A benchmark that fails, hangs or is not
-there leaves the others alone. DIR gets each one's output (NAME.log) and
-figures (NAME.json) as soon as it ends, and summary.json, written anew after
-each. What the budget leaves out goes into another call: `--start_at=NAME`.
-Nothing has to be installed but what a benchmark itself imports: the package is
-taken from beside this folder.
+first (`device_jobs.py`), each in a process of its own with a limit of its own,
+and all within `--budget_s`. A benchmark that fails, hangs or is not there
+leaves the others alone. DIR gets each one's output (NAME.log) and figures
+(NAME.json) as soon as it ends, and summary.json, written anew after each. What
+the budget leaves out goes into another call: `--start_at=NAME`. Nothing has to
+be installed but what a benchmark itself imports: the package is taken from
+beside this folder.
 
 `--small` runs everything at a size for tests.
 """
@@ -17,6 +17,7 @@ taken from beside this folder.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -27,8 +28,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
+from bgm2pose_jax.base import command
+from bgm2pose_jax.base.errors import InputError
+from launch.bench import child
 from launch.bench.device_jobs import JOBS, Job
 
 _OUT = flags.DEFINE_string("out", None, "folder for output and figures")
@@ -43,7 +47,6 @@ _ROWS = flags.DEFINE_integer("lines", 12, "of each output to show", 0)
 _LEAST_S = 15.0
 # A machine that only tests may be slow, and compiles on its CPU.
 _SMALL_LIMIT_S = 400.0
-_HERE = pathlib.Path(__file__).resolve().parent
 
 
 def run(job: Job, folder: pathlib.Path, left_s: float) -> dict[str, Any]:
@@ -57,33 +60,26 @@ def run(job: Job, folder: pathlib.Path, left_s: float) -> dict[str, Any]:
   Returns:
     `job`, `outcome` and `seconds`.
   """
-  script = _HERE / job.script
-  if not script.is_file():
-    return {"job": job.name, "outcome": "no such script", "seconds": None}
+  module = f"launch.bench.{job.command}"
+  if importlib.util.find_spec(module) is None:
+    return {"job": job.name, "outcome": "no such command", "seconds": None}
   if left_s < _LEAST_S:
     return {"job": job.name, "outcome": "no time left", "seconds": None}
-  command = [sys.executable, str(script)]
-  command += job.small if _SMALL.value else job.arguments
-  command += [f"--json={folder / job.name}.json"]
+  given = job.small if _SMALL.value else job.flags
+  line = [sys.executable, "-m", module, *given.split()]
+  line.append(f"--json={folder / job.name}.json")
   if job.twin and _PEER.value is not None:
-    command += [f"--torch_peer={pathlib.Path(_PEER.value).resolve()}"]
-  # The package beside this folder, installed or not.
-  path = os.pathsep.join([str(_HERE.parent), os.environ.get("PYTHONPATH", "")])
+    line.append(f"--torch_peer={pathlib.Path(_PEER.value).resolve()}")
   limit = _SMALL_LIMIT_S if _SMALL.value else job.limit_s
   started = time.monotonic()
   with open(folder / f"{job.name}.log", "w") as log:
-    print("$", *command, file=log, flush=True)
+    print("$", *line, file=log, flush=True)
     process = subprocess.Popen(
-      command,
+      line,
       stdin=subprocess.DEVNULL,
       stdout=log,
       stderr=subprocess.STDOUT,
-      env={
-        **os.environ,
-        "PYTHONPATH": path.rstrip(os.pathsep),
-        "PYTHONUNBUFFERED": "1",
-        **job.environment,
-      },
+      env=child.environment({"PYTHONUNBUFFERED": "1", **job.environment}),
       # A group of its own, so that a limit ends a benchmark's peers too.
       start_new_session=True,
     )
@@ -93,47 +89,29 @@ def run(job: Job, folder: pathlib.Path, left_s: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
       outcome = "ended at its limit"
     finally:
-      _end(process)
+      with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+      process.wait()
   seconds = round(time.monotonic() - started, 1)
   return {"job": job.name, "outcome": outcome, "seconds": seconds}
-
-
-def _end(process: subprocess.Popen) -> None:
-  """Ends what is left of a job's group."""
-  with contextlib.suppress(ProcessLookupError):
-    os.killpg(process.pid, signal.SIGKILL)
-  process.wait()
 
 
 def chosen() -> Sequence[Job]:
   """The jobs to run.
 
   Raises:
-    ValueError: for a name that no job has.
+    InputError: for a name that no job has.
   """
   names = [job.name for job in JOBS]
   for name in [*(_ONLY.value or []), _START.value or names[0]]:
     if name not in names:
-      raise ValueError(f"{name}: no such job; choose of {', '.join(names)}")
+      raise InputError(name, "no such job", f"choose of {', '.join(names)}")
   later = JOBS[names.index(_START.value) if _START.value else 0 :]
   return [job for job in later if job.name in (_ONLY.value or names)]
 
 
-def main(argv: Sequence[str]) -> None:
-  """Runs the jobs and prints; input errors end with code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  try:
-    if _OUT.value is None:
-      raise ValueError("--out: not given; name a folder for the figures")
-    jobs = chosen()
-    if _PEER.value is not None and not pathlib.Path(_PEER.value).is_file():
-      raise ValueError(f"--torch_peer={_PEER.value}: no such file")
-  except ValueError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-  folder = pathlib.Path(_OUT.value).resolve()
-  folder.mkdir(parents=True, exist_ok=True)
+def _run_all(jobs: Sequence[Job], folder: pathlib.Path) -> bool:
+  """Runs the jobs and prints; whether one of them came to its end."""
   end = time.monotonic() + _BUDGET.value
   rows: list[dict[str, Any]] = []
   for job in jobs:
@@ -151,9 +129,24 @@ def main(argv: Sequence[str]) -> None:
   for row in rows:
     seconds = "-" if row["seconds"] is None else row["seconds"]
     print(f"{row['job']:<20} {row['outcome']:<20} {seconds:>7} s")
-  if not any(row["outcome"] == "done" for row in rows):
-    sys.exit(1)
+  return any(row["outcome"] == "done" for row in rows)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs the jobs; input errors end with code 2."""
+  with command.ending():
+    command.no_arguments(argv)
+    if _OUT.value is None:
+      raise InputError("--out", "is missing", "name a folder for the figures")
+    jobs = chosen()
+    if _PEER.value is not None and not pathlib.Path(_PEER.value).is_file():
+      raise InputError(
+        f"--torch_peer={_PEER.value}", "no such file", "give a Python file"
+      )
+    folder = pathlib.Path(_OUT.value).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.exit(0 if _run_all(jobs, folder) else 1)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  command.start(main)

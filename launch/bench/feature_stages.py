@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 from bgm2pose_jax.audio import mel, spectrogram
 from bgm2pose_jax.systems.bgm2pose.features import intensity
 from bgm2pose_jax.systems.bgm2pose.features.logmel_intensity import SPEC
-
-COLUMNS = ("up to", "MFLOP", "floor ms", "ms", "ms of its own", "cpu ms")
+from launch.bench import harness
+from launch.bench.ceilings import Ceilings
 
 _SIZE = 2400
 _FRAMES = 12
@@ -48,17 +47,16 @@ def operations(windows: int) -> dict[str, float]:
   }
 
 
-def floor_s(windows: int, flops_per_s: float, bytes_per_s: float) -> float:
+def floor_s(windows: int, peaks: Ceilings) -> float:
   """Seconds that the work cannot go under on this device.
 
   Args:
     windows: of 0.6 s.
-    flops_per_s: of a large product, counted for transforms and mel products.
-    bytes_per_s: of a large copy, for samples in and features out.
+    peaks: the product's for transforms and mel products, the copy's for
+      samples in and features out.
   """
   moved = windows * _FRAMES * 4 * (_CHANNELS * _SIZE + SPEC.bands * 9)
-  return max(sum(operations(windows).values()) / flops_per_s,
-             moved / bytes_per_s)  # fmt: skip
+  return peaks.floor_s(sum(operations(windows).values()), moved)
 
 
 def _transforms(frames: jax.Array) -> tuple[jax.Array, ...]:
@@ -89,7 +87,7 @@ _UP_TO: dict[str, Callable[[jax.Array], Any]] = {
 }
 
 
-def measure(windows: int, flops_per_s: float) -> list[dict[str, Any]]:
+def measure(windows: int, peaks: Ceilings) -> list[dict[str, Any]]:
   """Times the extraction cut off behind each stage.
 
   What a stage makes is written to memory and summed up, so that nothing of it
@@ -98,7 +96,7 @@ def measure(windows: int, flops_per_s: float) -> list[dict[str, Any]]:
 
   Args:
     windows: of 0.6 s.
-    flops_per_s: of a large product.
+    peaks: of the device.
   """
   blocks = windows if jax.default_backend() == "cpu" else 1
   frames = windows * _FRAMES // blocks
@@ -110,12 +108,16 @@ def measure(windows: int, flops_per_s: float) -> list[dict[str, Any]]:
   needed = operations(windows)
   rows, before_s = [], 0.0
   for name, stage in _UP_TO.items():
-    wall_s, cpu_s = _times(_summed(stage), signals)
+    run = _summed(stage)
+    found = harness.in_turns(
+      lambda run=run: run(signals).block_until_ready(), rounds=1, repeats=9
+    )
+    wall_s, cpu_s = found.ours_s[0], found.ours_cpu_s[0]
     rows.append(
       {
         "up to": name,
         "MFLOP": needed[name] / 1e6,
-        "floor ms": 1e3 * needed[name] / flops_per_s,
+        "floor ms": 1e3 * needed[name] / peaks.flops_per_s,
         "ms": 1e3 * wall_s,
         "ms of its own": 1e3 * (wall_s - before_s),
         "cpu ms": 1e3 * cpu_s,
@@ -132,15 +134,3 @@ def _summed(stage: Callable[[jax.Array], Any]) -> Callable[..., jax.Array]:
     return functools.reduce(jnp.add, sums)
 
   return jax.jit(lambda blocks: jax.lax.map(one, blocks))
-
-
-def _times(run: Callable[..., jax.Array], signals: jax.Array, repeats: int = 9):
-  """Medians of wall and processor seconds."""
-  run(signals).block_until_ready()
-  walls, cpus = [], []
-  for _ in range(repeats):
-    wall, cpu = time.perf_counter(), time.process_time()
-    run(signals).block_until_ready()
-    walls.append(time.perf_counter() - wall)
-    cpus.append(time.process_time() - cpu)
-  return float(np.median(walls)), float(np.median(cpus))

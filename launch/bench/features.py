@@ -13,13 +13,14 @@ is processor time over all cores, which other programs disturb less.
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from bgm2pose_jax.systems.bgm2pose import features
 from launch.bench import ceilings, feature_stages, harness
@@ -30,7 +31,6 @@ _WINDOWS = flags.DEFINE_list(
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "both sides take turns", 1)
 _PEER = flags.DEFINE_bool("peer", True, "measure librosa too, if installed")
 _STAGES = flags.DEFINE_bool("stages", False, "also what each stage takes")
-_JSON = flags.DEFINE_string("json", None, "file to write the figures to")
 
 _SAMPLES = 28_800
 _COLUMNS = (
@@ -50,11 +50,10 @@ def peers() -> dict[str, Callable[..., np.ndarray]]:
   """Returns librosa's loops by name; none where it is missing."""
   if not _PEER.value:
     return {}
-  try:
-    from launch.bench import librosa_features
-  except ImportError:
-    print("librosa is not installed: ours is measured alone")
+  if not harness.installed("librosa", "ours is measured alone"):
     return {}
+  from launch.bench import librosa_features
+
   return {
     "librosa, published": librosa_features.published,
     "librosa, careful": librosa_features.careful,
@@ -126,23 +125,17 @@ def measure(
   return rows
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Measures and prints."""
-  del argv
-  about = harness.facts("jaxlib", "numpy", "scipy", "librosa")
-  print(harness.headline(about))
+  counts = harness.numbers(_WINDOWS)
+  about = harness.begin("jaxlib", "numpy", "scipy", "librosa")
   loops = peers()
-  peak = ceilings.matmul_flops_per_second("float32")
-  copy = ceilings.copy_bytes_per_second()
-  print(
-    f"ceilings: {peak / 1e9:.0f} GFLOP/s in a large float32 product, "
-    f"{copy / 1e9:.1f} GB/s in a large copy"
-  )
+  peaks = ceilings.measure()
+  print(peaks)
   rows = []
-  for text in _WINDOWS.value:
-    windows = int(text)
-    rows += measure(windows, loops, feature_stages.floor_s(windows, peak, copy))
-  print(harness.table(rows, _COLUMNS))
+  for windows in counts:
+    rows += measure(windows, loops, feature_stages.floor_s(windows, peaks))
+  harness.show(rows, _COLUMNS)
   for row in rows:
     if row["windows"] == rows[-1]["windows"] and "differs" in row:
       found = row["differs"]
@@ -152,14 +145,13 @@ def main(argv: Sequence[str]) -> None:
       )
   stages = None
   if _STAGES.value:
-    stages = feature_stages.measure(16, peak)
+    stages = feature_stages.measure(16, peaks)
     print("\n16 windows, each line with all before it, in blocks as ours:")
-    print(harness.table(stages, feature_stages.COLUMNS))
-  harness.write_json(
-    _JSON.value, about, rows=rows, stages=stages,
-    ceilings={"flops_per_s": peak, "copy_bytes_per_s": copy},
-  )  # fmt: skip
+    harness.show(stages)
+  harness.write(
+    about, rows=rows, stages=stages, ceilings=dataclasses.asdict(peaks)
+  )
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -21,7 +21,6 @@ Without grain only the cache is measured, without PyTorch there is no peer.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import statistics
 import tempfile
@@ -33,23 +32,14 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config import tree
 from bgm2pose_jax.data import device_cache, groups
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.systems.bgm2pose import presets
-from launch.bench import ceilings, harness, input_sides, loop_wait, timed_step
+from launch.bench import ceilings, harness, input_sides, network, scratch_run
 
-_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
-_WIDTH = flags.DEFINE_float("width", None, "of the network")
-_BATCH = flags.DEFINE_integer("batch", 64, "windows a step", 1)
-_SET = flags.DEFINE_multi_string(
-  "set", [], "key.path=value, as in the main command"
-)
+network.define_flags("paper", batch="64")
 _WINDOWS = flags.DEFINE_integer("windows", 2048, "in the split", 2)
 _WORKERS = flags.DEFINE_multi_integer("workers", [0, 1, 2], "of grain", 0)
 _PEER_WORKERS = flags.DEFINE_multi_integer(
@@ -58,16 +48,19 @@ _PEER_WORKERS = flags.DEFINE_multi_integer(
 _BATCHES = flags.DEFINE_integer("batches", 60, "timed in a round", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "the sides take turns", 1)
 _STEPS = flags.DEFINE_integer("steps", 10, "in an epoch of the loop", 0)
-_JSON = flags.DEFINE_string("json", None, "file to write the figures to")
 
 
 def deliver(
-  table: WindowTable, workers: Sequence[int | None], peers: Sequence[int]
+  table: WindowTable,
+  batch: int,
+  workers: Sequence[int | None],
+  peers: Sequence[int],
 ) -> list[dict[str, Any]]:
   """Times every side on the same rows.
 
   Args:
     table: the split.
+    batch: windows a step.
     workers: of grain, one side each; None is the device cache.
     peers: workers of the DataLoader, one side each.
 
@@ -80,7 +73,7 @@ def deliver(
   order = groups.EpochOrder(
     None,
     np.arange(len(table)),
-    _BATCH.value,
+    batch,
     seed=0,
     mode="random",
     steps=input_sides.UNTIMED + _BATCHES.value,
@@ -107,15 +100,16 @@ def deliver(
     finally:
       for side in sides:
         side.close()
-  return _rows(spent, device_cache.nbytes(table, input_sides.FIELDS))
+  nbytes = device_cache.nbytes(table, input_sides.FIELDS) / len(table)
+  return _rows(spent, batch, nbytes)
 
 
 def _rows(
-  spent: Mapping[str, Sequence[float]], nbytes: int
+  spent: Mapping[str, Sequence[float]], batch: int, window_bytes: float
 ) -> list[dict[str, Any]]:
   """Windows a second, share of the floor, ratio to each round's best peer."""
-  windows = _BATCHES.value * _BATCH.value
-  moved = nbytes / _WINDOWS.value * windows
+  windows = _BATCHES.value * batch
+  moved = window_bytes * windows
   copy_s = 2 * moved / ceilings.copy_bytes_per_second()
   send_s = moved / ceilings.transfer_bytes_per_second()
   peers = [times for name, times in spent.items() if "torch" in name]
@@ -133,61 +127,43 @@ def _rows(
       "share %": floor_s / seconds * 100,
     }
     if best:
-      row["x best torch"] = statistics.median(
-        peer / own for own, peer in zip(times, best, strict=True)
-      )
+      row["x best torch"] = harness.ratio(best, times)
     rows.append(row)
   return rows
 
 
-def _installed(package: str, otherwise: str) -> bool:
-  found = importlib.util.find_spec(package) is not None
-  if not found:
-    print(f"{package} is not installed: {otherwise}")
-  return found
-
-
-def main(argv: Sequence[str]) -> None:
-  """Measures and prints; input errors end with code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  with command.ending():
-    config = config_lib.overlay(
-      presets.get_config(_PRESET.value), {"batch.size": _BATCH.value}
+def main() -> None:
+  """Measures and prints."""
+  config = network.one_config()
+  batch = config.batch.size
+  if _WINDOWS.value < batch:
+    raise InputError(
+      "--windows", f"is {_WINDOWS.value}", "give a batch's at least"
     )
-    if _WIDTH.value is not None:
-      config = config_lib.overlay(config, {"network.width": _WIDTH.value})
-    config = config_lib.overlay(config, tree.parse_assignments(_SET.value))
-    if _WINDOWS.value < _BATCH.value:
-      raise InputError(
-        "--windows", f"is {_WINDOWS.value}", "give a batch's at least"
-      )
-    about = harness.facts("jaxlib", "grain", "numpy", "torch")
-    print(harness.headline(about))
-    table = timed_step.made_up_windows(_WINDOWS.value)
-    workers: list[int | None] = [None]
-    if _installed("grain", "nothing is streamed"):
-      workers += _WORKERS.value
-    peers = []
-    if _installed("torch", "the peer is missing"):
-      peers = _PEER_WORKERS.value
-    size = device_cache.nbytes(table, input_sides.FIELDS)
-    print(f"{len(table)} windows, {size / 2**20:.0f} MiB; batch {_BATCH.value}")
-    found = {"delivered": deliver(table, workers, peers), "loop": []}
-    print(harness.table(found["delivered"], list(found["delivered"][0])))
-    if _STEPS.value:
-      with tempfile.TemporaryDirectory() as compiled:
-        # The loops share one program but for the cache's gather.
-        jax.config.update("jax_compilation_cache_dir", compiled)
-        found["loop"] = [
-          loop_wait.measure(config, table, _STEPS.value, count)
-          for count in workers
-        ]
-      print(f"\nthe training loop, {_PRESET.value}:")
-      print(harness.table(found["loop"], list(found["loop"][0])))
-  harness.write_json(_JSON.value, about, **found)
+  about = harness.begin("jaxlib", "grain", "numpy", "torch")
+  table = network.made_up_windows(_WINDOWS.value)
+  workers: list[int | None] = [None]
+  if harness.installed("grain", "nothing is streamed"):
+    workers += _WORKERS.value
+  peers = []
+  if harness.installed("torch", "the peer is missing"):
+    peers = _PEER_WORKERS.value
+  size = device_cache.nbytes(table, input_sides.FIELDS)
+  print(f"{len(table)} windows, {size / 2**20:.0f} MiB; batch {batch}")
+  found = {"delivered": deliver(table, batch, workers, peers), "loop": []}
+  harness.show(found["delivered"])
+  if _STEPS.value:
+    with tempfile.TemporaryDirectory() as compiled:
+      # The loops share one program but for the cache's gather.
+      jax.config.update("jax_compilation_cache_dir", compiled)
+      found["loop"] = [
+        scratch_run.data_wait(config, table, _STEPS.value, count)
+        for count in workers
+      ]
+    print(f"\nthe training loop, {config.preset}:")
+    harness.show(found["loop"])
+  harness.write(about, **found)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -17,8 +17,7 @@ from bgm2pose_jax.data import device_cache, groups, pipeline
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.training import dispatch
-from launch.bench import torch_files
-from launch.bench.peer_process import PeerProcess
+from launch.bench import child, torch_files
 
 FIELDS = ("features", "pose", "track")
 # A round's first batches lay ready: 2 of grain's reader, 2 or 4 a worker, ours.
@@ -119,8 +118,8 @@ class TorchFiles:
     self._order = order
     if not any(pathlib.Path(folder).iterdir()):
       torch_files.write(pathlib.Path(folder), table.features, table.pose)
-    self._process = PeerProcess(
-      torch_files.__file__,
+    self._process = child.Peer(
+      "launch.bench.torch_files",
       {"folder": folder, "count": len(table), "workers": workers},
       where=self.name,
     )

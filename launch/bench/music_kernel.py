@@ -13,14 +13,13 @@ log-mel maps of the same sound stand beside them.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from bgm2pose_jax.audio import spectrogram
 from bgm2pose_jax.systems.bgm2pose import features
@@ -35,14 +34,13 @@ from bgm2pose_jax.systems.bgm2pose.still_room import (
   still_room,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
-from launch.bench import harness
+from launch.bench import ceilings, harness
+from launch.studies.sound import in_blocks
 
 _SECONDS = flags.DEFINE_float("seconds", 60.0, "length of the recording", 9.6)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "times that each is run", 1)
-_JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 _RATE_HZ = 48_000
-_COLUMNS = ("stage", "seconds", "times real time", "share of floor")
 
 
 def _sound(seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -58,14 +56,8 @@ def _fft_rate() -> float:
   size = 480_000
   x = jnp.ones((8, size), jnp.float32)
   run = jax.jit(jnp.fft.rfft)
-  best = min(_timed(lambda: run(x)) for _ in range(4))
+  best = ceilings.fastest_s(lambda: run(x).block_until_ready(), 4)
   return 8 * 2.5 * size * math.log2(size) / best
-
-
-def _timed(work: Callable[[], Any]) -> float:
-  started = time.perf_counter()
-  jax.block_until_ready(work())
-  return time.perf_counter() - started
 
 
 def _operations(seconds: float) -> dict[str, float]:
@@ -91,14 +83,11 @@ def _all(stream: Iterable[Any]) -> None:
     pass
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Prints the table."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  about = harness.facts()
-  print(harness.headline(about))
+  about = harness.begin()
   sound, music = _sound(_SECONDS.value)
-  blocks = sound.in_blocks(sound, music)
+  blocks = in_blocks(sound, music)
   seconds = sound.shape[1] / _RATE_HZ
   whole = list(still_room.with_still(lambda: blocks, StaticForm("whole")))
   sums = room_fit.correlations(blocks)
@@ -132,7 +121,9 @@ def main(argv: Sequence[str]) -> None:
   rows = []
   for name, work in stages.items():
     work()  # compiles
-    spent = min(_timed(work) for _ in range(_ROUNDS.value))
+    spent = ceilings.fastest_s(
+      lambda work=work: jax.block_until_ready(work()), _ROUNDS.value
+    )
     floor = operations.get(name)
     rows.append(
       {
@@ -143,9 +134,9 @@ def main(argv: Sequence[str]) -> None:
       }
     )
   print(f"{seconds:.1f} s of sound; one large FFT: {rate / 1e9:.1f} GFLOP/s")
-  print(harness.table(rows, _COLUMNS))
-  harness.write_json(_JSON.value, about, rows=rows)
+  harness.show(rows)
+  harness.write(about, rows=rows)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -127,7 +127,7 @@ def _of_program(program: core.Jaxpr, weights: Weights) -> float:
     if name in weights:
       total += weights[name](equation)
     else:
-      inner = [_of_program(p, weights) for p in _programs(equation.params)]
+      inner = [_of_program(p, weights) for p in programs_in(equation.params)]
       if inner:
         # Of the branches of a condition one runs; of other equations all.
         whole = max(inner) if name == "cond" else sum(inner)
@@ -145,7 +145,8 @@ def _repeats(name: str, params: Any) -> int:
   return 1
 
 
-def _programs(params: Any) -> Iterator[core.Jaxpr]:
+def programs_in(params: Any) -> Iterator[core.Jaxpr]:
+  """Programs inside an equation, found among its parameters."""
   for value in params.values():
     for item in value if isinstance(value, (tuple, list)) else (value,):
       if isinstance(item, core.ClosedJaxpr):

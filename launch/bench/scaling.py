@@ -11,31 +11,28 @@ lost. Losses of the first step must agree with one device's on that batch.
 Collectives are counted in the compiled program.
 
 `--plan` sets operations, bytes and rounds counted in the step at full size
-against published peaks and links (`launch/bench/scaling_plan.py`); nothing of it is
+against published peaks and links (`scaling_plan.py`); nothing of it is
 measured.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
-from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config import tree
-from bgm2pose_jax.systems.bgm2pose import presets
-from launch.bench import collective_count, harness, scaling_case, scaling_plan
+from bgm2pose_jax.config import schema
+from bgm2pose_jax.config.schema import Config
+from launch.bench import (
+  collective_count,
+  harness,
+  network,
+  scaling_case,
+  scaling_plan,
+)
 
-_PRESET = flags.DEFINE_enum(
-  "preset", "official", list(presets.PRESETS), "start"
-)
-_WIDTH = flags.DEFINE_float(
-  "width", None, "of the network (default: 1/16; 1 in the plan)", 0
-)
+network.define_flags("official")
 _ROWS = flags.DEFINE_integer(
   "rows", None, "windows a device (default: 2; 64 in the plan)", 1
 )
@@ -47,26 +44,21 @@ _TOLERANCE = flags.DEFINE_float(
 )
 _PLAN = flags.DEFINE_bool("plan", False, "print the plan instead")
 _SHARE = flags.DEFINE_float("share", 0.5, "of the peak, assumed by the plan", 0)
-_SET = flags.DEFINE_multi_string(
-  "set", [], "key.path=value, as in the main command"
-)
-_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
 
 
-def changes_of(width: float, batch: int) -> dict[str, Any]:
-  """What is laid over the preset.
+def config_of(width: float, batch: int, **changes: Any) -> Config:
+  """The flags' configuration.
 
   Args:
-    width: of the network.
+    width: of the network, where `--width` is not given.
     batch: windows over all devices.
+    **changes: of dotted keys.
 
   Raises:
     InputError: for a value that cannot be right.
   """
-  changes = {"network.width": width, "batch.size": batch}
-  changes |= tree.parse_assignments(_SET.value)
-  config_lib.overlay(presets.get_config(_PRESET.value), changes)
-  return changes
+  changes |= {"network.width": width, "batch.size": batch}
+  return network.one_config("batch", **changes)
 
 
 def measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
@@ -80,12 +72,12 @@ def measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
   Returns:
     A row each.
   """
-  changes = changes_of(width, rows * devices)
+  config = config_of(width, rows * devices)
 
   def case(count: int, parallel: str) -> dict[str, Any]:
-    more = changes | {"run.parallel": parallel}
+    more = schema.flatten(config) | {"run.parallel": parallel}
     return scaling_case.run(
-      scaling_case.Case(count, _PRESET.value, more, _STEPS.value)
+      scaling_case.Case(count, config.preset, more, _STEPS.value)
     )
 
   one = case(1, "jit")
@@ -109,24 +101,21 @@ def measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
   return out
 
 
-def print_plan(width: float, rows: int) -> list[dict[str, Any]]:
+def print_plan(rows: int) -> list[dict[str, Any]]:
   """Prints and returns the plan.
 
   Args:
-    width: of the network.
     rows: windows a chip.
   """
-  config = config_lib.overlay(
-    presets.get_config(_PRESET.value),
-    {"run.compute_dtype": "bfloat16"} | changes_of(width, rows),
-  )
+  config = config_of(1.0, rows, **{"run.compute_dtype": "bfloat16"})
+  width = config.network["width"]
   found = scaling_plan.rows_of(config, rows, _SHARE.value)
   print(
-    f"On paper, not measured: {_PRESET.value}, width {width:g}, {rows} windows "
+    f"On paper, not measured: {config.preset}, width {width:g}, {rows} windows "
     f"a chip, bfloat16\nat {_SHARE.value:.0%} of the published peak (assumed), "
     "published link speeds, nothing overlapped."
   )
-  print(harness.table(found, list(found[0])))
+  harness.show(found)
   print(scaling_plan.verdict(found))
   times = ", ".join(
     f"{chip.name} "
@@ -138,40 +127,29 @@ def print_plan(width: float, rows: int) -> list[dict[str, Any]]:
   return found
 
 
-def main(argv: Sequence[str]) -> None:
-  """Measures or plans, and prints; input errors end with code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  with command.ending():
-    if _PLAN.value:
-      rows = print_plan(_WIDTH.value or 1.0, _ROWS.value or 64)
-      about = harness.facts("jaxlib")
-      harness.write_json(_JSON.value, about, plan=rows)
-      return
-    if not all(text.isdecimal() and int(text) for text in _DEVICES.value):
-      raise InputError(
-        f"--devices={','.join(_DEVICES.value)}", "no numbers", "write 1,2,4,8"
-      )
-    changes_of(_WIDTH.value or 1 / 16, 1)
-  about = harness.facts("jaxlib", "flax")
-  print(harness.headline(about))
+def main() -> int:
+  """Measures or plans, and prints; code 1 where losses part."""
+  counts = harness.numbers(_DEVICES)
+  about = harness.begin("jaxlib", "flax")
+  if _PLAN.value:
+    harness.write(about, plan=print_plan(_ROWS.value or 64))
+    return 0
   columns = ["devices", "wrapper", "batch", "step ms", "x one", "cpu x one"]
   columns += ["loss", "loss error"]
   for kind in collective_count.KINDS:
     columns += [kind, f"{kind} kB"]
-  rows = []
-  for devices in _DEVICES.value:
-    rows += measure(_WIDTH.value or 1 / 16, _ROWS.value or 2, int(devices))
-    print(harness.table(rows[-len(_PARALLEL.value) :], columns))
-    sys.stdout.flush()
-  harness.write_json(_JSON.value, about, rows=rows)
+  rows: list[dict[str, Any]] = []
+  for devices in counts:
+    rows += measure(1 / 16, _ROWS.value or 2, devices)
+    harness.show(rows[-len(_PARALLEL.value) :], columns)
+  harness.write(about, rows=rows)
   worst = max(row["loss error"] for row in rows)
   print(f"largest loss error: {worst:.1e}")
   if worst > _TOLERANCE.value:
     print(f"error: above --tolerance={_TOLERANCE.value:g}", file=sys.stderr)
-    sys.exit(1)
+    return 1
+  return 0
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

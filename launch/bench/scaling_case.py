@@ -1,6 +1,6 @@
 """The train step on some forced CPU devices, in a process of its own.
 
-How many devices a CPU shows is settled when JAX opens it. Run as a script this
+How many devices a CPU shows is settled when JAX opens it. Run as a module this
 file is the process, which prints one JSON line.
 """
 
@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
-import subprocess
-import sys
 from typing import Any
 
-from absl import logging
-
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.systems.bgm2pose import presets
+from launch.bench import child
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,27 +45,23 @@ def run(case: Case) -> dict[str, Any]:
     RuntimeError: the process fails; with its last line.
   """
   forced = f"--xla_force_host_platform_device_count={case.devices}"
-  done = subprocess.run(
-    [sys.executable, __file__, json.dumps(dataclasses.asdict(case))],
-    capture_output=True,
-    text=True,
-    check=False,
-    env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": forced},
+  return child.run(
+    "launch.bench.scaling_case",
+    case,
+    where=f"{case.devices} devices",
+    environment=child.environment(
+      {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": forced}
+    ),
   )
-  if done.returncode:
-    lines = done.stderr.strip().splitlines() or ["it said nothing"]
-    raise RuntimeError(f"{case.devices} devices: {lines[-1]}")
-  return json.loads(done.stdout.splitlines()[-1])
 
 
 def _run(case: Case) -> dict[str, Any]:
   import jax
 
-  from launch.bench import collective_count, timed_step
+  from launch.bench import collective_count, network, timed_step
 
   assert jax.device_count() == case.devices
-  config = config_lib.overlay(presets.get_config(case.preset), case.changes)
-  step = timed_step.OurStep(config)
+  step = timed_step.OurStep(network.config(case.preset, case.changes))
   walls, cpus = zip(*step.run(case.steps))
   text = step.program()
   return {
@@ -84,5 +74,4 @@ def _run(case: Case) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-  logging.set_verbosity(logging.WARNING)
-  print(json.dumps(_run(Case(**json.loads(sys.argv[1])))))
+  print(json.dumps(_run(Case(**child.case()))))

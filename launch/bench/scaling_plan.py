@@ -21,9 +21,8 @@ from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
-from launch.bench import collective_count, product_count, timed_step
+from launch.bench import collective_count, network, product_count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +75,10 @@ def counted(config: Config, devices: int, rows: int) -> dict[str, Any]:
   """
   mesh: Any = jax.sharding.AbstractMesh((devices,), (mesh_lib.DATA_AXIS,))
   batch = devices * rows
-  table = timed_step.made_up_windows(2)
+  table = network.made_up_windows(2)
   with target.tracing_for("tpu"):
-    task = make_task(config, table.spec, len(table.tracks))
-    state = task.state_shapes(task.fit(table, np.arange(len(table))))
+    task = network.task_of(config, table)
+    state = task.state_shapes(network.statistics_of(task, table))
     cache = jax.eval_shape(lambda: device_cache.put(table, task.fields))
     arguments = (
       state,
@@ -130,11 +129,10 @@ def rows_of(config: Config, rows: int, share: float) -> list[dict[str, Any]]:
     for chip in CHIPS:
       compute = count["flops"] / (chip.flops * share)
       reduce = 2 * exchange_s(chip, count["all-reduce"]["bytes"], devices)
-      gather = exchange_s(
-        chip,
-        count["all-gather"]["bytes"] + count["reduce-scatter"]["bytes"],
-        devices,
+      gathered = sum(
+        count[kind]["bytes"] for kind in ("all-gather", "reduce-scatter")
       )
+      gather = exchange_s(chip, gathered, devices)
       waiting = 1e-6 * chip.round_us[devices] * count["rounds"]
       step = compute + reduce + gather + waiting
       out.append(
@@ -145,10 +143,7 @@ def rows_of(config: Config, rows: int, share: float) -> list[dict[str, Any]]:
           "compute ms": 1e3 * compute,
           "reduce MB": count["all-reduce"]["bytes"] / 1e6,
           "reduce ms": 1e3 * reduce,
-          "gather MB": (
-            count["all-gather"]["bytes"] + count["reduce-scatter"]["bytes"]
-          )
-          / 1e6,
+          "gather MB": gathered / 1e6,
           "gather ms": 1e3 * gather,
           "exchanges": sum(
             count[kind]["count"] for kind in collective_count.KINDS

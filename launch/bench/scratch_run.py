@@ -1,4 +1,4 @@
-"""A run of the real loop in a folder that is thrown away."""
+"""A run of the real training loop in a folder that is thrown away."""
 
 from __future__ import annotations
 
@@ -6,29 +6,42 @@ import contextlib
 import pathlib
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
+
+from bgm2pose_jax.config import schema
+from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
+from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state.checkpoint import Checkpoints
 from bgm2pose_jax.training import loop, replica
+from launch.bench import network
 
 
 @contextlib.contextmanager
-def opened(trainer: loop.Trainer, rows: Rows) -> Iterator[replica.Replica]:
-  """Opens a fresh run of a trainer's configuration.
+def opened(
+  config: Config, table: WindowTable, validated: int
+) -> Iterator[tuple[loop.Trainer, replica.Replica]]:
+  """Opens a fresh run.
 
   Args:
-    trainer: with its windows in place.
-    rows: of them that train and validate.
+    config: the run's configuration.
+    table: windows, all of which train.
+    validated: how many of them, the last ones, validate too.
 
   Yields:
-    The run; `metrics_log` and `timing_log` can be read until it is closed.
+    The trainer, and the run; its `metrics_log` and `timing_log` can be read
+    until it is closed.
   """
-  config, task = trainer.config, trainer.task
-  state = task.init_state(config.seed, task.fit(trainer.table, rows.train))
-  order = replica.make_order(
-    config, trainer.table, rows, trainer.mesh.devices.size
-  )
+  task = network.task_of(config, table)
+  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
+  every = np.arange(len(table))
+  rows = Rows(every, every[-validated:], every[:0])
+  state = task.init_state(config.seed, task.fit(table, rows.train))
+  order = replica.make_order(config, table, rows, trainer.mesh.devices.size)
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     run = replica.Replica(
@@ -42,6 +55,43 @@ def opened(trainer: loop.Trainer, rows: Rows) -> Iterator[replica.Replica]:
       Checkpoints(folder / "saved", metric=task.best_metric),
     )
     try:
-      yield run
+      yield trainer, run
     finally:
       run.close()
+
+
+def data_wait(
+  config: Config, table: WindowTable, steps: int, workers: int | None
+) -> dict[str, Any]:
+  """Trains two epochs and reports the second, which compiles nothing.
+
+  Args:
+    config: the run's configuration; batch, network and types are kept.
+    table: windows, all of which train.
+    steps: of an epoch.
+    workers: of grain; None keeps the split on the device.
+
+  Returns:
+    One row: `input`, `step ms`, `wait ms` (of a step) and `wait %`.
+  """
+  config = schema.overlay(
+    config,
+    {
+      "batch.device_cache": "on" if workers is None else "off",
+      "batch.workers": workers or 0,
+      "optim.epochs": 2,
+      "optim.steps_per_epoch": steps,
+      "run.validate_every_epochs": 2,
+      "run.save_every_epochs": 2,
+      "run.eval_batch": config.batch.size,
+    },
+  )
+  with opened(config, table, config.batch.size) as (trainer, run):
+    trainer.run([run])
+    second = run.timing_log.read()[-1]
+  return {
+    "input": "device cache" if workers is None else f"grain, {workers} workers",
+    "step ms": second["train_s"] / steps * 1e3,
+    "wait ms": second["data_wait_s"] / steps * 1e3,
+    "wait %": second["data_wait_share"] * 100,
+  }

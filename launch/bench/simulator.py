@@ -20,13 +20,11 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
-import importlib.util
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from bgm2pose_jax.simulate.scene import Scene
 from launch.bench import ceilings, harness, room_peer
@@ -40,7 +38,6 @@ _HOP_S = flags.DEFINE_float(
   "hop_s", Scene().body_hop_s, "hop of the body's spectra"
 )
 _GROWTH = flags.DEFINE_bool("growth", True, "also over spheres, bins, order")
-_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
 
 _SPHERES = (8, 16, 32, 64)
 _CEILINGS_HZ = (4000.0, 8000.0, 16000.0, 23000.0)
@@ -85,9 +82,7 @@ def default_scene(case: Case, peak: float) -> list[dict[str, Any]]:
     )
   ]
   peer: Callable[[], np.ndarray] | None = None
-  if importlib.util.find_spec("pyroomacoustics") is None:
-    print("pyroomacoustics is not installed: the peer is missing")
-  else:
+  if harness.installed("pyroomacoustics", "the peer is missing"):
     peer = functools.partial(room_peer.static_recording, case.scene, case.music)
     apart = room_peer.apart_db(case.room(), peer(), case.scene.sample_rate_hz)
     print(f"empty room: {apart:.0f} dB apart from pyroomacoustics'")
@@ -150,38 +145,31 @@ def growth(case: Case, peak: float) -> list[dict[str, Any]]:
   return rows
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Renders and prints."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
   case = Case(Scene(body_hop_s=_HOP_S.value), _SECONDS.value)
-  about = harness.facts("jaxlib", "numpy", "scipy", "pyroomacoustics")
-  print(harness.headline(about))
+  about = harness.begin("jaxlib", "numpy", "scipy", "pyroomacoustics")
   sizes = case.plan.sizes
   print(
     f"{len(case.scene.speakers_m)} loudspeakers, {case.spheres} spheres, order "
     f"{case.scene.max_order}, hop {sizes.hop} samples, segments of "
     f"{sizes.fft_size}, {sizes.bins} frequencies; {case.seconds:g} s of audio"
   )
-  started = time.perf_counter()
-  case.recording()
-  print(
-    f"first call (table, compilation): {time.perf_counter() - started:.1f} s"
-  )
+  first_s, _ = harness.timed(case.recording)
+  print(f"first call (table, compilation): {first_s:.1f} s")
   peak = ceilings.matmul_flops_per_second("float32")
   print(f"a large product: {peak / 1e9:.0f} G operations/s")
   rows = default_scene(case, peak)
   columns = ["what", "s", "x real time", "G operations", "floor s", "share %"]
-  print(harness.table(rows, [*columns, "peer s", "x peer"]))
+  harness.show(rows, [*columns, "peer s", "x peer"])
   grown: list[dict[str, Any]] = []
   if _GROWTH.value:
     grown = growth(case, peak)
     changed = ["spheres", "bins", "hop", "order"]
     print()
-    print(harness.table(grown, [columns[0], *changed, *columns[1:]]))
-  found = {"rows": rows, "growth": grown, "peak_per_s": peak}
-  harness.write_json(_JSON.value, about, **found)
+    harness.show(grown, [columns[0], *changed, *columns[1:]])
+  harness.write(about, rows=rows, growth=grown, peak_per_s=peak)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -20,9 +20,7 @@ from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import pose_terms
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
-from bgm2pose_jax.training import steps
-from launch.bench import stage_program, timed_step
+from launch.bench import network, stage_program
 
 _DECODER = [
   "merge",
@@ -53,19 +51,12 @@ class _Builder:
     self.stages: list[stage_program.Stage] = []
     self.mesh = mesh_lib.make_mesh(jax.devices()[:1])
     batch = config.batch.size
-    table = timed_step.made_up_windows(2 * batch)
-    self.task = make_task(config, table.spec, len(table.tracks))
-    statistics = self.task.fit(table, np.arange(len(table)))
-    state = self.task.init_state(config.seed, statistics)
-    self.state = mesh_lib.replicate(self.mesh, state)
-    self.cache = device_cache.put(
-      table, self.task.fields, jax.NamedSharding(self.mesh, jax.P())
-    )
+    table = network.made_up_windows(2 * batch)
+    made = network.Training(config, table, self.mesh)
+    self.task, self.state, self.cache = made.task, made.state, made.cache
+    self.control = made.control
     self.index = np.arange(0, 2 * batch, 2, dtype=np.int32)
     self.keys = jax.random.split(jax.random.key(0), batch)
-    self.control = steps.make_control(
-      config.seed, config.optim.learning_rate, 0
-    )
     self.dtype = np.dtype(config.run.compute_dtype)
 
   def build(self) -> list[stage_program.Stage]:

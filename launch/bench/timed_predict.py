@@ -7,7 +7,6 @@ device once: a call that sends any of them again fails.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +17,8 @@ from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
-from launch.bench import product_count, timed_step
+from launch.bench import harness, network, product_count
 
 SOURCES = ("features", "audio")
 _WINDOW_SAMPLES = 28_800  # 0.6 s at 48 kHz
@@ -51,7 +49,7 @@ def make_inputs(
   """
   groups = {group: np.zeros(batch, np.int32)}
   if source == "features":
-    made = timed_step.made_up_windows(batch, seed)
+    made = network.made_up_windows(batch, seed)
     return {"features": made.features, **groups}
   rng = np.random.default_rng(seed)
   return {
@@ -115,9 +113,9 @@ class OurPredict:
     """
     self.name = f"bgm2pose_jax, {source}"
     mesh = mesh_lib.make_mesh(jax.devices()[:1])
-    table = timed_step.made_up_windows(_FIT_WINDOWS)
-    task = make_task(config, table.spec, len(table.tracks))
-    statistics = task.fit(table, np.arange(len(table)))
+    table = network.made_up_windows(_FIT_WINDOWS)
+    task = network.task_of(config, table)
+    statistics = network.statistics_of(task, table)
     state = inputs_only(task.init_state(config.seed, statistics))
     self._state = mesh_lib.replicate(mesh, state)
     self._spread = jax.NamedSharding(mesh, jax.P(mesh_lib.DATA_AXIS))
@@ -156,11 +154,11 @@ class OurPredict:
     Returns:
       (seconds, seconds of processor time) of each call.
     """
-    return [_timed(self) for _ in range(count)]
+    return [harness.timed(self) for _ in range(count)]
 
   def run_on_device(self, count: int) -> list[tuple[float, float]]:
     """The same for `on_device`."""
-    return [_timed(self.on_device) for _ in range(count)]
+    return [harness.timed(self.on_device) for _ in range(count)]
 
   def compiled_once(self) -> bool:
     """Whether one program served every call."""
@@ -168,9 +166,3 @@ class OurPredict:
 
   def close(self) -> None:
     """Nothing to end."""
-
-
-def _timed(call: Any) -> tuple[float, float]:
-  wall, cpu = time.perf_counter(), time.process_time()
-  call()
-  return time.perf_counter() - wall, time.process_time() - cpu

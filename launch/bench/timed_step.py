@@ -1,13 +1,11 @@
 """The package's own train step on made-up windows, ready to be timed.
 
 Task, losses, optimiser, donated state and device cache are those of a
-training run; the windows are random numbers of the size that features and
-poses have.
+training run.
 """
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import jax
@@ -15,54 +13,12 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
-from bgm2pose_jax.training import steps
-from launch.bench import product_count
+from launch.bench import harness, network, product_count
 
 # Distinct random batches in the cache; steps walk through them.
 _BATCHES = 4
-
-
-def made_up_windows(count: int, seed: int = 0) -> WindowTable:
-  """Random windows: decibels, unit intensity vectors, poses of a person.
-
-  Args:
-    count: of windows.
-    seed: of the numbers.
-  """
-  rng = np.random.default_rng(seed)
-  spec = features.get_feature_set("logmel_intensity").spec
-  x = rng.normal(-40, 12, (count, 12, 128, 9)).astype(np.float32)
-  intensity = rng.normal(size=(count, 12, 128, 3))
-  intensity /= np.linalg.norm(intensity, axis=-1, keepdims=True)
-  x[..., list(spec.indices("intensity"))] = intensity
-  pose = rng.normal(0, 0.5, (count, 12, 21, 3)).cumsum(axis=1)
-  pose[..., 1] += np.linspace(0, 15, 21)
-  zeros = np.zeros(count, np.int32)
-  return WindowTable(
-    features=x,
-    pose=pose.astype(np.float32),
-    subject=zeros,
-    track=zeros,
-    genre=zeros,
-    recording=zeros,
-    label=zeros,
-    window_index=np.arange(count, dtype=np.int32),
-    valid=np.ones(count, bool),
-    has_pose=np.ones(count, bool),
-    subjects=("0",),
-    tracks=("noise",),
-    genres=("noise",),
-    recordings=("0",),
-    labels=("",),
-    spec=spec,
-    simulated=True,
-    fingerprint="made up",
-  )
 
 
 class OurStep:
@@ -91,7 +47,7 @@ class OurStep:
     """Compiles the step and runs it twice.
 
     Args:
-      config: of the run.
+      config: the run's configuration.
       table: windows to train on, in their order, over and over; a multiple
         of the batch. Random ones if not given.
       mesh: the devices; all if not given.
@@ -108,46 +64,38 @@ class OurStep:
         "--batch", f"{batch} is no multiple of {devices} devices", "change it"
       )
     if table is None:
-      table = made_up_windows(_BATCHES * batch)
+      table = network.made_up_windows(_BATCHES * batch)
+    made = network.Training(config, table, mesh)
+    self.parameters = sum(x.size for x in jax.tree.leaves(made.state.params))
+    self._state, self._dispatch = made.state, made.per_call
+    self._given = made.cache, made.control
     self._batches = len(table) // batch
-    task = make_task(config, table.spec, len(table.tracks))
-    statistics = task.fit(table, np.arange(len(table)))
-    whole = jax.NamedSharding(mesh, jax.P())
-    spread = jax.NamedSharding(mesh, jax.P(None, mesh_lib.DATA_AXIS))
-    state = task.init_state(config.seed, statistics)
-    self.parameters = sum(x.size for x in jax.tree.leaves(state.params))
-    self._state = mesh_lib.replicate(mesh, state)
-    self._cache = device_cache.put(table, task.fields, whole)
-    rate = config.optim.learning_rate
-    control = steps.make_control(config.seed, rate, 0)
-    self._control = mesh_lib.replicate(mesh, control)
-    self._dispatch = steps.steps_per_dispatch(config.run.steps_per_dispatch)
     rows = np.arange(self._batches * batch, dtype=np.int32)
     rows = rows.reshape(self._batches, batch)
+    spread = jax.NamedSharding(mesh, jax.P(None, mesh_lib.DATA_AXIS))
     ahead = np.arange(self._dispatch)
     self._indices = [
       jax.device_put(rows[(i + ahead) % self._batches], spread)
       for i in range(self._batches)
     ]
     self._calls = 0
-    step = steps.make_train_step(
-      task, mesh, cached=True, parallel=config.run.parallel
-    )
-    arguments = (self._state, self._cache, self._indices[0], self._control)
+    arguments = (self._state, made.cache, self._indices[0], made.control)
     self.flops, self.run_flops = (
-      product_count.count(step, *arguments, plain=plain) / self._dispatch
+      product_count.count(made.step, *arguments, plain=plain) / self._dispatch
       for plain in (True, False)
     )
-    started = time.perf_counter()
     self.xla_flops: float | None = None
-    self._step: Any = step
-    if hasattr(step, "lower"):
-      self._step = step.lower(*arguments).compile()
-      # One device's program; XLA counts a loop, over steps too, once.
-      counted = (self._step.cost_analysis() or {}).get("flops")
-      self.xla_flops = counted * devices if counted else None
-    self._once()
-    self.compile_s = time.perf_counter() - started
+    self._step: Any = made.step
+
+    def compile_and_call() -> None:
+      if hasattr(self._step, "lower"):
+        self._step = self._step.lower(*arguments).compile()
+        # One device's program; XLA counts a loop, over steps too, once.
+        counted = (self._step.cost_analysis() or {}).get("flops")
+        self.xla_flops = counted * devices if counted else None
+      self._once()
+
+    self.compile_s, _ = harness.timed(compile_and_call)
     self.first_loss = self.last_loss()
     self._once()
 
@@ -163,9 +111,7 @@ class OurStep:
     """
     times = []
     while len(times) < count:
-      wall, cpu = time.perf_counter(), time.process_time()
-      self._once()
-      wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+      wall, cpu = harness.timed(self._once)
       times += [(wall / self._dispatch, cpu / self._dispatch)] * self._dispatch
     return times
 
@@ -183,7 +129,6 @@ class OurStep:
   def _once(self) -> None:
     index = self._indices[self._calls % self._batches]
     self._calls += 1
-    self._state, self._figures = self._step(
-      self._state, self._cache, index, self._control
-    )
+    cache, control = self._given
+    self._state, self._figures = self._step(self._state, cache, index, control)
     jax.block_until_ready((self._state, self._figures))

@@ -1,21 +1,20 @@
 """A PyTorch DataLoader over .npy files, in a process of its own.
 
 One file a window for each array, features [9, 12, 128] and pose [12, 21, 3] in
-float32, as the published code stores them. Run as a script this file is the
+float32, as the published code stores them. Run as a module this file is the
 process, which is asked for batches by their rows and says how long they took.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import pathlib
-import sys
 import time
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+
+from launch.bench import child
 
 
 def write(folder: pathlib.Path, features: np.ndarray, pose: np.ndarray) -> None:
@@ -63,8 +62,8 @@ class Asked:
     return len(self.rows)
 
 
-def _serve(case: dict[str, Any], replies: IO[str]) -> None:
-  """Answers each line's {rows [steps, batch], untimed} with times and a sum."""
+def _make(case: dict[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
+  """Answers {rows [steps, batch], untimed} with times and a sum."""
   import torch  # pyright: ignore[reportMissingImports]
 
   asked = Asked()
@@ -77,29 +76,22 @@ def _serve(case: dict[str, Any], replies: IO[str]) -> None:
     pin_memory=on_gpu,
   )
 
-  def batches() -> Iterator[Any]:
-    for batch in loader:
-      yield [x.to("cuda", non_blocking=True) if on_gpu else x for x in batch]
-
-  def reply(value: Any) -> None:
-    print(json.dumps(value), file=replies, flush=True)
-
-  reply({"torch": torch.__version__, "device": "cuda" if on_gpu else "cpu"})
-  for line in sys.stdin:
-    question = json.loads(line)
+  def answer(question: Any) -> Any:
     asked.rows = question["rows"]
-    started, last = 0.0, None
-    for number, batch in enumerate(batches()):
-      last = batch
+    started, batch = 0.0, None
+    for number, batch in enumerate(loader):
+      if on_gpu:
+        batch = [x.to("cuda", non_blocking=True) for x in batch]
       if number + 1 == question["untimed"]:
         started = time.perf_counter()
     if on_gpu:
       torch.cuda.synchronize()
     spent = time.perf_counter() - started
-    assert last is not None
-    reply({"seconds": spent, "sum": float(last[0].double().sum())})
+    assert batch is not None
+    return {"seconds": spent, "sum": float(batch[0].double().sum())}
+
+  return {"torch": torch.__version__}, answer
 
 
 if __name__ == "__main__":
-  with contextlib.redirect_stdout(sys.stderr):
-    _serve(json.loads(sys.argv[1]), sys.__stdout__ or sys.stdout)
+  child.serve(_make)

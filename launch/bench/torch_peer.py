@@ -1,25 +1,22 @@
 """A PyTorch twin to measure against, in a process of its own.
 
 The twin is a file that defines `BGM2Pose(width, **fields)`, a module, and
-`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. Run as a script
+`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. Run as a module
 this file is the process that is asked for some steps.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.util
-import json
 import os
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from launch.bench.peer_process import PeerProcess
+from launch.bench import child
 
 # Seconds on the clock and seconds of processor time of one step.
 Timing = tuple[float, float]
@@ -30,7 +27,7 @@ class Case:
   """What the twin runs.
 
   Attributes:
-    file: that defines it.
+    file: the file that defines it.
     width: of the network.
     batch: windows a step.
     compute_dtype: `float32`, or `bfloat16` by autocast.
@@ -60,20 +57,14 @@ class Case:
 
 # What a PyTorch user may try, as fields of `Case` that differ.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
-  "eager": {},
-  "channels_last": {"channels_last": True},
-  "compiled": {"compiled": True},
-  "compiled_channels_last": {"compiled": True, "channels_last": True},
-  "bfloat16": {"compute_dtype": "bfloat16"},
-  "bfloat16_channels_last": {
-    "compute_dtype": "bfloat16",
-    "channels_last": True,
-  },
-  "compiled_bfloat16_channels_last": {
-    "compute_dtype": "bfloat16",
-    "compiled": True,
-    "channels_last": True,
-  },
+  f"{compiled}{dtype}{last}".strip("_") or "eager": {
+    **({"compiled": True} if compiled else {}),
+    **({"compute_dtype": "bfloat16"} if dtype else {}),
+    **({"channels_last": True} if last else {}),
+  }
+  for compiled in ("", "compiled")
+  for dtype in ("", "_bfloat16")
+  for last in ("", "_channels_last")
 }
 
 
@@ -81,7 +72,7 @@ def check(file: str) -> None:
   """Refuses a twin that cannot run before anything is measured.
 
   Args:
-    file: that defines it.
+    file: the file that defines it.
 
   Raises:
     InputError: no such file, or PyTorch is not installed.
@@ -96,12 +87,11 @@ def check(file: str) -> None:
     )
 
 
-class Peer:
+class Peer(child.Peer):
   """A running twin.
 
   Attributes:
     name: for the table.
-    about: what the process says of itself: torch version, device, threads.
   """
 
   def __init__(self, case: Case, *, passive_wait: bool):
@@ -115,13 +105,12 @@ class Peer:
       InputError: the twin does not run; with its last line.
     """
     self.name = case.name
-    self._process = PeerProcess(
-      __file__,
+    super().__init__(
+      "launch.bench.torch_peer",
       dataclasses.asdict(case),
       where=f"--torch_peer: {case.name}",
-      environment={"OMP_WAIT_POLICY": "passive"} if passive_wait else None,
+      more={"OMP_WAIT_POLICY": "passive"} if passive_wait else None,
     )
-    self.about = self._process.about
 
   def run(self, steps: int) -> list[Timing]:
     """Runs steps now and returns each one's times.
@@ -129,11 +118,7 @@ class Peer:
     Args:
       steps: how many.
     """
-    return [(wall, cpu) for wall, cpu in self._process.ask(steps)]
-
-  def close(self) -> None:
-    """Ends the process."""
-    self._process.close()
+    return [(wall, cpu) for wall, cpu in self.ask(steps)]
 
 
 def _load(file: str) -> Any:
@@ -145,7 +130,7 @@ def _load(file: str) -> Any:
   return module
 
 
-def _prediction(model: Any, case: Case, device: str) -> Callable[[], Timing]:
+def _prediction(model: Any, case: Case, device: str) -> Callable[[], None]:
   """One call of the twin in use; it embeds poses too, a small part."""
   import torch  # pyright: ignore[reportMissingImports]
 
@@ -157,21 +142,19 @@ def _prediction(model: Any, case: Case, device: str) -> Callable[[], Timing]:
   pose = torch.zeros(case.batch, 12, 63, device=device)
   low = case.compute_dtype == "bfloat16"
 
-  def step() -> Timing:
-    wall, cpu = time.perf_counter(), time.process_time()
+  def step() -> None:
     with (
       torch.inference_mode(),
       torch.autocast(device, torch.bfloat16, enabled=low),
     ):
       forward(features.to(device), pose)[0].float().cpu()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
   return step
 
 
 def _update(
   model: Any, loss_fn: Callable[..., Any], case: Case, device: str
-) -> Callable[[], Timing]:
+) -> Callable[[], None]:
   """One training step of the twin."""
   import torch  # pyright: ignore[reportMissingImports]
 
@@ -182,8 +165,7 @@ def _update(
     loss_fn = torch.compile(loss_fn)
   low = case.compute_dtype == "bfloat16"
 
-  def step() -> Timing:
-    wall, cpu = time.perf_counter(), time.process_time()
+  def step() -> None:
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(device, torch.bfloat16, enabled=low):
       loss = loss_fn(model, features, pose)
@@ -191,15 +173,15 @@ def _update(
     optimizer.step()
     if device == "cuda":
       torch.cuda.synchronize()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
   return step
 
 
-def _serve(case: Case, replies: IO[str]) -> None:
-  """Builds the twin, then runs as many steps as each line of stdin says."""
+def _make(given: dict[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
+  """Builds the twin; it then runs as many steps as it is asked for."""
   import torch  # pyright: ignore[reportMissingImports]
 
+  case = Case(**given)
   device = "cuda" if torch.cuda.is_available() else "cpu"
   if device == "cpu":
     # As many as XLA takes: the cores this process may use.
@@ -214,23 +196,21 @@ def _serve(case: Case, replies: IO[str]) -> None:
   else:
     step = _update(model, twin.loss_fn, case, device)
 
-  def reply(value: Any) -> None:
-    print(json.dumps(value), file=replies, flush=True)
+  def timed() -> Timing:
+    wall, cpu = time.perf_counter(), time.process_time()
+    step()
+    return time.perf_counter() - wall, time.process_time() - cpu
 
   for _ in range(2):
     step()
-  reply(
-    {
-      "torch": torch.__version__,
-      "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-      "threads": torch.get_num_threads(),
-      "parameters": sum(p.numel() for p in model.parameters()),
-    }
-  )
-  for line in sys.stdin:
-    reply([step() for _ in range(int(line))])
+  about = {
+    "torch": torch.__version__,
+    "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+    "threads": torch.get_num_threads(),
+    "parameters": sum(p.numel() for p in model.parameters()),
+  }
+  return about, lambda steps: [timed() for _ in range(steps)]
 
 
 if __name__ == "__main__":
-  with contextlib.redirect_stdout(sys.stderr):
-    _serve(Case(**json.loads(sys.argv[1])), sys.__stdout__ or sys.stdout)
+  child.serve(_make)

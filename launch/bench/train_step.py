@@ -5,7 +5,7 @@
 
 One table for every width and batch given. Arithmetic (GFLOP) is our own count
 of the matrix products and convolutions in the traced step
-(`launch/bench/product_count.py`), the attention weights computed again in the
+(`product_count.py`), the attention weights computed again in the
 backward pass included; XLA's count of the compiled step, which adds the
 element-wise work but runs through a loop once, is printed beside it. On CPU
 wide float32 convolutions run with about half the products: ours counts them
@@ -13,7 +13,7 @@ whole, as a twin has them, XLA what is left. The ceiling is a large matrix
 product in the compute type, measured between the rounds; the floor is the time
 the products that run would take at it.
 
-With a PyTorch twin (`launch/bench/torch_peer.py` says what its file defines) all
+With a PyTorch twin (`torch_peer.py` says what its file defines) all
 sides run in turns, `--steps` each, for `--rounds` rounds, so that a machine
 that slows down slows all; the ratio of a round compares medians of that round.
 `--torch_variants` chooses what of PyTorch runs: float32 eager with and without
@@ -49,26 +49,16 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config import tree
-from bgm2pose_jax.systems.bgm2pose import presets
-from launch.bench import ceilings, harness, step_table, timed_step, torch_peer
+from bgm2pose_jax.config import schema, tree
+from bgm2pose_jax.config.schema import Config
+from launch.bench import ceilings, harness, network, timed_step, torch_peer
 
-_PRESET = flags.DEFINE_enum("preset", "paper", list(presets.PRESETS), "start")
-_WIDTH = flags.DEFINE_list("width", None, "of the network, several by commas")
-_BATCH = flags.DEFINE_list("batch", None, "windows a step, several by commas")
-_DTYPE = flags.DEFINE_list(
-  "compute_dtype", "float32", "ours: float32, bfloat16 or both by commas"
-)
+network.define_flags("paper", compute_dtype="float32")
 _PARALLEL = flags.DEFINE_enum(
   "parallel", "jit", ["jit", "pmap"], "wrapper of the step"
-)
-_SET = flags.DEFINE_multi_string(
-  "set", [], "key.path=value, as in the main command"
 )
 _STEPS = flags.DEFINE_integer("steps", 5, "of each side in a round", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "both sides take turns", 1)
@@ -87,34 +77,22 @@ _WAIT = flags.DEFINE_enum(
   ["auto", "active", "passive"],
   "how PyTorch's CPU threads wait for each other",
 )
-_JSON = flags.DEFINE_string("json", None, "file to write the rows to")
-_PLOT = flags.DEFINE_string("plot", None, "PNG of windows/s against width")
+
+_COLUMNS = (
+  "width", "batch", "what", "windows_per_s", "ms", "quartiles", "cpu_ms",
+  "gflop", "xla_gflop", "gflop_per_s", "floor_ms", "ceiling_share",
+)  # fmt: skip
+_FOOT = """\
+ms: of a step, median over all rounds. gflop: products and convolutions of a
+step, our count, also where fewer do; xla_gflop: XLA's of the compiled program.
+floor: those that run, at the rate of a large matrix product. ceiling_share: of
+its GFLOP/s. Ratios: our windows/s over theirs."""
+# The twin that every other is compared with.
+_PLAIN = "torch eager"
+Times = Sequence[Sequence[tuple[float, float]]]
 
 
-def cases() -> list[config_lib.Config]:
-  """One configuration for every width and batch.
-
-  Raises:
-    InputError: for a value that cannot be right.
-  """
-  base = config_lib.overlay(
-    presets.get_config(_PRESET.value),
-    {
-      "preset": _PRESET.value,
-      "run.parallel": _PARALLEL.value,
-    },
-  )
-  base = config_lib.overlay(base, tree.parse_assignments(_SET.value))
-  return [
-    config_lib.overlay(base, {"network.width": width, "batch.size": batch})
-    for width in _WIDTH.value or [base.network["width"]]
-    for batch in _BATCH.value or [base.batch.size]
-  ]
-
-
-def peers_of(
-  config: config_lib.Config, passive_wait: bool
-) -> list[torch_peer.Peer]:
+def peers_of(config: Config, passive_wait: bool) -> list[torch_peer.Peer]:
   """Starts every variant of the twin that runs.
 
   Args:
@@ -122,23 +100,20 @@ def peers_of(
     passive_wait: see `torch_peer.Peer`.
 
   Raises:
-    InputError: no variant runs, or one is unknown.
+    InputError: no variant runs.
   """
   if _PEER.value is None:
     return []
-  fields = {
-    key: _value(text)
-    for key, text in tree.parse_assignments(_PEER_SET.value).items()
-  }
+  fields = tree.parse_assignments(_PEER_SET.value)
+  plain = torch_peer.Case(
+    _PEER.value,
+    float(config.network["width"]),
+    config.batch.size,
+    fields={key: _value(text) for key, text in fields.items()},
+  )
   started, failures = [], []
   for name in _VARIANTS.value:
-    case = torch_peer.Case(
-      _PEER.value,
-      float(config.network["width"]),
-      config.batch.size,
-      fields=fields,
-    )
-    case = dataclasses.replace(case, **torch_peer.VARIANTS[name])
+    case = dataclasses.replace(plain, **torch_peer.VARIANTS[name])
     try:
       started.append(torch_peer.Peer(case, passive_wait=passive_wait))
     except InputError as error:
@@ -149,45 +124,6 @@ def peers_of(
   return started
 
 
-def measure(
-  config: config_lib.Config, passive_wait: bool
-) -> list[dict[str, Any]]:
-  """Times our step in each type and its twins in turns.
-
-  Args:
-    config: of the step.
-    passive_wait: see `torch_peer.Peer`.
-
-  Returns:
-    One row each, ours first.
-
-  Raises:
-    InputError: no twin runs, or the batch does not fit the devices.
-  """
-  ours = [
-    timed_step.OurStep(config_lib.overlay(config, {"run.compute_dtype": dtype}))
-    for dtype in _DTYPE.value
-  ]
-  runners = [*ours, *peers_of(config, passive_wait)]
-  times: list[list[list[tuple[float, float]]]] = [[] for _ in runners]
-  peaks = dict.fromkeys(_DTYPE.value, 0.0)
-  # The ceiling is one accelerator's; CPU devices share the same cores.
-  shares = 1 if jax.default_backend() == "cpu" else jax.device_count()
-  try:
-    for _ in range(_ROUNDS.value):
-      for dtype, peak in peaks.items():
-        found = ceilings.matmul_flops_per_second(dtype) * shares
-        peaks[dtype] = max(peak, found)
-      for runner, rounds in zip(runners, times):
-        rounds.append(runner.run(_STEPS.value))
-  finally:
-    for runner in runners:
-      runner.close()
-  if not all(np.isfinite(one.last_loss()) for one in ours):
-    raise InputError("--set", "the loss is not finite", "lower the rate")
-  return step_table.rows_of(config, runners, times, peaks)
-
-
 def _value(text: str) -> Any:
   """A JSON value, or the text where it is none."""
   try:
@@ -196,39 +132,158 @@ def _value(text: str) -> Any:
     return text
 
 
-def main(argv: Sequence[str]) -> None:
-  """Measures every case and prints; input errors end with code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  load = os.getloadavg()[0]
-  passive = _WAIT.value == "passive" or (_WAIT.value == "auto" and load > 0.5)
-  with command.ending():
-    todo = cases()
-    if _PEER.value is not None:
-      torch_peer.check(_PEER.value)
-      for name in set(_VARIANTS.value) - set(torch_peer.VARIANTS):
-        raise InputError(
-          f"--torch_variants={name}",
-          "unknown",
-          f"choose of {', '.join(torch_peer.VARIANTS)}",
-        )
-    about = harness.facts("jaxlib", "flax", "torch")
-    print(harness.headline(about))
-    print(f"{_PRESET.value}, {_PARALLEL.value}")
-    if _PEER.value is not None:
-      print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
-    rows: list[dict[str, Any]] = []
-    print(step_table.HEAD, flush=True)
-    for config in todo:
-      new = measure(config, passive)
-      rows += new
-      print(step_table.lines(new), flush=True)
-  print(step_table.FOOT)
-  harness.write_json(_JSON.value, about, rows=rows)
-  if _PLOT.value:
-    step_table.plot(rows, _PLOT.value)
+def measure(config: Config, passive_wait: bool) -> list[dict[str, Any]]:
+  """Times our step in each type and its twins in turns.
+
+  Args:
+    config: of the step, its type aside.
+    passive_wait: see `torch_peer.Peer`.
+
+  Returns:
+    One row each, ours first; see `rows_of`.
+
+  Raises:
+    InputError: no twin runs, or the batch does not fit the devices.
+  """
+  dtypes = flags.FLAGS.compute_dtype
+  ours = [
+    timed_step.OurStep(schema.overlay(config, {"run.compute_dtype": dtype}))
+    for dtype in dtypes
+  ]
+  runners: list[Any] = [*ours, *peers_of(config, passive_wait)]
+  # The ceiling is one accelerator's; CPU devices share the same cores.
+  shares = 1 if jax.default_backend() == "cpu" else jax.device_count()
+  sides: list[Any] = [
+    *(lambda d=d: ceilings.matmul_flops_per_second(d) for d in dtypes),
+    *(lambda r=r: r.run(_STEPS.value) for r in runners),
+  ]
+  try:
+    found = harness.turns(sides, _ROUNDS.value)
+  finally:
+    for runner in runners:
+      runner.close()
+  if not all(np.isfinite(one.last_loss()) for one in ours):
+    raise InputError("--set", "the loss is not finite", "lower the rate")
+  peaks = {d: shares * max(each) for d, each in zip(dtypes, found)}
+  return rows_of(config, runners, found[len(dtypes) :], peaks)
+
+
+def rows_of(
+  config: Config,
+  runners: Sequence[Any],
+  times: Sequence[Times],
+  peaks: dict[str, float],
+) -> list[dict[str, Any]]:
+  """Makes a row of figures for each runner.
+
+  Args:
+    config: of the step.
+    runners: ours (`timed_step.OurStep`), then the twins.
+    times: per runner and round, (seconds, processor seconds) of each step.
+    peaks: operations a second of a large matrix product by compute type, all
+      devices together.
+
+  Returns:
+    Plain dicts that JSON can hold. Our rows have `ratios`: for each twin the
+    rounds' ratios and that of processor time.
+  """
+  # [runner][round, (wall, cpu)]
+  rounds = [
+    np.array([np.median(np.array(steps), axis=0) for steps in found])
+    for found in times
+  ]
+  rows = []
+  for runner, found, own in zip(runners, times, rounds):
+    walls = np.array([wall for round_ in found for wall, _ in round_])
+    middle = float(np.median(walls))
+    low, high = (1e3 * np.quantile(walls, [0.25, 0.75])).tolist()
+    row: dict[str, Any] = {
+      "width": float(config.network["width"]),
+      "batch": config.batch.size,
+      "what": runner.name,
+      "windows_per_s": config.batch.size / middle,
+      "ms": 1e3 * middle,
+      "quartiles": f"{low:.1f}-{high:.1f}",
+      "ms_quartiles": [low, high],
+      "ms_rounds": (1e3 * own[:, 0]).tolist(),
+      "cpu_ms": 1e3 * float(np.median(own[:, 1])),
+    }
+    rows.append(row)
+    if isinstance(runner, torch_peer.Peer):
+      row |= runner.about
+      continue
+    peak = peaks[runner.compute_dtype]
+    row |= {
+      "compute_dtype": runner.compute_dtype,
+      "parameters": runner.parameters,
+      "compile_s": runner.compile_s,
+      "gflop": runner.flops / 1e9,
+      "run_gflop": runner.run_flops / 1e9,
+      "xla_gflop": runner.xla_flops and runner.xla_flops / 1e9,
+      "gflop_per_s": runner.flops / middle / 1e9,
+      "ceiling_gflop_per_s": peak / 1e9,
+      "ceiling_share": runner.flops / middle / peak,
+      "floor_ms": 1e3 * runner.run_flops / peak,
+      "ratios": {
+        peer.name: {
+          "rounds": (theirs / own)[:, 0].tolist(),
+          "cpu": float(np.median((theirs / own)[:, 1])),
+        }
+        for peer, theirs in zip(runners, rounds)
+        if isinstance(peer, torch_peer.Peer)
+      },
+    }
+  return rows
+
+
+def _say_ratios(rows: Sequence[dict[str, Any]]) -> None:
+  """Prints how many times as fast ours are as the best twin and float32."""
+  peers = [row for row in rows if "ratios" not in row]
+  if not peers:
+    return
+  best = max(peers, key=lambda row: row["windows_per_s"])["what"]
+  for row in rows:
+    said = [
+      _ratio(row, peer, called)
+      for peer, called in {_PLAIN: "float32", best: "the best twin"}.items()
+      if peer in row.get("ratios", {})
+    ]
+    if said:
+      print(f"{row['what']}: {'; '.join(said[::-1])}", flush=True)
+
+
+def _ratio(row: dict[str, Any], peer: str, called: str) -> str:
+  found = row["ratios"][peer]
+  each = ", ".join(f"{ratio:.2f}" for ratio in found["rounds"])
+  return (
+    f"{float(np.median(found['rounds'])):.2f} times {called} ({peer}; rounds "
+    f"{each}; processor time {found['cpu']:.2f})"
+  )
+
+
+def main() -> None:
+  """Measures every case and prints."""
+  passive = _WAIT.value == "passive" or (
+    _WAIT.value == "auto" and os.getloadavg()[0] > 0.5
+  )
+  todo = network.configs("compute_dtype", **{"run.parallel": _PARALLEL.value})
+  if _PEER.value is not None:
+    torch_peer.check(_PEER.value)
+    harness.among(_VARIANTS, list(torch_peer.VARIANTS))
+  about = harness.begin("jaxlib", "flax", "torch")
+  print(f"{todo[0].preset}, {_PARALLEL.value}")
+  if _PEER.value is not None:
+    print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
+  rows: list[dict[str, Any]] = []
+  for config in todo:
+    new = measure(config, passive)
+    rows += new
+    # Line by line: a run that is cut short has shown what it has.
+    harness.show(new, _COLUMNS)
+    _say_ratios(new)
+    harness.write(about, rows=rows)
+  print(_FOOT)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -1,1 +1,1 @@
-"""Measurements of accuracy and what they need: `python -m launch.studies.NAME`."""
+"""Measurements of accuracy: `python -m launch.studies.NAME`."""

@@ -1,7 +1,8 @@
 """Writes procedural music as files: to play in a room, or to simulate with.
 
   python -m launch.studies.make_music --out=MUSIC
-  python -m launch.studies.make_music --out=MUSIC --tracks=tide_5,swing_2 --seconds=300
+  python -m launch.studies.make_music --out=MUSIC --tracks=tide_5,swing_2 \
+    --seconds=300
 
 A track is a manner of `bgm2pose_jax.simulate.music.TRACKS` and the number of a
 piece in it: `haze_1` is another piece than `haze_0`. The same name and length

@@ -15,9 +15,6 @@ from hypothesis import strategies as st
 from bgm2pose_jax.base.errors import InputError
 from tests.hostile import attempt, commands, lists, readers, text
 
-LAUNCH = pathlib.Path(__file__).parents[2] / "launch"
-
-
 def test_a_share_of_all_cases():
   # Bombs take seconds each; a few of the kinds are in the readers' own tests.
   cases = [
@@ -113,7 +110,8 @@ def test_a_thousand_inputs(tmp_path):
   done = subprocess.run(
     [
       sys.executable,
-      str(LAUNCH / "tests.hostile.check"),
+      "-m",
+      "tests.hostile.check",
       "--cases=1000",
       f"--run={run}",
       f"--json={found}",
@@ -121,6 +119,7 @@ def test_a_thousand_inputs(tmp_path):
     capture_output=True,
     text=True,
     check=False,
+    cwd=pathlib.Path(__file__).parents[2],
   )
   assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
   told = json.loads(found.read_text())

@@ -24,7 +24,7 @@ def _run(*arguments):
 @pytest.mark.long
 def test_the_same_settings_agree_and_others_do_not(tmp_path):
   kept = tmp_path / "before.json"
-  done = _run(f"--case={SMALL}", f"--write={kept}")
+  done = _run(f"--case={SMALL}", f"--json={kept}")
   assert done.returncode == 0, done.stdout + done.stderr
   found = json.loads(kept.read_text())
   (curve,) = found["curves"].values()

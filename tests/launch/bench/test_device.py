@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -24,29 +25,30 @@ if what == "fail":
 path.write_text(json.dumps({"flags": os.environ.get("XLA_FLAGS")}))
 """
 JOBS = """
-import dataclasses
-from real_jobs import Job
+from launch.bench.real_jobs import Job
 JOBS = (
-  Job("good", "work.py", ("good",), ("small",), 60, twin=True,
+  Job("good", "work", "good", "small", 60, twin=True,
       environment={"XLA_FLAGS": "--a"}),
-  Job("bad", "work.py", ("fail",), (), 60),
-  Job("gone", "gone.py", (), (), 60),
-  Job("stuck", "work.py", ("hang",), (), 3),
-  Job("last", "work.py", ("good",), (), 60),
+  Job("bad", "work", "fail", "", 60),
+  Job("gone", "gone", "", "", 60),
+  Job("stuck", "work", "hang", "", 3),
+  Job("last", "work", "good", "", 60),
 )
 """
 
 
 @pytest.fixture
 def folder(tmp_path):
-  launch = tmp_path / "launch"
-  launch.mkdir()
-  shutil.copy(script_runs.LAUNCH / "launch.bench.device", launch)
-  shutil.copy(
-    script_runs.LAUNCH / "launch.bench.device_jobs", launch / "real_jobs.py"
-  )
-  (launch / "launch.bench.device_jobs").write_text(JOBS)
-  (launch / "work.py").write_text(textwrap.dedent(WORKER))
+  """A checkout whose only command is a worker that does what it is told."""
+  bench = tmp_path / "launch" / "bench"
+  bench.mkdir(parents=True)
+  (bench.parent / "__init__.py").touch()
+  real = script_runs.ROOT / "launch" / "bench"
+  for name in ("__init__.py", "child.py", "device.py"):
+    shutil.copy(real / name, bench)
+  shutil.copy(real / "device_jobs.py", bench / "real_jobs.py")
+  (bench / "device_jobs.py").write_text(JOBS)
+  (bench / "work.py").write_text(textwrap.dedent(WORKER))
   (tmp_path / "twin.py").touch()
   return tmp_path
 
@@ -55,7 +57,8 @@ def _measure(folder, *arguments):
   return subprocess.run(
     [
       sys.executable,
-      str(folder / "launch" / "launch.bench.device"),
+      "-m",
+      "launch.bench.device",
       f"--out={folder / 'out'}",
       *arguments,
     ],
@@ -63,6 +66,8 @@ def _measure(folder, *arguments):
     text=True,
     check=False,
     timeout=120,
+    cwd=folder,
+    env={**os.environ, "PYTHONPATH": f"{folder}:{script_runs.ROOT}"},
   )
 
 
@@ -74,7 +79,7 @@ def test_no_benchmark_holds_up_the_others(folder):
   assert {row["job"]: row["outcome"] for row in jobs} == {
     "good": "done",
     "bad": "failed with 3",
-    "gone": "no such script",
+    "gone": "no such command",
     "stuck": "ended at its limit",
     "last": "done",
   }
@@ -112,15 +117,19 @@ def test_wrong_flags_are_one_line_and_code_2(folder, flag, said):
   assert "Traceback" not in done.stderr
 
 
-def test_every_job_names_a_script_that_takes_its_arguments():
+def test_every_job_names_a_command_that_takes_its_arguments():
   from launch.bench import device_jobs
 
+  bench = script_runs.ROOT / "launch" / "bench"
   assert len({job.name for job in device_jobs.JOBS}) == len(device_jobs.JOBS)
   for job in device_jobs.JOBS:
-    text = (script_runs.LAUNCH / job.script).read_text()
+    text = (bench / f"{job.command}.py").read_text()
+    assert "harness.start(main)" in text
+    used = ["harness"] + ["network"] * ("network.define_flags(" in text)
+    text += "".join((bench / f"{name}.py").read_text() for name in used)
     names = {
       argument.removeprefix("--").split("=")[0]
-      for argument in (*job.arguments, *job.small, "--json=x")
+      for argument in f"{job.flags} {job.small} --json=x".split()
     } | ({"torch_peer"} if job.twin else set())
     for name in names:
       known = f'"{name}"' in text or f'"{name.removeprefix("no")}"' in text

@@ -34,9 +34,9 @@ def test_without_grain_and_torch_the_cache_is_measured(tmp_path):
 def test_every_side_delivers_the_rows_of_a_round(tmp_path):
   pytest.importorskip("torch")
   from bgm2pose_jax.data import groups
-  from launch.bench import input_sides, timed_step
+  from launch.bench import input_sides, network
 
-  table = timed_step.made_up_windows(24)
+  table = network.made_up_windows(24)
   order = groups.EpochOrder(
     None, np.arange(24), 4, seed=0, mode="random", steps=input_sides.UNTIMED + 2
   )

@@ -11,7 +11,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.tasks import make_task
 from bgm2pose_jax.training import steps
-from launch.bench import product_count, timed_step
+from launch.bench import network, product_count
 
 
 def _conv(x, kernel, **changes):
@@ -82,7 +82,7 @@ def test_the_paper_step_needs_21_gflop_a_window():
   config = config_lib.overlay(
     presets.get_config("paper"), {"batch.size": batch}
   )
-  table = timed_step.made_up_windows(batch)
+  table = network.made_up_windows(batch)
   task = make_task(config, table.spec, 1)
   statistics = task.fit(table, np.arange(batch))
   state = task.state_shapes(statistics)
