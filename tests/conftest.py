@@ -16,8 +16,8 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 # Plain helper modules (raw_fixture) lie beside the tests that use them. The
 # packages `launch` and `tests` are found from the repository's root.
-_HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(_HERE), str(_HERE.parent)]
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import jax
 import pytest

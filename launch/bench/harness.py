@@ -288,6 +288,11 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
   )
 
 
+def line(row: Mapping[str, Any]) -> str:
+  """Returns one row as text: each key and its value."""
+  return ", ".join(f"{name} {_cell(value)}" for name, value in row.items())
+
+
 def _cell(value: Any) -> str:
   if value is None:
     return "-"

@@ -25,7 +25,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: str) -> None:
   training, a dot for the one that never was, and their 95 % intervals.
 
   Args:
-    rows: of `study_cases.Study.line`.
+    rows: of `cases.Study.line`.
     path: of the PNG.
   """
   from matplotlib.figure import Figure

@@ -16,14 +16,11 @@ known.
 
 from __future__ import annotations
 
-import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from absl import app, flags, logging
+from absl import flags
 
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from launch.bench import harness
 from launch.studies import cases, figure
@@ -39,46 +36,34 @@ _FEATURES = flags.DEFINE_multi_enum(
   "features", list(cases.SETS), cases.SETS, "sets to compare"
 )
 _PLOT = flags.DEFINE_string("plot", None, "PNG of all cases")
-_JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 
-def main(argv: Sequence[str]) -> None:
-  """Runs every case; input errors end in one line and code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  logging.set_verbosity(logging.WARNING)
-  with command.ending():
-    folder, tracks, unseen = _AMPL.value, _TRACKS.value, _UNSEEN.value
-    if folder is None or tracks is None or unseen is None:
+def _rooms(study: cases.Study) -> dict[str, cases.Study]:
+  """The other rooms, by the names of their folders."""
+  found: dict[str, cases.Study] = {}
+  for room in _OTHERS.value:
+    other = cases.Study(room, study.tracks[:1], study.unseen)
+    if other.tested != study.tested:
       raise InputError(
-        "flags",
-        "--ampl_dir, --tracks or --unseen is missing",
-        "see --help",
+        room, f"begins with {other.tested!r}", f"record {study.tested!r}"
       )
-    study = cases.Study(folder, tracks, unseen)
-    if len(study.others) < 2:
-      raise InputError(folder, "holds too few people", "make three")
-    others: dict[str, cases.Study] = {}
-    for room in _OTHERS.value:
-      other = cases.Study(room, tracks[:1], unseen)
-      if other.tested != study.tested:
-        raise InputError(
-          room, f"begins with {other.tested!r}", f"record {study.tested!r}"
-        )
-      if others.setdefault(pathlib.Path(room).name, other) is not other:
-        raise InputError(room, "is named like another room", "rename it")
-    _run_all(study, others, print)
+    if found.setdefault(pathlib.Path(room).name, other) is not other:
+      raise InputError(room, "is named like another room", "rename it")
+  return found
 
 
-def _run_all(
-  study: cases.Study,
-  others: Mapping[str, cases.Study],
-  say: Callable[[str], None],
-) -> None:
-  about = harness.facts()
-  say(harness.headline(about))
-  label = "SIMULATED DATA: " if study.simulated else ""
-  say(f"{label}RMSE of ridge below the mean pose, 95 % interval over stretches")
+def main() -> None:
+  """Runs every case and prints its line."""
+  folder, unseen = harness.needed(_AMPL), harness.needed(_UNSEEN)
+  harness.needed(_TRACKS)
+  study = cases.Study(folder, _TRACKS.value, unseen)
+  if len(study.others) < 2:
+    raise InputError(folder, "holds too few people", "make three")
+  others = _rooms(study)
+  about = harness.begin()
+  if study.simulated:
+    print("SIMULATED DATA")
+  print("RMSE of ridge below the mean pose, 95 % interval over stretches")
   rows: list[dict[str, Any]] = []
   for case in cases.cases(tuple(others)):
     if _ONLY.value and case.group not in _ONLY.value:
@@ -86,15 +71,13 @@ def _run_all(
     for feature_set in (s for s in case.sets if s in _FEATURES.value):
       row = study.line(feature_set, case, others)
       rows.append(row)
-      say("  ".join(f"{row[name]!s:<28}" for name in cases.COLUMNS))
-      if _JSON.value:
-        text = json.dumps({"about": about, "rows": rows}, indent=1)
-        pathlib.Path(_JSON.value).write_text(text + "\n", encoding="utf-8")
+      print("  ".join(f"{row[name]!s:<28}" for name in cases.COLUMNS))
+      harness.write(about, rows=rows)
       if _PLOT.value:
         figure.plot(rows, _PLOT.value)
-  say("")
-  say(harness.table(rows, cases.COLUMNS))
+  print()
+  harness.show(rows, cases.COLUMNS)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -12,14 +11,10 @@ from track_fixture import make_maps, make_track
 
 from bgm2pose_jax.report import page
 from bgm2pose_jax.systems.bgm2pose.predict import page as prediction_page
-from tests.browser import chromium_pipe
-
-SCRIPT = (
-  pathlib.Path(__file__).parents[2] / "launch" / "tests.browser.check_page"
-)
+from tests.browser import chromium
 
 needs_browser = pytest.mark.skipif(
-  not any(map(shutil.which, chromium_pipe.NAMES)), reason="no Chromium here"
+  not chromium.is_here(), reason="no Chromium or no Playwright here"
 )
 
 
@@ -41,11 +36,12 @@ def _write(path: pathlib.Path, *, moving: bool = True, truth: bool = True):
 
 def _check(*arguments):
   return subprocess.run(
-    [sys.executable, str(SCRIPT), *map(str, arguments)],
+    [sys.executable, "-m", "tests.browser.check_page", *map(str, arguments)],
     capture_output=True,
     text=True,
     check=False,
     timeout=120,
+    cwd=pathlib.Path(__file__).parents[2],
   )
 
 

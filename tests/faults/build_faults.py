@@ -28,6 +28,7 @@ from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import prepare
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
 
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _ARRAYS = ("features", "pose", "window_index", "valid", "has_pose")
 _NAMES = ("subject", "track", "genre", "recording", "label")
 _SOON_S = 0.02
@@ -253,9 +254,13 @@ class Bench:
     self, data_dir: pathlib.Path, log: pathlib.Path
   ) -> subprocess.Popen:
     raw = "" if self._raw is None else str(self._raw)
-    command = [sys.executable, __file__, raw, str(data_dir), str(log)]
+    module = [sys.executable, "-m", "tests.faults.build_faults"]
+    command = [*module, raw, str(data_dir), str(log)]
     return subprocess.Popen(
-      command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+      command,
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL,
+      cwd=_ROOT,
     )
 
   def _kill(

@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import sys
 import tempfile
-from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from launch.bench import harness
 from tests.faults import build_faults
@@ -27,18 +25,12 @@ _KILLS = flags.DEFINE_integer("kills", 10, "at random moments", 1)
 _PEOPLE = flags.DEFINE_integer("recordings", 6, "of the track", 2)
 _MINUTES = flags.DEFINE_float("minutes", 0.2, "length of each", 0.03)
 _SEED = flags.DEFINE_integer("seed", 0, "of the moments")
-_JSON = flags.DEFINE_string("json", None, "file for the figures")
-
-_COLUMNS = ("fault", "tried", "survived", "lost", "made twice")
 
 
-def main(argv: Sequence[str]) -> None:
-  """Runs all faults and prints the table."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+def main() -> bool:
+  """Runs all faults and prints the table; code 1 where one did harm."""
   logging.set_verbosity(logging.ERROR)
-  about = harness.facts("tensorflow-datasets", "array-record")
-  print(harness.headline(about), flush=True)
+  about = harness.begin("tensorflow-datasets", "array-record")
   fewer = max(1, _KILLS.value // 5)
   tallies = []
 
@@ -70,10 +62,10 @@ def main(argv: Sequence[str]) -> None:
     {key.replace("_", " "): value for key, value in row.items()}
     for row in map(dataclasses.asdict, tallies)
   ]
-  print(harness.table(rows, _COLUMNS))
-  harness.write_json(_JSON.value, about, rows=rows)
-  sys.exit(any(row["lost"] or row["made twice"] for row in rows))
+  harness.show(rows)
+  harness.write(about, rows=rows)
+  return any(row["lost"] or row["made twice"] for row in rows)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -14,13 +14,11 @@ devices; all of them are hit, or one, whose end the others have to notice.
 
 from __future__ import annotations
 
-import json
 import pathlib
 import sys
 import tempfile
-from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
 from launch.bench import harness
 from tests.faults import kill_rounds
@@ -34,19 +32,15 @@ _PROCESSES = flags.DEFINE_integer(
 _OUT = flags.DEFINE_string(
   "out", None, "folder for runs and logs (default: one that is thrown away)"
 )
-_JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 _DEVICES = {
   "JAX_PLATFORMS": "cpu",
   "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
 }
-_COLUMNS = ("fault", "tried", "survived", "lost", "slowest end s")
 
 
-def main(argv: Sequence[str]) -> None:
-  """Disturbs runs and prints a table."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
+def main() -> int:
+  """Disturbs runs and prints a table; code 1 where one was lost."""
   with tempfile.TemporaryDirectory() as scratch:
     folder = pathlib.Path(_OUT.value or scratch).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,12 +55,10 @@ def main(argv: Sequence[str]) -> None:
       _MOMENTS.value,
       lambda line: print(line, file=sys.stderr, flush=True),
     )
-  print(harness.table(rows, _COLUMNS))
-  if _JSON.value:
-    text = json.dumps({"about": harness.facts(), "rows": rows}, indent=1)
-    pathlib.Path(_JSON.value).write_text(text + "\n", encoding="utf-8")
-  sys.exit(int(any(row["lost"] for row in rows)))
+  harness.show(rows)
+  harness.write(harness.facts(), rows=rows)
+  return int(any(row["lost"] for row in rows))
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import os
 import pathlib
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from absl import app, flags
+from absl import flags
 
-from bgm2pose_jax.base import command
 from launch.bench import harness
 from tests.hostile import attempt, commands, lists, readers
 from tests.hostile.attempt import Outcome
@@ -33,12 +31,8 @@ _STARTED = flags.DEFINE_integer(
 )
 _RUN = flags.DEFINE_string("run", None, "folder of a trained network")
 _COMMANDS = flags.DEFINE_bool("commands", True, "also start commands")
-_JSON = flags.DEFINE_string("json", None, "file for the figures")
 
 _READER_BYTES = 3 << 29
-_COLUMNS = (
-  "fault class", "tried", "refused in one line", "legal", "wrong", "slowest s",
-)  # fmt: skip
 
 
 def run_commands(
@@ -87,36 +81,33 @@ def _outcome(
   )
 
 
-def main(argv: Sequence[str]) -> None:
-  """Tries everything and prints a table."""
-  del argv
-  with command.ending():
-    outcomes: list[Outcome] = []
-    most_mib = 0
-    if _COMMANDS.value:
-      run = pathlib.Path(_RUN.value).resolve() if _RUN.value else None
-      for outcome, mib in run_commands(run, _STARTED.value):
-        outcomes.append(outcome)
-        most_mib = max(most_mib, mib)
-        _tell(outcome)
-    # Behind the commands, whose parent must not be short of memory.
-    attempt.limit_memory(_READER_BYTES)
-    cases = readers.all_cases(_CASES.value, _SEED.value)
-    for outcome in attempt.attempts(cases):
+def main() -> int:
+  """Tries everything and prints a table; code 1 where something is wrong."""
+  outcomes: list[Outcome] = []
+  most_mib = 0
+  if _COMMANDS.value:
+    run = pathlib.Path(_RUN.value).resolve() if _RUN.value else None
+    for outcome, mib in run_commands(run, _STARTED.value):
       outcomes.append(outcome)
+      most_mib = max(most_mib, mib)
       _tell(outcome)
-    rows = attempt.table(outcomes)
-    print(harness.table(rows, _COLUMNS))
-    if most_mib:
-      print(f"most memory of a command: {most_mib} MiB")
-    wrong = [o for o in outcomes if o.verdict == attempt.WRONG]
-    harness.write_json(
-      _JSON.value,
-      {"cores": len(os.sched_getaffinity(0)), "command_mib": most_mib},
-      rows=rows,
-      wrong=[{"case": o.case, "said": o.said} for o in wrong],
-    )
-  sys.exit(1 if wrong else 0)
+  # Behind the commands, whose parent must not be short of memory.
+  attempt.limit_memory(_READER_BYTES)
+  cases = readers.all_cases(_CASES.value, _SEED.value)
+  for outcome in attempt.attempts(cases):
+    outcomes.append(outcome)
+    _tell(outcome)
+  rows = attempt.table(outcomes)
+  harness.show(rows)
+  if most_mib:
+    print(f"most memory of a command: {most_mib} MiB")
+  wrong = [o for o in outcomes if o.verdict == attempt.WRONG]
+  harness.write(
+    {"cores": len(os.sched_getaffinity(0)), "command_mib": most_mib},
+    rows=rows,
+    wrong=[{"case": o.case, "said": o.said} for o in wrong],
+  )
+  return 1 if wrong else 0
 
 
 def _tell(outcome: Outcome) -> None:
@@ -125,4 +116,4 @@ def _tell(outcome: Outcome) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

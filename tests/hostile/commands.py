@@ -29,11 +29,21 @@ _LONGEST_S = 120
 _MOST_MIB = 2048
 # What the commands load; main itself defines its flags when it is loaded.
 _LOADED = (
-  "align.page", "align.poses", "comparison.write", "data.response_file",
-  "data.sources", "doctor.examine", "export.restoring", "predict.page",
-  "predict.predictor", "simulate.raw_folder", "stream.flow", "stream.server",
-  "stream.sound_input", "train",
-)  # fmt: skip
+  "bgm2pose_jax.comparison.write",
+  "bgm2pose_jax.inference.export.restoring",
+  "bgm2pose_jax.systems.bgm2pose.align.page",
+  "bgm2pose_jax.systems.bgm2pose.align.poses",
+  "bgm2pose_jax.systems.bgm2pose.doctor.examine",
+  "bgm2pose_jax.systems.bgm2pose.predict.page",
+  "bgm2pose_jax.systems.bgm2pose.predict.predictor",
+  "bgm2pose_jax.systems.bgm2pose.prepare",
+  "bgm2pose_jax.systems.bgm2pose.simulated.raw_folder",
+  "bgm2pose_jax.systems.bgm2pose.still_room.response_file",
+  "bgm2pose_jax.systems.bgm2pose.stream.flow",
+  "bgm2pose_jax.systems.bgm2pose.stream.server",
+  "bgm2pose_jax.systems.bgm2pose.stream.sound_input",
+  "bgm2pose_jax.training.run",
+)
 # Folders that commands may write to.
 _OWN = (OUT, "cache", "log", "tmp")
 
@@ -45,7 +55,7 @@ class Command:
   Attributes:
     fault: its class, a row of the table.
     module: run as `python -m bgm2pose_jax.MODULE`.
-    flags: in a folder of its own, see `hostile_lists`.
+    flags: in a folder of its own, see `lists`.
     status: exit codes that are right.
     stdin: a file that is its standard input.
   """
@@ -158,7 +168,7 @@ def copies(
 ) -> Iterator[tuple[Command, Ended]]:
   """Runs commands as copies of one process that has loaded the package."""
   process = subprocess.Popen(
-    [sys.executable, __file__, str(work)],
+    [sys.executable, "-m", "tests.hostile.commands", str(work)],
     stdin=subprocess.PIPE,
     stdout=subprocess.PIPE,
     cwd=work,
@@ -179,12 +189,12 @@ def copies(
     process.stdin.close()
 
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def _serve(work: pathlib.Path) -> None:
   for name in _LOADED:
-    __import__(f"bgm2pose_jax.{name}")
+    __import__(name)
   for line in sys.stdin:
     given: dict[str, Any] = json.loads(line)
     number = os.fork()

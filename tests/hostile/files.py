@@ -34,7 +34,7 @@ class Case:
   """One input.
 
   Attributes:
-    kind: of `hostile_readers.READERS`.
+    kind: of `readers.READERS`.
     fault: its class, a row of the table.
     name: what is wrong with it, in words.
     make: writes it into a folder; returns its path.

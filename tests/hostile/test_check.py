@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bgm2pose_jax.base.errors import InputError
 from tests.hostile import attempt, commands, lists, readers, text
 
+
 def test_a_share_of_all_cases():
   # Bombs take seconds each; a few of the kinds are in the readers' own tests.
   cases = [

@@ -1,6 +1,6 @@
 """Runs a stream in real time and holds it against the prediction of the file.
 
-  python -m launch.studies.stream --checkpoint=RUN --recording=R.wav \
+  python -m tests.agreement.check_stream --checkpoint=RUN --recording=R.wav \
     --music=M.flac --seconds=600
 
 The recording and its music are repeated to the length asked for. Then
@@ -18,15 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from absl import app, flags, logging
+from absl import flags
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.systems.bgm2pose.align import sounds
@@ -126,12 +124,8 @@ def whole(recording: Path, music: Path) -> np.ndarray:
   return made.track.pose
 
 
-def run() -> bool:
-  """Prints the comparison; whether all is well.
-
-  Raises:
-    InputError: input that cannot be used.
-  """
+def main() -> int:
+  """Prints the comparison; code 1 where not all is well."""
   with tempfile.TemporaryDirectory() as folder:
     paths = make_sound(Path(folder))
     begin = time.monotonic()
@@ -157,18 +151,16 @@ def run() -> bool:
   )
   print(f"frames without a pose: {dropped}")
   print(f"largest difference of a coordinate: {apart:.1e} hip-spine lengths")
-  return apart <= _MOST_APART and not dropped and growth <= _MOST_GROWTH_MIB
-
-
-def main(argv: Sequence[str]) -> None:
-  """Checks; one line and exit status 2 on unusable input."""
-  logging.set_verbosity(logging.WARNING)
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  with command.ending():
-    well = run()
-  sys.exit(0 if well else 1)
+  harness.write(
+    harness.facts(),
+    latency_ms=late,
+    memory_mib=memory,
+    dropped=dropped,
+    apart=apart,
+  )
+  well = apart <= _MOST_APART and not dropped and growth <= _MOST_GROWTH_MIB
+  return 0 if well else 1
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)

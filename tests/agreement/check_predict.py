@@ -1,7 +1,8 @@
 """Predicts a recording as it was made, and as a stranger would bring it.
 
-    python -m launch.studies.predict --checkpoint=RUN --ampl_dir=RECORDINGS \
-      --subject=0 --track=haze [--results=RUN/results.json]
+    python -m tests.agreement.check_predict --checkpoint=RUN \
+      --ampl_dir=RECORDINGS --subject=0 --track=haze \
+      [--results=RUN/results.json]
 
 First with the true offset and windows that do not overlap, which is what the
 evaluation of a run does; with --results the figures must be the same to 1e-4
@@ -13,14 +14,11 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
-from collections.abc import Sequence
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.systems.bgm2pose import metrics
@@ -41,21 +39,12 @@ _RESULTS = flags.DEFINE_string("results", None, "results.json to compare with")
 _BEFORE_S = flags.DEFINE_float("before_s", 7.3, "noise before the music")
 _DRIFT = flags.DEFINE_float("drift_ppm", 30.0, "of the player's clock")
 _LEFT = flags.DEFINE_enum("left", "-X", LEFT_AXES, "see bgm2pose_jax.align")
-_JSON = flags.DEFINE_string("json", None, "file for the figures")
 
-_COLUMNS = ("how", "rmse", "mae", "pckh50", "windows", "offset_ms", "drift_ppm")
 _SAME = 1e-4
 
 
-def main(argv: Sequence[str]) -> None:
-  """Predicts both; input errors end in one line and code 2."""
-  if len(argv) > 1:
-    raise app.UsageError(f"unknown argument {argv[1]!r}; see --help")
-  with command.ending():
-    sys.exit(_check())
-
-
-def _check() -> int:
+def main() -> int:
+  """Predicts both; code 1 where they differ by too much."""
   model = trained_model.load(harness.needed(_CHECKPOINT))
   index = raw_layout.scan_raw(harness.needed(_AMPL))
   (found,) = index.of_track(harness.needed(_TRACK), harness.needed(_SUBJECT))
@@ -92,7 +81,7 @@ def _check() -> int:
     usual = predictor.Options()
     blended = _pair_of_poses(model, pair, usual, found.poses, late_s)
     rows.append(_row("aligned, blended", blended, pair))
-  print(harness.table(rows, _COLUMNS))
+  harness.show(rows)
   change = 100 * (rows[2]["rmse"] / rows[1]["rmse"] - 1)
   print(f"\naligned against the true offset: RMSE {change:+.2f} %")
   # Better is no fault: the place that is found fits to a fraction of a sample.
@@ -103,9 +92,7 @@ def _check() -> int:
       apart = abs(rows[0][name] - wanted[name])
       print(f"{name} of the run {wanted[name]:.6f}, {apart:.1e} apart")
       wrong |= apart > _SAME
-  if _JSON.value:
-    text = json.dumps({"about": harness.facts(), "rows": rows}, indent=1)
-    pathlib.Path(_JSON.value).write_text(text + "\n", encoding="utf-8")
+  harness.write(harness.facts(), rows=rows)
   return int(wrong)
 
 
@@ -131,4 +118,4 @@ def _row(how, both, pair) -> dict:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  harness.start(main)
