@@ -26,8 +26,6 @@ from absl import flags, logging
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 
-JSON = flags.DEFINE_string("json", None, "file for the figures")
-
 T = TypeVar("T")
 
 
@@ -45,6 +43,7 @@ def start(main: Callable[[], int | None]) -> None:
       code = main()
     sys.exit(code)
 
+  flags.DEFINE_string("json", None, "file for the figures")
   command.start(run)
 
 
@@ -158,16 +157,9 @@ def write(about: Mapping[str, Any], **found: Any) -> None:
     about: the machine's facts.
     **found: the figures, e.g. `rows`, `ceilings`.
   """
-  write_json(JSON.value, about, **found)
-
-
-def write_json(
-  path: str | None, about: Mapping[str, Any], **found: Any
-) -> None:
-  """Writes facts and figures to a file; None writes nothing."""
-  if path is not None:
+  if flags.FLAGS.json is not None:
     text = json.dumps({**about, **found}, indent=1)
-    pathlib.Path(path).write_text(text + "\n", encoding="utf-8")
+    pathlib.Path(flags.FLAGS.json).write_text(text + "\n", encoding="utf-8")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,15 +28,15 @@ from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.simulate import music
 
 _RATE_HZ = 48000
-_STUDIED = "haze_0,haze_1,drift_0,drift_1,tide_0,tide_1,swing_0"
-
-_OUT = flags.DEFINE_string("out", None, "folder to write, empty or new")
-_TRACKS = flags.DEFINE_list(
-  "tracks",
-  _STUDIED,
-  f"manner ({', '.join(music.TRACKS)}) and number of each piece",
-)
-_SECONDS = flags.DEFINE_float("seconds", 150.0, "length of each", 1.0, 3600.0)
+_STUDIED = [
+  "haze_0",
+  "haze_1",
+  "drift_0",
+  "drift_1",
+  "tide_0",
+  "tide_1",
+  "swing_0",
+]
 
 
 def piece_of(track: str) -> tuple[str, int]:
@@ -90,14 +90,26 @@ def write(folder: pathlib.Path, tracks: Sequence[str], seconds: float) -> None:
   print(f"{folder}: {len(pieces)} tracks of {seconds:g} s")
 
 
-def main(argv: Sequence[str]) -> None:
-  """Writes what the flags say; input errors end with code 2."""
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  flags.DEFINE_string("out", None, "folder to write, empty or new")
+  flags.DEFINE_list(
+    "tracks",
+    _STUDIED,
+    f"manner ({', '.join(music.TRACKS)}) and number of each piece",
+  )
+  flags.DEFINE_float("seconds", 150.0, "length of each", 1.0, 3600.0)
+  command.start(_main)
+
+
+def _main(argv: Sequence[str]) -> None:
+  values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
-    if not _OUT.value:
+    if not values.out:
       raise InputError("--out", "is missing", "see --help")
-    write(pathlib.Path(_OUT.value), _TRACKS.value, _SECONDS.value)
+    write(pathlib.Path(values.out), values.tracks, values.seconds)
 
 
 if __name__ == "__main__":
-  command.start(main)
+  run()

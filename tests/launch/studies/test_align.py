@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.simulate import music
-from launch.studies import align, align_case
+from launch.studies import align_case, align_figures
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def measured():
   case = align_case.make_case(plan, tracks, 1)
   again = align_case.make_case(plan, tracks, 1)
   assert np.array_equal(case.recording, again.recording)
-  return align.measure(case, tracks, plan)
+  return align_figures.measure(case, tracks, plan)
 
 
 @pytest.mark.slow
@@ -28,15 +28,15 @@ def test_a_simulated_case_is_aligned_and_wrong_music_refused(measured):
 
 
 def test_the_summary_counts_what_failed(measured):
-  lines, met = align.summary([measured] * 3)
+  lines, met = align_figures.summary([measured] * 3)
   assert met
   assert lines[0] == "within 1 ms and 5 ppm: 3 of 3"
   lost = {"case": "x", "error": "not heard", "s": 1.0}
-  lines, met = align.summary([measured, lost])
+  lines, met = align_figures.summary([measured, lost])
   assert not met
   assert lines[0].endswith("1 of 2")
   taken = measured | {"other track refused": False}
-  lines, met = align.summary([measured, taken])
+  lines, met = align_figures.summary([measured, taken])
   assert not met
   assert "other track: refused 1 of 2" in lines
 
