@@ -35,12 +35,8 @@ _PEOPLE = 7
 _DIFFERENT = 1024
 
 
-def many_windows(count: int) -> WindowTable:
-  """Random windows, the same ones over and over, grouped by music segment.
-
-  Args:
-    count: how many windows.
-  """
+def _many_windows(count: int) -> WindowTable:
+  """Random windows, the same ones over and over, grouped by music segment."""
   few = network.made_up_windows(min(count, _DIFFERENT))
   rows = np.arange(count) % len(few)
   columns = {
@@ -52,17 +48,8 @@ def many_windows(count: int) -> WindowTable:
   return dataclasses.replace(few, **columns)
 
 
-def measure(config: Config, table: WindowTable, limit_s: float) -> dict:
-  """Trains and times.
-
-  Args:
-    config: the run's configuration.
-    table: windows, all of which train; the last tenth validates too.
-    limit_s: of all epochs together.
-
-  Returns:
-    Seconds of the parts and what follows from them.
-  """
+def _measure(config: Config, table: WindowTable, limit_s: float) -> dict:
+  """Trains and times."""
   count = len(table)
   started = time.perf_counter()
   with scratch_run.opened(config, table, max(1, count // 10)) as made:
@@ -108,7 +95,7 @@ def main() -> None:
   """Measures and prints."""
   config = network.one_config(**{"batch.device_cache": "on"})
   about = harness.begin("jaxlib", "flax", "orbax-checkpoint")
-  found = measure(config, many_windows(_WINDOWS.value), _LIMIT.value)
+  found = _measure(config, _many_windows(_WINDOWS.value), _LIMIT.value)
   for name, value in found.items():
     print(f"{name:>20}  {value if value is not None else '-'}")
   harness.write(about, rows=[found])

@@ -49,7 +49,7 @@ _BUILD_COLUMNS = (
 )  # fmt: skip
 
 
-def timed(work: Callable[[pathlib.Path], object]) -> tuple[float, float]:
+def _timed(work: Callable[[pathlib.Path], object]) -> tuple[float, float]:
   """Wall and processor seconds of work in an empty folder, removed after.
 
   Processor seconds include those of processes that the work started and ended.
@@ -65,7 +65,7 @@ def _processor_s() -> float:
   return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def whole(
+def _whole(
   folder: pathlib.Path, options: Sequence[str] | None
 ) -> Callable[[pathlib.Path], object]:
   """Returns the build of all recordings as a function of an empty folder."""
@@ -75,14 +75,14 @@ def whole(
   )
 
 
-def build_rows(
+def _build_rows(
   folder: pathlib.Path, audio_s: float, floor_s: float
 ) -> list[dict[str, Any]]:
   """Times every way to build, in turns."""
   ways = _WAYS if _BEAM.value else {"plain": None}
-  timed(whole(folder, None))  # compiles
-  builds = [whole(folder, options) for options in ways.values()]
-  found = harness.turns([lambda b=b: timed(b) for b in builds], _ROUNDS.value)
+  _timed(_whole(folder, None))  # compiles
+  builds = [_whole(folder, options) for options in ways.values()]
+  found = harness.turns([lambda b=b: _timed(b) for b in builds], _ROUNDS.value)
   times = dict(zip(ways, found))
   rows = []
   for name, found in times.items():
@@ -104,17 +104,12 @@ def build_rows(
   return rows
 
 
-def stage_rows(folder: pathlib.Path, plain_s: float) -> list[dict[str, Any]]:
-  """Times every stage on one recording.
-
-  Args:
-    folder: of the recordings.
-    plain_s: seconds that the plain build takes for an hour of audio.
-  """
+def _stage_rows(folder: pathlib.Path, plain_s: float) -> list[dict[str, Any]]:
+  """Times every stage on one recording."""
   with build_stages.BuildStages(folder) as found:
     rows = []
     for name, stage in found.by_name().items():
-      times = [timed(stage) for _ in range(_ROUNDS.value)]
+      times = [_timed(stage) for _ in range(_ROUNDS.value)]
       wall, cpu = (
         statistics.median(column) * 3600 / found.seconds
         for column in zip(*times)
@@ -153,9 +148,9 @@ def main() -> None:
       f"{count} recordings of {minutes:g} min, {windows} windows; "
       f"{read / 1e6:.0f} MB to read, {written / 1e6:.0f} MB to write; {peaks}"
     )
-    builds = build_rows(folder, audio_s, floor_s)
+    builds = _build_rows(folder, audio_s, floor_s)
     harness.show(builds, _BUILD_COLUMNS)
-    stages = stage_rows(folder, builds[0]["s"] * 3600 / audio_s)
+    stages = _stage_rows(folder, builds[0]["s"] * 3600 / audio_s)
     harness.show(stages)
   harness.write(about, builds=builds, stages=stages)
 

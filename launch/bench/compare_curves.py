@@ -52,12 +52,8 @@ _EXACT = flags.DEFINE_float("exact_tolerance", 0.05, "of one loss")
 _WINDOWS = 48
 
 
-def learnable_windows(count: int) -> WindowTable:
-  """Random windows whose lower bands of W follow the left hand's height.
-
-  Args:
-    count: of windows.
-  """
+def _learnable_windows(count: int) -> WindowTable:
+  """Random windows whose lower bands of W follow the left hand's height."""
   table = network.made_up_windows(count)
   rng = np.random.default_rng(1)
   code = rng.uniform(-1, 1, (count, 12)).astype(np.float32)
@@ -67,15 +63,8 @@ def learnable_windows(count: int) -> WindowTable:
   return dataclasses.replace(table, features=x, pose=pose)
 
 
-def curve(case: str) -> list[float]:
-  """Trains and returns each step's loss.
-
-  Args:
-    case: assignments by commas, laid over the common settings.
-
-  Raises:
-    InputError: for a value that cannot be right.
-  """
+def _curve(case: str) -> list[float]:
+  """Trains and returns each step's loss."""
   config = network.one_config(
     **{
       "optim.learning_rate": _RATE.value,
@@ -86,7 +75,7 @@ def curve(case: str) -> list[float]:
   changes = [text for text in case.split(",") if text]
   config = schema.overlay(config, tree.parse_assignments(changes))
   whole = _WINDOWS // config.batch.size * config.batch.size
-  step = timed_step.OurStep(config, table=learnable_windows(whole))
+  step = timed_step.OurStep(config, table=_learnable_windows(whole))
   losses = []
   for _ in range(_STEPS.value):
     step.run(1)
@@ -94,17 +83,8 @@ def curve(case: str) -> list[float]:
   return losses
 
 
-def difference(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
-  """How far two curves are apart.
-
-  Args:
-    one: the reference's losses.
-    other: as many.
-
-  Returns:
-    `first`: largest relative difference of a loss over the first steps;
-    `means`: of a mean over ten steps; `agrees`: both within their limits.
-  """
+def _difference(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
+  """How far two curves are apart."""
   a, b = np.asarray(one), np.asarray(other)
   some = slice(0, _EXACT_STEPS.value)
   first = float(np.max(np.abs(b - a)[some] / np.abs(a)[some]))
@@ -147,12 +127,12 @@ def main() -> int:
     "learning_rate": _RATE.value,
   }
   kept = None if _AGAINST.value is None else _kept(_AGAINST.value, settings)
-  curves = {case or "as it is": curve(case) for case in _CASE.value}
+  curves = {case or "as it is": _curve(case) for case in _CASE.value}
   name, reference = next(iter(curves.items()))
   if kept is not None:
     name, reference = str(_AGAINST.value), kept
   rows = [
-    {"case": case, "against": name, **difference(reference, losses)}
+    {"case": case, "against": name, **_difference(reference, losses)}
     for case, losses in curves.items()
   ]
   harness.show(rows)

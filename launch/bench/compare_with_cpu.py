@@ -36,17 +36,10 @@ CASES = (
 )
 
 
-def first_step(
+def _first_step(
   config: Config, device: Any, platform: str, precision: str | None
 ) -> tuple[float, np.ndarray]:
-  """Loss and flat gradients of the first step.
-
-  Args:
-    config: of the run.
-    device: to run on.
-    platform: whose forms the program takes.
-    precision: of float32 products, as `jax.default_matmul_precision`.
-  """
+  """Loss and flat gradients of the first step."""
   # Plain descent at rate 1 moves the parameters by the gradient itself.
   plain = {"optim.optimizer": "sgd", "optim.clip_norm": None}
   config = schema.overlay(config, plain)
@@ -80,11 +73,11 @@ def main() -> int:
   cpu = jax.devices("cpu")[0]
   there = jax.devices()[0]
   platform = "gpu" if there == cpu else jax.default_backend()
-  loss, grads = first_step(base, cpu, "cpu", "highest")
+  loss, grads = _first_step(base, cpu, "cpu", "highest")
   rows = []
   for name, dtype, precision in CASES:
     config = schema.overlay(base, {"run.compute_dtype": dtype})
-    found, other = first_step(config, there, platform, precision)
+    found, other = _first_step(config, there, platform, precision)
     apart = np.linalg.norm(other - grads) / np.linalg.norm(grads)
     rows.append(
       {

@@ -49,17 +49,8 @@ _LEAST_S = 15.0
 _SMALL_LIMIT_S = 400.0
 
 
-def run(job: Job, folder: pathlib.Path, left_s: float) -> dict[str, Any]:
-  """Runs one job.
-
-  Args:
-    job: what to run.
-    folder: gets its output and figures.
-    left_s: that it may take at most, besides its own limit.
-
-  Returns:
-    `job`, `outcome` and `seconds`.
-  """
+def _run(job: Job, folder: pathlib.Path, left_s: float) -> dict[str, Any]:
+  """Runs one job."""
   module = f"launch.bench.{job.command}"
   if importlib.util.find_spec(module) is None:
     return {"job": job.name, "outcome": "no such command", "seconds": None}
@@ -96,12 +87,8 @@ def run(job: Job, folder: pathlib.Path, left_s: float) -> dict[str, Any]:
   return {"job": job.name, "outcome": outcome, "seconds": seconds}
 
 
-def chosen() -> Sequence[Job]:
-  """The jobs to run.
-
-  Raises:
-    InputError: for a name that no job has.
-  """
+def _chosen() -> Sequence[Job]:
+  """The jobs to run."""
   names = [job.name for job in JOBS]
   for name in [*(_ONLY.value or []), _START.value or names[0]]:
     if name not in names:
@@ -115,7 +102,7 @@ def _run_all(jobs: Sequence[Job], folder: pathlib.Path) -> bool:
   end = time.monotonic() + _BUDGET.value
   rows: list[dict[str, Any]] = []
   for job in jobs:
-    row = run(job, folder, end - time.monotonic())
+    row = _run(job, folder, end - time.monotonic())
     rows.append(row)
     took = "" if row["seconds"] is None else f" in {row['seconds']} s"
     print(f"\n== {job.name}: {row['outcome']}{took}", flush=True)
@@ -138,7 +125,7 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     if _OUT.value is None:
       raise InputError("--out", "is missing", "name a folder for the figures")
-    jobs = chosen()
+    jobs = _chosen()
     if _PEER.value is not None and not pathlib.Path(_PEER.value).is_file():
       raise InputError(
         f"--torch_peer={_PEER.value}", "no such file", "give a Python file"

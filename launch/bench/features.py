@@ -39,14 +39,14 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def signals(windows: int) -> tuple[np.ndarray, np.ndarray]:
+def _signals(windows: int) -> tuple[np.ndarray, np.ndarray]:
   """Noise in place of sound: float32 [n, 4, 28800] and [n, 2, 28800]."""
   rng = np.random.default_rng(0)
   both = rng.standard_normal((windows, 6, _SAMPLES), dtype=np.float32) / 10
   return np.ascontiguousarray(both[:, :4]), np.ascontiguousarray(both[:, 4:])
 
 
-def peers() -> dict[str, Callable[..., np.ndarray]]:
+def _peers() -> dict[str, Callable[..., np.ndarray]]:
   """Returns librosa's loops by name; none where it is missing."""
   if not _PEER.value:
     return {}
@@ -60,7 +60,7 @@ def peers() -> dict[str, Callable[..., np.ndarray]]:
   }
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
+def _difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
   """Largest differences within 80 dB of a frame's strongest band."""
   level = theirs[..., :6]
   strong = level > level.max(axis=-2, keepdims=True) - 80
@@ -70,11 +70,11 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
   }
 
 
-def measure(
+def _measure(
   windows: int, loops: dict[str, Callable[..., np.ndarray]], floor_s: float
 ) -> list[dict[str, Any]]:
   """Makes the rows of one batch size."""
-  recording, music = signals(windows)
+  recording, music = _signals(windows)
   placed = jax.device_put((recording, music))
 
   def ours() -> jax.Array:
@@ -119,7 +119,7 @@ def measure(
       rounds=_ROUNDS.value,
       repeats=repeats,
     )
-    differs = difference(got, loop(recording, music))
+    differs = _difference(got, loop(recording, music))
     more = {"ours faster": found.ratio, "differs": differs}
     add(name, found.peer_s, found.peer_cpu_s, **more)
   return rows
@@ -129,12 +129,12 @@ def main() -> None:
   """Measures and prints."""
   counts = harness.numbers(_WINDOWS)
   about = harness.begin("jaxlib", "numpy", "scipy", "librosa")
-  loops = peers()
+  loops = _peers()
   peaks = ceilings.measure()
   print(peaks)
   rows = []
   for windows in counts:
-    rows += measure(windows, loops, feature_stages.floor_s(windows, peaks))
+    rows += _measure(windows, loops, feature_stages.floor_s(windows, peaks))
   harness.show(rows, _COLUMNS)
   for row in rows:
     if row["windows"] == rows[-1]["windows"] and "differs" in row:

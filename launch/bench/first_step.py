@@ -38,17 +38,8 @@ _DETERMINISTIC = flags.DEFINE_enum(
 )
 
 
-def measure(kind: str, changes: dict, is_on: bool) -> list[dict[str, Any]]:
-  """Times a cold and a warm process.
-
-  Args:
-    kind: of `cold_start.KINDS`.
-    changes: the configuration, flat.
-    is_on: operations repeat bit by bit.
-
-  Returns:
-    A row each.
-  """
+def _measure(kind: str, changes: dict, is_on: bool) -> list[dict[str, Any]]:
+  """Times a cold and a warm process."""
   about = {"what": kind, "deterministic": "on" if is_on else "off"}
   with tempfile.TemporaryDirectory() as folder:
     programs = str(pathlib.Path(folder) / "programs")
@@ -74,7 +65,7 @@ def main() -> None:
     row
     for kind in kinds
     for is_on in {"on": (True,), "off": (False,), "both": (True, False)}[choice]
-    for row in measure(kind, schema.flatten(config), is_on)
+    for row in _measure(kind, schema.flatten(config), is_on)
   ]
   harness.show(rows)
   harness.write(about, rows=rows)

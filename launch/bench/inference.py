@@ -78,19 +78,8 @@ def _peers(config: Config) -> list[torch_peer.Peer]:
   return [torch_peer.Peer(case, passive_wait=os.getloadavg()[0] > 0.5)]
 
 
-def measure(config: Config, ceiling: dict[str, float]) -> list[dict[str, Any]]:
-  """Times predictions of one batch and type, all sides in turns.
-
-  Args:
-    config: of the network.
-    ceiling: operations and bytes a second, updated when more are reached.
-
-  Returns:
-    One row each, from features first.
-
-  Raises:
-    InputError: a twin does not run.
-  """
+def _measure(config: Config, ceiling: dict[str, float]) -> list[dict[str, Any]]:
+  """Times predictions of one batch and type, all sides in turns."""
   dtype, batch = config.run.compute_dtype, config.batch.size
   calls = _CALLS.value if batch == 1 else _BATCH_CALLS.value
   ours = [timed_predict.OurPredict(config, batch, s) for s in _SOURCE.value]
@@ -143,12 +132,8 @@ def measure(config: Config, ceiling: dict[str, float]) -> list[dict[str, Any]]:
   return rows
 
 
-def cold_starts(config: Config) -> list[dict[str, Any]]:
-  """Times fresh processes up to their first prediction of one window.
-
-  Args:
-    config: of the network.
-  """
+def _cold_starts(config: Config) -> list[dict[str, Any]]:
+  """Times fresh processes up to their first prediction of one window."""
   rows = []
   changes = schema.flatten(config) | {"batch.size": 1}
   for source in _SOURCE.value:
@@ -190,13 +175,13 @@ def main() -> None:
     "cold_start": [],
   }
   for config in todo:
-    new = measure(config, found["ceilings"])
+    new = _measure(config, found["ceilings"])
     found["rows"] += new
     # Line by line: a run that is cut short has shown what it has.
     harness.show(new, _COLUMNS)
     harness.write(about, **found)
   if _COLD.value:
-    found["cold_start"] = cold_starts(todo[0])
+    found["cold_start"] = _cold_starts(todo[0])
     print("\nseconds of a fresh process up to its first prediction")
     harness.show(found["cold_start"])
   harness.write(about, **found)

@@ -50,26 +50,13 @@ _ROUNDS = flags.DEFINE_integer("rounds", 3, "the sides take turns", 1)
 _STEPS = flags.DEFINE_integer("steps", 10, "in an epoch of the loop", 0)
 
 
-def deliver(
+def _deliver(
   table: WindowTable,
   batch: int,
   workers: Sequence[int | None],
   peers: Sequence[int],
 ) -> list[dict[str, Any]]:
-  """Times every side on the same rows.
-
-  Args:
-    table: the split.
-    batch: windows a step.
-    workers: of grain, one side each; None is the device cache.
-    peers: workers of the DataLoader, one side each.
-
-  Returns:
-    One row a side.
-
-  Raises:
-    InputError: a side does not run, or delivers other windows.
-  """
+  """Times every side on the same rows."""
   order = groups.EpochOrder(
     None,
     np.arange(len(table)),
@@ -150,7 +137,7 @@ def main() -> None:
     peers = _PEER_WORKERS.value
   size = device_cache.nbytes(table, input_sides.FIELDS)
   print(f"{len(table)} windows, {size / 2**20:.0f} MiB; batch {batch}")
-  found = {"delivered": deliver(table, batch, workers, peers), "loop": []}
+  found = {"delivered": _deliver(table, batch, workers, peers), "loop": []}
   harness.show(found["delivered"])
   if _STEPS.value:
     with tempfile.TemporaryDirectory() as compiled:

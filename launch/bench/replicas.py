@@ -131,17 +131,8 @@ class Side:
     ]
 
 
-def apart(side: Side, other: Side) -> dict[str, float]:
-  """How far a form is from the separate runs after as many steps.
-
-  Args:
-    side: of the form.
-    other: of the separate runs.
-
-  Returns:
-    The largest relative difference of a loss, and of the parameters the
-    largest norm of a difference over the norm of the way they went.
-  """
+def _apart(side: Side, other: Side) -> dict[str, float]:
+  """How far a form is from the separate runs after as many steps."""
   ours, theirs = (
     np.array([np.concatenate([np.ravel(x) for x in row]) for row in s.losses])
     for s in (side, other)
@@ -156,13 +147,8 @@ def apart(side: Side, other: Side) -> dict[str, float]:
   }
 
 
-def measure(config: Config, count: int) -> list[dict[str, Any]]:
-  """Times every form at a number of replicas.
-
-  Args:
-    config: of each run.
-    count: of replicas.
-  """
+def _measure(config: Config, count: int) -> list[dict[str, Any]]:
+  """Times every form at a number of replicas."""
   peak = ceilings.matmul_flops_per_second(config.run.compute_dtype)
   forms = [SEPARATE, *(_FORMS.value if count > 1 else [])]
   sides = [Side(config, count, form) for form in forms]
@@ -186,7 +172,7 @@ def measure(config: Config, count: int) -> list[dict[str, Any]]:
         "windows_per_s": side.windows / spent,
         "compile_s": side.compile_s,
         "share": side.flops * per_call / spent / peak,
-        **({} if side is sides[0] else apart(side, sides[0])),
+        **({} if side is sides[0] else _apart(side, sides[0])),
       }
     )
   return rows
@@ -201,7 +187,7 @@ def main() -> None:
   rows: list[dict[str, Any]] = []
   one = None
   for count in counts:
-    for row in measure(config, count):
+    for row in _measure(config, count):
       one = one or row["windows_per_s"] / row["replicas"]
       rows.append(row | {"ratio": row["windows_per_s"] / one})
     harness.show(rows, _COLUMNS)

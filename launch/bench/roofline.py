@@ -56,20 +56,13 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def rows_of(
+def _rows_of(
   stages: Sequence[Stage],
   seconds: Sequence[float],
   whole_s: float,
   peaks: Ceilings,
 ) -> list[dict[str, Any]]:
-  """Makes a row of figures per stage, their sum and the whole step.
-
-  Args:
-    stages: of the step.
-    seconds: each one's time.
-    whole_s: time of the step as training runs it.
-    peaks: of the device.
-  """
+  """Makes a row of figures per stage, their sum and the whole step."""
   rows = []
   for stage, spent in zip(stages, seconds):
     by_flops = stage.run_flops / peaks.flops_per_s
@@ -113,7 +106,7 @@ def main() -> None:
     ceilings.fastest_s(stage.run, _REPEATS.value) / calls for stage in stages
   ]
   whole_s = min(wall for wall, _ in whole.run(_REPEATS.value * calls))
-  rows = rows_of(stages, seconds, whole_s, peaks)
+  rows = _rows_of(stages, seconds, whole_s, peaks)
   print(f"{network.title(config)}; {peaks}")
   harness.show(rows, _COLUMNS)
   harness.write(

@@ -46,33 +46,15 @@ _PLAN = flags.DEFINE_bool("plan", False, "print the plan instead")
 _SHARE = flags.DEFINE_float("share", 0.5, "of the peak, assumed by the plan", 0)
 
 
-def config_of(width: float, batch: int, **changes: Any) -> Config:
-  """The flags' configuration.
-
-  Args:
-    width: of the network, where `--width` is not given.
-    batch: windows over all devices.
-    **changes: of dotted keys.
-
-  Raises:
-    InputError: for a value that cannot be right.
-  """
+def _config_of(width: float, batch: int, **changes: Any) -> Config:
+  """The flags' configuration."""
   changes |= {"network.width": width, "batch.size": batch}
   return network.one_config("batch", **changes)
 
 
-def measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
-  """Runs one size: one device, then several under each wrapper.
-
-  Args:
-    width: of the network.
-    rows: windows a device.
-    devices: how many.
-
-  Returns:
-    A row each.
-  """
-  config = config_of(width, rows * devices)
+def _measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
+  """Runs one size: one device, then several under each wrapper."""
+  config = _config_of(width, rows * devices)
 
   def case(count: int, parallel: str) -> dict[str, Any]:
     more = schema.flatten(config) | {"run.parallel": parallel}
@@ -101,13 +83,9 @@ def measure(width: float, rows: int, devices: int) -> list[dict[str, Any]]:
   return out
 
 
-def print_plan(rows: int) -> list[dict[str, Any]]:
-  """Prints and returns the plan.
-
-  Args:
-    rows: windows a chip.
-  """
-  config = config_of(1.0, rows, **{"run.compute_dtype": "bfloat16"})
+def _print_plan(rows: int) -> list[dict[str, Any]]:
+  """Prints and returns the plan."""
+  config = _config_of(1.0, rows, **{"run.compute_dtype": "bfloat16"})
   width = config.network["width"]
   found = scaling_plan.rows_of(config, rows, _SHARE.value)
   print(
@@ -132,7 +110,7 @@ def main() -> int:
   counts = harness.numbers(_DEVICES)
   about = harness.begin("jaxlib", "flax")
   if _PLAN.value:
-    harness.write(about, plan=print_plan(_ROWS.value or 64))
+    harness.write(about, plan=_print_plan(_ROWS.value or 64))
     return 0
   columns = ["devices", "wrapper", "batch", "step ms", "x one", "cpu x one"]
   columns += ["loss", "loss error"]
@@ -140,7 +118,7 @@ def main() -> int:
     columns += [kind, f"{kind} kB"]
   rows: list[dict[str, Any]] = []
   for devices in counts:
-    rows += measure(1 / 16, _ROWS.value or 2, devices)
+    rows += _measure(1 / 16, _ROWS.value or 2, devices)
     harness.show(rows[-len(_PARALLEL.value) :], columns)
   harness.write(about, rows=rows)
   worst = max(row["loss error"] for row in rows)

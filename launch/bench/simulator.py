@@ -65,13 +65,8 @@ def _row(
   }
 
 
-def default_scene(case: Case, peak: float) -> list[dict[str, Any]]:
-  """Whole, body, room beside its peer, several recordings.
-
-  Args:
-    case: what is rendered.
-    peak: operations a second of a matrix product.
-  """
+def _default_scene(case: Case, peak: float) -> list[dict[str, Any]]:
+  """Whole, body, room beside its peer, several recordings."""
   in_room = room_operations(case.scene, case.seconds)
   whole = case.operations + in_room
   rows = [
@@ -109,13 +104,8 @@ def default_scene(case: Case, peak: float) -> list[dict[str, Any]]:
   return rows
 
 
-def growth(case: Case, peak: float) -> list[dict[str, Any]]:
-  """The body over spheres, bins and hop; the room over its order.
-
-  Args:
-    case: what is rendered when nothing is changed.
-    peak: operations a second of a matrix product.
-  """
+def _growth(case: Case, peak: float) -> list[dict[str, Any]]:
+  """The body over spheres, bins and hop; the room over its order."""
   bodies = [dataclasses.replace(case, number=number) for number in _SPHERES]
   bodies += [
     dataclasses.replace(
@@ -159,12 +149,12 @@ def main() -> None:
   print(f"first call (table, compilation): {first_s:.1f} s")
   peak = ceilings.matmul_flops_per_second("float32")
   print(f"a large product: {peak / 1e9:.0f} G operations/s")
-  rows = default_scene(case, peak)
+  rows = _default_scene(case, peak)
   columns = ["what", "s", "x real time", "G operations", "floor s", "share %"]
   harness.show(rows, [*columns, "peer s", "x peer"])
   grown: list[dict[str, Any]] = []
   if _GROWTH.value:
-    grown = growth(case, peak)
+    grown = _growth(case, peak)
     changed = ["spheres", "bins", "hop", "order"]
     print()
     harness.show(grown, [columns[0], *changed, *columns[1:]])

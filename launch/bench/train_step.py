@@ -92,16 +92,8 @@ _PLAIN = "torch eager"
 Times = Sequence[Sequence[tuple[float, float]]]
 
 
-def peers_of(config: Config, passive_wait: bool) -> list[torch_peer.Peer]:
-  """Starts every variant of the twin that runs.
-
-  Args:
-    config: whose width and batch the twin takes.
-    passive_wait: see `torch_peer.Peer`.
-
-  Raises:
-    InputError: no variant runs.
-  """
+def _peers_of(config: Config, passive_wait: bool) -> list[torch_peer.Peer]:
+  """Starts every variant of the twin that runs."""
   if _PEER.value is None:
     return []
   fields = tree.parse_assignments(_PEER_SET.value)
@@ -132,25 +124,14 @@ def _value(text: str) -> Any:
     return text
 
 
-def measure(config: Config, passive_wait: bool) -> list[dict[str, Any]]:
-  """Times our step in each type and its twins in turns.
-
-  Args:
-    config: of the step, its type aside.
-    passive_wait: see `torch_peer.Peer`.
-
-  Returns:
-    One row each, ours first; see `rows_of`.
-
-  Raises:
-    InputError: no twin runs, or the batch does not fit the devices.
-  """
+def _measure(config: Config, passive_wait: bool) -> list[dict[str, Any]]:
+  """Times our step in each type and its twins in turns."""
   dtypes = flags.FLAGS.compute_dtype
   ours = [
     timed_step.OurStep(schema.overlay(config, {"run.compute_dtype": dtype}))
     for dtype in dtypes
   ]
-  runners: list[Any] = [*ours, *peers_of(config, passive_wait)]
+  runners: list[Any] = [*ours, *_peers_of(config, passive_wait)]
   # The ceiling is one accelerator's; CPU devices share the same cores.
   shares = 1 if jax.default_backend() == "cpu" else jax.device_count()
   sides: list[Any] = [
@@ -165,28 +146,16 @@ def measure(config: Config, passive_wait: bool) -> list[dict[str, Any]]:
   if not all(np.isfinite(one.last_loss()) for one in ours):
     raise InputError("--set", "the loss is not finite", "lower the rate")
   peaks = {d: shares * max(each) for d, each in zip(dtypes, found)}
-  return rows_of(config, runners, found[len(dtypes) :], peaks)
+  return _rows_of(config, runners, found[len(dtypes) :], peaks)
 
 
-def rows_of(
+def _rows_of(
   config: Config,
   runners: Sequence[Any],
   times: Sequence[Times],
   peaks: dict[str, float],
 ) -> list[dict[str, Any]]:
-  """Makes a row of figures for each runner.
-
-  Args:
-    config: of the step.
-    runners: ours (`timed_step.OurStep`), then the twins.
-    times: per runner and round, (seconds, processor seconds) of each step.
-    peaks: operations a second of a large matrix product by compute type, all
-      devices together.
-
-  Returns:
-    Plain dicts that JSON can hold. Our rows have `ratios`: for each twin the
-    rounds' ratios and that of processor time.
-  """
+  """Makes a row of figures for each runner."""
   # [runner][round, (wall, cpu)]
   rounds = [
     np.array([np.median(np.array(steps), axis=0) for steps in found])
@@ -276,7 +245,7 @@ def main() -> None:
     print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
   rows: list[dict[str, Any]] = []
   for config in todo:
-    new = measure(config, passive)
+    new = _measure(config, passive)
     rows += new
     # Line by line: a run that is cut short has shown what it has.
     harness.show(new, _COLUMNS)
