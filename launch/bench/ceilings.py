@@ -54,7 +54,7 @@ def fastest_s(run: Callable[[], object], repeats: int) -> float:
   return min(harness.timed(run)[0] for _ in range(repeats))
 
 
-def matmul_flops_per_second(dtype: str, repeats: int = 3) -> float:
+def matmul_flops_per_second(dtype: str) -> float:
   """What this device reaches in a large matrix product of a type.
 
   Float32 products run at JAX's default precision, as the network's do. The
@@ -62,7 +62,6 @@ def matmul_flops_per_second(dtype: str, repeats: int = 3) -> float:
 
   Args:
     dtype: `float32` or `bfloat16`.
-    repeats: how many runs; the fastest counts.
   """
   on_cpu = jax.default_backend() == "cpu"
   n, inner = (2048, 1) if on_cpu else (8192, 10)
@@ -74,15 +73,11 @@ def matmul_flops_per_second(dtype: str, repeats: int = 3) -> float:
     # Several in a queue, so that the time to call does not count.
     jax.block_until_ready([product(a, a) for _ in range(inner)])
 
-  return inner * 2 * n**3 / fastest_s(run, repeats)
+  return inner * 2 * n**3 / fastest_s(run, 3)
 
 
-def copy_bytes_per_second(repeats: int = 5) -> float:
-  """Bytes read and written a second by `x + 1` over a large array.
-
-  Args:
-    repeats: how many runs; the fastest counts.
-  """
+def copy_bytes_per_second() -> float:
+  """Bytes read and written a second by `x + 1` over a large array."""
   n = 2**26 if jax.default_backend() == "cpu" else 2**29
   add = jax.jit(lambda x: x + 1, donate_argnums=0)
   x = add(jnp.zeros((n,), jnp.float32))
@@ -93,19 +88,15 @@ def copy_bytes_per_second(repeats: int = 5) -> float:
     x = add(x)
     x.block_until_ready()
 
-  return 2 * x.nbytes / fastest_s(run, repeats)
+  return 2 * x.nbytes / fastest_s(run, 5)
 
 
-def transfer_bytes_per_second(repeats: int = 5) -> float:
-  """Bytes a second that reach the device from the host's plain memory.
-
-  Args:
-    repeats: how many runs; the fastest counts.
-  """
+def transfer_bytes_per_second() -> float:
+  """Bytes a second that reach the device from the host's plain memory."""
   x = np.random.default_rng(0).random(2**26, np.float32)
 
   def run() -> None:
     jax.device_put(x).block_until_ready()
 
   run()
-  return x.nbytes / fastest_s(run, repeats)
+  return x.nbytes / fastest_s(run, 5)

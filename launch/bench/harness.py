@@ -48,7 +48,7 @@ def start(main: Callable[[], int | None]) -> None:
 
 
 def needed(flag: Any) -> str:
-  """Returns a flag's value.
+  """Returns a flag's text.
 
   Args:
     flag: the flag's holder.
@@ -58,7 +58,7 @@ def needed(flag: Any) -> str:
   """
   if not flag.value:
     raise InputError(f"--{flag.name}", "is missing", "see --help")
-  return str(flag.value)
+  return ",".join(flag.value) if isinstance(flag.value, list) else flag.value
 
 
 def numbers(flag: Any) -> list[int]:

@@ -55,8 +55,8 @@ def _rooms(study: cases.Study) -> dict[str, cases.Study]:
 def main() -> None:
   """Runs every case and prints its line."""
   folder, unseen = harness.needed(_AMPL), harness.needed(_UNSEEN)
-  harness.needed(_TRACKS)
-  study = cases.Study(folder, _TRACKS.value, unseen)
+  tracks = harness.needed(_TRACKS).split(",")
+  study = cases.Study(folder, tracks, unseen)
   if len(study.others) < 2:
     raise InputError(folder, "holds too few people", "make three")
   others = _rooms(study)
