@@ -21,13 +21,14 @@ import window_table
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes, stop_signal
 from bgm2pose_jax.state import train_state
 from bgm2pose_jax.state.checkpoint import Checkpoints
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training import loop, replica
 
 WINDOWS, BATCH, STEPS = 28, 4, 5
@@ -69,7 +70,7 @@ class Linear:
     return x.reshape(-1, 128 * 9) / 2
 
 
-def make_table() -> WindowTable:
+def make_table() -> MusicWindows:
   rng = np.random.default_rng(0)
   return window_table.one_recording(
     rng.normal(-30, 3, (WINDOWS, 12, 128, 9)).astype(np.float32),
@@ -77,7 +78,7 @@ def make_table() -> WindowTable:
   )
 
 
-def make_config(**changes) -> config_lib.Config:
+def make_config(**changes) -> Config:
   return config_lib.overlay(
     presets.get_config("demo"),
     {
@@ -136,20 +137,18 @@ def train(
   return did, lines, times
 
 
-def make_trainer(config: config_lib.Config) -> loop.Trainer:
+def make_trainer(config: Config) -> loop.Trainer:
   return loop.Trainer(config, Linear(), make_table(), mesh_lib.make_mesh())
 
 
 def open_run(
   trainer: loop.Trainer,
-  config: config_lib.Config,
+  config: Config,
   rows: np.ndarray,
   folder: pathlib.Path,
 ) -> replica.Replica:
   """A run on some of the windows, fresh or from its newest checkpoint."""
-  checkpoints = Checkpoints(
-    folder / "checkpoints", metric=trainer.task.best_metric
-  )
+  checkpoints = Checkpoints(folder / "checkpoints", best=trainer.task.best)
   state = mesh_lib.replicate(trainer.mesh, trainer.task.init_state())
   log = JsonLines(folder / "metrics.jsonl")
   parts = Rows(rows, rows, rows)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from bgm2pose_jax.systems.bgm2pose.models import registry
+from bgm2pose_jax.nn.views import views
 
 # Adds one number to all scores of a query, which the softmax removes.
 ZERO_GRADIENT = ("key_bias",)
@@ -28,7 +28,7 @@ def check_contract(
   model = build(nnx.Rngs(0))
   _, params, rest = nnx.split(model, nnx.Param, ...)
   params, rest = nnx.as_pure(params), nnx.as_pure(rest)
-  train_def, eval_def = map(nnx.graphdef, registry.views(model))
+  train_def, eval_def = map(nnx.graphdef, views(model))
   assert all(x.dtype == jnp.float32 for x in jax.tree.leaves((params, rest)))
   batch = inputs[0].shape[0]
   keys = jax.random.split(jax.random.key(1), batch)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from bgm2pose_jax.poses.skeleton import JOINTS, PARENTS
+from bgm2pose_jax.poses.body21 import BODY21
 
 RATE_HZ = 48000
 POSE_RATE_HZ = 120
@@ -81,15 +81,15 @@ def write_recording(
 def make_positions(seconds: float, rng: np.random.Generator) -> np.ndarray:
   """Returns metres [time, joint, 3] at 120 a second: a swaying stick figure."""
   time_s = np.arange(round(seconds * POSE_RATE_HZ)) / POSE_RATE_HZ
-  offsets = rng.uniform(-0.2, 0.2, (len(JOINTS), 3))
+  offsets = rng.uniform(-0.2, 0.2, (len(BODY21.joints), 3))
   offsets[1] = (0.0, 0.0921, 0.0)
   offsets[0] = (0.0, 1.0, 0.0)
   rest = np.zeros_like(offsets)
-  for joint, parent in enumerate(PARENTS):
+  for joint, parent in enumerate(BODY21.parents):
     rest[joint] = offsets[joint] + (rest[parent] if parent >= 0 else 0.0)
   sway = 0.05 * np.sin(
     2 * np.pi * time_s[:, None, None]
-    + rng.uniform(0, 2 * np.pi, (1, len(JOINTS), 3))
+    + rng.uniform(0, 2 * np.pi, (1, len(BODY21.joints), 3))
   )
   sway[:, :2] = 0.0
   return rest + sway
@@ -97,7 +97,9 @@ def make_positions(seconds: float, rng: np.random.Generator) -> np.ndarray:
 
 def write_positions(path: Path, positions_m: np.ndarray) -> None:
   """Writes AMPL's position table without the package's own writer."""
-  header = ",".join(f"{joint}_{axis}" for joint in JOINTS for axis in "xyz")
+  header = ",".join(
+    f"{joint}_{axis}" for joint in BODY21.joints for axis in "xyz"
+  )
   np.savetxt(
     path,
     positions_m.reshape(len(positions_m), -1),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 
 FOLDER = "dataset_spec_2400"
 FILES = f"{FOLDER}/music_with_intensity"
@@ -116,7 +116,7 @@ def make_windows(
   features[..., :4] = music[..., None]
   features[..., 4:6] = music[..., None]
   for place, (joints, axis, size) in enumerate(_MOVES):
-    poses[:, [joint_index(j) for j in joints], axis] += (
+    poses[:, [BODY21.index(j) for j in joints], axis] += (
       size * moves[:, place, None]
     )
     bands = slice(8 + place * _BANDS_EACH, 8 + (place + 1) * _BANDS_EACH)
@@ -128,14 +128,14 @@ def make_windows(
   stored = features.reshape(count, 12, 128, 15).transpose(0, 3, 2, 1)
   return (
     np.ascontiguousarray(stored, np.float32),
-    poses.reshape(count, 12, len(JOINTS), 3).astype(np.float32),
+    poses.reshape(count, 12, len(BODY21.joints), 3).astype(np.float32),
   )
 
 
 def rest_pose() -> np.ndarray:
   """Returns [joint, 3] in hip-spine units, feet on the ground."""
-  pose = np.zeros((len(JOINTS), 3))
-  for joint, name in enumerate(JOINTS):
+  pose = np.zeros((len(BODY21.joints), 3))
+  for joint, name in enumerate(BODY21.joints):
     side = 1.0 if name.startswith("Left") else -1.0
     if "Shoulder" in name or "Arm" in name or "Hand" in name:
       pose[joint] = (2.0 * side, 13.0, 0.0)

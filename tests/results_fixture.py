@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 
 
 def figures(rmse, **more):
@@ -12,8 +12,8 @@ def figures(rmse, **more):
   row = {"rmse": rmse, "mae": rmse / 2, "pckh50": 0.512}
   return {
     **row,
-    "per_part": {part: row for part in skeleton.PARTS},
-    "per_joint": {joint: row for joint in skeleton.JOINTS},
+    "per_part": {part: row for part in BODY21.parts},
+    "per_joint": {joint: row for joint in BODY21.joints},
     "improvement_pct": {"rmse": 100 * (1 - rmse), "mae": None},
     **more,
   }

@@ -7,10 +7,10 @@ import types
 
 import numpy as np
 
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files import array_file
 from bgm2pose_jax.systems.bgm2pose import baselines, results
-from bgm2pose_jax.systems.bgm2pose.splits import Split
+from bgm2pose_jax.systems.bgm2pose.splits import make_split
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
 def entry(name, **changes):
@@ -62,7 +62,7 @@ def write_run(
   n = len(target)
   zero = np.zeros(n, np.int32)
   subject = f"s{fold}"
-  table = WindowTable(
+  table = MusicWindows(
     features=np.zeros((n, 0), np.float32),
     pose=target,
     subject=zero,
@@ -83,8 +83,8 @@ def write_run(
     fingerprint=fingerprint,
     recordings_digest=recordings_digest,
   )
-  split = Split(
-    setting=line["setting"],
+  split = make_split(
+    line["setting"],
     fold=fold,
     fold_by="subject",
     train_tracks=(track, *other_tracks),

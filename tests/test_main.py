@@ -15,8 +15,7 @@ import pytest
 import raw_fixture
 import soundfile
 
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose import features, trained
 from bgm2pose_jax.systems.bgm2pose.features import normalisation
 from bgm2pose_jax.systems.bgm2pose.predict import predictor
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
@@ -158,7 +157,7 @@ def test_sound_gives_the_poses_of_the_evaluation(raw):
     sound / "subject_6_arnor_cut.wav", dtype="float32"
   )
   music, _ = soundfile.read(sound / "arnor_input.WAV", dtype="float32")
-  model = trained_model.load(str(folder / "alone"))
+  model = trained.load(str(folder / "alone"))
   assert model.train_tracks == ("arnor",)
   assert not model.simulated
   with np.load(folder / "alone" / "predictions.npz") as arrays:

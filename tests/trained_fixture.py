@@ -19,13 +19,13 @@ import window_table
 
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
 from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 TRACKS = ("haze", "arnor")
 WINDOWS_OF_A_TRACK = 4
@@ -44,7 +44,7 @@ def make_run(
   step: int = 7,
   changes: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
-  """Makes a folder that `trained_model.load` reads.
+  """Makes a folder that `trained.load` reads.
 
   Args:
     folder: to make; its parents too.
@@ -65,14 +65,14 @@ def make_run(
   config = make_config(feature_norm, model, features, seed, changes)
   spec = features_lib.get_feature_set(features).spec
   table = make_table(spec, tracks, seed)
-  task = make_task(config, spec, len(tracks))
+  task = PoseFromMusic(config, spec, len(tracks))
   statistics = task.fit(table, np.arange(len(table.features)))
   state = drawn_state(task.state_shapes(statistics), seed)
   state = state.replace(
     statistics=jax.tree.map(jnp.asarray, statistics), step=jnp.int32(step)
   )
   store = checkpoint.Checkpoints(
-    folder / run_folder.CHECKPOINTS, metric=task.best_metric
+    folder / run_folder.CHECKPOINTS, best=task.best
   )
   store.save(state, {task.best_metric: 1.0})
   store.close()
@@ -122,7 +122,7 @@ def make_config(
 
 def make_table(
   spec: FeatureSpec, tracks: Sequence[str] = TRACKS, seed: int = 0
-) -> WindowTable:
+) -> MusicWindows:
   """Windows of noise, one recording for each track, of two people."""
   rng = np.random.default_rng(seed)
   track = np.repeat(np.arange(len(tracks), dtype=np.int32), WINDOWS_OF_A_TRACK)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
-def one_recording(x: np.ndarray, pose: np.ndarray) -> WindowTable:
+def one_recording(x: np.ndarray, pose: np.ndarray) -> MusicWindows:
   """A table of these features [n, 12, 128, 9] and poses [n, 12, 21, 3]."""
   zeros = np.zeros(len(x), np.int32)
-  return WindowTable(
+  return MusicWindows(
     features=x,
     pose=pose,
     subject=zeros,

@@ -2,10 +2,10 @@
 
 Shapes are written `[b, t, f, c]` in docstrings with these letters:
 
-  n  examples (0.6 s windows) of a data set     b  examples of a batch
-  t  frames of a window (12, at 20 per second)  d  embedding size
-  f  mel bands (128)                            c  feature channels
-  joint  21 skeleton joints, then x, y, z       s  audio samples
+  n  examples (windows) of a data set        b  examples of a batch
+  t  frames of a window                      d  embedding size
+  f  frequency bands                         c  feature channels
+  joint  points of a body, then x, y, z      s  audio samples
 
 Leading axes that a function only carries along are written `...`.
 """

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from absl import app, flags
 
+from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 
 UNUSABLE = 2
@@ -30,30 +31,6 @@ READER_GONE = 141
 # Set to 1, it puts tracebacks on the screen.
 TRACEBACK = "BGM2POSE_TRACEBACK"
 
-_SPACE = "free some space, or name a folder on another disk"
-_RIGHTS = "change its permissions, or name another"
-_NAME = "check the path"
-_SYSTEM = {
-  errno.ENOSPC: _SPACE,
-  errno.EDQUOT: _SPACE,
-  errno.EFBIG: _SPACE,
-  errno.EACCES: _RIGHTS,
-  errno.EPERM: _RIGHTS,
-  errno.EROFS: _RIGHTS,
-  errno.EEXIST: "name another, or move it away",
-  errno.ENOENT: _NAME,
-  errno.ENOTDIR: _NAME,
-  errno.EISDIR: _NAME,
-  errno.ENAMETOOLONG: _NAME,
-  errno.ELOOP: _NAME,
-  errno.ENXIO: _NAME,
-  errno.EIO: "copy it again; the disk or the network may fail",
-  errno.ESTALE: "copy it again; the disk or the network may fail",
-  errno.ETXTBSY: "end the program that uses it",
-  errno.EBUSY: "end the program that uses it",
-  errno.EMFILE: "allow more open files (ulimit -n)",
-  errno.ENFILE: "allow more open files (ulimit -n)",
-}
 _MEMORY = (
   "memory",
   "there is too little",
@@ -71,6 +48,11 @@ def start(main: Callable[[Sequence[str]], Any]) -> None:
     # Names of files need not be text that the terminal can show.
     if hasattr(stream, "reconfigure"):
       stream.reconfigure(errors="backslashreplace")
+  # --help would leave out the flags that other modules of ours define.
+  for module, found in flags.FLAGS.flags_by_module_dict().items():
+    if module.startswith(__name__.partition(".")[0]):
+      for flag in found:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
   app.run(main, flags_parser=_parse)
 
 
@@ -85,6 +67,21 @@ def no_arguments(argv: Sequence[str]) -> None:
   """
   if len(argv) > 1:
     raise InputError(argv[1], "is no flag", "see --help")
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+  """Refuses a command line that lacks a flag.
+
+  Args:
+    values: the flags.
+    *names: of those that must be given.
+
+  Raises:
+    InputError: one is not given, or empty.
+  """
+  for name in names:
+    if not values[name].value:
+      raise InputError(f"--{name}", "is missing", "see --help")
 
 
 @contextlib.contextmanager
@@ -142,15 +139,17 @@ def _known(error: Exception) -> InputError | None:
   ):
     return InputError(*_MEMORY)
   if isinstance(error, RuntimeError) and "Symlink loop" in str(error):
-    return InputError(str(error).partition("from ")[2], "is a loop", _NAME)
+    return InputError(
+      str(error).partition("from ")[2], "is a loop", system_errors.PATH
+    )
   if isinstance(error, OSError):
     if error.errno == errno.ENOMEM:
       return InputError(*_MEMORY)
-    if error.errno in _SYSTEM:
+    if error.errno in system_errors.FIXES:
       where = error.filename2 or error.filename or "the system"
       said = error.strerror or type(error).__name__
       where = os.fsdecode(where) if isinstance(where, bytes) else where
-      return InputError(where, said, _SYSTEM[error.errno])
+      return InputError(where, said, system_errors.FIXES[error.errno])
   return None
 
 

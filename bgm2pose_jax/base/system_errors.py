@@ -10,8 +10,28 @@ from pathlib import Path
 
 from bgm2pose_jax.base.errors import InputError
 
+# What a user can do where a path is wrong.
+PATH = "check the path"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# {error number: what a user can do about it}
+FIXES: dict[int, str] = {
+  **dict.fromkeys(_FULL, "free some room, or name a folder on another disk"),
+  **dict.fromkeys(_CLOSED, "change its permissions, or name another"),
+  errno.EEXIST: "move it away, or give the name of a folder",
+  errno.ENOTDIR: "give the name of a folder",
+  errno.ENOENT: PATH,
+  errno.EISDIR: PATH,
+  errno.ENAMETOOLONG: PATH,
+  errno.ELOOP: PATH,
+  errno.ENXIO: PATH,
+  errno.EIO: "copy it again; the disk or the network may fail",
+  errno.ESTALE: "copy it again; the disk or the network may fail",
+  errno.ETXTBSY: "end the program that uses it",
+  errno.EBUSY: "end the program that uses it",
+  errno.EMFILE: "allow more open files (ulimit -n)",
+  errno.ENFILE: "allow more open files (ulimit -n)",
+}
 
 
 @contextlib.contextmanager
@@ -35,21 +55,12 @@ def in_one_line(where: str | os.PathLike[str]) -> Iterator[None]:
     if found is None:
       raise
     number, path = found
+    fix = FIXES.get(number, "check the disk")
     raise InputError(
       path or Path(where),
       f"cannot be used ({os.strerror(number)})",
-      _fix(number),
+      f"{fix}; what is done is kept" if number in _FULL else fix,
     ) from error
-
-
-def _fix(number: int) -> str:
-  if number in _FULL:
-    return "free some room, or choose another folder; what is done is kept"
-  if number in _CLOSED:
-    return "allow reading and writing there, or choose another folder"
-  if number in (errno.ENOTDIR, errno.EEXIST):
-    return "give the name of a folder"
-  return "check the disk"
 
 
 def _refusal(error: BaseException) -> tuple[int, str | None] | None:

@@ -16,6 +16,7 @@ from absl import flags
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.comparison import write_comparison
+from bgm2pose_jax.systems import registry
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,7 +35,8 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     if not flags.FLAGS.sweep:
       raise InputError("--sweep", "is missing", "give the folder of a sweep")
-    for path in write_comparison(pathlib.Path(flags.FLAGS.sweep)):
+    root = pathlib.Path(flags.FLAGS.sweep)
+    for path in write_comparison(root, registry.of_model):
       print(f"wrote {path}")
 
 

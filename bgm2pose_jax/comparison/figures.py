@@ -7,21 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bgm2pose_jax.comparison import row_charts
-from bgm2pose_jax.comparison.finished_run import MODEL, Run
+from bgm2pose_jax.comparison import notes, row_charts
+from bgm2pose_jax.comparison.cells import Cell, per_seed
+from bgm2pose_jax.comparison.entries import Entry
+from bgm2pose_jax.comparison.finished_run import MODEL, Run, reference_of
 from bgm2pose_jax.comparison.pairing import Difference
-from bgm2pose_jax.comparison.seed_tables import Cell, Row, Table, per_seed
+from bgm2pose_jax.comparison.seed_tables import Row, Table
 from bgm2pose_jax.comparison.sweep_folder import Sweep
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.contract.comparison import Course
+from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.report import charts
-from bgm2pose_jax.systems.bgm2pose.splits import natural_key
 
-_WINDOW_S = 0.6
-_SMOOTH_WINDOWS = 50  # 30 s, as the blocks of the intervals
 _MAX_POINTS = 120
 
 # (name, colour class, the row's cell in one column)
 _Members = list[tuple[str, str, Cell]]
+# (column, its members) -> HTML
+_Draw = Callable[[str, _Members], str]
 
 
 def figures_html(
@@ -40,16 +42,25 @@ def figures_html(
   rows = [row for row in table.rows if row.who == MODEL]
   # The reference has the first colour, which is its row's in the table.
   rows.sort(key=lambda row: row.label != table.reference)
+  comparison = sweep.system.comparison
+  compared = " and ".join(figure.title for figure in notes.compared(table))
+  drawings = [
+    (f"Paired differences of {compared}", _forests(table, found), True)
+  ]
+  drawings += [
+    (chart.title, _named(sweep, number), True)
+    for number, chart in enumerate(comparison.by_name)
+  ]
+  if comparison.curve:
+    drawings.append((comparison.curve.title, _curves(sweep), True))
+  if comparison.course:
+    drawings.append(
+      (comparison.course.title, _courses(sweep, comparison.course), False)
+    )
   parts = []
-  for title, draw, is_open in (
-    ("Paired differences of RMSE and MAE", _forests(found), True),
-    ("Error of each joint (MAE; upright mark: mean pose)", _joints, True),
-    ("Error of each subject (RMSE)", _subjects, True),
-    ("Error over the 12 frames of a window (RMSE)", _frames, True),
-    ("Error over each recording (MAE, mean of 30 s)", _recordings, False),
-  ):
+  for title, draw, is_open in drawings:
     drawn = "".join(
-      draw(sweep, column, _members(rows, column)) for column in table.columns
+      draw(column, _members(rows, column)) for column in table.columns
     )
     if drawn:
       parts.append(
@@ -58,8 +69,8 @@ def figures_html(
       )
   if not parts:
     return ""
-  names = row_charts.legend([row.label for row in rows])
-  return f"<h3>Figures</h3>{names}{''.join(parts)}"
+  legend = row_charts.legend([row.label for row in rows])
+  return f"<h3>Figures</h3>{legend}{''.join(parts)}"
 
 
 def _members(rows: Sequence[Row], column: str) -> _Members:
@@ -70,123 +81,127 @@ def _members(rows: Sequence[Row], column: str) -> _Members:
   ]
 
 
-def _forests(
-  found: Sequence[Difference],
-) -> Callable[[Sweep, str, _Members], str]:
-  def draw(sweep: Sweep, column: str, members: _Members) -> str:
-    del sweep
+def _mean(
+  entries: Sequence[Entry], value: Callable[[Entry], np.ndarray]
+) -> np.ndarray:
+  """Mean over seeds of the mean over places of the mean over folds."""
+  return np.mean(list(per_seed(entries, value).values()), axis=0)
+
+
+def _forests(table: Table, found: Sequence[Difference]) -> _Draw:
+  def draw(column: str, members: _Members) -> str:
     colours = {name: kind for name, kind, _ in members}
-    here = [d for d in found if d.column == column]
-    rmse = [
-      (d.row, colours[d.row], d.rmse, d.rmse_interval)
-      for d in here
-      if d.rmse is not None
-    ]
-    mae = [
-      (d.row, colours[d.row], d.mae, d.mae_interval)
-      for d in here
-      if d.mae is not None
-    ]
-    return row_charts.forest_plot(
-      f"{column}, RMSE", rmse
-    ) + row_charts.forest_plot(f"{column}, MAE", mae)
+    return "".join(
+      row_charts.forest_plot(
+        f"{column}, {figure.title}",
+        [
+          (d.row, colours[d.row], *d.figures[figure.key])
+          for d in found
+          if d.column == column and d.figures
+        ],
+      )
+      for figure in notes.compared(table)
+    )
 
   return draw
 
 
-def _mean(sweep: Sweep, cell: Cell, value: Callable[[Run], np.ndarray]):
-  """Mean over seeds of the mean over tracks of the mean over folds."""
-  seeds = per_seed(cell.used, lambda e: value(sweep.runs[e.name]))
-  return np.mean(list(seeds.values()), axis=0)
+def _named(sweep: Sweep, number: int) -> _Draw:
+  chart = sweep.system.comparison.by_name[number]
+  reference = reference_of(sweep.system)
 
+  def values(cell: Cell, who: str) -> dict[str, float]:
+    """The mean of each name over the runs that have it."""
+    rows = {e.name: sweep.runs[e.name].by_name[number][who] for e in cell.used}
 
-def _joints(sweep: Sweep, column: str, members: _Members) -> str:
-  if not members:
-    return ""
-  order = [j for joints in skeleton.PARTS.values() for j in joints]
-  series = [
-    (name, kind, _mean(sweep, cell, lambda r: r.per_joint[MODEL])[order])
-    for name, kind, cell in members
-  ]
-  still = _mean(sweep, members[0][2], lambda r: r.per_joint["mean_pose"])
-  return row_charts.dot_plot(
-    column,
-    [skeleton.JOINTS[j] for j in order],
-    [(name, kind, values.tolist()) for name, kind, values in series],
-    still[order].tolist(),
-  )
+    def mean(name: str) -> float:
+      have = [e for e in cell.used if name in rows[e.name]]
+      return float(_mean(have, lambda e: np.asarray(rows[e.name][name])))
 
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    return {name: mean(name) for name in names}
 
-def _subjects(sweep: Sweep, column: str, members: _Members) -> str:
-  found: list[dict[str, list[float]]] = []
-  for _, _, cell in members:
-    values: dict[str, list[float]] = {}
-    for entry in cell.used:
-      for subject, rmse in sweep.runs[entry.name].per_subject.items():
-        values.setdefault(subject, []).append(rmse)
-    found.append(values)
-  names = sorted({name for values in found for name in values}, key=natural_key)
-  if len(names) < 2:  # one would say what the table says
-    return ""
-  series = [
-    (
-      name,
-      kind,
-      [float(np.mean(values[s])) if s in values else None for s in names],
+  def draw(column: str, members: _Members) -> str:
+    found = {name: values(cell, MODEL) for name, _, cell in members}
+    names = {name for row in found.values() for name in row}
+    order = chart.names or sorted(names, key=natural_key)
+    if not names or len(order) < 2:  # one would say what the table says
+      return ""
+    marks = values(members[0][2], reference) if chart.is_marked else {}
+    return row_charts.dot_plot(
+      column,
+      order,
+      [
+        (row, kind, [found[row].get(name) for name in order])
+        for row, kind, _ in members
+      ],
+      [marks.get(name) for name in order],
     )
-    for (name, kind, _), values in zip(members, found)
-  ]
-  return row_charts.dot_plot(column, names, series, [None] * len(names))
+
+  return draw
 
 
-def _frames(sweep: Sweep, column: str, members: _Members) -> str:
-  if not members:
-    return ""
-  lines = [
-    (name, list(enumerate(_mean(sweep, cell, lambda r: r.frames).tolist())))
-    for name, _, cell in members
-  ]
-  return charts.line_chart(
-    column,
-    [(name, [(float(x), y) for x, y in points]) for name, points in lines],
-    x_name="frame",
-    classes=[kind for _, kind, _ in members],
-  )
+def _curves(sweep: Sweep) -> _Draw:
+  chart = sweep.system.comparison.curve
 
-
-def _recordings(sweep: Sweep, column: str, members: _Members) -> str:
-  lines: dict[str, list[tuple[str, str, charts.Series]]] = {}
-  for name, kind, cell in members:
-    for recording, points in _over_time(sweep, cell).items():
-      lines.setdefault(recording, []).append((name, kind, points))
-  return "".join(
-    charts.line_chart(
-      f"{column}: {recording}",
-      [(name, points) for name, _, points in lines[recording]],
-      x_name="second",
-      classes=[kind for _, kind, _ in lines[recording]],
+  def draw(column: str, members: _Members) -> str:
+    if not members or chart is None:
+      return ""
+    lines = []
+    for name, _, cell in members:
+      curve = _mean(cell.used, lambda e: np.asarray(sweep.runs[e.name].curve))
+      lines.append((name, [(float(x), float(y)) for x, y in enumerate(curve)]))
+    return charts.line_chart(
+      column,
+      lines,
+      x_name=chart.x_name,
+      classes=[kind for _, kind, _ in members],
     )
-    for recording in sorted(lines, key=natural_key)
-  )
+
+  return draw
 
 
-def _over_time(sweep: Sweep, cell: Cell) -> Mapping[str, charts.Series]:
-  """Recording -> (second, MAE), smoothed, mean over the runs that have it."""
-  sums: dict[str, dict[int, list[float]]] = {}
-  for entry in cell.used:
-    run = sweep.runs[entry.name]
-    mae = run.sums[:, 1] / run.sums[:, 3]
+def _courses(sweep: Sweep, chart: Course) -> _Draw:
+  def draw(column: str, members: _Members) -> str:
+    lines: dict[str, list[tuple[str, str, charts.Series]]] = {}
+    for name, kind, cell in members:
+      runs = [sweep.runs[entry.name] for entry in cell.used]
+      for recording, points in _over_time(sweep, chart, runs).items():
+        lines.setdefault(recording, []).append((name, kind, points))
+    return "".join(
+      charts.line_chart(
+        f"{column}: {recording}",
+        [(name, points) for name, _, points in lines[recording]],
+        x_name="second",
+        classes=[kind for _, kind, _ in lines[recording]],
+      )
+      for recording in sorted(lines, key=natural_key)
+    )
+
+  return draw
+
+
+def _over_time(
+  sweep: Sweep, chart: Course, runs: Sequence[Run]
+) -> Mapping[str, charts.Series]:
+  """Recording -> (second, figure), smoothed, mean over its runs."""
+  metrics = sweep.system.figures.metrics
+  at = [figure.key for figure in metrics.figures].index(chart.figure)
+  found: dict[str, dict[int, list[float]]] = {}
+  for run in runs:
+    values = metrics.headline(run.sums)[:, at]
     for recording, index, value in zip(
-      run.recording.tolist(), run.window_index.tolist(), mae.tolist()
+      run.recording.tolist(), run.window_index.tolist(), values.tolist()
     ):
-      sums.setdefault(recording, {}).setdefault(index, []).append(value)
+      found.setdefault(recording, {}).setdefault(index, []).append(value)
   out = {}
-  for recording, windows in sums.items():
+  for recording, windows in found.items():
     index = sorted(windows)
     values = np.asarray([np.mean(windows[i]) for i in index])
-    values = row_charts.smoothed(values, _SMOOTH_WINDOWS)
+    values = row_charts.smoothed(values, chart.smooth)
     step = -(-len(index) // _MAX_POINTS)
     out[recording] = [
-      (_WINDOW_S * i, float(v)) for i, v in zip(index[::step], values[::step])
+      (chart.window_s * i, float(v))
+      for i, v in zip(index[::step], values[::step])
     ]
   return out

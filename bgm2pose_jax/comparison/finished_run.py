@@ -6,25 +6,26 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.evaluation import bootstrap
+from bgm2pose_jax.contract.comparison import ByName
+from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.files import array_file
-from bgm2pose_jax.poses import skeleton
-from bgm2pose_jax.systems.bgm2pose import results
 
-METRICS = ("rmse", "mae", "pckh50")
-MODEL = "model"  # beside the names of `results.BASELINES`
+MODEL = "model"  # beside the names of a system's baselines
 
 _LONGEST_REASON = 300
 # results.json and predictions.npz come from the same arrays; sums in another
 # order differ in the seventh digit.
 _TOLERANCE = 1e-4
+_AGAIN = "evaluate the run again"
+
+Block = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +37,12 @@ class Run:
     dataset, fingerprint, simulated: the data, from results.json.
     recordings_digest: of the recordings; the fingerprint where a run does not
       say it.
-    tracks: every track it trained or tested on.
-    figures: [row, 3] of `METRICS`, by "model" and each baseline.
-    per_joint: [21] mean absolute errors, by the same names.
-    per_subject: {subject: RMSE of the model}.
-    frames: [12] RMSE at each frame of the window.
-    sums: [n, 4] from `intervals.window_sums`, in order of recording and window.
+    sections: every section it trained or tested on.
+    figures: [figure] the headline figures, by "model" and each baseline.
+    by_name: for each chart of `Comparison.by_name` {name: value}, by "model"
+      and, where the chart marks it, the reference baseline.
+    curve: [k] of `Comparison.curve`; None where the system has none.
+    sums: [n, m] from `Metrics.overall`, in order of recording and window.
     recording, window_index: [n] of each window.
     digest: of windows and targets: equal digests may be paired.
   """
@@ -51,11 +52,10 @@ class Run:
   fingerprint: str
   recordings_digest: str
   simulated: bool
-  tracks: tuple[str, ...]
+  sections: tuple[str, ...]
   figures: Mapping[str, np.ndarray]
-  per_joint: Mapping[str, np.ndarray]
-  per_subject: Mapping[str, float]
-  frames: np.ndarray
+  by_name: tuple[Mapping[str, Mapping[str, float]], ...]
+  curve: np.ndarray | None
   sums: np.ndarray
   recording: np.ndarray
   window_index: np.ndarray
@@ -71,139 +71,147 @@ def one_line(text: object) -> str:
   return line
 
 
-def read_run(folder: pathlib.Path, expected: Mapping[str, Any]) -> Run:
+def reference_of(system: System) -> str:
+  """The first baseline; the model itself where there is none."""
+  return next(iter(system.figures.baselines), MODEL)
+
+
+def read_run(
+  folder: pathlib.Path, expected: Mapping[str, Any], system: System
+) -> Run:
   """Reads the folder of a finished run.
 
   Args:
     folder: holds results.json and predictions.npz.
     expected: entries that results.json must have.
+    system: of the run.
 
   Raises:
     InputError: for anything that is not as it should be.
   """
   path = folder / run_folder.RESULTS
   found = run_folder.read_json(path)
-  _check_is(path, found, expected)
+  keys = [figure.key for figure in system.figures.metrics.figures]
+  _check_is(path, found, expected, keys[0])
   try:
+    blocks = {MODEL: found, **{n: found[n] for n in system.figures.baselines}}
     figures = {
-      name: _numbers(row[key] for key in METRICS)
-      for name, row in _blocks(found).items()
+      who: np.asarray(_numbers(block[key] for key in keys))
+      for who, block in blocks.items()
     }
-    per_joint = {
-      name: _numbers(row["per_joint"][j]["mae"] for j in skeleton.JOINTS)
-      for name, row in _blocks(found).items()
-    }
+    reference = reference_of(system)
+    by_name = tuple(
+      {
+        who: _named(blocks[who], chart)
+        for who in ((MODEL, reference) if chart.is_marked else (MODEL,))
+      }
+      for chart in system.comparison.by_name
+    )
     made = found["fingerprint"]
     digest = found.get("recordings_digest") or made
     facts = (str(found["dataset"]), str(made), str(digest))
     simulated = found["simulated"]
-    tracks = (*found["train_tracks"], *found["test_tracks"])
-    per_subject = {
-      one_line(name): float(_numbers([row["rmse"]])[0])
-      for name, row in found["per_subject"].items()
-    }
+    names = [name for key in system.comparison.sections for name in found[key]]
   except (
     KeyError, TypeError, ValueError, AttributeError, OverflowError,
   ) as error:  # fmt: skip
-    raise InputError(
-      path, f"is no whole run's ({error!r})", "evaluate the run again"
-    ) from error
+    raise InputError(path, f"is no whole run's ({error!r})", _AGAIN) from error
   if not isinstance(simulated, bool):
-    raise InputError(
-      path, f"has simulated={simulated!r}", "evaluate the run again"
-    )
-  arrays = _read_predictions(folder / run_folder.PREDICTIONS)
+    raise InputError(path, f"has simulated={simulated!r}", _AGAIN)
   return Run(
     folder,
     *facts,
     simulated,
-    tuple(map(str, tracks)),
+    tuple(map(str, names)),
     figures,
-    per_joint,
-    per_subject,
-    **_reduced(folder / run_folder.PREDICTIONS, arrays, figures[MODEL]),
+    by_name,
+    **_reduced(folder / run_folder.PREDICTIONS, system, figures[MODEL][0]),
   )
 
 
 def _check_is(
-  path: pathlib.Path, found: Mapping[str, Any], expected: Mapping[str, Any]
+  path: pathlib.Path, found: Block, expected: Mapping[str, Any], key: str
 ) -> None:
   """The run is the one that was asked for, and has something to compare."""
-  for key, value in expected.items():
-    if found.get(key) != value:
+  for name, value in expected.items():
+    if found.get(name) != value:
       raise InputError(
         path,
-        f"has {key}={found.get(key)!r}, asked for was {value!r}",
+        f"has {name}={found.get(name)!r}, asked for was {value!r}",
         "give each run its own folder",
       )
-  if found.get("rmse") is None:
+  if found.get(key) is None:
     raise InputError(path, "has no ground truth", "leave it out of the sweep")
 
 
-def _blocks(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-  return {MODEL: found, **{name: found[name] for name in results.BASELINES}}
+def _named(block: Block, chart: ByName) -> dict[str, float]:
+  """{name: value} of a chart."""
+  found = block[chart.block]
+  names = chart.names or tuple(found)
+  values = _numbers(found[name][chart.figure] for name in names)
+  return dict(zip(map(one_line, names), values))
 
 
-def _numbers(values: Any) -> np.ndarray:
-  """Finite numbers as an array; ValueError for anything else."""
+def _numbers(values: Iterable[Any]) -> list[float]:
+  """Finite numbers; ValueError for anything else."""
   out = [float(value) for value in values]
   if not all(map(math.isfinite, out)):
     raise ValueError("a figure that is not finite")
-  return np.asarray(out)
+  return out
 
 
-def _read_predictions(path: pathlib.Path) -> dict[str, np.ndarray]:
-  names = (
-    "pred", "target", "window_index", "recording", "subject", "track",
-  )  # fmt: skip
-  return array_file.read_npz(path, names, "evaluate the run again")
+def _read_predictions(
+  path: pathlib.Path, system: System
+) -> dict[str, np.ndarray]:
+  """The arrays, checked, in order of recording and window."""
+  columns = {"recording", *system.figures.groups.values()}
+  names = ("pred", "target", "window_index", *sorted(columns))
+  arrays = array_file.read_npz(path, names, _AGAIN)
+  n = len(arrays["target"]) if arrays["target"].ndim else 0
+  for name, array in arrays.items():
+    is_window = name in ("pred", "target")
+    shape = (n, *(system.comparison.window if is_window else ()))
+    if n == 0 or array.shape != shape:
+      raise InputError(path, f"{name} has shape {array.shape}", _AGAIN)
+    kinds = "f" if is_window else "iu" if name == "window_index" else "U"
+    if array.dtype.kind not in kinds or (
+      is_window and not np.isfinite(array).all()
+    ):
+      raise InputError(path, f"{name} holds other than it should", _AGAIN)
+  order = np.lexsort((arrays["window_index"], arrays["recording"]))
+  return {name: array[order] for name, array in arrays.items()}
 
 
 def _reduced(
-  path: pathlib.Path,
-  arrays: Mapping[str, np.ndarray],
-  figures: np.ndarray,
+  path: pathlib.Path, system: System, figure: float
 ) -> dict[str, Any]:
-  """What `Run` keeps of the predictions, checked against results.json."""
+  """What `Run` keeps of the predictions, checked against results.json.
+
+  Args:
+    path: of the predictions.
+    system: of the run.
+    figure: the first headline figure of results.json.
+  """
+  arrays = _read_predictions(path, system)
   pred, target = arrays["pred"], arrays["target"]
-  n = len(target) if target.ndim else 0
-  whole = (n, 12, skeleton.NUM_JOINTS, 3)
-  shapes = {"pred": whole, "target": whole}
-  for name, array in arrays.items():
-    if n == 0 or array.shape != shapes.get(name, (n,)):
-      raise InputError(
-        path, f"{name} has shape {array.shape}", "evaluate again"
-      )
-    is_pose = name in shapes
-    kinds = {"window_index": "iu"}.get(name, "f" if is_pose else "U")
-    if array.dtype.kind not in kinds or (
-      is_pose and not np.isfinite(array).all()
-    ):
-      raise InputError(
-        path, f"{name} holds other than it should", "evaluate the run again"
-      )
-  recording = arrays["recording"]
-  order = np.lexsort((arrays["window_index"], recording))
-  pred, target = pred[order], target[order]
-  sums = bootstrap.window_sums(pred, target)
-  rmse = math.sqrt(sums[:, 0].sum() / sums[:, 3].sum())
-  if not math.isclose(rmse, figures[0], rel_tol=_TOLERANCE, abs_tol=1e-6):
+  metrics = system.figures.metrics
+  sums = metrics.overall(metrics.sums(pred, target))
+  first = float(metrics.headline(sums.sum(axis=0))[0])
+  if not math.isclose(first, figure, rel_tol=_TOLERANCE, abs_tol=1e-6):
     raise InputError(
       path,
-      f"gives RMSE {rmse:.5g}, {run_folder.RESULTS} says {figures[0]:.5g}",
-      "evaluate the run again",
+      f"gives {metrics.figures[0].title} {first:.5g}, {run_folder.RESULTS} "
+      f"says {figure:.5g}",
+      _AGAIN,
     )
   digest = hashlib.sha256(np.ascontiguousarray(target, "<f4").tobytes())
-  kept: dict[str, Any] = {
-    "recording": recording[order],
-    "window_index": arrays["window_index"][order].astype(np.int64),
-  }
-  for name in ("recording", "window_index", "subject", "track"):
-    digest.update("\n".join(map(str, arrays[name][order].tolist())).encode())
-  square = np.square(pred.astype(np.float64) - target)
+  for name in sorted(arrays.keys() - {"pred", "target"}):
+    digest.update("\n".join(map(str, arrays[name].tolist())).encode())
+  curve = system.comparison.curve
   return {
-    **kept,
-    "frames": np.sqrt(square.mean(axis=(0, 2, 3))),
+    "curve": curve.values(pred, target) if curve else None,
     "sums": sums,
+    "recording": arrays["recording"],
+    "window_index": arrays["window_index"].astype(np.int64),
     "digest": digest.hexdigest(),
   }

@@ -9,15 +9,15 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from bgm2pose_jax.comparison import figures
+from bgm2pose_jax.comparison import figures, notes
 from bgm2pose_jax.comparison import grid as grid_lib
-from bgm2pose_jax.comparison.grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.comparison.entries import SWEEP
+from bgm2pose_jax.comparison.grid import CellText, Grid
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Table
-from bgm2pose_jax.comparison.sweep_folder import SWEEP, Sweep
+from bgm2pose_jax.comparison.sweep_folder import Sweep
 from bgm2pose_jax.report import document
 from bgm2pose_jax.report import page as report_page
-from bgm2pose_jax.systems.bgm2pose.results import DEFINITIONS
 
 _STATES = ("finished", "failed", "cannot be used", "not there")
 
@@ -43,6 +43,7 @@ def render(
   )
   fields = {
     "title": f"Models compared: {_datasets_label(tables)}",
+    "heading": html.escape(sweep.system.comparison.heading),
     "css": document.asset("document.css")
     + document.asset("page.css", report_page.PACKAGE)
     + document.asset("comparison.css", _PACKAGE),
@@ -60,7 +61,7 @@ def _datasets(tables: Sequence[Table]) -> list[str]:
 
 
 def _datasets_label(tables: Sequence[Table]) -> str:
-  labels = dict.fromkeys(grid_lib.kind_label(t) for t in tables)
+  labels = dict.fromkeys(t.kind for t in tables)
   return ", ".join(labels)
 
 
@@ -109,38 +110,39 @@ def _runs_section(sweep: Sweep, tables: Sequence[Table]) -> str:
 def _table_section(
   sweep: Sweep, table: Table, differences: Sequence[Difference]
 ) -> str:
-  parts = [f"<h2>{html.escape(grid_lib.caption(table))}</h2>"]
+  parts = [f"<h2>{html.escape(notes.caption(table))}</h2>"]
   parts += [
     f'<p class="warning">{html.escape(text)}</p>'
-    for text in grid_lib.warnings(sweep, table)
+    for text in notes.warnings(sweep, table)
   ]
   parts.append(_grid_html(grid_lib.main_grid(table), table.reference))
   for column in table.columns:
-    tracks = grid_lib.track_grid(table, column)
-    if tracks is not None:
+    places = grid_lib.place_grid(table, column)
+    if places is not None:
       parts.append(
-        f"<details><summary>{html.escape(column)}, each test track</summary>"
-        f"{_grid_html(tracks, table.reference)}</details>"
+        f"<details><summary>{html.escape(column)}, each test "
+        f"{html.escape(sweep.place_name)}</summary>"
+        f"{_grid_html(places, table.reference)}</details>"
       )
   if differences and table.reference is not None:
-    parts.append(_difference_html(differences, table.reference))
+    parts.append(_difference_html(table, differences))
   parts.append(figures.figures_html(sweep, table, differences))
-  notes = grid_lib.notes(sweep, table)
-  notes += [f"{name}: {text}" for name, text in DEFINITIONS.items()]
-  items = "".join(f"<li>{html.escape(text)}</li>" for text in notes)
+  items = "".join(
+    f"<li>{html.escape(text)}</li>" for text in notes.below(sweep, table)
+  )
   parts.append(f'<ul class="notes">{items}</ul>')
   return f'<section id="{table.name}">{"".join(parts)}</section>'
 
 
 def _grid_html(grid: Grid, reference: str | None) -> str:
-  width = len(METRIC_NAMES)
+  width = len(grid.names)
   groups = "".join(
     f'<th class="group" colspan="{width}">{html.escape(group)}</th>'
     for group in grid.groups
   )
   names = [
-    f"<th{_first(number)}>{name}</th>"
-    for number, name in enumerate(METRIC_NAMES * len(grid.groups))
+    f"<th{_first(number, width)}>{html.escape(name)}</th>"
+    for number, name in enumerate(grid.names * len(grid.groups))
   ]
   rows = []
   for line in grid.lines:
@@ -148,7 +150,7 @@ def _grid_html(grid: Grid, reference: str | None) -> str:
     if line.label == reference:
       kind = "reference"
     cells = "".join(
-      f"<td{_first(number)}>{_cell_html(cell)}</td>"
+      f"<td{_first(number, width)}>{_cell_html(cell)}</td>"
       for number, cell in enumerate(line.cells)
     )
     label = html.escape(line.label)
@@ -161,8 +163,8 @@ def _grid_html(grid: Grid, reference: str | None) -> str:
   )
 
 
-def _first(number: int) -> str:
-  return ' class="first"' if number % len(METRIC_NAMES) == 0 else ""
+def _first(number: int, width: int) -> str:
+  return ' class="first"' if number % width == 0 else ""
 
 
 def _cell_html(cell: CellText) -> str:
@@ -176,25 +178,24 @@ def _cell_html(cell: CellText) -> str:
   return text
 
 
-def _difference_html(differences: Sequence[Difference], reference: str) -> str:
+def _difference_html(table: Table, differences: Sequence[Difference]) -> str:
+  figures = notes.compared(table)
   rows = []
   for d in differences:
-    if d.rmse is None or d.mae is None:
+    if d.refused:
       refused = html.escape(f"not paired: {d.refused}")
-      cells = f'<td class="text" colspan="2">{refused}</td>'
+      cells = f'<td class="text" colspan="{len(figures)}">{refused}</td>'
     else:
       cells = "".join(
-        f"<td>{html.escape(grid_lib.signed(value, interval))}</td>"
-        for value, interval in (
-          (d.rmse, d.rmse_interval),
-          (d.mae, d.mae_interval),
-        )
+        f"<td>{html.escape(text)}</td>"
+        for text in notes.difference_cells(table, d)
       )
     rows.append(
       f"<tr><td>{html.escape(d.row)}, {html.escape(d.column)}</td>{cells}</tr>"
     )
+  head = "".join(f"<th>{html.escape(figure.title)}</th>" for figure in figures)
   return (
-    f"<h3>Difference to {html.escape(reference)}, 95 % interval</h3>"
-    '<div class="scroll"><table><thead><tr><th></th><th>RMSE</th><th>MAE</th>'
+    f"<h3>Difference to {html.escape(table.reference or '')}, 95 % interval"
+    f'</h3><div class="scroll"><table><thead><tr><th></th>{head}'
     f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
   )

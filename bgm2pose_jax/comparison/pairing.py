@@ -7,15 +7,19 @@ cancels; that tells apart models whose own deviations overlap.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bgm2pose_jax.comparison.seed_tables import Cell, Table
-from bgm2pose_jax.comparison.sweep_folder import Entry, Sweep
+from bgm2pose_jax.comparison.cells import Cell
+from bgm2pose_jax.comparison.entries import Entry
+from bgm2pose_jax.comparison.seed_tables import Table
+from bgm2pose_jax.comparison.sweep_folder import Sweep
 from bgm2pose_jax.evaluation import bootstrap
 
 _SEED = 0
+
+Interval = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Difference:
 
   Attributes:
     row, column: where it stands.
-    rmse, mae: the differences; None when the two cannot be paired.
-    rmse_interval, mae_interval: 95 % (low, high); None where a fold is too
-      short for one.
+    figures: {key of a figure: (difference, 95 % (low, high))}, the interval
+      None where a fold is too short for one; empty when the two cannot be
+      paired.
     seeds: those that both have.
     blocks: stretches of recordings that were drawn from.
     refused: why the two cannot be paired; empty when they can.
@@ -34,10 +38,9 @@ class Difference:
 
   row: str
   column: str
-  rmse: float | None = None
-  mae: float | None = None
-  rmse_interval: tuple[float, float] | None = None
-  mae_interval: tuple[float, float] | None = None
+  figures: Mapping[str, tuple[float, Interval | None]] = dataclasses.field(
+    default_factory=dict
+  )
   seeds: tuple[int, ...] = ()
   blocks: int = 0
   refused: str = ""
@@ -77,13 +80,15 @@ def _difference(
     return Difference(row, column, refused="no seed is whole in both")
   left, right = _by_place(ours.used, seeds), _by_place(other.used, seeds)
   if set(left) != set(right):
-    return Difference(row, column, refused="they cover other folds or tracks")
+    return Difference(
+      row, column, refused=f"they cover other folds or {sweep.place_name}s"
+    )
   parts = []
-  tracks = [track for track, _ in left]
-  for place, reference in left.items():
+  places = [place for place, _ in left]
+  for where, reference in left.items():
     runs = [
       [sweep.runs[entry.name] for entry in entries]
-      for entries in (reference, right[place])
+      for entries in (reference, right[where])
     ]
     first = runs[0][0]
     for run in (*runs[0], *runs[1]):
@@ -93,7 +98,7 @@ def _difference(
           column,
           refused=f"{run.path.name} and {first.path.name} have other targets",
         )
-    weight = 1 / (len(set(tracks)) * tracks.count(place[0]))
+    weight = 1 / (len(set(places)) * places.count(where[0]))
     parts.append(
       bootstrap.PairedWindows(
         reference=np.stack([run.sums for run in runs[0]]),
@@ -103,30 +108,32 @@ def _difference(
         weight=weight,
       )
     )
-  found = bootstrap.paired_differences(parts, seed=_SEED)
+  found = bootstrap.paired_differences(
+    sweep.system.figures.metrics, parts, seed=_SEED
+  )
   return Difference(
     row,
     column,
-    rmse=found["rmse"]["difference"],
-    mae=found["mae"]["difference"],
-    rmse_interval=_pair(found["rmse"]["interval"]),
-    mae_interval=_pair(found["mae"]["interval"]),
-    seeds=seeds,
-    blocks=found["blocks"],
+    {
+      key: (found[key]["difference"], _pair(found[key]["interval"]))
+      for key in sweep.system.figures.improved
+    },
+    seeds,
+    found["blocks"],
   )
 
 
 def _by_place(
   entries: Sequence[Entry], seeds: Sequence[int]
 ) -> dict[tuple[str, int], list[Entry]]:
-  """(track, fold) -> the runs of each seed, in order of the seeds."""
+  """(place, fold) -> the runs of each seed, in order of the seeds."""
   out: dict[tuple[str, int], list[Entry]] = {}
   for seed in seeds:
     for entry in entries:
       if entry.seed == seed:
-        out.setdefault((entry.track, entry.fold), []).append(entry)
+        out.setdefault((entry.place, entry.fold), []).append(entry)
   return out
 
 
-def _pair(interval: Sequence[float] | None) -> tuple[float, float] | None:
+def _pair(interval: Sequence[float] | None) -> Interval | None:
   return None if interval is None else (interval[0], interval[1])

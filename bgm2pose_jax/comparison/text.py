@@ -7,15 +7,15 @@ import io
 from collections.abc import Sequence
 
 from bgm2pose_jax.comparison import grid as grid_lib
-from bgm2pose_jax.comparison.finished_run import METRICS
-from bgm2pose_jax.comparison.grid import METRIC_NAMES, CellText, Grid
+from bgm2pose_jax.comparison import notes
+from bgm2pose_jax.comparison.grid import CellText, Grid
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Row, Table
 from bgm2pose_jax.comparison.sweep_folder import Sweep
-from bgm2pose_jax.systems.bgm2pose.results import DEFINITIONS
 
+_PLACE = "place"  # the column that is called as the system calls places
 _CSV_COLUMNS: tuple[str, ...] = (
-  "kind", "table", "row", "column", "track", "metric", "mean", "std", "low",
+  "kind", "table", "row", "column", _PLACE, "metric", "mean", "std", "low",
   "high", "seeds", "runs", "runs_asked", "reference", "note",
 )  # fmt: skip
 _TEX = {
@@ -49,29 +49,29 @@ def markdown(
     table: of these runs.
     differences: from `pairing.differences`.
   """
-  lines = [f"# {_md(grid_lib.caption(table))}", ""]
-  lines += [f"**{_md(text)}**\n" for text in grid_lib.warnings(sweep, table)]
+  lines = [f"# {_md(notes.caption(table))}", ""]
+  lines += [f"**{_md(text)}**\n" for text in notes.warnings(sweep, table)]
   lines += _md_grid(grid_lib.main_grid(table))
   for column in table.columns:
-    tracks = grid_lib.track_grid(table, column)
-    if tracks is not None:
-      lines += ["", f"## {_md(column)}, each test track", ""]
-      lines += _md_grid(tracks)
+    places = grid_lib.place_grid(table, column)
+    if places is not None:
+      lines += ["", f"## {_md(column)}, each test {sweep.place_name}", ""]
+      lines += _md_grid(places)
   if differences and table.reference is not None:
     lines += ["", f"## Difference to {_md(table.reference)}", ""]
-    lines += [
-      f"- {_md(grid_lib.difference_text(d, table.reference))}"
-      for d in differences
-    ]
+    lines += [f"- {_md(notes.difference_text(table, d))}" for d in differences]
   lines += ["", "## Notes", ""]
-  lines += [f"- {_md(text)}" for text in grid_lib.notes(sweep, table)]
+  lines += [f"- {_md(text)}" for text in notes.notes(sweep, table)]
   lines += ["", "## Definitions", ""]
-  lines += [f"- {_md(name)}: {_md(text)}" for name, text in DEFINITIONS.items()]
+  lines += [
+    f"- {_md(name)}: {_md(text)}"
+    for name, text in table.system.figures.definitions.items()
+  ]
   return "\n".join(lines) + "\n"
 
 
 def _md_grid(grid: Grid) -> list[str]:
-  head = [f"{g} {name}" for g in grid.groups for name in METRIC_NAMES]
+  head = [f"{g} {name}" for g in grid.groups for name in grid.names]
   lines = [
     "| | " + " | ".join(map(_md, head)) + " |",
     "| --- |" + " ---: |" * len(head),
@@ -100,8 +100,8 @@ def csv_text(
 ) -> str:
   """The figures one to a line, as CSV with one header.
 
-  `kind` says what a line holds: figure (track is empty for the mean over
-  tracks), published, difference, or caption, warning, note and definition,
+  `kind` says what a line holds: figure (the place is empty for the mean over
+  places), published, difference, or caption, warning, note and definition,
   which have their text in `note`.
 
   Args:
@@ -111,29 +111,29 @@ def csv_text(
   """
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator="\n")
-  writer.writerow(_CSV_COLUMNS)
+  writer.writerow(
+    sweep.place_name if column == _PLACE else column for column in _CSV_COLUMNS
+  )
 
   def write(kind: str, **values: object) -> None:
     line = {"kind": kind, "table": table.name, **values}
     writer.writerow([_csv(line.get(column)) for column in _CSV_COLUMNS])
 
-  write("caption", note=grid_lib.caption(table))
+  write("caption", note=notes.caption(table))
   for row in table.rows:
-    for line in _csv_figures(row):
+    for line in _csv_figures(table, row):
       write("figure", row=row.label, **line)
   for line in grid_lib.published_lines(table):
     write("published", **line)
   for d in differences:
-    for metric, value, interval in (
-      ("rmse", d.rmse, d.rmse_interval),
-      ("mae", d.mae, d.mae_interval),
-    ):
+    for figure in notes.compared(table):
+      value, interval = d.figures.get(figure.key, (None, None))
       low, high = interval or (None, None)
       write(
         "difference",
         row=d.row,
         column=d.column,
-        metric=metric,
+        metric=figure.key,
         mean=value,
         low=low,
         high=high,
@@ -141,25 +141,25 @@ def csv_text(
         reference=table.reference,
         note=f"not paired: {d.refused}" if d.refused else "",
       )
-  for text in grid_lib.warnings(sweep, table):
+  for text in notes.warnings(sweep, table):
     write("warning", note=text)
-  for text in grid_lib.notes(sweep, table):
+  for text in notes.notes(sweep, table):
     write("note", note=text)
-  for name, text in DEFINITIONS.items():
+  for name, text in table.system.figures.definitions.items():
     write("definition", metric=name, note=text)
   return buffer.getvalue()
 
 
-def _csv_figures(row: Row) -> list[dict[str, object]]:
+def _csv_figures(table: Table, row: Row) -> list[dict[str, object]]:
   out: list[dict[str, object]] = []
   for column, whole in row.cells.items():
-    for track, cell in (("", whole), *row.tracks[column].items()):
-      for i, metric in enumerate(METRICS):
+    for place, cell in (("", whole), *row.places[column].items()):
+      for i, figure in enumerate(table.figures):
         out.append(
           {
             "column": column,
-            "track": track,
-            "metric": metric,
+            _PLACE: place,
+            "metric": figure.key,
             "mean": None if cell.mean is None else float(cell.mean[i]),
             "std": None if cell.std is None else float(cell.std[i]),
             "seeds": len(cell.seeds),
@@ -190,13 +190,13 @@ def latex(sweep: Sweep, table: Table, differences: Sequence[Difference]) -> str:
     differences: from `pairing.differences`.
   """
   grid = grid_lib.main_grid(table)
-  width = len(METRIC_NAMES)
+  width = len(grid.names)
   heads = [rf"\multicolumn{{{width}}}{{c}}{{{_tex(g)}}}" for g in grid.groups]
-  names = [_tex(name) for name in METRIC_NAMES] * len(grid.groups)
+  names = [_tex(name) for name in grid.names] * len(grid.groups)
   lines = [
     r"\begin{table}",
     r"\centering\small",
-    rf"\caption{{{_tex(grid_lib.caption(table))}}}",
+    rf"\caption{{{_tex(notes.caption(table))}}}",
     rf"\label{{tab:{table.name.replace('_', '-')}}}",
     rf"\begin{{tabular}}{{l*{{{width * len(grid.groups)}}}{{r}}}}",
     r"\hline",
@@ -210,11 +210,10 @@ def latex(sweep: Sweep, table: Table, differences: Sequence[Difference]) -> str:
     cells = [_tex_cell(cell) for cell in line.cells]
     lines.append(" & ".join([_tex(line.label), *cells]) + r" \\")
   lines += [r"\hline", r"\end{tabular}", ""]
-  under = grid_lib.warnings(sweep, table)
+  under = notes.warnings(sweep, table)
   if table.reference is not None:
-    under += [grid_lib.difference_text(d, table.reference) for d in differences]
-  under += grid_lib.notes(sweep, table)
-  under += [f"{name}: {text}" for name, text in DEFINITIONS.items()]
+    under += [notes.difference_text(table, d) for d in differences]
+  under += notes.below(sweep, table)
   lines += [
     r"\begin{flushleft}\footnotesize",
     *(rf"{_tex(text)}\par" for text in under),

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 
 from bgm2pose_jax.comparison import page, pairing, seed_tables, sweep_folder
 from bgm2pose_jax.comparison import text as text_lib
+from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.files import whole_file
 
 TABLES = "tables"
 
 
-def write_comparison(root: pathlib.Path) -> list[pathlib.Path]:
+def write_comparison(
+  root: pathlib.Path, find: Callable[[str], System]
+) -> list[pathlib.Path]:
   """Writes the tables and the page of a sweep, finished or not.
 
   Args:
     root: folder of the sweep.
+    find: name of a model -> its system.
 
   Returns:
     The files written, below `root/tables`.
@@ -24,7 +29,7 @@ def write_comparison(root: pathlib.Path) -> list[pathlib.Path]:
     InputError: no sweep there, a list of runs that is not right, runs of
       different data in one table, or a folder that cannot be written.
   """
-  sweep = sweep_folder.read_sweep(root)
+  sweep = sweep_folder.read_sweep(root, find)
   tables = seed_tables.build_tables(sweep)
   texts: dict[str, str] = {}
   found = {}

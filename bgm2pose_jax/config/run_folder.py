@@ -12,7 +12,7 @@ from typing import Any
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.files import json_file, whole_file
 
@@ -49,16 +49,15 @@ _PACKAGES = (
 )
 
 
-def default_name(config: Config) -> str:
-  """Returns `<setting>-<model>-fold<f>-seed<s>-<8 hex of the config>`.
+def default_name(title: str, config: Config) -> str:
+  """Returns `<title>-fold<f>-seed<s>-<8 hex of the config>`.
 
   Args:
-    config: with test track and fold resolved.
+    title: what the run is, from its system.
+    config: with everything resolved.
   """
-  return (
-    f"{config.setting}-{config.model}-fold{config.fold}-seed{config.seed}"
-    f"-{config_lib.digest(config)}"
-  )
+  digest = schema.digest(config)
+  return f"{title}-fold{config.fold}-seed{config.seed}-{digest}"
 
 
 def check_config(workdir: pathlib.Path, config: Config) -> None:
@@ -75,8 +74,8 @@ def check_config(workdir: pathlib.Path, config: Config) -> None:
     _compare(
       workdir,
       *(
-        {k: v for k, v in config_lib.flatten(c).items() if k not in _FREE}
-        for c in (read_config(workdir), config)
+        {k: v for k, v in schema.flatten(c).items() if k not in _FREE}
+        for c in (read_config(workdir, type(config)), config)
       ),
     )
 
@@ -129,26 +128,39 @@ def description(config: Config, dataset: dict[str, Any]) -> dict[str, Any]:
     dataset: fingerprint and kind of the data.
   """
   return {
-    "config": config_lib.to_dict(config),
+    "config": schema.to_dict(config),
     "dataset": dataset,
-    "digest": config_lib.digest(config),
+    "digest": schema.digest(config),
     "seed": config.seed,
     "versions": versions(),
   }
 
 
-def read_config(workdir: pathlib.Path) -> Config:
+def read_model(workdir: pathlib.Path) -> str | None:
+  """Reads the name of the model of a run's folder; None says none.
+
+  Raises:
+    InputError: when there is no configuration, or it cannot be read.
+  """
+  model = read_json(workdir / CONFIG, "config").get("model")
+  return model if isinstance(model, str) else None
+
+
+def read_config(
+  workdir: pathlib.Path, cls: type[schema.AnyConfig]
+) -> schema.AnyConfig:
   """Reads the configuration that a run's folder was made with.
 
   Args:
     workdir: of a run.
+    cls: class of the configurations of the model's system.
 
   Raises:
     InputError: when there is none, or it cannot be read.
   """
   path = workdir / CONFIG
   with inside(path):
-    return config_lib.from_dict(read_json(path, "config"))
+    return cls.from_dict(read_json(path, "config"))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,98 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+# A published mean of each headline figure, with its deviation over seeds.
+Published = Sequence[tuple[float, float | None]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Literature:
+  """Figures that others published, to stand beside our own.
+
+  Attributes:
+    source: where they were published, and what their deviations are of.
+    data: the label, from `Comparison.data_label`, of the data they are of.
+    figures: (table, an entry's `keys`, column, model, ablation) -> figures of
+      that cell; None where nothing was published.
+  """
+
+  source: str
+  data: str
+  figures: Callable[[str, Mapping[str, str], str, str, str], Published | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Control:
+  """Rows that lack an input and so must not beat the reference baseline.
+
+  Attributes:
+    ablation: of these rows.
+    limit_pct: a reduction of the first headline figure beyond this is warned
+      about.
+    lacking: what such a row does, such as `hears nothing`.
+    meaning: what the warning means.
+  """
+
+  ablation: str
+  limit_pct: float
+  lacking: str
+  meaning: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ByName:
+  """A chart of a figure for each name: a dot for each row of the table.
+
+  Attributes:
+    title: of the chart.
+    block: entry of results.json, {name: {figure: value}}.
+    figure: which of them.
+    names: in the order drawn; empty draws all in natural order.
+    is_marked: the reference baseline has the block too and is drawn as a mark.
+  """
+
+  title: str
+  block: str
+  figure: str
+  names: tuple[str, ...] = ()
+  is_marked: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Curve:
+  """A chart of a figure along an axis of the window.
+
+  Attributes:
+    title: of the chart.
+    x_name: of the axis.
+    values: (predicted, target), both [n, ...] -> [k].
+  """
+
+  title: str
+  x_name: str
+  values: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Course:
+  """A chart of a headline figure over each recording.
+
+  Attributes:
+    title: of the chart.
+    figure: key of the headline figure.
+    window_s: seconds from one window to the next.
+    smooth: windows that a point is the mean of.
+  """
+
+  title: str
+  figure: str
+  window_s: float
+  smooth: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -11,9 +102,29 @@ class Comparison:
   """Tables of many runs.
 
   Attributes:
+    heading: of the page.
     titles: {name of a table: its title}, in the order of the page.
     whole: (model, ablation) of the row that others are compared with.
+    window: shape of one window's prediction.
+    sections: entries of results.json that name the sections a run read.
+    expected: an entry's `keys` -> what results.json must say of the run.
+    data_label: (data set, sections) of recordings -> their kind, for readers.
+    stretch: how long a block of the bootstrap is, such as `30 s`.
+    literature: published figures.
+    controls: rows that must not beat the reference baseline.
+    by_name, curve, course: charts below each table.
   """
 
+  heading: str
   titles: Mapping[str, str]
   whole: tuple[str, str]
+  window: tuple[int, ...]
+  sections: tuple[str, ...]
+  expected: Callable[[Mapping[str, str]], Mapping[str, Any]]
+  data_label: Callable[[str, Sequence[str]], str]
+  stretch: str
+  literature: Literature | None = None
+  controls: tuple[Control, ...] = ()
+  by_name: tuple[ByName, ...] = ()
+  curve: Curve | None = None
+  course: Course | None = None

@@ -16,15 +16,16 @@ import numpy as np
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.comparison import Comparison
 from bgm2pose_jax.contract.export import Export
-from bgm2pose_jax.contract.figures import Figures
 from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.task import Task
+from bgm2pose_jax.contract.trained import Trained
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.source import Source
 from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation.baselines import Prediction
+from bgm2pose_jax.evaluation.figures import Figures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,16 +34,16 @@ class System:
 
   Attributes:
     name: of its folder.
-    models: names that `--model` takes; the first is the default. A model
-      belongs to one system.
+    models: {name that `--model` takes: what it is}; the first is the default.
+      A model belongs to one system.
     closed_form: those of `models` that are fitted at once: baselines of the
       same name.
-    presets: names that `--preset` takes; the first is the default.
-    ablations: names that `--ablation` takes; the first is `none`.
+    presets: {name that `--preset` takes: what it is}; the first is the default.
+    ablations: {name that `--ablation` takes: what it is}; `none` is among them.
     config: class of its configuration; a subclass of `schema.Config`.
     make_config: (preset, model, ablation) -> configuration.
-    settle: fills what the flags left open (kind of data, absolute paths) and
-      refuses flags that exclude each other. Called once, on the command line.
+    settle: {dotted key: value} of the flags given -> what is laid over the
+      preset, with all that they imply. Refuses flags that exclude each other.
     check: refuses an unknown model, network field or other value, before any
       work is done.
     open_source: looks at where recordings come from, computing nothing.
@@ -60,32 +61,32 @@ class System:
     report: text for the terminal and the page of a run.
     comparison: tables of many runs.
     sweep: tables a sweep can fill.
+    trained: what is read of a checkpoint and of model.json.
     export: programs and card of a trained network.
   """
 
   name: str
-  models: tuple[str, ...]
+  models: Mapping[str, str]
   closed_form: tuple[str, ...]
-  presets: tuple[str, ...]
-  ablations: tuple[str, ...]
+  presets: Mapping[str, str]
+  ablations: Mapping[str, str]
   config: type[Config]
   make_config: Callable[[str, str, str], Config]
-  settle: Callable[[Config], Config]
-  check: Callable[[Config], None]
-  open_source: Callable[[Config], Source]
-  resolve: Callable[[Config, Source], tuple[Config, Split]]
-  title: Callable[[Config], str]
+  settle: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+  # `Any` stands for the system's own subclasses of Config, Source, Split and
+  # WindowTable, which its functions name.
+  check: Callable[[Any], None]
+  open_source: Callable[[Any], Source]
+  resolve: Callable[[Any, Any], tuple[Any, Split]]
+  title: Callable[[Any], str]
   table: type[WindowTable]
-  facts: Callable[[Config, Source, WindowTable, Split], dict[str, Any]]
-  make_task: Callable[[Config, Mapping[str, Any]], Task]
-  baselines: Callable[
-    [Config, WindowTable, Rows, Split], Mapping[str, Prediction] | None
-  ]
-  predictions: Callable[
-    [WindowTable, np.ndarray, np.ndarray], dict[str, np.ndarray]
-  ]
+  facts: Callable[[Any, Any, Any, Any], dict[str, Any]]
+  make_task: Callable[[Any, Mapping[str, Any]], Task]
+  baselines: Callable[[Any, Any, Rows, Any], Mapping[str, Prediction] | None]
+  predictions: Callable[[Any, np.ndarray, np.ndarray], dict[str, np.ndarray]]
   figures: Figures
   report: Report
   comparison: Comparison
   sweep: Sweep
+  trained: Trained = dataclasses.field(default_factory=Trained)
   export: Export

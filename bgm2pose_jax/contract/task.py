@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -10,22 +9,10 @@ import jax
 import numpy as np
 
 from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
 
 Arrays = Mapping[str, jax.Array]
-
-
-@dataclasses.dataclass(frozen=True)
-class Best:
-  """Which validation figure chooses the best weights.
-
-  Attributes:
-    figure: its name in the validation line of metrics.jsonl.
-    lowest: whether the lowest value is best; else the highest.
-  """
-
-  figure: str
-  lowest: bool = True
 
 
 class Task(Protocol):
@@ -67,10 +54,4 @@ class Task(Protocol):
 
   def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
     """Predictions for this device's rows, [rows, ...]."""
-    ...
-
-  def validation_figures(
-    self, predicted: np.ndarray, target: np.ndarray
-  ) -> dict[str, float]:
-    """Figures of the validation line of metrics.jsonl."""
     ...

@@ -7,19 +7,18 @@ batches, without moving anything but the table each epoch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 
-if TYPE_CHECKING:
-  from bgm2pose_jax.data.load import WindowTable
-
-# Bounds of a row's stretch, needed where context frames are gathered.
-_BOUNDS = ("first_row", "last_row")
+# Entry of a cache beside its fields: {sequence column: first and last row of
+# each row's stretch}, needed where context frames are gathered.
+_BOUNDS = "bounds of stretches"
 
 
 def nbytes(table: WindowTable, fields: Sequence[str]) -> int:
@@ -28,9 +27,7 @@ def nbytes(table: WindowTable, fields: Sequence[str]) -> int:
 
 
 def fits(
-  table: WindowTable,
-  budget_bytes: float,
-  fields: Sequence[str] = ("features", "pose", "track"),
+  table: WindowTable, budget_bytes: float, fields: Sequence[str]
 ) -> bool:
   """Says whether a table's fields fit in a budget.
 
@@ -47,31 +44,34 @@ def fits(
 
 def put(
   table: WindowTable,
-  fields: Sequence[str] = ("features", "pose", "track"),
+  fields: Sequence[str],
   sharding: jax.sharding.Sharding | None = None,
   *,
   context: bool = False,
-) -> dict[str, jax.Array]:
+) -> dict[str, Any]:
   """Places columns of a table on the device.
 
   Args:
     table: the windows.
-    fields: columns: `features`, `pose`, `track`, `valid`, ...
+    fields: columns to place.
     sharding: replicated over a mesh; None is the default device.
     context: also place what `take` needs to add neighbouring frames.
 
   Returns:
-    {field: [n, ...]}, dtypes as in the table.
+    {field: [n, ...]}, dtypes as in the table, for `take`.
   """
-  names = tuple(fields) + (_BOUNDS if context else ())
-  host = {name: np.ascontiguousarray(table.column(name)) for name in names}
+  host: dict[str, Any] = {
+    name: np.ascontiguousarray(table.column(name)) for name in fields
+  }
+  if context:
+    host[_BOUNDS] = {table.columns.sequence: (table.first_row, table.last_row)}
   if sharding is None:
     return jax.device_put(host)
   return mesh_lib.place(sharding, host)
 
 
 def take(
-  cache: Mapping[str, jax.Array],
+  cache: Mapping[str, Any],
   rows: jax.Array,
   context: tuple[int, int] = (0, 0),
 ) -> dict[str, jax.Array]:
@@ -84,20 +84,22 @@ def take(
       ends of an unbroken stretch its first and last frame are repeated.
 
   Returns:
-    {field: [batch, ...]} and `row` int32 [batch]; `features` is [batch,
-    before + t + after, f, c].
+    {field: [batch, ...]} and `row` int32 [batch]; the sequence column is
+    [batch, before + t + after, ...].
   """
   before, after = context
+  bounds = cache[_BOUNDS] if before or after else {}
   batch: dict[str, jax.Array] = {}
   for name, values in cache.items():
-    if name in _BOUNDS:
+    if name == _BOUNDS:
       continue
-    if name == "features" and (before or after):
+    if name in bounds:
+      first, last = bounds[name]
       frames = values.shape[1]
       offsets = jnp.arange(-before, frames + after)
       place = rows[:, None] * frames + offsets
-      low = cache["first_row"][rows][:, None] * frames
-      high = (cache["last_row"][rows][:, None] + 1) * frames - 1
+      low = first[rows][:, None] * frames
+      high = (last[rows][:, None] + 1) * frames - 1
       place = jnp.clip(place, low, high)
       # Two indices: one over n * t frames would need a copy of the cache.
       batch[name] = values[place // frames, place % frames]

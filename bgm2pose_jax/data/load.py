@@ -4,111 +4,111 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data.table import WindowTable, context
-from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
-from bgm2pose_jax.systems.bgm2pose.recipe import recordings_digest
+from bgm2pose_jax.data.table import Columns, WindowTable
 
-__all__ = ["WindowTable", "context", "load"]
-
-_TEXTS = ("subject", "track", "genre", "recording", "label")
-_POSE_SHAPE = (12, 21, 3)
 # Records taken from a shard at once, about 14 MB.
 _BULK = 256
 
+Table = TypeVar("Table", bound=WindowTable)
+
 
 class PreparedLike(Protocol):
-  """What `load` needs of `prepare.Prepared`."""
+  """What `load` needs of `prepared.Prepared`."""
 
   @property
   def dirs(self) -> Mapping[str, Path]:
-    """{track: folder with a manifest}."""
+    """{section: folder with a manifest}."""
     ...
 
 
 def load(
-  prepared: PreparedLike, tracks: Sequence[str] | None = None
-) -> WindowTable:
-  """Reads prepared tracks into memory, after checking their shards.
+  prepared: PreparedLike,
+  sections: Sequence[str] | None,
+  table_class: type[Table],
+) -> Table:
+  """Reads prepared sections into memory, after checking their shards.
 
   Args:
-    prepared: from `prepare.prepare`.
-    tracks: names in the order wanted; None takes all that were prepared.
+    prepared: from `prepared.prepare`.
+    sections: names in the order wanted; None takes all that were prepared.
+    table_class: declares the columns.
 
   Returns:
-    The windows of all tracks; rows in the order of `tracks`, then of
+    The windows of all sections; rows in the order of `sections`, then of
     recordings, then of time. Vocabularies are in that order too.
 
   Raises:
-    InputError: a track that was not prepared, or a missing, truncated or
+    InputError: a section that was not prepared, or a missing, truncated or
       changed shard.
   """
-  tracks = list(prepared.dirs if tracks is None else tracks)
-  manifests = []
-  for track in tracks:
-    if track not in prepared.dirs:
+  key = table_class.columns.section
+  manifests = {}
+  for section in prepared.dirs if sections is None else sections:
+    folder = prepared.dirs.get(section)
+    if folder is None:
       raise InputError(
-        track, "track was not prepared", f"prepared: {', '.join(prepared.dirs)}"
+        f"{key} {section}",
+        "was not prepared",
+        f"prepared: {', '.join(prepared.dirs)}",
       )
-    manifests.append(manifest_lib.read(prepared.dirs[track]))
-  first = manifests[0].fields
-  for track, manifest in zip(tracks, manifests, strict=True):
-    if manifest.fields["track"] != track:
+    manifests[folder] = manifest = manifest_lib.read(folder)
+    if manifest.fields[key] != section:
       raise InputError(
-        prepared.dirs[track],
-        f"holds track {manifest.fields['track']}",
-        f"delete {prepared.dirs[track]} and prepare the data again",
+        folder,
+        f"holds {key} {manifest.fields[key]}",
+        f"delete {folder} and prepare the data again",
       )
-    if manifest.fields["spec"] != first["spec"]:
+  first, *others = (manifest.fields for manifest in manifests.values())
+  for folder, fields in zip(list(manifests)[1:], others, strict=True):
+    if fields["spec"] != first["spec"]:
       raise InputError(
-        prepared.dirs[track],
-        "was made with another feature set than the other tracks",
-        "prepare the tracks with one feature set",
+        folder,
+        f"has another `spec` than the {key}s before it",
+        f"prepare every {key} alike",
       )
-  spec = FeatureSpec.from_dict(first["spec"])
-  n = manifest_lib.total_windows(manifests)
-  shape = (n, spec.window_frames, spec.bands, len(spec.channels))
-  columns = _Columns(np.empty(shape, np.float32), n)
+  found = _Rows(
+    table_class.columns,
+    table_class.shapes(first),
+    manifest_lib.total_windows(list(manifests.values())),
+  )
   start = 0
-  for track, manifest in zip(tracks, manifests, strict=True):
-    folder = prepared.dirs[track]
+  for folder, manifest in manifests.items():
     # First the check: what the reader does with a cut shard is undefined.
     manifest_lib.verify(folder, manifest)
     for shard in manifest.shards:
-      columns.read(folder / shard.path, start, shard.count)
+      found.read(folder / shard.path, start, shard.count)
       start += shard.count
-  codes: dict[str, Any] = {}
-  for name in _TEXTS:
-    codes[name], codes[f"{name}s"] = _encode(columns.texts[name])
-  return WindowTable(
-    features=columns.features,
-    pose=columns.pose,
-    window_index=columns.window_index,
-    valid=columns.valid,
-    has_pose=columns.has_pose,
-    spec=spec,
-    simulated=bool(first["simulated"]),
-    fingerprint=str(first["fingerprint"]),
-    recordings_digest=recordings_digest(first["source"]),
-    **codes,
-  )
+  return table_class(**found.columns(), **table_class.described(first))
 
 
-class _Columns:
-  """Arrays that are filled shard by shard."""
+class _Rows:
+  """Columns that are filled shard by shard."""
 
-  def __init__(self, features: np.ndarray, n: int):
-    self.features = features
-    self.pose = np.empty((n, *_POSE_SHAPE), np.float32)
-    self.window_index = np.empty(n, np.int32)
-    self.valid = np.empty(n, bool)
-    self.has_pose = np.empty(n, bool)
-    self.texts: dict[str, list[bytes]] = {name: [b""] * n for name in _TEXTS}
+  def __init__(
+    self, columns: Columns, shapes: Mapping[str, tuple[int, ...]], n: int
+  ):
+    self._arrays = {
+      name: np.empty((n, *shapes[name]), np.float32) for name in columns.arrays
+    }
+    self._numbers = {
+      name: np.empty(n, bool if name in columns.usable else np.int32)
+      for name in columns.all_numbers
+    }
+    self._texts = {name: [b""] * n for name in columns.all_names}
+    self._vocabularies = columns.all_names
+
+  def columns(self) -> dict[str, Any]:
+    """Returns columns and vocabularies, by the table's attributes."""
+    found: dict[str, Any] = {**self._arrays, **self._numbers}
+    for name, texts in self._texts.items():
+      found[name], found[self._vocabularies[name]] = _encode(texts)
+    return found
 
   def read(self, path: Path, start: int, count: int) -> None:
     """Fills rows `start` .. `start + count` from one shard."""
@@ -148,13 +148,13 @@ class _Columns:
       )
 
   def _set(self, row: int, feature: Any) -> None:
-    for name, target in (("features", self.features), ("pose", self.pose)):
+    for name, target in self._arrays.items():
       data = feature[name].bytes_list.value[0]
       target[row] = np.frombuffer(data, "<f4").reshape(target.shape[1:])
-    for name in ("window_index", "valid", "has_pose"):
-      getattr(self, name)[row] = feature[name].int64_list.value[0]
-    for name in _TEXTS:
-      self.texts[name][row] = feature[name].bytes_list.value[0]
+    for name, target in self._numbers.items():
+      target[row] = feature[name].int64_list.value[0]
+    for name, texts in self._texts.items():
+      texts[row] = feature[name].bytes_list.value[0]
 
 
 def _encode(texts: list[bytes]) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -8,7 +8,6 @@ the manifest in itself.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import checksums
 
 FILE_NAME = "manifest.json"
 # Part of the name of folders of prepared data: what has another format is not
@@ -24,7 +24,7 @@ FILE_NAME = "manifest.json"
 FORMAT = 2
 _SUFFIX = ".array_record"
 _SUM = "sha256"
-# AMPL's longest track has a manifest of a few kilobytes.
+# An hour of windows has a manifest of a few kilobytes.
 _MAX_BYTES = 16 << 20
 
 
@@ -60,11 +60,11 @@ class File:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-  """The files of one prepared track and what they hold.
+  """The files of one prepared section and what they hold.
 
   Attributes:
     shards: in the order of their records.
-    fields: description of the content: fingerprint, track, feature spec, ...
+    fields: description of the content: fingerprint, section, spec, ...
     files: all others but the manifest.
   """
 
@@ -121,7 +121,7 @@ def read(folder: Path) -> Manifest:
   """Reads a manifest without looking at the files that it lists.
 
   Args:
-    folder: a prepared track.
+    folder: a prepared section.
 
   Returns:
     The manifest.
@@ -175,7 +175,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
   """Compares every file below a folder with the manifest.
 
   Args:
-    folder: a prepared track.
+    folder: a prepared section.
     manifest: its manifest.
 
   Raises:
@@ -220,7 +220,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
 
 
 def total_windows(manifests: Sequence[Manifest]) -> int:
-  """Returns the records of several prepared tracks together."""
+  """Returns the records of several prepared sections together."""
   return sum(manifest.count for manifest in manifests)
 
 
@@ -230,9 +230,7 @@ def _rebuild(folder: Path) -> str:
 
 def _encode(payload: Mapping[str, Any]) -> bytes:
   """The bytes of a manifest file: the values and their SHA-256."""
-  text = json.dumps(payload, sort_keys=True)
-  digest = hashlib.sha256(text.encode()).hexdigest()
-  whole = {**payload, _SUM: digest}
+  whole = {**payload, _SUM: checksums.of_json(payload)}
   return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -263,8 +261,7 @@ def _regular_files(folder: Path) -> list[str]:
 
 def _measure(path: Path, flush: bool = False) -> tuple[int, str]:
   """Size and SHA-256 of a file, after flushing it to the disk if wanted."""
-  with open(path, "rb") as file:
-    if flush:
+  if flush:
+    with open(path, "rb") as file:
       os.fsync(file.fileno())
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return file.tell(), digest
+  return path.stat().st_size, checksums.of_file(path)

@@ -1,4 +1,4 @@
-"""Windows of single recordings, kept until the track they belong to is whole.
+"""Windows of single recordings, kept until their section is whole.
 
 A build that was killed takes the recordings that it had done from here. A part
 is one file: the arrays window by window, then the texts and numbers of all
@@ -27,7 +27,6 @@ MAX_AGE_S = 14 * 24 * 3600.0
 
 Example = dict[str, Any]
 
-_ARRAYS = ("features", "pose")
 _DTYPE = np.dtype("<f4")
 _FORMAT = 1
 # The length of what follows the arrays, and the sum over everything.
@@ -41,11 +40,11 @@ class _UnusableError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-  """Where a track's parts lie and what they belong to.
+  """Where a section's parts lie and what they belong to.
 
   Attributes:
     folder: made when missing.
-    fingerprint: of the prepared data, see `recipe.digest`.
+    fingerprint: of the prepared data, see `prepared.identify`.
   """
 
   folder: Path
@@ -60,7 +59,7 @@ class Parts:
     self,
     recording: str,
     make: Callable[[], Iterable[Example]],
-    on_windows: Callable[[int], None] = lambda windows: None,
+    on_windows: Callable[[int], object] = lambda windows: None,
   ) -> Iterator[Example]:
     """Gives a recording's windows, from its part or made now.
 
@@ -124,14 +123,14 @@ class _Writer:
     self._count = 0
 
   def add(self, example: Example) -> None:
-    for name in _ARRAYS:
-      array = np.ascontiguousarray(example[name], _DTYPE)
+    for name, value in example.items():
+      if not isinstance(value, np.ndarray):
+        self._columns.setdefault(name, []).append(value)
+        continue
+      array = np.ascontiguousarray(value, _DTYPE)
       if self._shapes.setdefault(name, array.shape) != array.shape:
         raise ValueError(f"{name}: {array.shape} after {self._shapes[name]}")
       self._write(array.data)
-    for name, value in example.items():
-      if name not in _ARRAYS:
-        self._columns.setdefault(name, []).append(value)
     self._count += 1
 
   def finish(self) -> None:
@@ -179,7 +178,7 @@ class _Reader:
         differing = [name for name in owner if what[name] != owner[name]]
         self.count = int(what["count"])
         self._columns = {str(k): list(v) for k, v in what["columns"].items()}
-        self._shapes = {k: tuple(what["shapes"][k]) for k in _ARRAYS}
+        self._shapes = {k: tuple(v) for k, v in what["shapes"].items()}
       except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _UnusableError(f"has no description ({error!r})") from None
     if differing:
@@ -226,24 +225,24 @@ def sweep(home: Path) -> None:
   """Removes parts that nobody needs, and what killed processes left of some.
 
   Args:
-    home: folder with prepared tracks and their parts; may be missing.
+    home: folder with prepared sections and their parts; may be missing.
   """
   for folder in home.glob(".*.parts"):
-    track = folder.name[1:].removesuffix(".parts")
-    # The track is whole, or the build was given up.
-    if (home / track).is_dir() or staged_folder.quiet_s(folder) > MAX_AGE_S:
+    section = folder.name[1:].removesuffix(".parts")
+    # The section is whole, or the build was given up.
+    if (home / section).is_dir() or staged_folder.quiet_s(folder) > MAX_AGE_S:
       staged_folder.remove(folder)
     else:
       with contextlib.suppress(OSError):
         staged_folder.sweep(folder)
 
 
-def of_track(home: Path, track: str, fingerprint: str) -> Parts:
-  """Returns where the parts of a track are kept.
+def of_section(home: Path, section: str, fingerprint: str) -> Parts:
+  """Returns where the parts of a section are kept.
 
   Args:
-    home: folder that the track goes to.
-    track: its token.
+    home: folder that the section goes to.
+    section: its name.
     fingerprint: of the prepared data.
   """
-  return Parts(home / f".{track}.parts", fingerprint)
+  return Parts(home / f".{section}.parts", fingerprint)

@@ -39,8 +39,8 @@ class BatchSource:
     order_fn: Callable[[int], np.ndarray],
     steps_per_epoch: int,
     *,
+    fields: Sequence[str],
     shard: tuple[int, int] = (0, 1),
-    fields: Sequence[str] = ("features", "pose", "track"),
     frames: tuple[int, int] = (0, 0),
   ):
     self.table = table
@@ -64,7 +64,7 @@ class BatchSource:
 
   def __getstate__(self) -> dict[str, Any]:
     # Only the columns that are read travel to a worker process, and not the
-    # feature set's description, whose package imports JAX.
+    # description, whose package may import JAX.
     table = dataclasses.replace(self.table.only(self._fields), spec=None)
     state = dict(self.__dict__, table=table)
     state["_epochs"] = collections.OrderedDict()
@@ -98,8 +98,9 @@ class BatchSource:
     """Returns batch `index`: {field: [batch, ...], 'row': int32 [batch]}."""
     rows = self.rows(index)
     batch = {}
+    sequence = self.table.columns.sequence
     for name in self._fields:
-      if name == "features" and any(self._frames):
+      if name == sequence and any(self._frames):
         batch[name] = context(self.table, rows, *self._frames)
       else:
         batch[name] = self.table.column(name)[rows]
@@ -113,9 +114,9 @@ def grain_batches(
   steps_per_epoch: int,
   start_step: int = 0,
   *,
+  fields: Sequence[str],
   workers: int = 0,
   shard: tuple[int, int] = (0, 1),
-  fields: Sequence[str] = ("features", "pose", "track"),
   frames: tuple[int, int] = (0, 0),
 ) -> Iterator[Batch]:
   """Opens an endless stream of batches at a step.
@@ -126,11 +127,12 @@ def grain_batches(
       sent to the workers.
     steps_per_epoch: batches in each epoch's table.
     start_step: number of the first batch, counted over all epochs.
+    fields: columns of the table to gather.
     workers: processes that gather; 0 gathers in a thread of this one. The
       batches are the same for any number.
     shard: (index, count): this host's part of every batch.
-    fields: columns of the table to gather.
-    frames: context frames before and after the windows' own.
+    frames: context frames before and after the windows' own, of the table's
+      sequence column.
 
   Yields:
     {field: [batch / hosts, ...], 'row': int32 [batch / hosts]}. Close the

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.split import Dealt, Split, natural_key
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.systems.bgm2pose.splits import CLIP_FOLDS, Split, natural_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,80 +34,77 @@ def split_rows(
 
   Args:
     table: windows in sequence per recording.
-    split: from `settings.resolve`.
+    split: which names train and which test.
     validation_fraction: share of each training recording, its last part.
 
   Returns:
-    Disjoint rows; with clip folds, groups of clips (annotation labels) are
-    left out instead of subjects.
+    Disjoint rows.
 
   Raises:
     InputError: when one of the parts is empty.
+    KeyError: the table has no such column.
   """
-
-  def among(column: np.ndarray, names: tuple[str, ...], wanted) -> np.ndarray:
-    codes = [i for i, name in enumerate(names) if name in set(wanted)]
-    return np.isin(column, codes)
-
-  usable = table.valid & table.has_pose
-  in_train = (
-    usable
-    & among(table.track, table.tracks, split.train_tracks)
-    & among(table.subject, table.subjects, split.train_subjects)
-  )
-  of_test = among(table.track, table.tracks, split.test_tracks) & among(
-    table.subject, table.subjects, split.test_subjects
-  )
-  if split.setting == "plain_clothes":
-    # Recordings without motion capture, not captured ones that lost track.
-    captured = np.isin(
-      table.recording, np.unique(table.recording[table.has_pose])
-    )
-    in_test = of_test & table.valid & ~captured
-  else:
-    in_test = of_test & usable
-  if split.fold_by == "clip":
-    group = clip_groups(table)
+  in_train, in_test = _among(table, split.train), _among(table, split.test)
+  for name in table.columns.usable:
+    holds = table.column(name)
+    in_train &= holds
+    if name in split.test_lacks:
+      # Whole recordings without, not those that lost it for a while.
+      having = np.unique(table.recording[holds])
+      in_test &= ~np.isin(table.recording, having)
+    else:
+      in_test &= holds
+  if split.dealt is not None:
+    group = _groups(table, split.dealt)
     in_test &= group == split.fold
     in_train &= group != split.fold
-  train_rows, validation_rows = [], []
+  train, validation = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
   for recording in np.unique(table.recording[in_train]):
     rows = np.flatnonzero(in_train & (table.recording == recording))
     # At least one window each; the last in time.
     held = max(1, round(validation_fraction * len(rows)))
-    train_rows.append(rows[:-held])
-    validation_rows.append(rows[-held:])
-  rows = Rows(
-    train=_joined(train_rows),
-    validation=_joined(validation_rows),
-    test=np.flatnonzero(in_test),
-  )
-  for part in ("train", "validation", "test"):
-    if not len(getattr(rows, part)):
-      raise InputError(
-        f"--setting={split.setting}",
-        f"no window left to {part} on (tracks {split.train_tracks}, "
-        f"test subjects {split.test_subjects})",
-        "check the annotations, or choose another track or fold",
+    train.append(rows[:-held])
+    validation.append(rows[-held:])
+  parts = {
+    "train": (np.concatenate(train), split.train),
+    "validate": (np.concatenate(validation), split.train),
+    "test": (np.flatnonzero(in_test), split.test),
+  }
+  for verb, (rows, wanted) in parts.items():
+    if not len(rows):
+      named = "; ".join(
+        f"{column} {', '.join(names)}" for column, names in wanted.items()
       )
-  return rows
+      raise InputError(
+        split.label,
+        f"no window left to {verb} on ({named})",
+        "check the annotations, or choose other names or another fold",
+      )
+  return Rows(*(rows for rows, _ in parts.values()))
 
 
-def clip_groups(table: WindowTable) -> np.ndarray:
-  """Returns int64 [n]: the clip fold of each window.
+def _among(
+  table: WindowTable, wanted: Mapping[str, tuple[str, ...]]
+) -> np.ndarray:
+  """Says which windows have one of the names in each column, bool [n]."""
+  found = np.ones(len(table), bool)
+  for column, names in wanted.items():
+    known = table.vocabulary(column)
+    codes = [code for code, name in enumerate(known) if name in set(names)]
+    found &= np.isin(table.column(column), codes)
+  return found
 
-  Clips are annotation labels; each subject's labels are dealt in natural
-  order, so that every fold holds some of everybody.
-  """
-  group = np.full(len(table.label), -1, np.int64)
-  for subject in np.unique(table.subject):
-    of_subject = table.subject == subject
-    codes = np.unique(table.label[of_subject])
-    ordered = sorted(codes, key=lambda code: natural_key(table.labels[code]))
+
+def _groups(table: WindowTable, dealt: Dealt) -> np.ndarray:
+  """Returns the group of each window, int64 [n]."""
+  names, places = table.vocabulary(dealt.column), table.column(dealt.column)
+  within = table.column(dealt.within)
+  group = np.full(len(table), -1, np.int64)
+  for one in np.unique(within):
+    own = within == one
+    ordered = sorted(
+      np.unique(places[own]), key=lambda code: natural_key(names[code])
+    )
     for place, code in enumerate(ordered):
-      group[of_subject & (table.label == code)] = place % CLIP_FOLDS
+      group[own & (places == code)] = place % dealt.groups
   return group
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-  return np.concatenate(parts) if parts else np.zeros(0, np.int64)

@@ -2,7 +2,7 @@
 
 `prepare` asks the same of all: what there is, which files decide the content,
 how many windows, and a builder for each section. A section is the part of a
-data set that is prepared at once, such as all recordings of one piece of music.
+data set that is prepared at once, such as all recordings of one day.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Source(Protocol):
 
   @property
   def dataset(self) -> str:
-    """Name of the data set and its kind, such as `ampl/raw`."""
+    """Name of the data set and its kind, such as `takes/raw`."""
     ...
 
   @property
@@ -29,13 +29,8 @@ class Source(Protocol):
     ...
 
   @property
-  def made_here(self) -> bool:
-    """Whether they have to be made first, on the disk of the windows."""
-    ...
-
-  @property
   def keeps_parts(self) -> bool:
-    """Whether a recording's windows are worth keeping until a section is whole."""
+    """Whether a recording's windows are kept until its section is whole."""
     ...
 
   @property
@@ -45,7 +40,7 @@ class Source(Protocol):
 
   @property
   def raw_bytes(self) -> int:
-    """Bytes of recordings behind one window, where they are made here."""
+    """Bytes of recordings behind one window; 0 where they need not be made."""
     ...
 
   def sections(self) -> tuple[str, ...]:
@@ -71,7 +66,11 @@ class Source(Protocol):
     ...
 
   def manifest_fields(self, section: str) -> dict[str, Any]:
-    """What a section's manifest says besides fingerprint and source."""
+    """What a section's manifest says besides `prepared.prepare`'s own.
+
+    That is the section, under the name of the table's section column, and
+    `spec`, the description of its sequence column.
+    """
     ...
 
   def builder(
@@ -80,11 +79,24 @@ class Source(Protocol):
     folder: Path,
     stage: Path,
     *,
-    on_windows: Callable[[int], None],
+    on_windows: Callable[[int], object],
     beam_refusal: Path | None,
     parts: Parts | None,
   ) -> Any:
-    """The TFDS builder of a section, which writes below `stage`."""
+    """The TFDS builder of a section.
+
+    Args:
+      section: its name.
+      folder: from `folder`.
+      stage: what the builder writes below.
+      on_windows: to be called with the number of windows made since the last
+        call; not through Beam.
+      beam_refusal: where workers write `[where, found, fix]` of an
+        `InputError`, see `beam_pipeline.reasons_from`; None builds in this
+        process.
+      parts: where the windows of a recording are kept once they are done;
+        None keeps none.
+    """
     ...
 
   def inventory(self) -> str | None:

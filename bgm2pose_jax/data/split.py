@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Dealt:
+  """Folds of names that are dealt into groups, as cards to players.
+
+  The group of the fold's number tests, the others train.
+
+  Attributes:
+    column: whose names are dealt, in natural order.
+    within: deal anew for each name of this column, so that every group holds
+      some of each.
+    groups: how many.
+  """
+
+  column: str
+  within: str
+  groups: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,10 +33,16 @@ class Split:
     train: {column: names}; a training window has one of them in each column.
     test: the same of test windows.
     fold: position in the fold order of what is left out.
-    fold_by: the key of a window that folds are made by, such as `subject`.
+    fold_by: the key of a window that folds are made by, such as `player`.
     fold_order: what `fold` counts.
     sections: the prepared parts of the data set that the run reads, each once.
-    label: the run's kind, for messages, such as `--setting=single`.
+    label: the run's kind, for messages, such as `--protocol=people`.
+    dealt: how folds part the windows that both `train` and `test` name; None
+      leaves them as they are.
+    validation_fraction: the last part of every training recording, kept for
+      choosing the best weights; never trained on.
+    test_lacks: columns among the table's `usable` that hold in no window of a
+      test recording, such as recordings without ground truth.
   """
 
   train: Mapping[str, tuple[str, ...]]
@@ -27,3 +52,14 @@ class Split:
   fold_order: tuple[str, ...]
   sections: tuple[str, ...]
   label: str
+  dealt: Dealt | None = None
+  test_lacks: tuple[str, ...] = ()
+  validation_fraction: float = 0.1
+
+
+def natural_key(name: str) -> tuple:
+  """Sort key in which "2" comes before "10"."""
+  return tuple(
+    (0, int(part), "") if part.isdecimal() else (1, 0, part)
+    for part in re.findall(r"\d+|\D+", name)
+  )

@@ -8,70 +8,73 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.evaluation.metrics import Metrics
 
-_BLOCK_WINDOWS = 50  # 30 s, longer than one action
+# Longer than one action.
+_BLOCK_WINDOWS = 50
 _STREAM = 0x626F6F74  # second Philox key word, so that no other draw shares it
 
 
 def bootstrap_interval(
-  pred: np.ndarray,
+  metrics: Metrics,
+  predicted: np.ndarray,
   target: np.ndarray,
-  mean_pose: np.ndarray | None,
+  reference: np.ndarray | None,
   recording: np.ndarray,
   window_index: np.ndarray,
   *,
+  improved: Sequence[str],
   seed: int,
   resamples: int = 1000,
 ) -> dict[str, Any]:
   """95 % intervals of the model's figures over blocks of windows.
 
-  Windows of one stretch resemble each other, so whole blocks of 30 s within
-  one recording are drawn, not windows. The mean pose is drawn alike, which
-  makes the interval of the improvement a paired one.
+  Windows of one stretch resemble each other, so whole blocks within one
+  recording are drawn, not windows. The reference is drawn alike, which makes
+  the interval of the improvement a paired one.
 
   Args:
-    pred: [n, 12, 21, 3].
-    target: [n, 12, 21, 3].
-    mean_pose: [n, 12, 21, 3] prediction of the mean pose, or None.
+    metrics: of the system.
+    predicted: [n, ...].
+    target: [n, ...].
+    reference: [n, ...] prediction of the reference, or None.
     recording: [n] name of each window's recording.
     window_index: int [n].
+    improved: keys of the figures that an improvement is given for.
     seed: seed of the draws.
     resamples: number of draws.
 
   Returns:
-    {"rmse": [low, high], "mae": ..., "pckh50": ..., "blocks": count,
-    "improvement_pct": {"rmse": ..., "mae": ...}}; None in place of an interval
-    when there is only one block.
+    {key of a headline figure: [low, high], "blocks": count, "resamples":
+    number, "improvement_pct": {key: [low, high]}}; None in place of an
+    interval when there is only one block.
   """
   block, count = _blocks(recording, window_index)
   columns = [
-    window_sums(prediction, target)
-    for prediction in (pred, mean_pose)
+    metrics.overall(metrics.sums(prediction, target))
+    for prediction in (predicted, reference)
     if prediction is not None
   ]
-  # [resample, prediction, (square, absolute, correct, coordinates)]
-  total = _redrawn(
-    np.stack(columns, axis=1), block, count, _generator(seed), resamples
+  # [resample, prediction, figure]
+  drawn = metrics.headline(
+    _redrawn(
+      np.stack(columns, axis=1), block, count, _generator(seed), resamples
+    )
   )
-  rmse = np.sqrt(total[..., 0] / total[..., 3])
-  mae = total[..., 1] / total[..., 3]
-  pckh50 = 3 * total[:, 0, 2] / total[:, 0, 3]
 
   def interval(values: np.ndarray) -> list[float] | None:
     return _percentiles(values) if count > 1 else None
 
+  keys = [figure.key for figure in metrics.figures]
   out: dict[str, Any] = {
-    "rmse": interval(rmse[:, 0]),
-    "mae": interval(mae[:, 0]),
-    "pckh50": interval(pckh50),
-    "blocks": count,
-    "resamples": resamples,
+    key: interval(drawn[:, 0, place]) for place, key in enumerate(keys)
   }
-  if mean_pose is not None and (mae[:, 1] > 0).all():
+  out |= {"blocks": count, "resamples": resamples}
+  places = [keys.index(key) for key in improved]
+  if reference is not None and (drawn[:, 1, places] > 0).all():
     out["improvement_pct"] = {
-      "rmse": interval(100 * (1 - rmse[:, 0] / rmse[:, 1])),
-      "mae": interval(100 * (1 - mae[:, 0] / mae[:, 1])),
+      keys[i]: interval(100 * (1 - drawn[:, 0, i] / drawn[:, 1, i]))
+      for i in places
     }
   return out
 
@@ -81,8 +84,8 @@ class PairedWindows:
   """Two models on the same windows, trained with the same seeds.
 
   Attributes:
-    reference: [seed, n, 4] from `window_sums`.
-    other: [seed, n, 4] of the model compared with it.
+    reference: [seed, n, m] from `Metrics.overall`.
+    other: [seed, n, m] of the model compared with it.
     recording: [n] name of each window's recording.
     window_index: int [n].
     weight: share of these windows' figures in the whole.
@@ -96,9 +99,13 @@ class PairedWindows:
 
 
 def paired_differences(
-  parts: Sequence[PairedWindows], *, seed: int, resamples: int = 1000
+  metrics: Metrics,
+  parts: Sequence[PairedWindows],
+  *,
+  seed: int,
+  resamples: int = 1000,
 ) -> dict[str, Any]:
-  """Differences of two models' RMSE and MAE, with 95 % intervals.
+  """Differences of two models' headline figures, with 95 % intervals.
 
   The difference is taken per part (a fold, say) and seed, averaged over seeds
   and then over parts by weight, as tables of folds and seeds do. A resample
@@ -106,28 +113,30 @@ def paired_differences(
   so that what makes a stretch of a recording hard or easy cancels.
 
   Args:
+    metrics: of the system.
     parts: the windows; recordings of different parts are never mixed.
     seed: seed of the draws.
     resamples: number of draws.
 
   Returns:
-    {"rmse": {"difference": other - reference, "interval": [low, high]}, "mae":
-    ..., "blocks": count}; None in place of an interval when a part has only
-    one block.
+    {key of a headline figure: {"difference": other - reference, "interval":
+    [low, high]}, "blocks": count}; None in place of an interval when a part
+    has only one block.
   """
+  keys = [figure.key for figure in metrics.figures]
   rng = _generator(seed)
-  whole, drawn = np.zeros(2), np.zeros((resamples, 2))
+  whole, drawn = np.zeros(len(keys)), np.zeros((resamples, len(keys)))
   counts = []
   for part in parts:
     block, count = _blocks(part.recording, part.window_index)
-    # [n, model, seed, 4]
+    # [n, model, seed, m]
     sums = np.stack([part.reference, part.other]).transpose(2, 0, 1, 3)
-    whole += part.weight * _seed_means(sums.sum(axis=0))
+    whole += part.weight * _seed_means(metrics, sums.sum(axis=0))
     total = _redrawn(sums, block, count, rng, resamples)
-    drawn += part.weight * _seed_means(total)
+    drawn += part.weight * _seed_means(metrics, total)
     counts.append(count)
   out: dict[str, Any] = {"blocks": sum(counts)}
-  for column, key in enumerate(("rmse", "mae")):
+  for column, key in enumerate(keys):
     out[key] = {
       "difference": float(whole[column]),
       "interval": _percentiles(drawn[:, column]) if min(counts) > 1 else None,
@@ -135,11 +144,9 @@ def paired_differences(
   return out
 
 
-def _seed_means(sums: np.ndarray) -> np.ndarray:
-  """[..., model, seed, 4] sums -> [..., (RMSE, MAE)] other - reference."""
-  figures = np.stack(
-    [np.sqrt(sums[..., 0] / sums[..., 3]), sums[..., 1] / sums[..., 3]], axis=-1
-  )
+def _seed_means(metrics: Metrics, sums: np.ndarray) -> np.ndarray:
+  """[..., model, seed, m] sums -> [..., figure] other - reference."""
+  figures = metrics.headline(sums)
   return (figures[..., 1, :, :] - figures[..., 0, :, :]).mean(axis=-2)
 
 
@@ -179,30 +186,3 @@ def _redrawn(
 
 def _percentiles(values: np.ndarray) -> list[float]:
   return [float(v) for v in np.percentile(values, [2.5, 97.5])]
-
-
-def window_sums(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
-  """What the figures of any set of windows are made of.
-
-  Args:
-    pred: [n, 12, 21, 3].
-    target: [n, 12, 21, 3].
-
-  Returns:
-    float64 [n, 4]: squared and absolute error, joints within PCKh@0.5, and
-    the number of coordinates.
-  """
-  error = pred.astype(np.float64) - target
-  neck, head = skeleton.joint_index("Neck"), skeleton.joint_index("Head")
-  span = np.linalg.norm(target[:, :, neck] - target[:, :, head], axis=-1)
-  correct = np.linalg.norm(error, axis=-1) < 0.5 * span[..., None]
-  axes = (1, 2, 3)
-  return np.stack(
-    [
-      np.square(error).sum(axes),
-      np.abs(error).sum(axes),
-      correct.sum((1, 2)),
-      np.full(len(error), error[0].size if len(error) else 0),
-    ],
-    axis=1,
-  )

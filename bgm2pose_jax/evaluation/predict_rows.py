@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.data.table import context as frames_around
 from bgm2pose_jax.runtime import mesh as mesh_lib
 
 
-def predict_rows(
+def batches(
   predict_step: Callable[[Any, Mapping[str, jax.Array]], jax.Array],
   state: Any,
-  table: Any,
+  table: WindowTable,
   rows: np.ndarray,
   *,
   fields: Sequence[str],
   batch_size: int,
   mesh: jax.sharding.Mesh,
   context: int = 0,
-) -> np.ndarray:
-  """Predicts windows in row order.
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Predicts windows batch by batch, in row order.
 
   The last batch is filled up with its first row, and what that adds is cut
   off again: every figure is over the true rows alone.
@@ -32,22 +33,21 @@ def predict_rows(
   Args:
     predict_step: from `steps.make_predict_step`.
     state: with the weights to use.
-    table: columns [n, ...] by attribute.
-    rows: which windows.
+    table: the windows.
+    rows: which of them.
     fields: columns that a batch needs.
-    context: frames on either side of a window that its features get.
     batch_size: over all devices; rounded up to a multiple of them.
     mesh: devices.
+    context: frames on either side of a window that its sequence gets.
 
-  Returns:
-    float32 predictions [len(rows), ...].
+  Yields:
+    (rows of the batch, their float32 predictions [rows, ...]).
 
   Raises:
     InputError: when a prediction is not finite.
   """
   devices = mesh.devices.size
   batch_size = -(-batch_size // devices) * devices
-  out = []
   for start in range(0, len(rows), batch_size):
     part = rows[start : start + batch_size]
     padded = np.concatenate(
@@ -55,21 +55,19 @@ def predict_rows(
     )
     batch = {}
     for name in fields:
-      if name == "features" and context:
+      if name == table.columns.sequence and context:
         batch[name] = frames_around(table, padded, context, context)
       else:
-        batch[name] = np.asarray(getattr(table, name)[padded])
-    pred = predict_step(state, _spread(mesh, batch))
-    out.append(_whole(pred)[: len(part)])
-  predictions = np.concatenate(out)
-  if not np.isfinite(predictions).all():
-    bad = rows[~np.isfinite(predictions).reshape(len(rows), -1).all(axis=1)]
-    raise InputError(
-      f"window row {bad[0]}",
-      f"prediction is not finite ({len(bad)} of {len(rows)} windows)",
-      "train again with a lower learning rate; see metrics.jsonl",
-    )
-  return predictions
+        batch[name] = table.column(name)[padded]
+    found = _whole(predict_step(state, _spread(mesh, batch)))[: len(part)]
+    finite = np.isfinite(found).reshape(len(part), -1).all(axis=1)
+    if not finite.all():
+      raise InputError(
+        f"window row {part[~finite][0]}",
+        f"prediction is not finite ({(~finite).sum()} of {len(part)} windows)",
+        "train again with a lower learning rate; see metrics.jsonl",
+      )
+    yield part, found
 
 
 def _spread(mesh: jax.sharding.Mesh, batch: dict[str, np.ndarray]) -> Any:

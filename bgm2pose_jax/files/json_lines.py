@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -153,19 +152,6 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     InputError: a line before the last is not a JSON object.
   """
   return [line for line, _ in _lines(Path(path))]
-
-
-def host_facts() -> dict[str, Any]:
-  """What timings depend on: machine, cores, system and Python version."""
-  affinity = getattr(os, "sched_getaffinity", None)
-  return {
-    "host": platform.node(),
-    "machine": platform.machine(),
-    "system": f"{platform.system()} {platform.release()}",
-    "python": platform.python_version(),
-    "cpu_count": os.cpu_count(),
-    "cpu_usable": len(affinity(0)) if affinity else os.cpu_count(),
-  }
 
 
 def _kept_bytes(path: Path, last_step: int | None) -> int:

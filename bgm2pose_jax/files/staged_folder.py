@@ -62,33 +62,6 @@ def staged(folder: Path) -> Iterator[Path]:
     shutil.rmtree(stage, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-  """Lets one process at a time through; the others wait.
-
-  Args:
-    path: lock file, made when missing and left behind; the lock ends with the
-      block or with the process, so a file that a killed one left locks nothing.
-  """
-  try:
-    import fcntl
-  except ImportError:
-    # Without file locks two processes do the work twice; `staged` keeps the
-    # result whole all the same.
-    yield
-    return
-  with open(path, "ab") as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      logging.info("%s: another process makes this; waiting", path)
-      fcntl.flock(file, fcntl.LOCK_EX)
-    except OSError as error:
-      # Some network file systems have none.
-      logging.warning("%s: no file locks here (%s)", path, error.strerror)
-    yield
-
-
 def sweep(parent: Path, max_age_s: float = MAX_AGE_S) -> list[Path]:
   """Removes what killed processes left in a folder.
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import run_folder as workdir_lib
+from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
 
 # No run's fingerprint: training never goes on in such a folder.
@@ -25,8 +26,8 @@ def make(
   *,
   dataset: Mapping[str, Any],
   origin: Mapping[str, Any],
-  metric: str,
-  facts: Mapping[str, Any] | None = None,
+  best: Best,
+  facts: Mapping[str, Any],
 ) -> None:
   """Makes the folder, whole or not at all.
 
@@ -36,8 +37,8 @@ def make(
     state: the one checkpoint.
     dataset: name and kind of the data that the weights were trained on.
     origin: where they come from.
-    metric: that names the best checkpoint.
-    facts: content of model.json; None leaves it out.
+    best: figure that chooses the best weights.
+    facts: content of model.json.
 
   Raises:
     InputError: it exists, or cannot be made.
@@ -49,20 +50,19 @@ def make(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     store = checkpoint_lib.Checkpoints(
-      partial / workdir_lib.CHECKPOINTS, metric=metric
+      partial / run_folder.CHECKPOINTS, best=best
     )
     try:
       store.save(state, None)
     finally:
       store.close()
-    described = workdir_lib.description(
+    described = run_folder.description(
       config, {**dataset, "fingerprint": FINGERPRINT}
     )
-    workdir_lib.write_json(
-      partial / workdir_lib.CONFIG, described | {"origin": dict(origin)}
+    run_folder.write_json(
+      partial / run_folder.CONFIG, described | {"origin": dict(origin)}
     )
-    if facts is not None:
-      workdir_lib.write_json(partial / workdir_lib.MODEL, dict(facts))
+    run_folder.write_json(partial / run_folder.MODEL, dict(facts))
     os.replace(partial, out)
   except (OSError, checkpoint_lib.SaveError) as error:
     reason = getattr(error, "strerror", None) or getattr(error, "reason", error)

@@ -5,8 +5,7 @@ Channels come last everywhere. Parameters and batch statistics are float32;
 constants, so that a model is its parameters and its batch statistics.
 
 Every convolution block runs convolution, LeakyReLU, batch normalisation in
-that order, as BGM2Pose does (arXiv 2503.00389, section 2.2, after Shibata et
-al., CVPR 2023).
+that order, as Shibata et al. (CVPR 2023) do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Dot-product attention that keeps neither weights nor dropout mask.
 
-The weights of a batch (128 x 128 bands per frame and head) are by far the
-largest arrays of BGM2Pose. Here the backward pass computes them again, as in
+The weights of a batch (query x key per group and head) can be by far the
+largest arrays of a network. Here the backward pass computes them again, as in
 FlashAttention (Dao et al., arXiv 2205.14135), the dropout mask is integer
 arithmetic inside the same pass, and on CPU a few examples are handled at a
 time so that their weights stay in the cache.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bgm2pose_jax.poses.bvh import BvhMotion, read_bvh
 from bgm2pose_jax.poses.bvh_writer import write_bvh
-from bgm2pose_jax.poses.captured_points import PointTracks
+from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.cleaning import resample
 from bgm2pose_jax.poses.clips import Clip, load_folder
 from bgm2pose_jax.poses.optitrack import read_optitrack
@@ -16,7 +16,7 @@ from bgm2pose_jax.poses.position_csv import (
 __all__ = [
   "BvhMotion",
   "Clip",
-  "PointTracks",
+  "CapturedPoints",
   "load_folder",
   "read_bvh",
   "read_optitrack",

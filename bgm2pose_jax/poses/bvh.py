@@ -21,7 +21,6 @@ from bgm2pose_jax.poses.bvh_hierarchy import (
   finite_number,
   read_hierarchy,
 )
-from bgm2pose_jax.poses.captured_points import PointTracks
 from bgm2pose_jax.poses.kinematics import Node, node_positions
 
 
@@ -54,10 +53,6 @@ class BvhMotion:
       wanted: node indices to return, in that order; all nodes by default.
     """
     return node_positions(self.nodes, self.channels, wanted)
-
-  def tracks(self) -> PointTracks:
-    """All nodes as named points (BVH states no unit)."""
-    return PointTracks(self.names, self.positions(), self.rate_hz)
 
 
 def read_bvh(path: str | pathlib.Path) -> BvhMotion:

@@ -5,7 +5,7 @@ A BVH file has no comments, so what it cannot say stands here:
 - Lengths are centimetres, y is up, the floor is where the positions have it.
   The skeleton at rest, the T-pose and what rotations are worth are described
   in `joint_rotations`.
-- Bones have one length each, the median over the track. Predicted bones vary
+- Bones have one length each, the median over time. Predicted bones vary
   from frame to frame, so joints far from the hips may lie off the predicted
   places; the directions are the predicted ones.
 - Angles are degrees in the order Z X Y, R = Rz Rx Ry, without jumps of whole
@@ -29,7 +29,8 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import whole_file
-from bgm2pose_jax.poses import joint_rotations, skeleton
+from bgm2pose_jax.poses import joint_rotations
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.joint_rotations import CHILDREN, TURNING
 
 # Top of the head, end of the fingers, end of the toes: centimetres, for an
@@ -51,7 +52,7 @@ def write_bvh(
 
   Args:
     path: the file.
-    positions: [time, joint=21, 3] in the order of `skeleton.JOINTS`,
+    positions: [time, joint=21, 3] in the order of `BODY21.joints`,
       right-handed, y up. Rotations are fitted 4,096 frames at a time.
     rate_hz: frames per second.
     unit_m: metres per unit of `positions`.
@@ -65,7 +66,7 @@ def write_bvh(
     raise InputError(
       path, f"positions of shape {positions.shape}", "give [time, 21, 3]"
     )
-  skeleton.check_joint_axes(positions, str(path))
+  BODY21.check_axes(positions, str(path))
   if not 1.0 <= rate_hz <= 10_000.0:
     raise InputError(path, f"{rate_hz} frames a second", "give 1 to 10,000")
   unit_cm = 100.0 * unit_m
@@ -98,8 +99,8 @@ def write_bvh(
 
 def _joint_lines(joint: int, offsets_cm: np.ndarray, pad: str) -> list[str]:
   """The hierarchy from one joint on; Blender counts on this order of lines."""
-  name = skeleton.JOINTS[joint]
-  root = skeleton.PARENTS[joint] < 0
+  name = BODY21.joints[joint]
+  root = BODY21.parents[joint] < 0
   moves = "6 Xposition Yposition Zposition" if root else "3"
   lines = [
     f"{pad}{'ROOT' if root else 'JOINT'} {name}",
@@ -132,7 +133,7 @@ def _frame_lines(hips_cm: np.ndarray, angles: np.ndarray) -> bytes:
   Joints are stored as the hierarchy goes through them, depth first.
   """
   cells = ["%.5f"] * 3
-  for joint in range(skeleton.NUM_JOINTS):
+  for joint in range(BODY21.num_joints):
     cells += ["%.5f" if joint in TURNING else "0"] * 3
   line = " ".join(cells) + "\n"
   values = np.concatenate([hips_cm, angles.reshape(len(angles), -1)], axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
-class PointTracks:
+class CapturedPoints:
   """Named points of one person over time, before any mapping or cleaning.
 
   Attributes:

@@ -1,7 +1,7 @@
 """Turns captured points into usable metres: unit, floor, cuts, gaps, rate.
 
 Thresholds are in metres and seconds, so they hold for any capture rate. All
-functions are NumPy only and take positions of the 21 joints of `skeleton`.
+functions are NumPy only and take positions of the joints of `BODY21`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from scipy import interpolate
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 
 # Units that motion capture files are written in. CMU's is 1 / 0.45 inch.
 KNOWN_UNITS_M: dict[str, float] = {
@@ -37,14 +37,14 @@ LONGEST_GAP_S = 0.1
 _LONGEST_T_POSE_S = 5.0
 
 _LEGS = [
-  [joint_index(side + part) for part in ("UpLeg", "Leg", "Foot")]
+  [BODY21.index(side + part) for part in ("UpLeg", "Leg", "Foot")]
   for side in ("Left", "Right")
 ]
 _ARMS = [
-  [joint_index(side + part) for part in ("Arm", "ForeArm", "Hand")]
+  [BODY21.index(side + part) for part in ("Arm", "ForeArm", "Hand")]
   for side in ("Left", "Right")
 ]
-_HEAD = joint_index("Head")
+_HEAD = BODY21.index("Head")
 
 
 def stature(positions: np.ndarray) -> float:
@@ -236,7 +236,7 @@ def resample(
   """Changes the frame rate by a cubic spline through every coordinate.
 
   A spline keeps velocities continuous, which a moving reflector needs; frames
-  of the new track lie within the time span of the old one. There is no
+  of the new motion lie within the time span of the old one. There is no
   low-pass filter: body motion ends far below 60 Hz.
 
   Args:

@@ -1,6 +1,6 @@
 """Clips: usable stretches of captured motion, ready to be performed.
 
-`load_folder` reads every BVH, OptiTrack CSV and AMPL position CSV file below
+`load_folder` reads every BVH, OptiTrack CSV and position CSV file below
 a folder and answers with metres on the floor, one `Clip` per stretch without
 glitches. What the files cannot say, a `clips.csv` can (see `clip_table`).
 """
@@ -19,13 +19,13 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file
 from bgm2pose_jax.poses import cleaning
 from bgm2pose_jax.poses.bvh import read_bvh
-from bgm2pose_jax.poses.captured_points import PointTracks
+from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.clip_table import TABLE_NAME, ClipRow, read_clip_table
 from bgm2pose_jax.poses.joint_maps import joint_columns
 from bgm2pose_jax.poses.optitrack import looks_like_optitrack, read_optitrack
 from bgm2pose_jax.poses.position_csv import (
   looks_like_positions,
-  read_position_tracks,
+  read_position_points,
 )
 
 _SUFFIXES = (".bvh", ".bvh.gz", ".csv", ".csv.gz")
@@ -44,7 +44,7 @@ class Clip:
     subject: who moves.
     rate_hz: true frames per second (see `cleaning.resample`).
     positions_m: float32 [time, 21, 3] metres, y up, right-handed, the floor
-      at y = 0, joints in the order of `skeleton.JOINTS`.
+      at y = 0, joints in the order of `BODY21.joints`.
     description: what they do, if the folder's table says so.
     source_path: the file, relative to the folder, with `/`.
     height_m: stature estimated from the legs (`cleaning.stature`).
@@ -95,9 +95,9 @@ def load_folder(mocap_dir: str | pathlib.Path) -> list[Clip]:
   clips: list[Clip] = []
   for name in names:
     row = table.get(name)
-    tracks = _read_tracks(folder / name, listed=row is not None)
-    if tracks is not None:
-      clips += _clips_of_file(folder, name, tracks, row)
+    points = _read_points(folder / name, listed=row is not None)
+    if points is not None:
+      clips += _clips_of_file(folder, name, points, row)
   if not clips:
     raise InputError(
       folder,
@@ -119,7 +119,7 @@ def _files(folder: pathlib.Path) -> list[str]:
   return sorted(name for name in found if not name.startswith("."))
 
 
-def _read_tracks(path: pathlib.Path, *, listed: bool) -> PointTracks | None:
+def _read_points(path: pathlib.Path, *, listed: bool) -> CapturedPoints | None:
   """Reads one file to its 21 joints; None for a CSV of something else."""
   lower = path.name.lower()
   if lower.endswith((".bvh", ".bvh.gz")):
@@ -127,12 +127,12 @@ def _read_tracks(path: pathlib.Path, *, listed: bool) -> PointTracks | None:
     # Only the branches that lead to the 21 joints are computed.
     columns = joint_columns(motion.names, path)
     names = tuple(motion.names[i] for i in columns)
-    return PointTracks(names, motion.positions(columns), motion.rate_hz)
+    return CapturedPoints(names, motion.positions(columns), motion.rate_hz)
   data = text_file.read_head(path)
   if looks_like_optitrack(data):
-    tracks = read_optitrack(path)
+    points = read_optitrack(path)
   elif looks_like_positions(data):
-    tracks = read_position_tracks(path)
+    points = read_position_points(path)
   elif listed:
     raise InputError(
       path,
@@ -142,28 +142,28 @@ def _read_tracks(path: pathlib.Path, *, listed: bool) -> PointTracks | None:
   else:
     logging.info("%s: not motion capture, left aside", path)
     return None
-  columns = joint_columns(tracks.names, path)
+  columns = joint_columns(points.names, path)
   return dataclasses.replace(
-    tracks,
-    names=tuple(tracks.names[i] for i in columns),
-    positions=tracks.positions[:, columns],
+    points,
+    names=tuple(points.names[i] for i in columns),
+    positions=points.positions[:, columns],
   )
 
 
 def _clips_of_file(
-  folder: pathlib.Path, name: str, tracks: PointTracks, row: ClipRow | None
+  folder: pathlib.Path, name: str, points: CapturedPoints, row: ClipRow | None
 ) -> list[Clip]:
   row = row or ClipRow(where=str(folder / name), file=name)
-  frames = len(tracks.positions)
+  frames = len(points.positions)
   if row.frames is not None and row.frames != frames:
     raise InputError(
       row.where,
       f"frames {row.frames}, but {name} has {frames}",
       "correct the line, or copy the file again",
     )
-  rate_hz = tracks.rate_hz if row.rate_hz is None else row.rate_hz
-  unit_m, note = _unit(folder / name, tracks, row)
-  positions_m = cleaning.fill_gaps(tracks.positions, rate_hz) * unit_m
+  rate_hz = points.rate_hz if row.rate_hz is None else row.rate_hz
+  unit_m, note = _unit(folder / name, points, row)
+  positions_m = cleaning.fill_gaps(points.positions, rate_hz) * unit_m
   height_m = cleaning.stature(positions_m)
   note = f"{note}; stature {height_m:.2f} m by the legs"
   cleaning.check_upright(positions_m, folder / name)
@@ -197,11 +197,11 @@ def _clips_of_file(
 
 
 def _unit(
-  path: pathlib.Path, tracks: PointTracks, row: ClipRow
+  path: pathlib.Path, points: CapturedPoints, row: ClipRow
 ) -> tuple[float, str]:
   """Returns metres per unit and one sentence on where that comes from."""
   if row.unit_m is not None:
-    height_m = cleaning.stature(tracks.positions) * row.unit_m
+    height_m = cleaning.stature(points.positions) * row.unit_m
     low, high = _BELIEVABLE_M
     if not low <= height_m <= high:
       raise InputError(
@@ -210,10 +210,10 @@ def _unit(
         "correct it, or leave the cell empty",
       )
     return row.unit_m, f"1 unit = {row.unit_m:g} m ({TABLE_NAME})"
-  if tracks.unit_m is None:
-    unit_m, unit = cleaning.unit_from_stature(tracks.positions, path)
+  if points.unit_m is None:
+    unit_m, unit = cleaning.unit_from_stature(points.positions, path)
     return unit_m, f"1 unit = {unit_m:.6g} m ({unit}, by the body height)"
-  height_m = cleaning.stature(tracks.positions) * tracks.unit_m
+  height_m = cleaning.stature(points.positions) * points.unit_m
   low, high = cleaning.STATURE_RANGE_M
   if not low <= height_m <= high:
     raise InputError(
@@ -221,7 +221,7 @@ def _unit(
       f"a person {height_m:.3g} m tall by the header's unit",
       f"give unit_scale_m for the file in {TABLE_NAME}",
     )
-  return tracks.unit_m, f"1 unit = {tracks.unit_m:g} m (the file's header)"
+  return points.unit_m, f"1 unit = {points.unit_m:g} m (the file's header)"
 
 
 def _ranges(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files.text_file import clip_text
-from bgm2pose_jax.poses.skeleton import JOINTS
+from bgm2pose_jax.poses.body21 import BODY21
 
 _Table = dict[str, tuple[str, ...]]
 
@@ -22,8 +22,8 @@ def _sided(pairs: dict[str, tuple[str, ...]]) -> _Table:
   return table
 
 
-# MotionBuilder's names are also those of AMPL, of OptiTrack's FBX convention,
-# of CMU's own skeletons and (with one more spine joint) of Mixamo and LaFAN1.
+# MotionBuilder's names are also those of OptiTrack's FBX convention, of CMU's
+# own skeletons and (with one more spine joint) of Mixamo and LaFAN1.
 # Spine1 carries neck and shoulders here, so it is the topmost spine joint.
 _MOTIONBUILDER: _Table = {
   "Hips": ("Hips",),
@@ -125,7 +125,7 @@ def joint_columns(names: Sequence[str], where: object) -> list[int]:
     where: the file, for the message.
 
   Returns:
-    For each of `skeleton.JOINTS` the index in `names`.
+    For each of `BODY21.joints` the index in `names`.
 
   Raises:
     InputError: a joint is missing from the best fitting table, or its name
@@ -139,7 +139,7 @@ def joint_columns(names: Sequence[str], where: object) -> list[int]:
   def missing(table: _Table) -> list[str]:
     return [
       joint
-      for joint in JOINTS
+      for joint in BODY21.joints
       if not any(name.casefold() in places for name in table[joint])
     ]
 
@@ -154,7 +154,7 @@ def joint_columns(names: Sequence[str], where: object) -> list[int]:
       " joint names",
     )
   columns = []
-  for joint in JOINTS:
+  for joint in BODY21.joints:
     name = next(
       name.casefold()
       for name in NAME_TABLES[best][joint]

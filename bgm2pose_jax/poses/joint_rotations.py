@@ -7,7 +7,7 @@ down. Which way a recorded person faces is in the rotation of the hips.
 A bone that is its joint's only child takes the T-pose's direction. Hips and
 Spine1 carry three bones each; there the rest has the typical angles between
 the three, measured in the body's own axes, so that a rigid pelvis or chest is
-matched exactly. Lengths are medians over the track.
+matched exactly. Lengths are medians over time.
 
 Positions do not say everything about rotations: a joint with one bone is
 turned by the smallest angle that points it, so its twist about the bone is
@@ -18,15 +18,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.poses.skeleton import JOINTS, NUM_JOINTS, PARENTS
+from bgm2pose_jax.poses.body21 import BODY21
 
 CHILDREN: tuple[tuple[int, ...], ...] = tuple(
-  tuple(c for c, parent in enumerate(PARENTS) if parent == joint)
-  for joint in range(NUM_JOINTS)
+  tuple(c for c, parent in enumerate(BODY21.parents) if parent == joint)
+  for joint in range(BODY21.num_joints)
 )
 # Joints whose rotation moves another joint.
 TURNING: tuple[int, ...] = tuple(
-  joint for joint in range(NUM_JOINTS) if CHILDREN[joint]
+  joint for joint in range(BODY21.num_joints) if CHILDREN[joint]
 )
 
 # Bone that ends in the joint; x is towards the person's left.
@@ -57,7 +57,7 @@ _MOST_DEG = 1e5
 def rest_directions() -> np.ndarray:
   """Unit vectors [joint=21, 3] of the T-pose's bones; zero for the root."""
   rows = []
-  for joint in JOINTS:
+  for joint in BODY21.joints:
     part = joint.removeprefix("Left").removeprefix("Right")
     x, y, z = _DIRECTIONS[part]
     rows.append((-x if joint.startswith("Right") else x, y, z))
@@ -74,7 +74,7 @@ def rest_offsets(positions: np.ndarray) -> np.ndarray:
 
   Returns:
     float64 [joint, 3] in that unit; zero for the root. A bone's length is its
-    median over the track (over 50,000 frames of a longer one).
+    median over time (over 50,000 frames of a longer motion).
   """
   offsets = rest_directions()
   step = -(-len(positions) // _MEDIAN_FRAMES)
@@ -83,7 +83,7 @@ def rest_offsets(positions: np.ndarray) -> np.ndarray:
     if not children:
       continue
     members = list(children)
-    bones = points[:, members] - points[:, [PARENTS[members[0]]]]
+    bones = points[:, members] - points[:, [BODY21.parents[members[0]]]]
     if len(members) > 1:
       offsets[members] = _fan_directions(bones, offsets[members])
     lengths = np.median(np.linalg.norm(bones, axis=-1), axis=0)
@@ -129,12 +129,12 @@ def orientations(positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
   """
   points = np.asarray(positions, np.float64)
   directions = rest_directions()
-  turns = np.empty((len(points), NUM_JOINTS, 3, 3))
+  turns = np.empty((len(points), BODY21.num_joints, 3, 3))
   for joint, children in enumerate(CHILDREN):
-    if PARENTS[joint] < 0:
+    if BODY21.parents[joint] < 0:
       before = np.broadcast_to(np.eye(3), (len(points), 3, 3))
     else:
-      before = turns[:, PARENTS[joint]]
+      before = turns[:, BODY21.parents[joint]]
     members = list(children)
     bones = points[:, members] - points[:, [joint]]
     if not children:
@@ -158,7 +158,7 @@ def local_rotations(turns: np.ndarray) -> np.ndarray:
     float64 [time, len(TURNING), 3, 3].
   """
   own = turns[:, list(TURNING)].copy()
-  parents = [PARENTS[joint] for joint in TURNING[1:]]
+  parents = [BODY21.parents[joint] for joint in TURNING[1:]]
   own[:, 1:] = np.swapaxes(turns[:, parents], -1, -2) @ own[:, 1:]
   return own
 

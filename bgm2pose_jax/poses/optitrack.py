@@ -15,7 +15,7 @@ import pathlib
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file
 from bgm2pose_jax.poses import cell_rows
-from bgm2pose_jax.poses.captured_points import PointTracks
+from bgm2pose_jax.poses.captured_points import CapturedPoints
 
 UNITS_M = {
   "meters": 1.0,
@@ -36,7 +36,7 @@ def looks_like_optitrack(data: bytes) -> bool:
   return data[:64].lstrip(b'" ').lower().startswith(b"format version")
 
 
-def read_optitrack(path: str | pathlib.Path) -> PointTracks:
+def read_optitrack(path: str | pathlib.Path) -> CapturedPoints:
   """Reads the bones of a Motive CSV export (plain or gzip).
 
   Args:
@@ -86,7 +86,7 @@ def read_optitrack(path: str | pathlib.Path) -> PointTracks:
     path, rows, len(axes), [c for place in points.values() for c in place]
   )
   positions = table.reshape(len(table), len(points), 3)
-  return PointTracks(tuple(points), positions, rate_hz, unit_m)
+  return CapturedPoints(tuple(points), positions, rate_hz, unit_m)
 
 
 def _pairs(cells: list[str]) -> dict[str, str]:

@@ -1,7 +1,6 @@
-"""AMPL's pose files: one row per frame, columns `<Joint>_x,_y,_z`, 120 fps.
+"""Position tables: one row per frame, columns `<Joint>_x,_y,_z`, 120 fps.
 
-The rate is a convention of the data set and stands nowhere in the file
-(AMPL raw layout, `data/poses_synchronized/<name>_position.csv`).
+The rate is a convention of these tables and stands nowhere in the file.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import numpy as np
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file, whole_file
 from bgm2pose_jax.poses import cell_rows
-from bgm2pose_jax.poses.captured_points import PointTracks
+from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.cleaning import resample
 from bgm2pose_jax.poses.joint_maps import joint_columns
-from bgm2pose_jax.poses.skeleton import JOINTS
 
-AMPL_RATE_HZ = 120.0
+RATE_HZ = 120.0
 # Micrometres, a thousandth of what optical capture resolves.
 _CELL = "%.6f"
 _ROWS_AT_ONCE = 4096
@@ -37,13 +36,13 @@ def looks_like_positions(data: bytes) -> bool:
 def write_position_csv(
   path: str | pathlib.Path,
   positions_m: np.ndarray,
-  rate_hz: float = AMPL_RATE_HZ,
+  rate_hz: float = RATE_HZ,
 ) -> None:
-  """Writes a pose track in AMPL's format, at 120 fps, whole or not at all.
+  """Writes a motion at 120 fps, whole or not at all.
 
   Args:
     path: the file to write.
-    positions_m: [time, 21, 3] metres in the order of `skeleton.JOINTS`.
+    positions_m: [time, 21, 3] metres in the order of `BODY21.joints`.
     rate_hz: frames per second of `positions_m`; another rate than 120 is
       resampled (see `cleaning.resample`).
 
@@ -51,14 +50,16 @@ def write_position_csv(
     InputError: wrong shape, no frames, or values that are not finite.
   """
   path = pathlib.Path(path)
-  positions_m = resample(positions_m, rate_hz, AMPL_RATE_HZ)
-  if positions_m.shape[1:] != (len(JOINTS), 3):
+  positions_m = resample(positions_m, rate_hz, RATE_HZ)
+  if positions_m.shape[1:] != (len(BODY21.joints), 3):
     raise InputError(
       path, f"positions of shape {positions_m.shape}", "give [time, 21, 3]"
     )
   table = positions_m.reshape(len(positions_m), -1)
   line = ",".join([_CELL] * table.shape[1]) + "\n"
-  header = ",".join(f"{joint}_{axis}" for joint in JOINTS for axis in "xyz")
+  header = ",".join(
+    f"{joint}_{axis}" for joint in BODY21.joints for axis in "xyz"
+  )
   with whole_file.writing(path) as file:
     file.write((header + "\n").encode())
     # One %-format for many rows is about ten times np.savetxt.
@@ -69,25 +70,25 @@ def write_position_csv(
 
 
 def read_position_csv(
-  path: str | pathlib.Path, rate_hz: float = AMPL_RATE_HZ
+  path: str | pathlib.Path, rate_hz: float = RATE_HZ
 ) -> np.ndarray:
-  """Reads a pose file of AMPL (plain or gzip).
+  """Reads a position table (plain or gzip) of a `BODY21`.
 
   Args:
     path: the file; its frames are taken to be 120 per second.
     rate_hz: frames per second wanted; another rate than 120 is resampled.
 
   Returns:
-    float32 [time, 21, 3] in the order of `skeleton.JOINTS`, in the file's
+    float32 [time, 21, 3] in the order of `BODY21.joints`, in the file's
     unit (metres if `write_position_csv` wrote it).
 
   Raises:
     InputError: a column missing, a row cut short, or a cell that is empty or
       not a number. The message names file and line or column.
   """
-  tracks = read_position_tracks(path)
-  columns = joint_columns(tracks.names, path)
-  positions = tracks.positions[:, columns]
+  points = read_position_points(path)
+  columns = joint_columns(points.names, path)
+  positions = points.positions[:, columns]
   missing = ~np.isfinite(positions).all(axis=(1, 2))
   if missing.any():
     raise InputError(
@@ -96,10 +97,10 @@ def read_position_csv(
       f" {int(np.argmax(missing))}",
       "fill the gaps in the capture software",
     )
-  return resample(positions, tracks.rate_hz, rate_hz)
+  return resample(positions, points.rate_hz, rate_hz)
 
 
-def read_position_tracks(path: str | pathlib.Path) -> PointTracks:
+def read_position_points(path: str | pathlib.Path) -> CapturedPoints:
   """Reads all points of a `<Joint>_x` table, missing cells as NaN.
 
   The header is one row, or two (joint names above x, y, z) as pandas writes
@@ -147,8 +148,8 @@ def read_position_tracks(path: str | pathlib.Path) -> PointTracks:
     len(cells),
     [axes[axis] for axes in place.values() for axis in "xyz"],
   )
-  return PointTracks(
-    tuple(place), table.reshape(len(table), len(place), 3), AMPL_RATE_HZ
+  return CapturedPoints(
+    tuple(place), table.reshape(len(table), len(place), 3), RATE_HZ
   )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 
 # 20 minutes: 24,000 x 63 int16 numbers in base64 are 4 MB, twice that with
 # ground truth.
@@ -25,7 +25,7 @@ def pack(
   clip_frames: int,
   rate_hz: float,
   simulated: bool,
-  bones: Sequence[tuple[int, int]] = skeleton.BONES,
+  bones: Sequence[tuple[int, int]] = BODY21.bones,
 ) -> dict[str, Any]:
   """What the player needs, JSON-ready.
 
@@ -66,8 +66,8 @@ def pack(
     "bones": [[int(a), int(b)] for a, b in bones],
     "clips": [dict(clip) for clip in clips],
     "frames": int(clip_frames),
-    "head": skeleton.joint_index("Head"),
-    "joints": list(skeleton.JOINTS),
+    "head": BODY21.index("Head"),
+    "joints": list(BODY21.joints),
     "pred": packed[0],
     "rate_hz": float(rate_hz),
     "simulated": bool(simulated),

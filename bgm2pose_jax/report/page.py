@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.files import whole_file
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import charts, clips, document, table
 
 # Where the styles of charts and figures lie.
@@ -31,7 +31,7 @@ def write_page(
   results: Mapping[str, Any],
   curves: Sequence[Mapping[str, Any]],
   predictions: Mapping[str, np.ndarray],
-  bones: Sequence[tuple[int, int]] = skeleton.BONES,
+  bones: Sequence[tuple[int, int]] = BODY21.bones,
   max_windows: int = clips.MAX_WINDOWS,
 ) -> None:
   """Writes the report page in one atomic step.
@@ -190,8 +190,8 @@ def _score_section(results: Mapping[str, Any]) -> str:
 
 def _joint_section(results: Mapping[str, Any]) -> str:
   parts = {
-    part: [skeleton.JOINTS[j] for j in joints]
-    for part, joints in skeleton.PARTS.items()
+    part: [BODY21.joints[j] for j in joints]
+    for part, joints in BODY21.parts.items()
   }
   bars = charts.joint_bars(
     results["per_joint"], results["mean_pose"].get("per_joint", {}), parts

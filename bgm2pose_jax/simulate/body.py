@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 
 _HEIGHT_M = 1.75  # of the person whose radii are below
 _TINY = 1e-12
@@ -99,9 +99,9 @@ def _layout() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _row(parts: tuple[tuple[str, float], ...]) -> np.ndarray:
-  row = np.zeros(len(JOINTS))
+  row = np.zeros(len(BODY21.joints))
   for name, weight in parts:
-    row[joint_index(name)] += weight
+    row[BODY21.index(name)] += weight
   return row
 
 
@@ -142,8 +142,8 @@ class BodyModel:
     """
 
     def bone(start: str, end: str) -> np.ndarray:
-      ends = np.asarray(positions_m)[..., [joint_index(start)], :]
-      ends = ends - np.asarray(positions_m)[..., [joint_index(end)], :]
+      ends = np.asarray(positions_m)[..., [BODY21.index(start)], :]
+      ends = ends - np.asarray(positions_m)[..., [BODY21.index(end)], :]
       return np.linalg.norm(ends, axis=-1)
 
     legs = sum(

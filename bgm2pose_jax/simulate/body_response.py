@@ -57,11 +57,11 @@ from bgm2pose_jax.simulate.scene import Scene
 _WORKERS = 2  # chunks in flight; XLA:CPU leaves a core idle between kernels
 
 
-def _at(track: jax.Array, frame: jax.Array, part: jax.Array) -> jax.Array:
-  """Catmull-Rom interpolation of a track.
+def _at(points: jax.Array, frame: jax.Array, part: jax.Array) -> jax.Array:
+  """Catmull-Rom interpolation of moving points.
 
   Args:
-    track: [time, k, 3].
+    points: [time, k, 3].
     frame: int [n], whole frames.
     part: [n, k] frames to add, of any size and sign.
 
@@ -71,9 +71,9 @@ def _at(track: jax.Array, frame: jax.Array, part: jax.Array) -> jax.Array:
   whole = jnp.floor(part)
   u = (part - whole)[..., None]
   frame = frame[:, None] + whole.astype(jnp.int32)
-  frame = jnp.clip(frame, 1, len(track) - 3)
-  k = jnp.arange(track.shape[1])
-  p0, p1, p2, p3 = (track[frame + i, k] for i in (-1, 0, 1, 2))
+  frame = jnp.clip(frame, 1, len(points) - 3)
+  k = jnp.arange(points.shape[1])
+  p0, p1, p2, p3 = (points[frame + i, k] for i in (-1, 0, 1, 2))
   c1 = 0.5 * (p2 - p0)
   c2 = p0 - 2.5 * p1 + 2 * p2 - 0.5 * p3
   c3 = 1.5 * (p1 - p2) + 0.5 * (p3 - p0)
@@ -129,7 +129,7 @@ def _phasors(cycles: jax.Array, coarse: int) -> tuple[jax.Array, ...]:
 def _chunk(
   sizes: Sizes,
   music: jax.Array,
-  track: jax.Array,
+  points: jax.Array,
   frame: jax.Array,
   part: jax.Array,
   geometry: dict[str, jax.Array],
@@ -141,8 +141,8 @@ def _chunk(
   Args:
     sizes: hops, bins and segment length.
     music: [speaker, (hops - 1) * hop + fft_size].
-    track: [frames, spheres, 3] around the chunk.
-    frame: int [hops + 1], the frame of `track` before each hop's time.
+    points: [frames, spheres, 3] around the chunk.
+    frame: int [hops + 1], the frame of `points` before each hop's time.
     part: [hops + 1], what is left of that time, in frames.
     geometry: source [source, 3], gain [source, bins], mic [3], class [sphere],
       gain_w, matrix [3, 3], frames_per_m (pose frames that sound needs for a
@@ -156,13 +156,13 @@ def _chunk(
   hops, blocks, bins, hop = sizes.hops, sizes.blocks, sizes.bins, sizes.hop
   coarse = bins // PHASOR_BINS
   mic, source = geometry["mic"], geometry["source"]
-  num_sources, num_spheres = len(source), track.shape[1]
+  num_sources, num_spheres = len(source), points.shape[1]
 
   when = jnp.broadcast_to(part[:, None], (hops + 1, num_spheres))
-  centre = _at(track, frame, when)
+  centre = _at(points, frame, when)
   for _ in range(2):
     d2 = jnp.linalg.norm(centre - mic, axis=-1)
-    centre = _at(track, frame, when - d2 * geometry["frames_per_m"])
+    centre = _at(points, frame, when - d2 * geometry["frames_per_m"])
   out = mic - centre
   # A sphere over the microphone or a loudspeaker is held at its surface.
   nearest = 1.15 * table.class_radii_m[geometry["class"]]
@@ -271,13 +271,13 @@ def body_response(
 
   Works through the recording in chunks of one shape, so memory does not grow
   with the length (beyond input and output) and the result does not depend on
-  the chunk's length. The pose is held beyond the ends of its track.
+  the chunk's length. The pose is held beyond the ends of its motion.
 
   Args:
     scene: geometry, rate and hop.
     music: [speaker, samples], what each loudspeaker plays.
     spheres: the moving scatterers.
-    pose_rate_hz: rate of their track; frame 0 is at the microphone's time 0.
+    pose_rate_hz: rate of the poses; frame 0 is at the microphone's time 0.
     rectangles: what shadows the direct and floor paths, on the same clock.
     chunk_s: approximate length of a chunk.
 

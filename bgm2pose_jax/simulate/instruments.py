@@ -193,16 +193,16 @@ def _finish(note: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 def place(
-  track: np.ndarray,
+  out: np.ndarray,
   sound: np.ndarray,
   start_s: float,
   gain: tuple[float, float],
   sample_rate_hz: int,
 ) -> None:
-  """Adds `sound` to `track` at a time, with a gain per channel, in place."""
+  """Adds `sound` to `out` at a time, with a gain per channel, in place."""
   start = int(round(start_s * sample_rate_hz))
-  count = min(sound.shape[1], track.shape[1] - start)
+  count = min(sound.shape[1], out.shape[1] - start)
   if count > 0:
-    track[:, start : start + count] += (
+    out[:, start : start + count] += (
       np.array(gain, np.float32)[:, None] * sound[:, :count]
     )

@@ -15,7 +15,7 @@ import dataclasses
 
 import numpy as np
 
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 
 ARM_CHANNELS: tuple[str, ...] = ("elev", "az", "twist", "elbow")
 FOOT_CHANNELS: tuple[str, ...] = ("x", "lift", "z", "yaw", "pitch")
@@ -69,8 +69,7 @@ _REACH = 0.995
 class BodyDimensions:
   """Bone offsets of one person in the rest pose, metres.
 
-  The defaults are a 1.70 m adult with AMPL's mean hip-spine length; `scaled`
-  gives other people.
+  The defaults are an adult of 1.70 m; `scaled` gives other people.
 
   Attributes:
     hip_spine_m: Hips to Spine, the unit of normalised poses.
@@ -190,8 +189,8 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
   """
   value = np.clip(np.asarray(channels, np.float64), LOWEST, HIGHEST)
   ch = {name: value[:, i] for name, i in INDEX.items()}
-  joints = np.zeros((len(value), skeleton.NUM_JOINTS, 3))
-  at = {name: i for i, name in enumerate(skeleton.JOINTS)}
+  joints = np.zeros((len(value), BODY21.num_joints, 3))
+  at = {name: i for i, name in enumerate(BODY21.joints)}
 
   pelvis = rotation(ch["root_yaw"], ch["pelvis_pitch"], -ch["pelvis_roll"])
   leg = body.leg_m

@@ -82,7 +82,7 @@ def random_stream(seed: int, *names: str) -> np.random.Generator:
 
   Args:
     seed: non-negative integer.
-    *names: what the stream is for, e.g. subject and track.
+    *names: what the stream is for, e.g. a person and a piece.
   """
   words = [zlib.crc32(name.encode()) for name in names]
   key = np.random.SeedSequence([seed, *words]).generate_state(2, np.uint64)

@@ -1,18 +1,16 @@
-"""Background music: four procedural tracks, and any file soundfile reads.
+"""Background music: four composed pieces, and any file soundfile reads.
 
 Three ambient pieces (slow pads, drones, soft noise) and one jazz piece (swing
-drums, walking bass, piano comping, with silent bars), as in AMPL: stereo,
-distinct per channel, the same samples for the same name and seed. The ambient
-ones carry steady lines and soft noise up to 12 kHz, because a room can only be
-heard at frequencies that the music excites.
+drums, walking bass, piano comping, with silent bars): stereo, distinct per
+channel, the same samples for the same name and seed. The ambient ones carry
+steady lines and soft noise up to 12 kHz, because a room can only be heard at
+frequencies that the music excites.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,6 @@ import soxr
 
 from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.files import text_file
 from bgm2pose_jax.simulate import instruments as inst
 from bgm2pose_jax.simulate.motion import random_stream
 from bgm2pose_jax.simulate.pieces import PIECES
@@ -30,46 +27,43 @@ RMS = 0.08
 _PEAK = 0.95
 _SHORTEST_S = 1.0
 _LONGEST_S = 4 * 3600.0
-_MOST_GENRE_BYTES = 4 << 20
-_COLUMNS = "give the columns file,genre"
 _SILENCE_RMS = 1e-4
-_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
 
 
 @dataclasses.dataclass(frozen=True)
-class Track:
+class Piece:
   """A piece of background music.
 
   Attributes:
-    genre: `ambient` or `jazz` (or whatever a user's folder says).
+    style: `ambient` or `jazz` (or whatever a user's folder says).
     title: for tables and reports.
-    path: audio file, None for a procedural track.
+    path: audio file, None for one that `compose` plays.
   """
 
-  genre: str
+  style: str
   title: str
   path: Path | None = None
 
 
-TRACKS: dict[str, Track] = {
-  "haze": Track("ambient", "Haze (slow pads)"),
-  "drift": Track("ambient", "Drift (drones and bells)"),
-  "tide": Track("ambient", "Tide (noise swells)"),
-  "swing": Track("jazz", "Swing (quartet with stops)"),
+COMPOSED: dict[str, Piece] = {
+  "haze": Piece("ambient", "Haze (slow pads)"),
+  "drift": Piece("ambient", "Drift (drones and bells)"),
+  "tide": Piece("ambient", "Tide (noise swells)"),
+  "swing": Piece("jazz", "Swing (quartet with stops)"),
 }
 
 
-def make_track(
+def compose(
   name: str,
   duration_s: float,
   seed: int = 0,
   sample_rate_hz: int = 48000,
   rms: float = RMS,
 ) -> np.ndarray:
-  """Composes and plays a procedural track.
+  """Composes and plays a piece.
 
   Args:
-    name: key of `TRACKS`.
+    name: key of `COMPOSED`.
     duration_s: length.
     seed: another seed gives another piece in the same manner.
     sample_rate_hz: sample rate.
@@ -81,15 +75,15 @@ def make_track(
   Raises:
     InputError: unknown name or no samples.
   """
-  if name not in TRACKS:
+  if name not in COMPOSED:
     raise InputError(
-      f"track {name!r}",
-      "no procedural music of this name",
-      f"use one of {', '.join(TRACKS)}",
+      f"music {name!r}",
+      "no composed piece of this name",
+      f"use one of {', '.join(COMPOSED)}",
     )
   count = int(round(duration_s * sample_rate_hz))
   if count < 1:
-    raise InputError(f"track {name!r}", f"{duration_s} s long", "ask for more")
+    raise InputError(f"music {name!r}", f"{duration_s} s long", "ask for more")
   rng = random_stream(seed, "music", name)
   return _level(PIECES[name](count, rng, sample_rate_hz), rms)
 
@@ -170,67 +164,3 @@ def _check_header(path: Path, header: object) -> None:
       f"header claims {frames / rate / 3600:.1f} hours",
       f"use at most {_LONGEST_S / 3600:g} hours",
     )
-
-
-def list_music(music_dir: str | Path) -> dict[str, Track]:
-  """The audio files of a folder as tracks, by name.
-
-  The track name is the file name without its ending. Genre: the folder's
-  `genres.csv` (columns file, genre), else the letters the name begins with
-  (`ambient_1.ogg` is ambient).
-
-  Args:
-    music_dir: folder of audio files.
-
-  Raises:
-    InputError: no such folder, no audio in it, two files of one name, a
-      broken genres.csv.
-  """
-  folder = Path(music_dir)
-  if not folder.is_dir():
-    raise InputError(folder, "no such music folder", "check --music_dir")
-  genres = _read_genres(folder / "genres.csv")
-  tracks: dict[str, Track] = {}
-  for path in sorted(folder.iterdir()):
-    if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
-      continue
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)
-    if name in tracks:
-      raise InputError(
-        path, f"two files make a track named {name!r}", "rename one of them"
-      )
-    token = re.split(r"[\d_]", path.stem, maxsplit=1)[0].strip(" -").lower()
-    genre = genres.pop(path.name, token or "unknown")
-    tracks[name] = Track(genre, path.stem, path)
-  if genres:
-    raise InputError(
-      folder / "genres.csv",
-      f"names {sorted(genres)[0]!r}, which is not in the folder",
-      "correct the name or remove the line",
-    )
-  if not tracks:
-    raise InputError(
-      folder, "no audio files", f"add some of {', '.join(_SUFFIXES)}"
-    )
-  return tracks
-
-
-def _read_genres(path: Path) -> dict[str, str]:
-  if not os.path.lexists(path):
-    return {}
-  data = text_file.read_bytes(path, max_bytes=_MOST_GENRE_BYTES)
-  lines = [row.decode("utf-8", "replace") for _, row in
-           text_file.lines(data, path)]  # fmt: skip
-  try:
-    reader = csv.DictReader(lines)
-    rows = list(reader)
-  except csv.Error as error:
-    raise InputError(path, f"{error}", "save it as plain CSV") from None
-  if not {"file", "genre"} <= set(reader.fieldnames or ()):
-    raise InputError(path, f"has columns {reader.fieldnames}", _COLUMNS)
-  genres: dict[str, str] = {}
-  for number, row in enumerate(rows, start=2):
-    if not row.get("file") or not row.get("genre"):
-      raise InputError(f"{path}:{number}", f"row {row}", _COLUMNS)
-    genres[row["file"].strip()] = row["genre"].strip().lower()
-  return genres

@@ -13,6 +13,7 @@ import scipy.fft
 import scipy.signal
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.body import BodyModel
 from bgm2pose_jax.simulate.body_response import body_response
@@ -239,7 +240,7 @@ def _checked_music(scene: Scene, music: np.ndarray) -> np.ndarray:
 
 def _checked_positions(positions_m: np.ndarray) -> np.ndarray:
   positions_m = np.asarray(positions_m, np.float32)
-  if positions_m.shape[1:] != (21, 3) or len(positions_m) == 0:
+  if positions_m.shape[1:] != (BODY21.num_joints, 3) or len(positions_m) == 0:
     raise InputError(
       "positions_m", f"shape {positions_m.shape}", "give [time, 21, 3]"
     )

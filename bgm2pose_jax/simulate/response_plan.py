@@ -105,7 +105,7 @@ class Plan:
 
 
 def make_plan(scene: Scene, spheres: Spheres, chunk_s: float = 0.1) -> Plan:
-  """Chooses the segment length from the longest path over the whole track.
+  """Chooses the segment length from the longest path over the whole motion.
 
   Raises:
     InputError: if a path is too long for the largest segment.

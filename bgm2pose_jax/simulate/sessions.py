@@ -2,9 +2,8 @@
 
 Clips are short and were captured one by one; a session plays them in random
 order with crossfades. Where two clips are blended the pose is nobody's, so
-the annotation leaves the blend out and ends one window before it: by AMPL's
-rule (a window is kept when it starts inside an annotation) no window crosses
-a join.
+the annotation leaves the blend out and ends one window before it: where a
+window is kept when it starts inside an annotation, no window crosses a join.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import Clip, resample, skeleton
+from bgm2pose_jax.poses import Clip, resample
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import kinematics
 from bgm2pose_jax.simulate.motion import Performance
 
@@ -29,8 +29,8 @@ def make_session(
   rng: np.random.Generator,
   *,
   rate_hz: float = 120.0,
+  window_s: float,
   crossfade_s: float = 0.4,
-  window_s: float = 0.6,
   radius_m: float = 0.35,
   yaw: str = "front",
 ) -> Performance:
@@ -41,8 +41,8 @@ def make_session(
     duration_s: length of the session; clips are repeated as needed.
     rng: order of the clips (and their turn, with `yaw="random"`).
     rate_hz: poses per second of the session.
-    crossfade_s: blend between clips, less around very short ones.
     window_s: window length that no annotation may carry across a join.
+    crossfade_s: blend between clips, less around very short ones.
     radius_m: the hips stay within this distance of the origin. Walks are
       squeezed towards it (a smooth radial map of the whole body, so bone
       lengths hold and feet slide).
@@ -71,7 +71,7 @@ def make_session(
     )
   count = int(round(duration_s * rate_hz))
   prepared: dict[str, np.ndarray] = {}
-  session = np.zeros((count, skeleton.NUM_JOINTS, 3))
+  session = np.zeros((count, BODY21.num_joints, 3))
   spans: list[tuple[int, int, int, str]] = []
   order: list[Clip] = []
   start, previous_fade, previous = 0, 0, None
@@ -139,8 +139,8 @@ def _in_place(
     resample(clip.positions_m, clip.rate_hz, rate_hz), np.float64
   )
   if yaw == "front":
-    left = pose[:, skeleton.joint_index("LeftUpLeg")]
-    left = left - pose[:, skeleton.joint_index("RightUpLeg")]
+    left = pose[:, BODY21.index("LeftUpLeg")]
+    left = left - pose[:, BODY21.index("RightUpLeg")]
     # Facing is left x up; its mean direction is turned to -z.
     heading = np.arctan2(-left[:, 2].mean(), left[:, 0].mean())
     pose = pose @ kinematics.rotation(np.pi - heading, 0, 0).T

@@ -24,6 +24,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.state import seal, step_folders, stored_state
 from bgm2pose_jax.state.seal import DamagedError
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
 
 
@@ -46,7 +47,7 @@ class Checkpoints:
     folder: absolute path of the checkpoints.
   """
 
-  def __init__(self, folder: str | pathlib.Path, *, metric: str):
+  def __init__(self, folder: str | pathlib.Path, *, best: Best):
     """Opens or makes the folder.
 
     What killed saves left is deleted. Steps that are not as they were saved
@@ -54,14 +55,14 @@ class Checkpoints:
 
     Args:
       folder: where the steps lie.
-      metric: name of the figure whose lowest value is "best".
+      best: figure that chooses the best weights.
 
     Raises:
       InputError: there are steps and none is as it was saved; or the folder
         cannot be written to.
     """
     self.folder = pathlib.Path(folder).resolve()
-    self._metric = metric
+    self._best = best
     self._leads = processes.leads()
     self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoint")
     self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
@@ -71,7 +72,7 @@ class Checkpoints:
         step_folders.sweep(self.folder)
         step_folders.set_aside_damaged(self.folder)
         # A process killed in between leaves more than is to be kept.
-        step_folders.prune(self.folder, _seals(self.folder), metric)
+        step_folders.prune(self.folder, _seals(self.folder), best)
     except OSError as error:
       raise InputError(
         self.folder,
@@ -106,12 +107,12 @@ class Checkpoints:
     self.wait()
     step = int(state.step)
     place = self.folder / f"{step_folders.SAVING}{step}"
-    figure = None if metrics is None else float(metrics[self._metric])
+    figure = None if metrics is None else float(metrics[self._best.figure])
     content = {
       "facts": dict(facts or {}),
       "metrics": {}
       if figure is None or not math.isfinite(figure)
-      else {self._metric: figure},
+      else {self._best.figure: figure},
       "passing": passing,
       "step": step,
     }
@@ -129,9 +130,7 @@ class Checkpoints:
         if self._leads:
           sealed = content | {"leaves": stored_state.sums(kept)}
           seal.write(place, sealed)
-          self._seals = step_folders.admit(
-            place, step, self._seals, self._metric
-          )
+          self._seals = step_folders.admit(place, step, self._seals, self._best)
       except BaseException:
         self._clean_up()
         raise
@@ -166,12 +165,12 @@ class Checkpoints:
     return max(self._seals, default=None)
 
   def best(self) -> int | None:
-    """Returns the step of the lowest metric that is as it was saved.
+    """Returns the best step that is as it was saved.
 
     None when there is no such step.
     """
     self.wait()
-    return step_folders.best(self.folder, self._seals, self._metric)
+    return step_folders.best_of(self.folder, self._seals, self._best)
 
   def facts(self, step: int) -> dict[str, Any]:
     """Returns what was given to `save` with the state of a step."""
@@ -338,12 +337,12 @@ def read_whole(path: pathlib.Path, step: int) -> dict[str, np.ndarray]:
   return {k: np.asarray(v) for k, v in stored_state.flat(loaded).items()}
 
 
-def best_step(path: pathlib.Path, metric: str) -> int | None:
-  """Finds the step of the lowest metric, and leaves the folder as it is.
+def best_step(path: pathlib.Path, best: Best) -> int | None:
+  """Finds the best step, and leaves the folder as it is.
 
   Args:
     path: folder of checkpoints.
-    metric: that "best" was chosen by.
+    best: figure that chooses the best weights.
 
   Returns:
     The step, the best of those that are as they were saved; None where none
@@ -355,7 +354,7 @@ def best_step(path: pathlib.Path, metric: str) -> int | None:
       seals[step] = seal.read(path / str(step))
     except DamagedError as error:
       step_folders.warn(step, error, "not taken")
-  return step_folders.best(path, seals, metric)
+  return step_folders.best_of(path, seals, best)
 
 
 def weight_leaves(state: TrainState) -> dict[str, Any]:

@@ -7,6 +7,7 @@ is killed at, a folder with a number was whole once.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -33,8 +34,21 @@ _CLEAN_UP_S = 0.1
 Seals = Mapping[int, Mapping[str, Any]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Best:
+  """Which validation figure chooses the best weights.
+
+  Attributes:
+    figure: its name.
+    lowest: whether the lowest value is best; else the highest.
+  """
+
+  figure: str
+  lowest: bool = True
+
+
 def admit(
-  place: pathlib.Path, step: int, seals: Seals, metric: str
+  place: pathlib.Path, step: int, seals: Seals, best: Best
 ) -> dict[int, Any]:
   """Gives a sealed folder its number, then deletes what it displaces.
 
@@ -42,7 +56,7 @@ def admit(
     place: the sealed folder, beside the others.
     step: its number.
     seals: of the steps so far.
-    metric: that is low for good weights.
+    best: figure that chooses the best weights.
 
   Returns:
     The seals of the steps there are now.
@@ -54,21 +68,21 @@ def admit(
   place.rename(target)
   seal.sync_folder(folder)
   shutil.rmtree(before, ignore_errors=True)
-  return prune(folder, {**seals, step: seal.read(target)}, metric)
+  return prune(folder, {**seals, step: seal.read(target)}, best)
 
 
-def prune(folder: pathlib.Path, seals: Seals, metric: str) -> dict[int, Any]:
+def prune(folder: pathlib.Path, seals: Seals, best: Best) -> dict[int, Any]:
   """Deletes the steps that need not be kept.
 
   Args:
     folder: of checkpoints that this process alone writes to.
     seals: of the steps there are.
-    metric: that is low for good weights.
+    best: figure that chooses the best weights.
 
   Returns:
     The seals of those that are left.
   """
-  keep = kept(seals, metric)
+  keep = kept(seals, best)
   for old in sorted(seals.keys() - keep):
     # Renamed first: half of a step must not look like a damaged one.
     aside = folder / f"{_DELETED}{old}"
@@ -77,18 +91,18 @@ def prune(folder: pathlib.Path, seals: Seals, metric: str) -> dict[int, Any]:
   return {step: seals[step] for step in sorted(keep)}
 
 
-def best(folder: pathlib.Path, seals: Seals, metric: str) -> int | None:
-  """Finds the step of the lowest metric that is as it was saved.
+def best_of(folder: pathlib.Path, seals: Seals, best: Best) -> int | None:
+  """Finds the best step that is as it was saved.
 
   Args:
     folder: of checkpoints.
     seals: {step: content of its seal}.
-    metric: that is low for good weights.
+    best: figure that chooses the best weights.
 
   Returns:
     The step, after a warning for each better one; None where there is none.
   """
-  for _, step in _ranked(seals, metric):
+  for _, step in _ranked(seals, best):
     try:
       seal.check(folder / str(step))
     except DamagedError as error:
@@ -98,20 +112,23 @@ def best(folder: pathlib.Path, seals: Seals, metric: str) -> int | None:
   return None
 
 
-def _ranked(seals: Seals, metric: str) -> list[tuple[float, int]]:
-  found = ((s["metrics"].get(metric), step) for step, s in seals.items())
-  return sorted((value, step) for value, step in found if value is not None)
+def _ranked(seals: Seals, best: Best) -> list[tuple[float, int]]:
+  sign = 1 if best.lowest else -1
+  found = ((s["metrics"].get(best.figure), step) for step, s in seals.items())
+  return sorted(
+    (sign * value, step) for value, step in found if value is not None
+  )
 
 
-def kept(seals: Seals, metric: str) -> set[int]:
+def kept(seals: Seals, best: Best) -> set[int]:
   """Returns the steps to keep: best, newest two, a passing one as newest.
 
   Args:
     seals: {step: content of its seal}.
-    metric: that is low for good weights.
+    best: figure that chooses the best weights.
   """
   lasting = sorted(step for step, s in seals.items() if not s["passing"])
-  lowest = [step for _, step in _ranked(seals, metric)[:1]]
+  lowest = [step for _, step in _ranked(seals, best)[:1]]
   return {*sorted(seals)[-1:], *lowest, *lasting[-_NEWEST:]}
 
 

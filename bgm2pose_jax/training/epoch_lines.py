@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.contract.task import Task
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.state.train_state import TrainState
-from bgm2pose_jax.training import nonfinite, optim, steps
+from bgm2pose_jax.training import nonfinite, steps
 from bgm2pose_jax.training.replica import Begun, Figures, Replica
 
 
@@ -24,18 +25,25 @@ class EpochLines:
   steps to do while the host reads figures.
   """
 
-  def __init__(self, run: Replica, table: WindowTable, place: int | None):
+  def __init__(
+    self,
+    run: Replica,
+    table: WindowTable,
+    task: Task,
+    place: int | None,
+  ):
     """Starts the run's next epoch, or goes on in the one it was stopped in.
 
     Args:
       run: whose lines these are.
       table: windows.
+      task: gives the learning rates.
       place: of its figures in those of several replicas; None when the
         figures are its own alone.
     """
     self._run, self._table, self._place = run, table, place
     self._epoch = run.epoch
-    self._rate = optim.learning_rate(run.config.optim, self._epoch)
+    self._rate = task.learning_rate(self._epoch)
     self._done = run.done
     self._pending: list[tuple[int, Figures | Mapping[str, float]]] = []
     if run.begun is not None:

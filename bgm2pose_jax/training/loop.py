@@ -22,9 +22,12 @@ import tqdm
 from absl import logging
 
 from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.contract.task import Task
 from bgm2pose_jax.data import device_cache, pipeline
 from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.evaluation import metrics as metrics_lib
 from bgm2pose_jax.evaluation import predict_rows
+from bgm2pose_jax.evaluation.metrics import Metrics
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes, stop_signal
 from bgm2pose_jax.state.train_state import TrainState, averaged
@@ -49,7 +52,8 @@ class Trainer:
   def __init__(
     self,
     config: Config,
-    task: Any,
+    task: Task,
+    metrics: Metrics,
     table: WindowTable,
     mesh: jax.sharding.Mesh,
   ):
@@ -57,11 +61,13 @@ class Trainer:
 
     Args:
       config: of a run; the others may differ in seed and fold.
-      task: from `tasks`.
+      task: brings the update and the predictions.
+      metrics: of validation.
       table: windows.
       mesh: devices.
     """
     self.config, self.task, self.table, self.mesh = config, task, table, mesh
+    self._metrics = metrics
     budget = config.batch.cache_budget_gib * 2**30
     self.cached = config.batch.device_cache == "on" or (
       config.batch.device_cache == "auto"
@@ -73,11 +79,19 @@ class Trainer:
       self._cache = device_cache.put(
         table, task.fields, sharding, context=task.context > 0
       )
+    logging.info(
+      "data %s",
+      "cached on the device" if self.cached else "streamed by grain",
+    )
     self._steps: dict[str, Callable[..., Any]] = {}
     self._end_epoch = steps.make_end_epoch(config.optim.snapshot_average)
     self.predict_step = steps.make_predict_step(
       task, mesh, parallel=config.run.parallel
     )
+
+  def open(self, run: Replica) -> None:
+    """Makes or restores a run's state, if that is not done."""
+    run.open(self.task, self.table, self.mesh)
 
   def run(self, runs: Sequence[Replica], form: str = SEPARATE) -> None:
     """Trains from each run's state to its last epoch.
@@ -141,14 +155,42 @@ class Trainer:
       state: whose snapshots are averaged when the config says so.
       rows: of the table.
     """
+    return np.concatenate([found for _, found in self._predicted(state, rows)])
+
+  def validate(self, state: TrainState, rows: np.ndarray) -> dict[str, float]:
+    """Figures of rows, added batch by batch; no predictions are kept.
+
+    Args:
+      state: as in `predict`.
+      rows: of the table.
+
+    Returns:
+      {`validation_<figure>`: value} of the headline figures.
+    """
+    totals = None
+    target = self.table.column(self.task.target)
+    for part, predicted in self._predicted(state, rows):
+      sums = self._metrics.sums(predicted, target[part])
+      totals = metrics_lib.added(totals, metrics_lib.total(sums))
+    assert totals is not None  # there is a row at least
+    found = self._metrics.finish(totals)
+    return {
+      f"validation_{figure.key}": float(found[figure.key])
+      for figure in self._metrics.figures
+    }
+
+  def _predicted(
+    self, state: TrainState, rows: np.ndarray
+  ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(rows, their predictions), batch by batch."""
     if self.config.optim.snapshot_average == "eval_only":
       state = averaged(state)
-    return predict_rows.predict_rows(
+    return predict_rows.batches(
       self.predict_step,
       state,
       self.table,
       rows,
-      fields=[f for f in self.task.fields if f != "pose"],
+      fields=[f for f in self.task.fields if f != self.task.target],
       context=self.task.context,
       batch_size=self.config.run.eval_batch,
       mesh=self.mesh,
@@ -176,7 +218,7 @@ class Trainer:
   def _speed(self, runs: Sequence[Replica], form: str) -> float:
     """Windows a second of a few calls on copies of the states."""
     calls = self._dispatches(runs, form)
-    lines = [EpochLines(run, self.table, None) for run in runs]
+    lines = [EpochLines(run, self.table, self.task, None) for run in runs]
     control = self._control(lines, form)
     states = mesh_lib.replicate(
       self.mesh, jax.tree.map(jnp.copy, [run.state for run in runs])
@@ -208,7 +250,7 @@ class Trainer:
     """One epoch of every run that is not finished."""
     several = form != SEPARATE
     lines = [
-      EpochLines(run, self.table, i if several else None)
+      EpochLines(run, self.table, self.task, i if several else None)
       for i, run in enumerate(runs)
     ]
     live = [not run.finished for run in runs]
@@ -253,18 +295,15 @@ class Trainer:
     options, done = run.config.run, run.epoch
     line: dict[str, Any] = {"epoch": done, "step": int(run.state.step)}
     if run.finished or done % options.validate_every_epochs == 0:
-      predicted = self.predict(run.state, run.rows.validation)
-      line |= self.task.validation_figures(
-        predicted, self.table, run.rows.validation
-      )
+      line |= self.validate(run.state, run.rows.validation)
       run.metrics_log.write(line)
       logging.info(
         "%sepoch %d/%d: %s %.4f; %.0f windows/s, %.2f %% waiting for data",
         f"{run.name}: " if timing["replicas"] > 1 else "",
         done,
         run.order.epochs,
-        self.task.best_metric,
-        line[self.task.best_metric],
+        self.task.best.figure,
+        line[self.task.best.figure],
         timing["windows_per_s"],
         100 * timing["data_wait_share"],
       )

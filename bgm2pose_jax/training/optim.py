@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from bgm2pose_jax.config.schema import OptimConfig
@@ -28,9 +29,11 @@ def make_transformation(config: OptimConfig) -> optax.GradientTransformation:
   direction = []
   if config.clip_norm is not None:
     direction.append(optax.clip_by_global_norm(config.clip_norm))
+  # torch's defaults.
   if config.optimizer == "adam":
-    # Defaults of the official code (torch): betas .9/.999, eps 1e-8.
     direction.append(optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8))
+  elif config.optimizer == "amsgrad":
+    direction.append(optax.scale_by_amsgrad(b1=0.9, b2=0.999, eps=1e-8))
   parts = []
   if direction:
     # One vector instead of a hundred arrays: the same numbers, and a program
@@ -55,15 +58,38 @@ def decay_mask(params: Any) -> Any:
 
 
 def learning_rate(config: OptimConfig, epoch: int) -> float:
-  """Cosine from the first to the last epoch, one value per epoch.
+  """The rate of an epoch; of a rate that falls by step, the first step's.
 
-  Same values as torch's CosineAnnealingLR stepped after each epoch with
-  T_max = epochs (official training script).
+  The cosine has the values of torch's CosineAnnealingLR stepped after each
+  epoch with T_max = epochs, the exponential those of torch's ExponentialLR.
 
   Args:
-    config: learning rates and number of epochs.
+    config: learning rates, schedule and number of epochs.
     epoch: 0 is the first.
   """
   low, high = config.learning_rate_min, config.learning_rate
+  if config.schedule == "constant" or falls_by_step(config):
+    return high
+  if config.schedule == "exponential":
+    return max(low, high * config.decay**epoch)
   phase = min(epoch, config.epochs) / config.epochs
   return low + 0.5 * (high - low) * (1.0 + math.cos(math.pi * phase))
+
+
+def falls_by_step(config: OptimConfig) -> bool:
+  """Whether the rate changes inside an epoch."""
+  return config.schedule == "exponential" and config.schedule_by == "step"
+
+
+def rate_at_step(
+  config: OptimConfig, rate: jax.Array, step: jax.Array
+) -> jax.Array:
+  """An exponential rate that falls by step, inside a compiled step.
+
+  Args:
+    config: its factor and least value.
+    rate: of the first step.
+    step: updates done.
+  """
+  power = jnp.float32(config.decay) ** step.astype(jnp.float32)
+  return jnp.maximum(rate * power, config.learning_rate_min)

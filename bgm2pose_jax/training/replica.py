@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.contract.task import Task
 from bgm2pose_jax.data import groups
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
-from bgm2pose_jax.state.checkpoint import Checkpoints
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.runtime.host_facts import host_facts
+from bgm2pose_jax.state.checkpoint import Checkpoints, load_weights
 from bgm2pose_jax.state.train_state import TrainState
 
 Figures = Mapping[str, jax.Array]
@@ -63,7 +69,7 @@ def make_order(
     InputError: when a batch cannot be made of the training windows, or not
       be spread over the devices.
   """
-  batch = config.batch.size
+  batch, grouping = config.batch.size, config.batch.grouping
   if batch % devices:
     raise InputError(
       "batch.size",
@@ -80,26 +86,25 @@ def make_order(
     1, (len(rows.train) - 1) // batch
   )
   order = groups.EpochOrder(
-    segment_key=groups.group_key(
-      table.track, table.window_index, config.batch.grouping
+    key=groups.group_key(
+      [table.column(name) for name in table.columns.groupings[grouping]]
     ),
     rows=rows.train,
     batch_size=batch,
     seed=config.seed,
-    mode=config.batch.grouping,
     dedup=config.batch.dedup,
     steps=per_epoch,
   )
   stream = {
     "order version": groups.VERSION,
     "batch.size": batch,
-    "batch.grouping": config.batch.grouping,
+    "batch.grouping": grouping,
     "batch.dedup": config.batch.dedup,
     "seed": config.seed,
     "steps per epoch": per_epoch,
     "training windows": _digest(rows.train),
     "validation windows": _digest(rows.validation),
-    "groups of windows": _digest(order.segment_key),
+    "groups of windows": _digest(order.key),
   }
   return Order(order, per_epoch, config.optim.epochs, stream)
 
@@ -138,13 +143,16 @@ class Begun:
     return cls(**{**found, "pending": pending})
 
 
-@dataclasses.dataclass
 class Replica:
   """A run in the making.
 
+  It is made before its state is: `open` reads or draws that, and opens logs and
+  checkpoints.
+
   Attributes:
     name: for log lines.
-    config: of the run.
+    folder: the run's own.
+    config: the run's configuration.
     rows: which windows train, validate and test.
     order: of its batches.
     state: fresh or restored, at the start of an epoch or where it was stopped;
@@ -155,15 +163,64 @@ class Replica:
     begun: the epoch that the state was stopped in; None at an epoch's start.
   """
 
-  name: str
-  config: Config
-  rows: Rows
-  order: Order
   state: TrainState
   metrics_log: JsonLines
   timing_log: JsonLines
   checkpoints: Checkpoints
-  begun: Begun | None = None
+
+  def __init__(
+    self,
+    name: str,
+    folder: pathlib.Path,
+    config: Config,
+    rows: Rows,
+    order: Order,
+  ):
+    self.name, self.folder, self.config = name, folder, config
+    self.rows, self.order = rows, order
+    self.begun: Begun | None = None
+    self._is_open = False
+
+  def open(
+    self, task: Task, table: WindowTable, mesh: jax.sharding.Mesh
+  ) -> None:
+    """Makes or restores the state and opens the logs; once.
+
+    Args:
+      task: draws the state.
+      table: windows.
+      mesh: devices that hold the state.
+
+    Raises:
+      InputError: a checkpoint or log that cannot be gone on with.
+    """
+    if self._is_open:
+      return
+    statistics = task.fit(table, self.rows.train)
+    state = mesh_lib.replicate(
+      mesh, task.init_state(self.config.seed, statistics)
+    )
+    logging.info(
+      "%s: %d parameters; %d steps of %d windows",
+      self.config.model,
+      sum(x.size for x in jax.tree.leaves(state.params)),
+      self.order.total_steps,
+      self.config.batch.size,
+    )
+    self.checkpoints = Checkpoints(
+      self.folder / run_folder.CHECKPOINTS, best=task.best
+    )
+    self.metrics_log = JsonLines(self.folder / run_folder.METRICS)
+    found = resume(self.checkpoints, state, self.order, self.metrics_log)
+    if found is not None:
+      state, self.begun = found
+      logging.info("resuming after step %d", int(state.step))
+    elif self.config.init_from:
+      state = load_weights(self.config.init_from, state)
+    self.state = state
+    self.timing_log = JsonLines(self.folder / run_folder.TIMING)
+    self.timing_log.write({"event": "start", **host_facts()})
+    self._is_open = True
 
   @property
   def epoch(self) -> int:
@@ -181,6 +238,14 @@ class Replica:
   def done(self) -> int:
     """Steps done of the epoch that comes next."""
     return self.begun.done if self.begun is not None else 0
+
+  def reported_state(self) -> TrainState:
+    """Returns the weights that the run reports: the last, or the best."""
+    if self.config.run.report_weights == "best":
+      best = self.checkpoints.best()
+      if best is not None:
+        return self.checkpoints.restore(best, self.state)
+    return self.state
 
   def save(self, figures: Mapping[str, Any] | None) -> None:
     """Saves the state, after the lines of metrics.jsonl that led to it.
@@ -202,6 +267,7 @@ class Replica:
 
   def close(self) -> None:
     """Closes logs and checkpoints and lets the state's memory go."""
+    self._is_open = False
     self.metrics_log.close()
     self.timing_log.close()
     self.checkpoints.close()

@@ -8,45 +8,41 @@ from collections.abc import Sequence
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import run_folder as workdir_lib
-from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import run_folder, schema
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.files import run_lock
+from bgm2pose_jax.contract.system import System
+from bgm2pose_jax.data.source import Source
+from bgm2pose_jax.files import lock
 from bgm2pose_jax.runtime import processes
-from bgm2pose_jax.systems.bgm2pose import prepare
-from bgm2pose_jax.systems.bgm2pose import tasks as task_registry
+from bgm2pose_jax.training.options import Options
 from bgm2pose_jax.training.plan import Plan, make_plans
 
 
-def check(
-  configs: Sequence[Config],
-  workdir: pathlib.Path | None,
-  mode: str,
-  replicas: str,
-) -> None:
+def check(system: System, configs: Sequence[Config], options: Options) -> None:
   """Refuses what several processes cannot share, or do not agree on.
 
   Args:
+    system: of the runs.
     configs: as asked for, one a run.
-    workdir: as asked for.
-    mode: one of `config.MODES`.
-    replicas: one of `config.REPLICAS`.
+    options: as asked for.
 
   Raises:
     InputError: naming it.
   """
+  if processes.count() == 1:
+    return
   config = configs[0]
   asked: dict[str, Any] = {
-    "mode": mode,
-    "replicas": replicas,
-    "workdir": None if workdir is None else str(workdir),
+    "mode": options.mode,
+    "replicas": options.replicas,
+    "workdir": options.workdir,
     "runs": len(configs),
   }
   for i, each in enumerate(configs):
     at = f"run {i}: " if len(configs) > 1 else ""
-    asked |= {at + k: v for k, v in config_lib.flatten(each).items()}
+    asked |= {at + k: v for k, v in schema.flatten(each).items()}
   processes.check_same(asked)
-  if task_registry.is_closed_form(config):
+  if config.model in system.closed_form:
     raise InputError(
       f"--model={config.model}",
       "trains nothing that several processes could share",
@@ -61,19 +57,19 @@ def check(
 
 
 def claim(
+  system: System,
   configs: Sequence[Config],
-  recordings: prepare.Recordings,
-  workdir: pathlib.Path | None,
-  mode: str,
+  source: Source,
+  options: Options,
   locks: contextlib.ExitStack,
 ) -> list[Plan]:
   """Settles every run and claims its folder, process 0 before all others.
 
   Args:
+    system: of the runs.
     configs: see `plan.make_plans`.
-    recordings: what there is.
-    workdir: see `plan.make_plans`.
-    mode: one of `config.MODES`.
+    source: what there is.
+    options: name the work folder and the mode.
     locks: takes process 0's locks of the folders that are to be written to.
 
   Raises:
@@ -82,17 +78,18 @@ def claim(
   """
   if not processes.leads():
     for folder in processes.meet("folders claimed") or ():
-      if not (pathlib.Path(folder) / workdir_lib.CONFIG).exists():
+      if not (pathlib.Path(folder) / run_folder.CONFIG).exists():
         raise InputError(
           folder,
           "is made by process 0 and not seen by another",
           "give a --workdir that all hosts share",
         )
-  plans = make_plans(configs, recordings, workdir, mode)
+  workdir = pathlib.Path(options.workdir) if options.workdir else None
+  plans = make_plans(system, configs, source, workdir, options.mode)
   if processes.leads():
     for plan in plans:
       if plan.found is None:
-        locks.enter_context(run_lock.held(plan.workdir))
+        locks.enter_context(lock.held(plan.workdir))
     folders = [str(plan.workdir) for plan in plans]
     processes.meet("folders claimed", folders)
   return plans

@@ -7,13 +7,13 @@ and taken up again when the same runs go on.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import run_folder as workdir_lib
+from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.training.loop import SEPARATE, Trainer
 from bgm2pose_jax.training.replica import Replica
@@ -26,29 +26,21 @@ REPLICAS = "replicas.json"
 _CPU_MIN_STEPS = 1000
 
 
-def settle(
-  asked: str,
-  workdirs: Sequence[pathlib.Path],
-  trainer: Trainer,
-  open_all: Callable[[], Sequence[Replica]],
-  steps: int,
-) -> str:
+def settle(asked: str, runs: Sequence[Replica], trainer: Trainer) -> str:
   """Returns how runs share a program: `SEPARATE` or one of `FORMS`.
 
   Args:
     asked: one of `config.REPLICAS`. `auto` takes what these runs began with;
       else what is fastest when tried, on CPU of long runs only and only
       forms with a separate run's own numbers.
-    workdirs: of the runs that are not finished.
+    runs: that are not finished; opened when they have to be tried.
     trainer: of the runs.
-    open_all: gives the runs, when they have to be tried.
-    steps: of the shortest run.
 
   Raises:
     InputError: when one program is asked for and the windows do not fit on
       the device.
   """
-  if len(workdirs) == 1:
+  if len(runs) == 1:
     return SEPARATE
   if asked in FORMS and not trainer.cached:
     raise InputError(
@@ -56,29 +48,30 @@ def settle(
       "needs the windows on the device, where they do not fit",
       "raise batch.cache_budget_gib, or take --replicas=separate",
     )
-  began = {_read(workdir) for workdir in workdirs}
+  began = {_read(run.folder) for run in runs}
   form = asked
   if asked == "auto":
     form, why = SEPARATE, ""
+    on_cpu = jax.default_backend() == "cpu"
     before = next(iter(began))
     if len(began) == 1 and before is not None:
       form, why = before, "as they began"
-    elif jax.default_backend() == "cpu" and steps < _CPU_MIN_STEPS:
+    elif on_cpu and min(r.order.total_steps for r in runs) < _CPU_MIN_STEPS:
       why = "short runs on CPU; --replicas=unrolled would compile too long"
     elif not trainer.cached:
       why = "the windows do not fit on the device"
     elif jax.process_count() > 1:
       why = "several hosts would have to time alike"
     else:
-      on_cpu = jax.default_backend() == "cpu"
-      forms = ("unrolled",) if on_cpu else FORMS
-      form, speed = trainer.fastest(open_all(), forms)
+      for run in runs:
+        trainer.open(run)
+      form, speed = trainer.fastest(runs, ("unrolled",) if on_cpu else FORMS)
       why = ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
-    logging.info("%d runs: %s (%s)", len(workdirs), form, why)
-  content = {"form": form, "runs": sorted(w.name for w in workdirs)}
+    logging.info("%d runs: %s (%s)", len(runs), form, why)
+  content = {"form": form, "runs": sorted(run.folder.name for run in runs)}
   if processes.leads():
-    for workdir in workdirs:
-      workdir_lib.write_json(workdir / REPLICAS, content)
+    for run in runs:
+      run_folder.write_json(run.folder / REPLICAS, content)
   return form
 
 
@@ -86,7 +79,7 @@ def _read(workdir: pathlib.Path) -> str | None:
   path = workdir / REPLICAS
   if not path.exists():
     return None
-  form = workdir_lib.read_json(path).get("form")
+  form = run_folder.read_json(path).get("form")
   if form not in (SEPARATE, *FORMS):
     raise InputError(path, f"names the form {form!r}", "delete the file")
   return form

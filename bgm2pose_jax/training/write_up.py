@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.config import run_folder as workdir_lib
-from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import run_folder, schema
+from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.files import array_file
-from bgm2pose_jax.report import page
-from bgm2pose_jax.report import table as table_lib
-from bgm2pose_jax.systems.bgm2pose import results
-from bgm2pose_jax.systems.bgm2pose.baselines import Prediction
+from bgm2pose_jax.evaluation import results
+from bgm2pose_jax.evaluation.baselines import Prediction
+from bgm2pose_jax.files import array_file, whole_file
+from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.training.plan import Plan
+
+
+def fit_baselines(
+  plan: Plan, table: WindowTable, rows: Rows, timing_log: JsonLines
+) -> Mapping[str, Prediction] | None:
+  """Fits what stands beside every model; None without ground truth."""
+  started = time.perf_counter()
+  found = plan.system.baselines(plan.config, table, rows, plan.split)
+  if found is not None:
+    timing_log.write(
+      {"event": "baselines", "seconds": time.perf_counter() - started}
+    )
+  return found
 
 
 def write_up(
   plan: Plan,
-  windows: WindowTable,
+  table: WindowTable,
   rows: np.ndarray,
   predicted: np.ndarray,
   baselines: Mapping[str, Prediction] | None,
@@ -33,10 +46,10 @@ def write_up(
 
   Args:
     plan: the run.
-    windows: the table.
+    table: the windows.
     rows: int [n] test rows.
-    predicted: [n, 12, 21, 3] poses for `rows`.
-    baselines: from `baselines.all_baselines`, or None without ground truth.
+    predicted: [n, ...] the model's values for `rows`.
+    baselines: from `fit_baselines`.
     parameters: of the model.
     steps: optimiser steps done.
     curves: lines of metrics.jsonl.
@@ -44,32 +57,35 @@ def write_up(
   Returns:
     The content of results.json.
   """
-  found = results.build_results(
-    config=config_lib.to_dict(plan.config),
+  system = plan.system
+  found = results.build(
+    system.figures,
+    config=schema.to_dict(plan.config),
+    dataset=plan.dataset["name"],
     split=plan.split,
-    table=windows,
+    table=table,
     rows=rows,
     predicted=predicted,
     baselines=baselines,
     parameters=parameters,
     steps=steps,
   )
-  arrays = results.predictions(windows, rows, predicted)
-  array_file.write(plan.workdir / workdir_lib.PREDICTIONS, arrays)
-  page.write_page(
-    plan.workdir / workdir_lib.REPORT,
-    results=found,
-    curves=curves,
-    predictions=arrays,
-  )
-  results.write_results(plan.workdir / workdir_lib.RESULTS, found)
+  arrays = system.predictions(table, rows, predicted)
+  array_file.write(plan.workdir / run_folder.PREDICTIONS, arrays)
+  page = system.report.page(found, curves, arrays)
+  whole_file.write_text(plan.workdir / run_folder.REPORT, page)
+  results.write(plan.workdir / run_folder.RESULTS, found)
+  print(system.report.text(found))
+  print(f"\nwrote {plan.workdir}: results.json, report.html, predictions.npz")
   return found
 
 
-def print_up(plan: Plan, found: Mapping[str, Any]) -> None:
-  """Prints a run's table and where its files lie."""
-  print(table_lib.render(found))
-  print(f"\nwrote {plan.workdir}: results.json, report.html, predictions.npz")
+def print_finished(plans: Sequence[Plan]) -> None:
+  """Prints the tables of runs that were finished before."""
+  for plan in plans:
+    if plan.found is not None:
+      print(plan.system.report.text(plan.found))
+      print(f"\nfinished before: {plan.workdir / run_folder.RESULTS}")
 
 
 def print_all(
@@ -84,8 +100,7 @@ def print_all(
   print()
   for plan in plans:
     result = found[plan.workdir]
-    if result is not None and result["rmse"] is not None:
-      print(
-        f"{plan.name}: RMSE {result['rmse']:.4f}, MAE {result['mae']:.4f} "
-        f"({plan.workdir})"
-      )
+    shown = plan.system.figures.metrics.figures[:2]
+    if result is not None and result["ground_truth"]:
+      figures = ", ".join(f"{f.title} {result[f.key]:.4f}" for f in shown)
+      print(f"{plan.name}: {figures} ({plan.workdir})")

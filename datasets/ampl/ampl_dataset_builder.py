@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-from bgm2pose_jax.datasets.ampl import track_examples  # pyright: ignore
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data.partial_builds import Parts
-from bgm2pose_jax.poses.skeleton import NUM_JOINTS
-from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
-from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
+from bgm2pose_jax.poses.body21 import BODY21
 
 # TFDS keeps `all` and the usual names of splits for itself or for slicing.
 SPLIT = "windows"
@@ -50,44 +45,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   def __init__(
     self,
     *,
-    source_dir: str | None = None,
-    track: str | None = None,
-    recipe: Recipe = DEFAULT,
-    on_windows: Callable[[int], None] | None = None,
-    beam_refusal: Path | None = None,
-    parts: Parts | None = None,
+    feature_shape: tuple[int, int, int] = (12, 128, 9),
+    examples: Callable[[], Any] | None = None,
     **kwargs: Any,
   ):
-    """Names the source; nothing is read before `download_and_prepare`.
+    """Says what is written; nothing is made before `download_and_prepare`.
 
     Args:
-      source_dir: AMPL's folder, see `ampl.raw_layout` and for
-        `released` `released_layout`; not needed to read what was built.
-      track: the track to build.
-      recipe: how recordings become windows.
-      on_windows: called with the number of windows made since the last call;
-        not through Beam.
-      beam_refusal: build through Apache Beam, see `beam_examples.examples`.
-      parts: where the windows of a recording are kept once they are done.
+      feature_shape: frames, bands and channels of `features`.
+      examples: gives (key, example) pairs in order, or a root transform of
+        Apache Beam that does; not needed to read what was built.
       **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
     """
-    self._source_dir = source_dir
-    self._track = track
-    self._recipe = recipe
-    self._on_windows = on_windows or (lambda windows: None)
-    self._beam_refusal = beam_refusal
-    self._parts = parts
+    self._feature_shape = feature_shape
+    self._examples = examples
     super().__init__(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    spec = feature_spec(self._recipe.feature_set)
-    shape = (spec.window_frames, spec.bands, len(spec.channels))
     array = functools.partial(
       tfds.features.Tensor, dtype=np.float32, encoding="bytes"
     )
     features = {
-      "features": array(shape=shape),
-      "pose": array(shape=(spec.window_frames, NUM_JOINTS, 3)),
+      "features": array(shape=self._feature_shape),
+      "pose": array(shape=(self._feature_shape[0], BODY21.num_joints, 3)),
       "subject": tfds.features.Text(),
       "track": tfds.features.Text(),
       "genre": tfds.features.Text(),
@@ -105,39 +85,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
     del dl_manager  # nothing is downloaded
-    if self._source_dir is None or self._track is None:
+    if self._examples is None:
       raise InputError(
-        "ampl",
-        "no source_dir and track to build from",
-        "give both to the builder",
+        "ampl", "no examples to build from", "give them to the builder"
       )
-    return {SPLIT: self._generate_examples(self._source_dir, self._track)}
+    return {SPLIT: self._generate_examples(self._examples)}
 
-  def _generate_examples(self, source_dir: str, track: str) -> Any:
-    config = self.builder_config
-    examples, found = track_examples.find(
-      source_dir,
-      track,
-      released=config is not None and config.name == "released",
-      recipe=self._recipe,
-      parts=self._parts,
-    )
-    if self._beam_refusal is None:
-      return enumerate(self._in_turn(examples, found))
-    from bgm2pose_jax.datasets.ampl import beam_examples  # pyright: ignore
-
-    return beam_examples.examples(examples, found, self._beam_refusal)
-
-  def _in_turn(
-    self, examples: track_examples.TrackExamples, found: Iterable[Any]
-  ) -> Iterator[dict[str, Any]]:
-    with examples.reader(self._on_windows) as read:
-      for recording in found:
-        yield from read(recording)
-
-
-def feature_spec(feature_set: str) -> FeatureSpec:
-  """Returns the specification of a named feature set."""
-  from bgm2pose_jax.systems.bgm2pose import features
-
-  return features.get_feature_set(feature_set).spec
+  def _generate_examples(self, examples: Callable[[], Any]) -> Any:
+    return examples()

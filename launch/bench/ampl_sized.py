@@ -22,8 +22,8 @@ import jax
 import numpy as np
 from absl import flags
 
-from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from launch.bench import harness, network, scratch_run
 
 network.define_flags("paper")
@@ -35,7 +35,7 @@ _PEOPLE = 7
 _DIFFERENT = 1024
 
 
-def _many_windows(count: int) -> WindowTable:
+def _many_windows(count: int) -> MusicWindows:
   """Random windows, the same ones over and over, grouped by music segment."""
   few = network.made_up_windows(min(count, _DIFFERENT))
   rows = np.arange(count) % len(few)
@@ -48,7 +48,7 @@ def _many_windows(count: int) -> WindowTable:
   return dataclasses.replace(few, **columns)
 
 
-def _measure(config: Config, table: WindowTable, limit_s: float) -> dict:
+def _measure(config: Config, table: MusicWindows, limit_s: float) -> dict:
   """Trains and times."""
   count = len(table)
   started = time.perf_counter()
@@ -65,7 +65,7 @@ def _measure(config: Config, table: WindowTable, limit_s: float) -> dict:
     run.order = whole
     if ready + each * epochs <= limit_s:
       trainer.run([run])
-    lines = run.timing_log.read()
+    lines = [line for line in run.timing_log.read() if "train_s" in line]
     loss = run.metrics_log.read()[-2]["loss"]
   spent = time.perf_counter() - started
   steady = lines[1:] or lines

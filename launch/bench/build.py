@@ -26,9 +26,9 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import flags
 
-from bgm2pose_jax.data import build
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.systems.bgm2pose import prepare
-from bgm2pose_jax.systems.bgm2pose.ampl import recordings
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 from launch.bench import build_stages, ceilings, feature_stages, harness
 
 _MINUTES = flags.DEFINE_float("minutes", 2.0, "length of a recording", 0.05)
@@ -70,7 +70,7 @@ def _whole(
 ) -> Callable[[pathlib.Path], object]:
   """Returns the build of all recordings as a function of an empty folder."""
   found = prepare.open_source("ampl/raw", str(folder))
-  return lambda scratch: prepare.prepare(
+  return lambda scratch: prepared.prepare(
     found, data_dir=scratch, progress=False, beam_options=options
   )
 
@@ -137,9 +137,9 @@ def main() -> None:
   with tempfile.TemporaryDirectory(prefix="bench-raw-") as name:
     folder = pathlib.Path(name)
     read = build_stages.make_recordings(folder, minutes, count)
-    windows = count * int(minutes * 60 / recordings.WINDOW_S)
-    audio_s = windows * recordings.WINDOW_S
-    written = windows * build.window_bytes("logmel_intensity")
+    windows = count * int(minutes * 60 / WINDOW_S)
+    audio_s = windows * WINDOW_S
+    written = windows * prepare.open_source().window_bytes
     peaks = ceilings.measure()
     floor_s = max(
       feature_stages.floor_s(windows, peaks), peaks.floor_s(0, read + written)

@@ -7,21 +7,20 @@ import io
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
-
-from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
-  ampl_dataset_builder,
-  track_examples,
-)
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.data import manifest
-from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout, recordings
+from bgm2pose_jax.systems.bgm2pose import features, prepare
+from bgm2pose_jax.systems.bgm2pose.ampl import (
+  raw_layout,
+  recordings,
+  track_examples,
+)
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
 from bgm2pose_jax.systems.bgm2pose.simulated.casting import RawPlan
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 TRACK = "haze"
 
@@ -85,7 +84,7 @@ class BuildStages:
   @property
   def seconds(self) -> float:
     """Length of the recording."""
-    return self._windows * recordings.WINDOW_S
+    return self._windows * WINDOW_S
 
   def by_name(self) -> dict[str, Callable[[pathlib.Path], object]]:
     """Returns {stage: function of an empty scratch folder}."""
@@ -114,11 +113,14 @@ class BuildStages:
 
   def write(self, scratch: pathlib.Path) -> None:
     """Writes ready examples as the build does, with the manifest."""
-    builder: Any = ampl_dataset_builder.Builder(
-      config="raw",
-      data_dir=str(scratch),
-      source_dir=str(self._folder),
-      track=TRACK,
+    source = prepare.open_source("ampl/raw", str(self._folder))
+    builder = source.builder(
+      TRACK,
+      self._folder,
+      scratch,
+      on_windows=lambda windows: None,
+      beam_refusal=None,
+      parts=None,
     )
     builder._generate_examples = lambda *_: enumerate(self._examples)
     with contextlib.redirect_stdout(io.StringIO()):

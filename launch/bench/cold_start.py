@@ -80,9 +80,9 @@ def save_state(case: Case, folder: str | pathlib.Path) -> None:
   from launch.bench import network
 
   task, table = _task(case)
-  checkpoints = Checkpoints(folder, metric=task.best_metric)
+  checkpoints = Checkpoints(folder, best=task.best)
   state = task.init_state(0, network.statistics_of(task, table))
-  checkpoints.save(state, {task.best_metric: 0.0})
+  checkpoints.save(state, {task.best.figure: 0.0})
   checkpoints.close()
 
 
@@ -135,7 +135,7 @@ def _run(case: Case) -> dict[str, float]:
     template = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), shapes
     )
-    saved = checkpoint.Checkpoints(case.checkpoints, metric=task.best_metric)
+    saved = checkpoint.Checkpoints(case.checkpoints, best=task.best)
     newest = saved.latest()
     assert newest is not None
     state = saved.restore(newest, template)

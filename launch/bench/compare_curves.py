@@ -33,7 +33,7 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema, tree
-from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from launch.bench import harness, network, timed_step
 
 network.define_flags("official", width="0.125", batch="8")
@@ -52,7 +52,7 @@ _EXACT = flags.DEFINE_float("exact_tolerance", 0.05, "of one loss")
 _WINDOWS = 48
 
 
-def _learnable_windows(count: int) -> WindowTable:
+def _learnable_windows(count: int) -> MusicWindows:
   """Random windows whose lower bands of W follow the left hand's height."""
   table = network.made_up_windows(count)
   rng = np.random.default_rng(1)

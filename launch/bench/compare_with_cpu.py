@@ -21,9 +21,9 @@ import numpy as np
 from absl import flags
 
 from bgm2pose_jax.config import schema
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from launch.bench import harness, network
 
 network.define_flags("official", width="0.25", batch="16")

@@ -33,7 +33,7 @@ import numpy as np
 from absl import flags
 
 from bgm2pose_jax.config import schema
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from launch.bench import (
   ceilings,
   cold_start,

@@ -36,7 +36,7 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import device_cache, groups
-from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from launch.bench import ceilings, harness, input_sides, network, scratch_run
 
 network.define_flags("paper", batch="64")
@@ -51,7 +51,7 @@ _STEPS = flags.DEFINE_integer("steps", 10, "in an epoch of the loop", 0)
 
 
 def _deliver(
-  table: WindowTable,
+  table: MusicWindows,
   batch: int,
   workers: Sequence[int | None],
   peers: Sequence[int],
@@ -62,7 +62,6 @@ def _deliver(
     np.arange(len(table)),
     batch,
     seed=0,
-    mode="random",
     steps=input_sides.UNTIMED + _BATCHES.value,
   )
   rounds = 1 + _ROUNDS.value

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 
 from bgm2pose_jax.data import device_cache, groups, pipeline
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training import dispatch
 from launch.bench import child, torch_files
 
@@ -33,7 +33,7 @@ class Ours:
 
   def __init__(
     self,
-    table: WindowTable,
+    table: MusicWindows,
     order: groups.EpochOrder,
     workers: int | None,
     rounds: int,
@@ -99,7 +99,7 @@ class TorchFiles:
   def __init__(
     self,
     folder: str,
-    table: WindowTable,
+    table: MusicWindows,
     order: groups.EpochOrder,
     workers: int,
   ):

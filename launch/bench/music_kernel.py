@@ -23,10 +23,6 @@ from absl import flags
 
 from bgm2pose_jax.audio import spectrogram
 from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import (
-  WINDOW_S,
-  WINDOW_SAMPLES,
-)
 from bgm2pose_jax.systems.bgm2pose.features import music_kernel, static_response
 from bgm2pose_jax.systems.bgm2pose.still_room import (
   block_features,
@@ -34,6 +30,7 @@ from bgm2pose_jax.systems.bgm2pose.still_room import (
   still_room,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 from launch.bench import ceilings, harness
 from launch.studies.sound import in_blocks
 

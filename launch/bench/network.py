@@ -16,12 +16,12 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema, tree
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 # Flags that stand for a field of the configuration.
@@ -109,7 +109,7 @@ def title(config: Config) -> str:
   )
 
 
-def made_up_windows(count: int, seed: int = 0) -> WindowTable:
+def made_up_windows(count: int, seed: int = 0) -> MusicWindows:
   """Random windows: decibels, unit intensity vectors, poses of a person.
 
   Args:
@@ -125,7 +125,7 @@ def made_up_windows(count: int, seed: int = 0) -> WindowTable:
   pose = rng.normal(0, 0.5, (count, 12, 21, 3)).cumsum(axis=1)
   pose[..., 1] += np.linspace(0, 15, 21)
   zeros = np.zeros(count, np.int32)
-  return WindowTable(
+  return MusicWindows(
     features=x,
     pose=pose.astype(np.float32),
     subject=zeros,
@@ -147,12 +147,12 @@ def made_up_windows(count: int, seed: int = 0) -> WindowTable:
   )
 
 
-def task_of(config: Config, table: WindowTable) -> Any:
+def task_of(config: Config, table: MusicWindows) -> Any:
   """The task of a configuration on a table's windows."""
-  return make_task(config, table.spec, len(table.tracks))
+  return PoseFromMusic(config, table.spec, len(table.tracks))
 
 
-def statistics_of(task: Any, table: WindowTable) -> Any:
+def statistics_of(task: Any, table: MusicWindows) -> Any:
   """The task's statistics of all windows of a table."""
   return task.fit(table, np.arange(len(table)))
 
@@ -173,7 +173,7 @@ class Training:
   def __init__(
     self,
     config: Config,
-    table: WindowTable,
+    table: MusicWindows,
     mesh: jax.sharding.Mesh,
     *,
     rate: float | None = None,

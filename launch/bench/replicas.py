@@ -19,8 +19,8 @@ import jax
 import numpy as np
 from absl import flags
 
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.training import replicated, steps
 from bgm2pose_jax.training.loop import SEPARATE
 from launch.bench import ceilings, harness, network, product_count

@@ -23,7 +23,7 @@ from typing import Any
 from absl import flags
 
 from bgm2pose_jax.config import schema
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from launch.bench import (
   collective_count,
   harness,

@@ -17,10 +17,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.training import steps
 from launch.bench import collective_count, network, product_count
 

@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.config import schema
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data.rows import Rows
-from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.state.checkpoint import Checkpoints
+from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.training import loop, replica
 from launch.bench import network
 
 
 @contextlib.contextmanager
 def opened(
-  config: Config, table: WindowTable, validated: int
+  config: Config, table: MusicWindows, validated: int
 ) -> Iterator[tuple[loop.Trainer, replica.Replica]]:
   """Opens a fresh run.
 
@@ -37,23 +36,13 @@ def opened(
     until it is closed.
   """
   task = network.task_of(config, table)
-  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
+  trainer = loop.Trainer(config, task, METRICS, table, mesh_lib.make_mesh())
   every = np.arange(len(table))
   rows = Rows(every, every[-validated:], every[:0])
-  state = task.init_state(config.seed, task.fit(table, rows.train))
   order = replica.make_order(config, table, rows, trainer.mesh.devices.size)
   with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    run = replica.Replica(
-      "timed",
-      config,
-      rows,
-      order,
-      state,
-      JsonLines(folder / "metrics.jsonl"),
-      JsonLines(folder / "timing.jsonl"),
-      Checkpoints(folder / "saved", metric=task.best_metric),
-    )
+    run = replica.Replica("timed", pathlib.Path(name), config, rows, order)
+    trainer.open(run)
     try:
       yield trainer, run
     finally:
@@ -61,7 +50,7 @@ def opened(
 
 
 def data_wait(
-  config: Config, table: WindowTable, steps: int, workers: int | None
+  config: Config, table: MusicWindows, steps: int, workers: int | None
 ) -> dict[str, Any]:
   """Trains two epochs and reports the second, which compiles nothing.
 

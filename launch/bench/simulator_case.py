@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from bgm2pose_jax.poses.skeleton import JOINTS
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import recorder, room
 from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import (
@@ -43,8 +43,8 @@ def swaying_person(
   seconds: float, rate_hz: float = _POSE_RATE_HZ
 ) -> np.ndarray:
   """A standing person who sways by 20 cm, float32 [time, 21, 3]."""
-  pose = np.zeros((len(JOINTS), 3))
-  for i, joint in enumerate(JOINTS):
+  pose = np.zeros((len(BODY21.joints), 3))
+  for i, joint in enumerate(BODY21.joints):
     side = 1 if joint.startswith("Left") else -1
     name = joint.removeprefix("Left").removeprefix("Right")
     height, away = _STANDING[name]

@@ -15,10 +15,10 @@ import jax
 import numpy as np
 from flax import nnx
 
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import pose_terms
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
 from launch.bench import network, stage_program
 

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.systems.bgm2pose import features
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.training import steps
 from launch.bench import harness, network, product_count
 

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from launch.bench import harness, network, product_count
 
 # Distinct random batches in the cache; steps walk through them.
@@ -41,7 +41,7 @@ class OurStep:
     self,
     config: Config,
     *,
-    table: WindowTable | None = None,
+    table: MusicWindows | None = None,
     mesh: jax.sharding.Mesh | None = None,
   ):
     """Compiles the step and runs it twice.

@@ -53,7 +53,7 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema, tree
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from launch.bench import ceilings, harness, network, timed_step, torch_peer
 
 network.define_flags("paper", compute_dtype="float32")

@@ -13,6 +13,7 @@ import soxr
 
 from bgm2pose_jax.simulate import motion, music, recorder, room
 from bgm2pose_jax.simulate.scene import Scene, Tail
+from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 
 RATE_HZ = 48000
 # Silence around the music for a fractional delay to ring in.
@@ -71,8 +72,8 @@ def load_tracks(music_dir: str | None, seconds: float) -> dict[str, np.ndarray]:
     seconds: length of the embedded pieces.
   """
   if music_dir is None:
-    return {name: music.make_track(name, seconds) for name in music.TRACKS}
-  found = music.list_music(pathlib.Path(music_dir))
+    return {name: music.compose(name, seconds) for name in music.COMPOSED}
+  found = music_folder.read(pathlib.Path(music_dir))
   return {
     name: music.load_music(track.path)
     for name, track in found.items()

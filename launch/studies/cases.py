@@ -166,11 +166,13 @@ class Study:
       figures = metrics.pose_metrics(pred, target)
       base = metrics.pose_metrics(still, target)
       around = bootstrap.bootstrap_interval(
+        metrics.METRICS,
         pred,
         target,
         still,
         np.zeros(len(rows), np.int32),
         table.window_index[rows],
+        improved=("rmse",),
         seed=0,
       )
       row[f"{name}_pct"] = 100 * (1 - figures["rmse"] / base["rmse"])

@@ -4,9 +4,8 @@
   python -m launch.studies.make_music --out=MUSIC --tracks=tide_5,swing_2 \
     --seconds=300
 
-A track is a manner of `bgm2pose_jax.simulate.music.TRACKS` and the number of a
-piece in it: `haze_1` is another piece than `haze_0`. The same name and length
-give the same samples (a piece is composed to its length: a longer one does not
+A track is a manner of `simulate.music.COMPOSED` and the number of a piece in
+it: `haze_1` is another piece than `haze_0`. The same name and length give the
 begin as a shorter one does). Files are 48 kHz stereo WAV of float32 samples;
 `genres.csv` says what each is, for `--music_dir`. By default those seven tracks
 are written that the figures about the music kernel are of.
@@ -46,11 +45,11 @@ def piece_of(track: str) -> tuple[str, int]:
     InputError: another form, or a manner that there is not.
   """
   found = re.fullmatch(r"([a-z]+)_(\d{1,9})", track)
-  if found is None or found[1] not in music.TRACKS:
+  if found is None or found[1] not in music.COMPOSED:
     raise InputError(
       f"--tracks: {track!r}",
       "is not a manner and a number",
-      f"write haze_0; manners are {', '.join(music.TRACKS)}",
+      f"write haze_0; manners are {', '.join(music.COMPOSED)}",
     )
   return found[1], int(found[2])
 
@@ -81,11 +80,11 @@ def write(folder: pathlib.Path, tracks: Sequence[str], seconds: float) -> None:
     raise InputError(folder, "is not empty", "name a new folder")
   genres = ["file,genre"]
   for manner, number in tqdm(pieces, desc="make music", unit="track"):
-    sound = music.make_track(manner, seconds, number, _RATE_HZ)
+    sound = music.compose(manner, seconds, number, _RATE_HZ)
     name = f"{manner}_{number}.wav"
     with whole_file.writing(folder / name) as file:
       soundfile.write(file, sound.T, _RATE_HZ, "FLOAT", format="WAV")
-    genres.append(f"{name},{music.TRACKS[manner].genre}")
+    genres.append(f"{name},{music.COMPOSED[manner].style}")
   whole_file.write_text(folder / "genres.csv", "\n".join(genres) + "\n")
   print(f"{folder}: {len(pieces)} tracks of {seconds:g} s")
 
@@ -96,7 +95,7 @@ def run() -> None:
   flags.DEFINE_list(
     "tracks",
     _STUDIED,
-    f"manner ({', '.join(music.TRACKS)}) and number of each piece",
+    f"manner ({', '.join(music.COMPOSED)}) and number of each piece",
   )
   flags.DEFINE_float("seconds", 150.0, "length of each", 1.0, 3600.0)
   command.start(_main)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from bgm2pose_jax.audio.warp import warp
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose import features
 from bgm2pose_jax.systems.bgm2pose.ampl import recordings
 from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawRecording
@@ -22,6 +21,8 @@ from bgm2pose_jax.systems.bgm2pose.still_room import (
   room_fit,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 _RATE_HZ = recordings.audio_files.SAMPLE_RATE_HZ
 # (recording [4, s], music [2, s]) -> the same, disturbed
@@ -118,7 +119,7 @@ def read(recording: RawRecording):
 
 def in_blocks(sound: np.ndarray, music: np.ndarray) -> list[recordings.Block]:
   """Sound in the blocks that the dataset build reads."""
-  size = recordings.WINDOW_SAMPLES
+  size = WINDOW_SAMPLES
   most = recordings.BLOCK_WINDOWS
   found = []
   for first in range(0, sound.shape[1] // size, most):
@@ -142,7 +143,7 @@ def table(
   feature_set: str,
   static: Sequence[str],
   disturb: Disturbance,
-) -> WindowTable:
+) -> MusicWindows:
   """Windows of recordings, disturbed, as the dataset build would make them.
 
   Args:
@@ -172,7 +173,7 @@ def table(
   who = np.array([people.index(r.subject) for r in chosen], np.int32)
   what = np.array([tracks.index(r.track) for r in chosen], np.int32)
   zeros = np.zeros(len(number), np.int32)
-  return WindowTable(
+  return MusicWindows(
     features=np.concatenate(maps),
     pose=np.concatenate(poses),
     subject=who[number],

@@ -1,1 +1,1 @@
-"""The paper's tables, or any grid, as runs that can be stopped and resumed."""
+"""The tables of a paper, or any grid, as runs to stop and resume."""

@@ -21,11 +21,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.comparison import sweep_folder
+from bgm2pose_jax.comparison import entries, sweep_folder
 from bgm2pose_jax.config import run_folder as workdir_lib
+from launch.sweep import run as run_lib
 from launch.sweep.run import Run
 
-BOOK = sweep_folder.SWEEP
+BOOK = entries.SWEEP
 MAIN = ("python", "-m", "bgm2pose_jax.main")
 _FOLDERS = (
   sweep_folder.RUNS,
@@ -143,8 +144,8 @@ def read(folder: pathlib.Path) -> Book:
   content = workdir_lib.read_json(path)
   try:
     runs = [
-      Run(**{**entry, "flags": tuple(entry["flags"])})
-      for entry in content["runs"]
+      run_lib.read(f"{path}, run {number}", line)
+      for number, line in enumerate(content["runs"])
     ]
     return Book(
       folder,
@@ -195,7 +196,7 @@ def _arguments(book: Book, runs: Sequence[Run]) -> list[str]:
 
 
 def _content(book: Book) -> dict[str, Any]:
-  runs = [dataclasses.asdict(run) for run in book.runs.values()]
+  runs = [entries.line_of(run) for run in book.runs.values()]
   jobs = [{"name": k, "runs": list(v)} for k, v in book.jobs.items()]
   content = {
     "runs": runs,
@@ -215,7 +216,9 @@ def _compare(
     )
 
   for key in ("base_flags", "command"):
-    if theirs[key] != ours[key]:
+    # The order of flags is the main command's, not the sweep's.
+    order = sorted if key == "base_flags" else list
+    if order(theirs[key]) != order(ours[key]):
       was, now = (
         [f for f in one[key] if f not in other[key]]
         for one, other in ((theirs, ours), (ours, theirs))

@@ -13,13 +13,16 @@ from __future__ import annotations
 import pathlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import app, flags, logging
 
 from bgm2pose_jax import main as main_command
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.comparison.entries import GRID
+from bgm2pose_jax.contract.system import System
+from bgm2pose_jax.systems import registry
 from launch.sweep import book as book_lib
 from launch.sweep import engines, expansion, status, tables
 from launch.sweep.book import Book
@@ -27,7 +30,10 @@ from launch.sweep.book import Book
 DEFAULT_SEEDS = ("0", "1", "2")
 
 _TABLE = flags.DEFINE_enum(
-  "table", None, list(tables.TABLES), "the paper's table to fill"
+  "table",
+  None,
+  list(dict.fromkeys(t for s in registry.SYSTEMS for t in s.sweep.tables)),
+  "the table to fill, of the paper of the models",
 )
 _OUT = flags.DEFINE_string("out", None, "folder of the sweep (required)")
 _GRID = flags.DEFINE_multi_string(
@@ -36,9 +42,16 @@ _GRID = flags.DEFINE_multi_string(
   "name=v1,v2, repeatable: every combination; a name with a dot is a field of "
   "the configuration, any other a flag of the main command",
 )
-_MODELS = flags.DEFINE_list("models", None, "of the table's, these alone")
-_SETTINGS = flags.DEFINE_list("settings", None, "of the table's, these alone")
-_TRACKS = flags.DEFINE_list("test_tracks", None, "these test tracks alone")
+# What `contract.sweep.Sweep` calls axes and places, of all systems.
+_LISTS = {
+  name: flags.DEFINE_list(f"{name}s", None, "of what there is, these alone")
+  for name in dict.fromkeys(
+    name
+    for system in registry.SYSTEMS
+    for name in (*system.sweep.axes, system.sweep.place_flag)
+    if name
+  )
+}
 _GROUP = flags.DEFINE_bool(
   "group",
   False,
@@ -53,30 +66,44 @@ _STATUS = flags.DEFINE_bool(
 )
 
 
-def base_flags() -> list[str]:
+def find_system(grid: tables.Grid) -> System:
+  """The system of the models that the flags name, or else of the table.
+
+  Args:
+    grid: from `tables.parse_grid`.
+
+  Raises:
+    InputError: for a model of no system.
+  """
+  models = _LISTS["model"].value or grid.get("model")
+  if models:
+    return registry.of_model(models[0])
+  found = [s for s in registry.SYSTEMS if _TABLE.value in s.sweep.tables]
+  return (*found, *registry.SYSTEMS)[0]
+
+
+def base_flags(system: System) -> list[str]:
   """Returns the main command's flags as given, for every run alike.
+
+  Args:
+    system: of the runs.
 
   Raises:
     InputError: for a flag that the sweep sets itself.
   """
+  owned = tables.owned(system.sweep)
   made = []
-  for flag in _main_flags():
-    if not flag.present or flag.name in ("seeds", "folds"):
+  for name in main_command.flag_names():
+    flag = flags.FLAGS[name]
+    if not flag.present or name in ("seeds", "folds"):
       continue
-    if flag.name in tables.OWNED:
+    if name in owned:
       raise InputError(
-        f"--{flag.name}={flag.value}",
-        "is the sweep's to set",
-        tables.OWNED[flag.name],
+        f"--{name}={flag.value}", "is the sweep's to set", owned[name]
       )
     # A repeatable flag comes as one line each.
     made += flag.serialize().splitlines()
   return made
-
-
-def _main_flags() -> list[flags.Flag]:
-  by_module = flags.FLAGS.flags_by_module_dict()
-  return by_module[main_command.__name__]
 
 
 def make_book(folder: pathlib.Path) -> Book:
@@ -90,8 +117,10 @@ def make_book(folder: pathlib.Path) -> Book:
   Raises:
     InputError: for flags or data that cannot make a sweep.
   """
-  shared = base_flags()
-  chosen = (_TABLE, _GRID, _MODELS, _SETTINGS, _TRACKS, _GROUP)
+  grid = tables.parse_grid(_GRID.value)
+  system = find_system(grid)
+  shared = base_flags(system)
+  chosen = (_TABLE, _GRID, *_LISTS.values(), _GROUP)
   values = flags.FLAGS
   is_new = (
     any(holder.value for holder in chosen)
@@ -105,19 +134,31 @@ def make_book(folder: pathlib.Path) -> Book:
     raise InputError(
       "the sweep", "has no run", "give --table, or --grid and flags of a run"
     )
-  grid = tables.parse_grid(_GRID.value)
-  cells = tables.make_cells(_TABLE.value, grid, _MODELS.value, _SETTINGS.value)
+  lists = {name: holder.value for name, holder in _LISTS.items()}
+  _check_known(system, lists)
+  cells = tables.make_cells(system.sweep, _TABLE.value, grid, lists)
   _check_given_once(cells, shared)
   seeds = values.seeds if values["seeds"].present else DEFAULT_SEEDS
   runs = expansion.expand(
-    _TABLE.value or tables.GRID,
+    system,
+    _TABLE.value or GRID,
     cells,
     seeds=_numbers("seeds", seeds),
     folds=_numbers("folds", values.folds) if values["folds"].present else None,
-    tracks=_TRACKS.value,
-    has_all_flags=not _DRY_RUN.value,
+    places=lists.get(system.sweep.place_flag),
   )
   return book_lib.make(folder, runs, shared, group=_GROUP.value)
+
+
+def _check_known(
+  system: System, lists: Mapping[str, Sequence[str] | None]
+) -> None:
+  """Refuses lists that are of other systems' runs."""
+  for name, values in lists.items():
+    if values and name not in (*system.sweep.axes, system.sweep.place_flag):
+      raise InputError(
+        f"--{name}s={','.join(values)}", f"{system.name} has none", "drop it"
+      )
 
 
 def _check_given_once(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
-from bgm2pose_jax.comparison.sweep_folder import Entry
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.comparison.entries import Entry, read_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,3 +29,23 @@ class Run(Entry):
     """The flags without those of its fold and seed."""
     own = ("--fold=", "--seed=")
     return [flag for flag in self.flags if not flag.startswith(own)]
+
+
+def read(where: object, line: Any) -> Run:
+  """A run from its line in `sweep.json`.
+
+  Args:
+    where: names the line in messages.
+    line: of any origin.
+
+  Raises:
+    InputError: for a line that is not right.
+  """
+  names = {field.name for field in dataclasses.fields(Run)}
+  known = line if isinstance(line, dict) else {}
+  keys = [key for key in known if key not in names]
+  values = read_line(where, line, keys)
+  flags = known.get("flags")
+  if not isinstance(flags, list) or not all(isinstance(f, str) for f in flags):
+    raise InputError(where, f"has flags={flags!r}", "give another --out")
+  return Run(**values, flags=tuple(flags))

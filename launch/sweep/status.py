@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import statistics
 import time
 from typing import Any
 
+from bgm2pose_jax import comparison
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
+from bgm2pose_jax.systems import registry
 from launch.sweep import claims
 from launch.sweep.book import Book
-
-_COMPARISON = "bgm2pose_jax.comparison"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,13 +119,7 @@ def write_tables(book: Book) -> str:
   if not any(book.is_finished(name) for name in book.runs):
     return "no results yet: no tables"
   try:
-    comparison = importlib.import_module(_COMPARISON)
-  except ModuleNotFoundError as error:
-    if error.name != _COMPARISON:
-      raise
-    return f"no tables: {_COMPARISON} is not there to make them"
-  try:
-    written = comparison.write_comparison(book.folder)
+    written = comparison.write_comparison(book.folder, registry.of_model)
   except InputError as error:
     # Runs that cannot be compared are no reason to hide how they stand.
     return f"no tables: {error}"

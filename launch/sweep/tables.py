@@ -1,66 +1,34 @@
-"""The paper's tables and grids over flags, as cells that runs fill.
+"""A system's tables and grids over flags, as cells that runs fill.
 
-A cell is one row in one column: a model, a setting and what else is changed.
-Tracks, folds and seeds come later (`expansion`): they are averaged over.
+A cell is one row in one column: a model and what else is changed. Places,
+folds and seeds come later (`expansion`): they are averaged over.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.systems.bgm2pose.presets import ablations
+from bgm2pose_jax.contract.sweep import Sweep
 
-TABLES = ("main", "cross_genre", "ablation", "noise")
-# What a sweep without a table is called in its folder.
-GRID = "grid"
-# The paper's order of rows: oldest first.
-MODELS = ("wipose", "speech2gesture", "acousticpose", "bgm2pose")
-NOISE_SNR_DB = "10"
-
-_MODEL_LABELS = {
-  "wipose": "WiPose",
-  "speech2gesture": "Speech2Gesture",
-  "acousticpose": "AcousticPose",
-  "bgm2pose": "BGM2Pose",
-  "mean_pose": "mean pose",
-  "ridge": "ridge",
-}
-_ABLATION_LABELS = {
-  "no_cpe": "w/o CPE",
-  "no_hard_negatives": "w/o hard negatives",
-  "no_fa": "w/o FA",
-  "no_bgm": "w/o BGM conditioning",
-  "music_only": "music only",
-}
-_SETTING_LABELS = {
-  "single": "single",
-  "cross_music": "cross-music",
-  "cross_genre": "cross-genre",
-  "plain_clothes": "plain clothes",
-}
-# Flags of the main command that a sweep sets itself, and what to write instead.
-OWNED = {
-  "setting": "write --settings=...",
-  "model": "write --models=...",
+# Flags of the main command that every sweep sets itself, and what to write
+# instead.
+_OWNED = {
   "ablation": "write --grid ablation=...",
   "seed": "write --seeds=...",
   "fold": "write --folds=...",
-  "test_track": "write --test_tracks=...",
-  "test_subject": "write --folds=...",
   "workdir": "write --out=...",
   "mode": "drop it: every run trains and evaluates",
 }
-_IN_GRID = ("setting", "model", "ablation")
-_NO_GRID = {
-  **{name: fix for name, fix in OWNED.items() if name not in _IN_GRID},
+_LISTS = {
   "seeds": "write --seeds=...",
   "folds": "write --folds=...",
   "set": "write --grid key.path=v1,v2",
 }
+
+Grid = Mapping[str, tuple[str, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,47 +36,70 @@ class Cell:
   """One row in one column of a table.
 
   Attributes:
-    setting, model, ablation: flags of the main command.
-    noise_snr_db: white noise added to recording and music; None is none.
+    sweep: of the system.
+    values: flags of the main command that the system has labels for.
     grid: (name, value) pairs of a grid beyond those.
     named: the part of `grid` that tells cells apart, for names and labels.
   """
 
-  setting: str
-  model: str
-  ablation: str = "none"
-  noise_snr_db: str | None = None
+  sweep: Sweep
+  values: Mapping[str, str]
   grid: tuple[tuple[str, str], ...] = ()
   named: tuple[tuple[str, str], ...] = ()
 
   @property
+  def model(self) -> str:
+    """The model of its runs."""
+    return self.values["model"]
+
+  @property
+  def ablation(self) -> str:
+    """The ablation of its runs."""
+    return self.values.get("ablation", "none")
+
+  @property
   def row(self) -> str:
     """Label of the row."""
-    label = _MODEL_LABELS.get(self.model, self.model)
-    if self.ablation != "none":
-      ablation = _ABLATION_LABELS.get(self.ablation, self.ablation)
-      label = ablation if self.model == "bgm2pose" else f"{label}, {ablation}"
+    label, _ = self.sweep.labels(self.values)
     return ", ".join([label, *(f"{short(k)}={v}" for k, v in self.named)])
 
   @property
   def column(self) -> str:
     """Label of the column."""
-    label = _SETTING_LABELS[self.setting]
-    return f"{label}, {self.noise_snr_db} dB" if self.noise_snr_db else label
+    return self.sweep.labels(self.values)[1]
 
   @property
   def flags(self) -> tuple[str, ...]:
-    """Flags of the main command, without track, fold and seed."""
-    made = [f"--setting={self.setting}", f"--model={self.model}"]
-    if self.ablation != "none":
-      made.append(f"--ablation={self.ablation}")
-    if self.noise_snr_db is not None:
-      made.append(f"--noise_snr_db={self.noise_snr_db}")
+    """Flags of the main command, without place, fold and seed."""
+    flags = [f"--{name}={value}" for name, value in self._values()]
     for name, value in self.grid:
-      made.append(
-        f"--set={name}={value}" if "." in name else f"--{name}={value}"
-      )
-    return tuple(made)
+      is_field = "." in name
+      flags.append(f"--set={name}={value}" if is_field else f"--{name}={value}")
+    return tuple(flags)
+
+  def run_name(self, place: str) -> str:
+    """What the runs' names begin with."""
+    *keys, _ = self.sweep.keys or ("",)
+    varied = self.sweep.varied
+    parts = [
+      *(self.values[key] for key in keys),
+      place,
+      self.model,
+      *(f"{varied[k]}{v}" for k, v in self._values() if k in varied),
+      *(f"{short(name)}{value}" for name, value in self.named),
+    ]
+    return "-".join(part for part in parts if part)
+
+  def keys(self, place: str) -> dict[str, str]:
+    """What `sweep.json` says of its runs for the system."""
+    if not self.sweep.keys:
+      return {}
+    *keys, last = self.sweep.keys
+    return {**{key: self.values[key] for key in keys}, last: place}
+
+  def _values(self) -> list[tuple[str, str]]:
+    whole = ("ablation", "none")
+    return [pair for pair in self.values.items() if pair != whole]
 
 
 def short(name: str) -> str:
@@ -116,7 +107,17 @@ def short(name: str) -> str:
   return name.rpartition(".")[2]
 
 
-def parse_grid(entries: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def owned(sweep: Sweep) -> dict[str, str]:
+  """Flags of the main command that a sweep sets, and what to write instead."""
+  lists = (*sweep.axes, *filter(None, [sweep.place_flag]))
+  return {
+    **_OWNED,
+    **{name: f"write --{name}s=..." for name in lists},
+    **sweep.owned,
+  }
+
+
+def parse_grid(entries: Sequence[str]) -> Grid:
   """Reads `name=v1,v2` entries.
 
   Args:
@@ -126,8 +127,7 @@ def parse_grid(entries: Sequence[str]) -> dict[str, tuple[str, ...]]:
     {name: values}.
 
   Raises:
-    InputError: for an entry of another form, a name or value given twice, or
-      a name that has a flag of its own.
+    InputError: for an entry of another form, or a name or value given twice.
   """
   grid: dict[str, tuple[str, ...]] = {}
   for entry in entries:
@@ -138,8 +138,6 @@ def parse_grid(entries: Sequence[str]) -> dict[str, tuple[str, ...]]:
       raise InputError(
         where, "is no name=v1,v2", "write e.g. --grid network.width=0.125,0.25"
       )
-    if name in _NO_GRID:
-      raise InputError(where, "is no grid's to set", _NO_GRID[name])
     if name in grid or len(set(values)) < len(values):
       raise InputError(where, "names something twice", "name each once")
     grid[name] = tuple(values)
@@ -158,80 +156,78 @@ def _split(text: str) -> list[str]:
 
 
 def make_cells(
+  sweep: Sweep,
   table: str | None,
-  grid: dict[str, tuple[str, ...]],
-  models: Sequence[str] | None = None,
-  settings: Sequence[str] | None = None,
+  grid: Grid,
+  chosen: Mapping[str, Sequence[str] | None],
 ) -> list[Cell]:
   """Lists the cells of a table, of a grid, or of a table times a grid.
 
   Args:
-    table: one of `TABLES`, or None for the grid alone.
+    sweep: of the system.
+    table: one of the system's, or None for the grid alone.
     grid: from `parse_grid`.
-    models: of the table's to keep; without a table those to take, by default
-      bgm2pose.
-    settings: of the table's to keep; without a table those to take, by
-      default single.
+    chosen: {axis: values} to keep of the table's; without a table those to
+      take, by default the system's. None is not chosen.
 
   Raises:
-    InputError: for a name that the table has not, or one given both here and
-      in the grid.
+    InputError: for a table that the system has not, a name that the table has
+      not, one given both here and in the grid, or a name in the grid that has
+      a flag of its own.
   """
-  grid = dict(grid)
-  rows = {"model": models, "setting": settings}
-  for name, chosen in rows.items():
+  taken = {**owned(sweep), **_LISTS}
+  for name in grid:
+    if name in taken and name not in (*sweep.axes, "ablation"):
+      raise _refused(grid, name, "is no grid's to set", taken[name])
+  axes = {name: chosen.get(name) for name in sweep.axes}
+  for name, values in axes.items():
     if name in grid:
-      if table is not None or chosen is not None:
-        raise InputError(
-          f"--grid {name}={','.join(grid[name])}",
+      if table is not None or values is not None:
+        raise _refused(
+          grid,
+          name,
           f"the {'table' if table else f'flag --{name}s'} chooses already",
           f"narrow it with --{name}s=..., or drop one",
         )
-      rows[name] = grid.pop(name)
+      axes[name] = grid[name]
+  rest = {name: values for name, values in grid.items() if name not in axes}
   if table is None:
-    base = [
-      Cell(setting, model)
-      for setting in _known("setting", rows["setting"] or ("single",))
-      for model in rows["model"] or ("bgm2pose",)
-    ]
+    options = [axes[name] or default for name, default in sweep.axes.items()]
+    base = [dict(zip(axes, values)) for values in itertools.product(*options)]
   else:
-    base = _narrowed(_table(table), rows)
-  taken = {"ablation": table == "ablation", "noise_snr_db": table == "noise"}
-  for name, is_taken in taken.items():
-    if is_taken and name in grid:
-      raise InputError(
-        f"--grid {name}={','.join(grid[name])}",
-        f"--table={table} chooses it",
-        "drop one",
-      )
+    base = _narrowed(_table(sweep, table), axes)
+    for name in rest:
+      if any(name in cell for cell in base):
+        raise _refused(grid, name, f"--table={table} chooses it", "drop one")
   return [
-    _with(cell, dict(zip(grid, values)), grid)
+    _with(Cell(sweep, cell), dict(zip(rest, values)), rest)
     for cell in base
-    for values in itertools.product(*grid.values())
+    for values in itertools.product(*rest.values())
   ]
 
 
-def _table(table: str) -> list[Cell]:
-  if table == "main":
-    return [Cell(s, m) for s in ("single", "cross_music") for m in MODELS]
-  if table == "cross_genre":
-    return [Cell("cross_genre", model) for model in MODELS]
-  if table == "noise":
-    return [Cell("single", m, noise_snr_db=NOISE_SNR_DB) for m in MODELS]
-  return [
-    Cell(setting, "bgm2pose", ablation)
-    for setting in ("single", "cross_music")
-    for ablation in ablations.ABLATIONS
-  ]
+def _refused(grid: Grid, name: str, found: str, fix: str) -> InputError:
+  return InputError(f"--grid {name}={','.join(grid[name])}", found, fix)
+
+
+def _table(sweep: Sweep, table: str) -> Sequence[Mapping[str, str]]:
+  if table not in sweep.tables:
+    raise InputError(
+      f"--table={table}",
+      "is no table of these models",
+      f"choose of {', '.join(sweep.tables) or 'none: write --grid'}",
+    )
+  return sweep.tables[table]
 
 
 def _narrowed(
-  cells: list[Cell], keep: dict[str, Sequence[str] | None]
-) -> list[Cell]:
+  cells: Sequence[Mapping[str, str]],
+  keep: Mapping[str, Sequence[str] | None],
+) -> Sequence[Mapping[str, str]]:
   for name, wanted in keep.items():
     if wanted is None:
       continue
-    has = list(dict.fromkeys(getattr(cell, name) for cell in cells))
+    has = list(dict.fromkeys(cell[name] for cell in cells))
     for one in wanted:
       if one not in has:
         raise InputError(
@@ -239,29 +235,13 @@ def _narrowed(
           f"the table has no {name} {one!r}",
           f"choose of {', '.join(has)}",
         )
-    cells = [cell for cell in cells if getattr(cell, name) in wanted]
+    cells = [cell for cell in cells if cell[name] in wanted]
   return cells
 
 
-def _known(name: str, given: Sequence[str]) -> Sequence[str]:
-  for one in given:
-    if one not in config_lib.SETTINGS:
-      raise InputError(
-        f"--{name}s={','.join(given)}",
-        f"unknown {name} {one!r}",
-        f"choose of {', '.join(config_lib.SETTINGS)}",
-      )
-  return given
-
-
-def _with(
-  cell: Cell, values: dict[str, str], grid: dict[str, tuple[str, ...]]
-) -> Cell:
-  own = {
-    name: values[name]
-    for name in ("ablation", "noise_snr_db")
-    if name in values
-  }
+def _with(cell: Cell, values: Mapping[str, str], grid: Grid) -> Cell:
+  varied = cell.sweep.varied
+  own = {name: values[name] for name in varied if name in values}
   rest = tuple((k, v) for k, v in values.items() if k not in own)
   named = tuple((k, v) for k, v in rest if len(grid[k]) > 1)
-  return dataclasses.replace(cell, **own, grid=rest, named=named)
+  return Cell(cell.sweep, {**cell.values, **own}, rest, named)

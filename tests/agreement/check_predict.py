@@ -20,8 +20,7 @@ from absl import flags
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.systems.bgm2pose import metrics
+from bgm2pose_jax.systems.bgm2pose import metrics, trained
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
 from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
@@ -45,7 +44,7 @@ _SAME = 1e-4
 
 def main() -> int:
   """Predicts both; code 1 where they differ by too much."""
-  model = trained_model.load(harness.needed(_CHECKPOINT))
+  model = trained.load(harness.needed(_CHECKPOINT))
   index = raw_layout.scan_raw(harness.needed(_AMPL))
   (found,) = index.of_track(harness.needed(_TRACK), harness.needed(_SUBJECT))
   if found.music is None or found.poses is None:

@@ -26,7 +26,7 @@ from absl import flags
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.predict import predictor, standardising
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
@@ -109,7 +109,7 @@ def stream(recording: Path, music: Path) -> tuple[list[dict], str]:
 
 def whole(recording: Path, music: Path) -> np.ndarray:
   """Poses of the file, [frames, joint, 3], with what a stream may know."""
-  model = trained_model.load(harness.needed(_CHECKPOINT))
+  model = trained.load(harness.needed(_CHECKPOINT))
   options = predictor.Options(
     hop_ms=_HOP_MS.value,
     blend=_BLEND.value,

@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 import pytest
-from absl import app
+from absl import app, flags
 
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
@@ -81,7 +81,7 @@ def test_exit_codes_of_the_work_pass():
 
 SCRIPT = """
 from absl import flags
-from bgm2pose_jax import command
+from bgm2pose_jax.base import command
 flags.DEFINE_integer("count", 1, "lines")
 def main(argv):
   with command.ending():
@@ -118,6 +118,30 @@ def test_flags_odd_text_and_readers_that_leave():
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 141
+
+
+def test_help_shows_the_flags_of_all_our_modules():
+  script = (
+    "from bgm2pose_jax.base import command\n"
+    "from bgm2pose_jax.config import command_flags\n"
+    "command_flags.define_set()\n"
+    "command.start(print)"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", script, "--help"], capture_output=True, text=True
+  )
+  assert "--set" in done.stdout
+  assert "--run_with_pdb" not in done.stdout
+
+
+def test_what_a_command_requires():
+  values = flags.FlagValues()
+  flags.DEFINE_list("out", None, "folders", flag_values=values)
+  values(["x", "--out="])
+  with pytest.raises(InputError, match="--out: is missing"):
+    command.require(values, "out")
+  values(["x", "--out=a,b"])
+  command.require(values, "out")
 
 
 def test_errors_are_short_and_move_no_cursor():

@@ -12,9 +12,10 @@ import sweep_fixture as fixture
 
 from bgm2pose_jax import comparison
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.comparison import grid, pairing, seed_tables
+from bgm2pose_jax.comparison import grid, notes, pairing, seed_tables
 from bgm2pose_jax.comparison.sweep_folder import read_sweep
 from bgm2pose_jax.evaluation import bootstrap
+from bgm2pose_jax.systems import registry
 
 # (track, fold) -> error of seeds 0, 1, 2. By hand: folds of haze average to
 # .3, .4, .5; with tide .4, .5, .6; hence .5 ± .1.
@@ -49,7 +50,7 @@ def make(root, lines, skip=(), **changes):
 
 
 def table_of(root):
-  sweep = read_sweep(root)
+  sweep = read_sweep(root, registry.of_model)
   (table,) = seed_tables.build_tables(sweep)
   return sweep, table
 
@@ -70,7 +71,7 @@ def test_folds_then_tracks_then_seeds(tmp_path):
   cell = cell_of(table)
   np.testing.assert_allclose(cell.mean[:2], 0.5, rtol=1e-5)
   np.testing.assert_allclose(cell.std[:2], 0.1, rtol=1e-5)
-  tide = next(r for r in table.rows if r.label == "BGM2Pose").tracks["single"]
+  tide = next(r for r in table.rows if r.label == "BGM2Pose").places["single"]
   assert tide["tide"].mean[0] == pytest.approx(0.6, rel=1e-5)
   still = cell_of(table, "mean pose")
   assert still.mean[0] == pytest.approx(1.0, rel=1e-5)
@@ -95,7 +96,7 @@ def test_only_whole_seeds_enter_and_failed_runs_are_named(tmp_path):
   assert (cell.done, len(cell.asked), cell.seeds) == (7, 9, (0,))
   assert sweep.absent[gone[0]].kind == "failed"
   assert sweep.absent[gone[1]].kind == "not there"
-  comparison.write_comparison(tmp_path)
+  comparison.write_comparison(tmp_path, registry.of_model)
   text = (tmp_path / "tables" / "main.md").read_text()
   assert "**0.400** (7/9 runs)" in text
   assert f"{gone[0]} failed: exit code 137: out of memory" in text
@@ -109,7 +110,7 @@ def test_no_whole_seed_leaves_a_dash(tmp_path):
   make(tmp_path, lines, skip=[lines[0][0]["name"]])
   _, table = table_of(tmp_path)
   assert cell_of(table).mean is None
-  texts = grid.cell_texts(cell_of(table))
+  texts = grid.cell_texts(table.figures, cell_of(table))
   assert (texts[0].value, texts[0].remark) == ("-", "(1/2 runs)")
 
 
@@ -168,10 +169,10 @@ def test_runs_of_different_data_do_not_share_a_table(tmp_path):
   line, error = lines[1]
   fixture.write_run(tmp_path, line, error, fingerprint="other")
   with pytest.raises(InputError, match="digest='other' in table main"):
-    read_sweep(tmp_path)
+    read_sweep(tmp_path, registry.of_model)
   fixture.write_run(tmp_path, line, error, recordings_digest="other")
   with pytest.raises(InputError, match="digest='other' in table main"):
-    read_sweep(tmp_path)
+    read_sweep(tmp_path, registry.of_model)
 
 
 def test_features_of_the_same_recordings_share_a_table(tmp_path):
@@ -187,13 +188,13 @@ def test_features_of_the_same_recordings_share_a_table(tmp_path):
   assert cell_of(table, "kernel").mean[0] == pytest.approx(0.2, rel=1e-5)
   # Closed-form rows are of one of them, and it is said of which.
   assert cell_of(table, "mean pose").mean[0] == pytest.approx(1.0, rel=1e-5)
-  (said,) = [n for n in grid.notes(sweep, table) if "closed form" in n]
+  (said,) = [n for n in notes.notes(sweep, table) if "closed form" in n]
   assert "windows as maps (other rows have other features)" in said
 
 
 def test_rows_of_the_same_features_have_one_set_of_baselines(tmp_path):
   make(tmp_path, lines_of())
-  (said,) = [n for n in grid.notes(*table_of(tmp_path)) if "closed form" in n]
+  (said,) = [n for n in notes.notes(*table_of(tmp_path)) if "closed form" in n]
   assert "windows as the model rows;" in said
 
 
@@ -221,7 +222,7 @@ def test_rows_of_the_same_features_have_one_set_of_baselines(tmp_path):
 def test_a_wrong_list_of_runs_is_refused(tmp_path, content, message):
   (tmp_path / "sweep.json").write_text(content)
   with pytest.raises(InputError, match=message) as caught:
-    comparison.write_comparison(tmp_path)
+    comparison.write_comparison(tmp_path, registry.of_model)
   assert str(tmp_path / "sweep.json") in str(caught.value)
 
 
@@ -254,7 +255,8 @@ def test_paired_differences_are_numpys():
       )
     )
     raw.append((target, ours, theirs))
-  got = bootstrap.paired_differences(parts, seed=3, resamples=40)
+  metrics = registry.of_model("bgm2pose").figures.metrics
+  got = bootstrap.paired_differences(metrics, parts, seed=3, resamples=40)
 
   def difference(picked):
     total = np.zeros(2)
@@ -294,19 +296,19 @@ def test_difference_is_that_of_the_table_and_needs_equal_targets(tmp_path):
   sweep, table = table_of(tmp_path)
   (found,) = pairing.differences(sweep, table)
   gap = cell_of(table, "w/o CPE").mean - cell_of(table).mean
-  np.testing.assert_allclose([found.rmse, found.mae], gap[:2])
-  low, high = found.rmse_interval
-  assert low < found.rmse < high
+  (rmse, (low, high)), (mae, _) = found.figures.values()
+  np.testing.assert_allclose([rmse, mae], gap[:2])
+  assert low < rmse < high
   assert low > 0.05
   assert found.seeds == (0, 1, 2)
-  text = grid.difference_text(found, "BGM2Pose")
+  text = notes.difference_text(table, found)
   assert text.startswith("w/o CPE, single: difference to BGM2Pose: RMSE +0.1")
 
   line, error = lines[-1]
   target = fixture.targets("tide", 0) + np.float32(1)
   fixture.write_run(tmp_path, line, error, target=target)
   (found,) = pairing.differences(*table_of(tmp_path))
-  assert found.rmse is None
+  assert found.figures == {}
   assert "have other targets" in found.refused
 
 
@@ -316,7 +318,7 @@ def test_rows_of_other_folds_are_warned_about_and_not_paired(tmp_path):
   sweep, table = table_of(tmp_path)
   (found,) = pairing.differences(sweep, table)
   assert found.refused == "they cover other folds or tracks"
-  (warning,) = grid.warnings(sweep, table)
+  (warning,) = notes.warnings(sweep, table)
   assert warning.startswith("WARNING: single: the rows")
 
 
@@ -326,7 +328,7 @@ def test_music_alone_must_not_beat_the_mean_pose(tmp_path, error, warned):
     {("haze", 0): (error,)}, row="music only", ablation="music_only"
   )
   make(tmp_path, lines)
-  comparison.write_comparison(tmp_path)
+  comparison.write_comparison(tmp_path, registry.of_model)
   text = (tmp_path / "tables" / "main.md").read_text()
   assert ("WARNING: music only, single" in text) is warned
   assert f"RMSE {100 * (1 - error):.1f} % below the mean pose" in text
@@ -354,7 +356,7 @@ def test_published_figures_only_beside_ampl(tmp_path, changes, label, is_shown):
     *lines_of(one, column="single, 20 dB"),
   ]
   make(tmp_path, lines, **changes)
-  comparison.write_comparison(tmp_path)
+  comparison.write_comparison(tmp_path, registry.of_model)
   for name in ("main.md", "main.tex", "report.html"):
     text = (tmp_path / "tables" / name).read_text()
     assert label in text

@@ -13,7 +13,8 @@ import sweep_fixture as fixture
 from bgm2pose_jax import comparison
 from bgm2pose_jax.comparison import row_charts
 from bgm2pose_jax.report import document
-from bgm2pose_jax.systems.bgm2pose.results import DEFINITIONS
+from bgm2pose_jax.systems import registry
+from bgm2pose_jax.systems.bgm2pose.figures import DEFINITIONS
 
 EVIL = "=x|*&<img src=x>_%$#[1]{\\}\n\"'<!--css-->"
 FORMS = ("main.md", "main.tex", "main.csv", "report.html")
@@ -35,7 +36,7 @@ def tables(tmp_path_factory):
   for line in lines[:-1]:
     fixture.write_run(root, line, 0.4 if line["row"] == EVIL else 0.3)
   fixture.write_failure(root, "job", ["lost"], EVIL)
-  written = comparison.write_comparison(root)
+  written = comparison.write_comparison(root, registry.of_model)
   assert sorted(p.name for p in written) == sorted(FORMS)
   return root / "tables"
 
@@ -134,7 +135,7 @@ def test_markdown_rows_have_equal_cells(tables):
 
 def test_same_input_gives_the_same_bytes(tables):
   before = {name: (tables / name).read_bytes() for name in FORMS}
-  comparison.write_comparison(tables.parent)
+  comparison.write_comparison(tables.parent, registry.of_model)
   assert {name: (tables / name).read_bytes() for name in FORMS} == before
 
 

@@ -10,8 +10,8 @@ import pytest
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.systems.bgm2pose import presets, tasks
+from bgm2pose_jax.systems.bgm2pose import presets, system
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models.registry import CLOSED_FORM
 from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
 
@@ -19,7 +19,7 @@ from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
 def test_json_round_trip_keeps_the_digest():
   config = presets.get_config("demo")
   text = json.dumps(config_lib.to_dict(config))
-  again = config_lib.from_dict(json.loads(text))
+  again = Config.from_dict(json.loads(text))
   assert again == config
   assert config_lib.digest(again) == config_lib.digest(config)
 
@@ -98,7 +98,7 @@ def test_config_is_frozen_throughout():
 @pytest.mark.parametrize("model", rivals.MODELS)
 def test_rivals_keep_the_presets_data_and_split(preset, model):
   ours, theirs = presets.get_config(preset), presets.get_config(preset, model)
-  tasks.check(theirs)
+  system.check(theirs)
   assert (theirs.data, theirs.setting) == (ours.data, ours.setting)
   assert theirs.model == model
   if model not in CLOSED_FORM:
@@ -110,7 +110,7 @@ def test_rivals_keep_the_presets_data_and_split(preset, model):
 def test_an_ablation_changes_what_it_lists_and_nothing_else(name):
   plain = presets.get_config("paper")
   found = ablations.apply(plain, name)
-  tasks.check(found)
+  system.check(found)
   before, after = config_lib.flatten(plain), config_lib.flatten(found)
   changed = {key for key in before if before[key] != after[key]}
   named = {"ablation"} if name != "none" else set()
@@ -121,7 +121,7 @@ def test_an_ablation_changes_what_it_lists_and_nothing_else(name):
 def test_a_closed_form_does_not_pretend_to_hide_the_recording(model):
   hidden = ablations.apply(presets.get_config("demo", model), "music_only")
   with pytest.raises(InputError, match=r"data\.inputs"):
-    tasks.check(hidden)
+    system.check(hidden)
 
 
 def test_an_ablation_of_bgm2pose_is_none_of_a_rival():

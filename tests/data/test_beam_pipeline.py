@@ -11,7 +11,9 @@ import soundfile
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import beam_pipeline, load
+from bgm2pose_jax.data import prepared as prepared_lib
 from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 _PROCESSES = ("direct_num_workers=2", "direct_running_mode=multi_processing")
 
@@ -30,12 +32,12 @@ def raw(tmp_path):
 
 def make(raw, data_dir, beam_options):
   found = prepare.open_source("ampl/raw", str(raw))
-  return prepare.prepare(
+  return prepared_lib.prepare(
     found, data_dir=data_dir, progress=False, beam_options=beam_options
   )
 
 
-def equal(one: load.WindowTable, other: load.WindowTable) -> None:
+def equal(one: MusicWindows, other: MusicWindows) -> None:
   for name in ("features", "pose", "window_index", "valid", "has_pose"):
     np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
   for code in ("subject", "track", "genre", "recording", "label"):
@@ -47,11 +49,12 @@ def equal(one: load.WindowTable, other: load.WindowTable) -> None:
 
 @pytest.mark.slow
 def test_records_equal_those_of_plain_generation(beam, raw, tmp_path):
-  plain = load.load(make(raw, tmp_path / "plain", None))
+  plain = load.load(make(raw, tmp_path / "plain", None), None, MusicWindows)
   assert len(plain.features) == 12
   assert plain.recordings == tuple(f"subject_{s}_arnor" for s in "067")
   for name, options in (("one", ()), ("two", _PROCESSES)):
-    equal(plain, load.load(make(raw, tmp_path / name, options)))
+    made = make(raw, tmp_path / name, options)
+    equal(plain, load.load(made, None, MusicWindows))
 
 
 @pytest.mark.slow

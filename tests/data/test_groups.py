@@ -17,14 +17,35 @@ def layout(subjects=5, windows=100, tracks=2):
   return track, index
 
 
+KEYS = {
+  "segment": groups.group_key,
+  "track": lambda columns: groups.group_key(columns[:1]),
+  "random": lambda columns: groups.group_key([]),
+}
+
+
+def pair_share(table, key):
+  """Share of the pairs inside batches that share a group."""
+  of_batch = key[table]
+  same = of_batch[:, :, None] == of_batch[:, None, :]
+  steps, batch = table.shape
+  return (same.sum() - steps * batch) / (steps * batch * (batch - 1))
+
+
+def random_pair_share(rows, key):
+  """`pair_share` expected of batches drawn at random."""
+  sizes = np.unique(key[rows], return_counts=True)[1]
+  return (sizes * (sizes - 1)).sum() / (len(rows) * (len(rows) - 1))
+
+
 def order(key, rows, **changes):
-  settings = {"batch_size": 32, "seed": 3, "epoch": 0, "mode": "segment"}
+  settings = {"batch_size": 32, "seed": 3, "epoch": 0}
   return groups.epoch_table(key, rows, **{**settings, **changes})
 
 
 def test_segment_batches_hold_whole_groups_once():
   track, index = layout()
-  key = groups.group_key(track, index, "segment")
+  key = groups.group_key([track, index])
   table = order(key, np.arange(1000))
   assert table.shape == (31, 32)
   assert table.dtype == np.int32
@@ -36,13 +57,13 @@ def test_segment_batches_hold_whole_groups_once():
 
 def test_share_of_pairs_is_near_its_most_and_far_above_random():
   track, index = layout()
-  key = groups.group_key(track, index, "segment")
+  key = groups.group_key([track, index])
   rows = np.arange(1000)
-  share = groups.pair_share(order(key, rows), key)
+  share = pair_share(order(key, rows), key)
   # Groups of 5 in 32: each row could share with 4 of its 31 partners.
   assert 0.75 * 4 / 31 < share <= 4 / 31
-  shuffled = groups.pair_share(order(key, rows, mode="random"), key)
-  expected = groups.random_pair_share(rows, key)
+  shuffled = pair_share(order(None, rows), key)
+  expected = random_pair_share(rows, key)
   assert shuffled == pytest.approx(expected, rel=0.5)
   assert share > 20 * expected
 
@@ -50,14 +71,14 @@ def test_share_of_pairs_is_near_its_most_and_far_above_random():
 def test_pair_share_counts_by_hand():
   key = np.array([0, 0, 1, 1, 2])
   table = np.array([[0, 1, 2], [2, 3, 4]])
-  assert groups.pair_share(table, key) == pytest.approx(2 / 6)
-  assert groups.random_pair_share(np.arange(5), key) == pytest.approx(4 / 20)
+  assert pair_share(table, key) == pytest.approx(2 / 6)
+  assert random_pair_share(np.arange(5), key) == pytest.approx(4 / 20)
 
 
 def test_track_batches_are_of_one_track_but_for_the_seams():
-  track, index = layout(tracks=3)
-  key = groups.group_key(track, index, "track")
-  table = order(key, np.arange(1500), mode="track")
+  track, _ = layout(tracks=3)
+  key = groups.group_key([track])
+  table = order(key, np.arange(1500))
   mixed = sum(len(np.unique(track[batch])) > 1 for batch in table)
   assert mixed <= 2
   # The batches of the tracks are mixed in time.
@@ -65,16 +86,16 @@ def test_track_batches_are_of_one_track_but_for_the_seams():
   assert (np.diff(of_batch) != 0).sum() > 5
 
 
-@pytest.mark.parametrize("mode", groups.MODES)
+@pytest.mark.parametrize("mode", KEYS)
 @pytest.mark.parametrize("steps", [None, 5, 75])
 def test_rows_are_used_equally_often(mode, steps):
   track, index = layout()
-  key = groups.group_key(track, index, mode)
+  key = KEYS[mode]([track, index])
   rows = np.arange(3, 1000)
   uses = np.zeros(1000, int)
   epochs = 40
   for epoch in range(epochs):
-    table = order(key, rows, epoch=epoch, mode=mode, steps=steps)
+    table = order(key, rows, epoch=epoch, steps=steps)
     for batch in table:
       assert len(set(batch.tolist())) == len(batch)
     np.add.at(uses, table, 1)
@@ -84,7 +105,7 @@ def test_rows_are_used_equally_often(mode, steps):
 
 def test_official_rule_draws_with_replacement():
   track, index = layout(subjects=3, windows=40, tracks=1)
-  key = groups.group_key(track, index, "segment")
+  key = groups.group_key([track, index])
   rows = np.arange(120)
   table = order(key, rows, dedup=False, batch_size=64)
   assert table.shape == (1, 64)
@@ -103,7 +124,7 @@ def test_official_rule_draws_with_replacement():
 
 def test_same_seed_and_epoch_same_table_others_differ():
   track, index = layout()
-  key = groups.group_key(track, index, "segment")
+  key = groups.group_key([track, index])
   rows = np.arange(1000)
   for dedup in (True, False):
     first = order(key, rows, dedup=dedup)
@@ -125,8 +146,6 @@ def test_groups_of_one_and_a_batch_of_everything():
 def test_refuses_what_it_cannot_order():
   with pytest.raises(ValueError, match="31 training windows do not fill"):
     order(np.arange(31), np.arange(31))
-  with pytest.raises(ValueError, match="mode 'bgm'"):
-    order(np.arange(32), np.arange(32), mode="bgm")
   with pytest.raises(ValueError, match="whole table"):
     order(np.arange(32), np.arange(8, 40))
   with pytest.raises(ValueError, match="twice"):
@@ -150,11 +169,10 @@ def test_the_order_of_this_version_is_these_bytes(mode, dedup):
   assert groups.VERSION == 1
   track, index = np.repeat([0, 1], 12), np.tile(np.arange(6), 4)
   order = groups.EpochOrder(
-    segment_key=groups.group_key(track, index, mode),
+    key=KEYS[mode]([track, index]),
     rows=np.arange(1, 24),
     batch_size=5,
     seed=7,
-    mode=mode,
     dedup=dedup,
     steps=6,
   )

@@ -13,6 +13,7 @@ import pytest
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import load as source
 from bgm2pose_jax.data import manifest
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def track(tmp_path, corpus):
   folder = tmp_path / "arnor"
   shutil.copytree(corpus.prepared.dirs["arnor"], folder)
   prepared = dataclasses.replace(corpus.prepared, dirs={"arnor": folder})
-  return folder, lambda: source.load(prepared)
+  return folder, lambda: source.load(prepared, None, MusicWindows)
 
 
 def files(folder):
@@ -123,4 +124,4 @@ def test_another_track_in_its_place_is_refused(corpus, tmp_path):
   shutil.copytree(corpus.prepared.dirs["jazz"], folder)
   prepared = dataclasses.replace(corpus.prepared, dirs={"arnor": folder})
   with pytest.raises(InputError, match="arnor: holds track jazz"):
-    source.load(prepared)
+    source.load(prepared, None, MusicWindows)

@@ -102,7 +102,7 @@ def test_what_was_not_finished_is_no_part(tmp_path):
 
 def test_sweep_takes_what_nobody_needs(tmp_path):
   for track in ("haze", "swing"):
-    kept = parts_lib.of_track(tmp_path, track, "f")
+    kept = parts_lib.of_section(tmp_path, track, "f")
     list(kept.examples("a", windows))
     # What a killed process of this machine leaves.
     dead = kept.folder / ".a.incomplete-other.host-1-aa"

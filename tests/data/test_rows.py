@@ -2,60 +2,89 @@
 
 from __future__ import annotations
 
-import types
+import dataclasses
 
 import numpy as np
 import pytest
+from takes import Takes
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import rows as rows_lib
-from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.data.split import Dealt, Split
+
+WINDOWS = 20
 
 
-def _table():
-  """Three subjects, two tracks, 20 windows each; labels change every 4."""
-  count = 20
-  recording = np.repeat(np.arange(6), count)
-  window = np.tile(np.arange(count), 6)
-  subject, track = recording // 2, recording % 2
-  return types.SimpleNamespace(
-    subject=subject,
-    track=track,
-    recording=recording,
-    label=window // 4,
-    window_index=window,
-    valid=window != 7,
-    has_pose=np.ones(120, bool),
-    subjects=("a", "b", "c"),
-    tracks=("haze", "tide"),
-    labels=tuple(f"clip{i}" for i in range(5)),
-  )
+def _table(**changes):
+  """Three players, two environments, 20 windows each; clips change every 4."""
+  take = np.repeat(np.arange(6), WINDOWS)
+  window = np.tile(np.arange(WINDOWS), 6)
+  values = {
+    "echo": np.zeros((120, 2, 3), np.float32),
+    "place": np.zeros((120, 3), np.float32),
+    "player": take // 2,
+    "environment": take % 2,
+    "recording": take,
+    "recordings": tuple(f"take{i}" for i in range(6)),
+    "clip": window // 4,
+    "window_index": window,
+    "players": ("ann", "bo", "cy"),
+    "environments": ("hall", "lab"),
+    "clips": tuple(f"clip{i}" for i in range(5)),
+    "kept": window != 7,
+    "measured": np.ones(120, bool),
+    "spec": None,
+    "simulated": True,
+    "fingerprint": "f",
+  }
+  return Takes(**(values | changes))
 
 
 def _split(**changes):
   values = {
-    "setting": "single",
+    "train": {"environment": ("hall",), "player": ("bo", "cy")},
+    "test": {"environment": ("hall",), "player": ("ann",)},
     "fold": 0,
-    "fold_by": "subject",
-    "train_tracks": ("haze",),
-    "test_tracks": ("haze",),
-    "train_subjects": ("b", "c"),
-    "test_subjects": ("a",),
-    "fold_order": ("a", "b", "c"),
+    "fold_by": "player",
+    "fold_order": ("ann", "bo", "cy"),
+    "sections": ("hall",),
+    "label": "--protocol=people",
   }
-  return splits.Split(**(values | changes))
+  return Split(**(values | changes))
 
 
-def test_subject_split_is_disjoint_and_by_name():
+def test_split_is_disjoint_and_by_name():
   table = _table()
   rows = rows_lib.split_rows(table, _split(), 0.1)
-  assert set(table.subject[rows.test]) == {0}
-  assert set(table.subject[rows.train]) == {1, 2}
+  assert set(table.named("player", rows.test)) == {"ann"}
+  assert set(table.named("player", rows.train)) == {"bo", "cy"}
   for part in (rows.train, rows.validation, rows.test):
-    assert (table.track[part] == 0).all()
-    assert table.valid[part].all()
+    assert set(table.named("environment", part)) == {"hall"}
+    assert table.kept[part].all()
   everything = np.concatenate([rows.train, rows.validation, rows.test])
-  assert len(set(everything)) == len(everything)
+  assert len(set(everything)) == len(everything) == 3 * (WINDOWS - 1)
+
+
+@pytest.mark.parametrize(
+  ("key", "train", "test", "recordings"),
+  [
+    ("recording", ("take0", "take3"), ("take5",), ({0, 3}, {5})),
+    ("player", ("ann", "cy"), ("bo",), ({0, 1, 4, 5}, {2, 3})),
+    ("environment", ("lab",), ("hall",), ({1, 3, 5}, {0, 2, 4})),
+  ],
+)
+def test_any_column_of_names_can_part_the_windows(key, train, test, recordings):
+  table = _table()
+  split = _split(train={key: train}, test={key: test}, fold_by=key)
+  rows = rows_lib.split_rows(table, split, 0.1)
+  for part, wanted in (
+    (rows.train, recordings[0]),
+    (rows.validation, recordings[0]),
+    (rows.test, recordings[1]),
+  ):
+    assert set(table.recording[part]) == wanted
+  with pytest.raises(KeyError, match="'kept' holds no names"):
+    rows_lib.split_rows(table, _split(test={"kept": ("yes",)}), 0.1)
 
 
 def test_validation_is_the_last_part_of_each_recording():
@@ -72,35 +101,45 @@ def test_validation_is_the_last_part_of_each_recording():
     assert trained.max() < held.min()
 
 
-def test_clip_folds_leave_clips_out():
+def test_dealt_names_are_left_out_whole_and_within_each_other_name():
   table = _table()
+  everybody = {"environment": ("hall",)}
   split = _split(
-    fold_by="clip",
-    fold=3,
-    train_subjects=("a", "b", "c"),
-    test_subjects=("a", "b", "c"),
+    train=everybody, test=everybody, fold=3, dealt=Dealt("clip", "player", 5)
   )
   rows = rows_lib.split_rows(table, split, 0.1)
-  assert set(table.label[rows.test]) == {3}
-  assert 3 not in set(table.label[rows.train]) | set(
-    table.label[rows.validation]
+  assert set(table.clip[rows.test]) == {3}
+  assert 3 not in set(table.clip[rows.train]) | set(table.clip[rows.validation])
+  # With names of each player's own, in natural order: every group has all.
+  clip = table.player * 5 + table.clip
+  names = tuple(f"c{i}" for i in (20, 3, 100, 1, 11, *range(200, 210)))
+  own = dataclasses.replace(table, clip=clip, clips=names)
+  rows = rows_lib.split_rows(own, split, 0.1)
+  assert set(own.named("clip", rows.test)) == {"c20", "c203", "c208"}
+
+
+def test_windows_without_a_target_are_of_recordings_without_any():
+  window = _table().window_index
+  table = _table(kept=window // 4 != 0)
+  measured = table.player != 0
+  # A recording that lost its target for a while stays out.
+  measured[table.recording == 2] = window[:WINDOWS] > 3
+  table = dataclasses.replace(table, measured=measured)
+  split = _split(
+    test={"environment": ("hall",), "player": ("ann", "bo")},
+    test_lacks=("measured",),
   )
-
-
-def test_plain_clothes_takes_annotated_windows_without_poses():
-  table = _table()
-  table.has_pose = table.subject != 0
-  # A captured recording whose markers were lost for a while stays out.
-  table.has_pose[table.recording == 2] = table.window_index[:20] > 3
-  table.valid = table.label != 0
-  rows = rows_lib.split_rows(table, _split(setting="plain_clothes"), 0.1)
-  assert not table.has_pose[rows.test].any()
-  assert (table.label[rows.test] != 0).all()
+  rows = rows_lib.split_rows(table, split, 0.1)
+  assert set(table.named("player", rows.test)) == {"ann"}
+  assert not table.measured[rows.test].any()
+  assert (table.clip[rows.test] != 0).all()
   assert len(rows.test) == 16
 
 
 def test_empty_part_is_refused():
-  table = _table()
-  table.valid[table.subject == 0] = False
-  with pytest.raises(InputError, match="no window left to test"):
-    rows_lib.split_rows(table, _split(), 0.1)
+  kept = _table().player != 0
+  with pytest.raises(
+    InputError,
+    match=r"people: no window left to test on \(environment hall; player ann\)",
+  ):
+    rows_lib.split_rows(_table(kept=kept), _split(), 0.1)

@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bgm2pose_jax.config.schema import SimulateConfig
-from bgm2pose_jax.data import load, partial_builds
-from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.data import load, partial_builds, prepared
 from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _ARRAYS = ("features", "pose", "window_index", "valid", "has_pose")
@@ -82,7 +82,7 @@ def make_recordings(folder: pathlib.Path, people: int, minutes: float) -> None:
 
 def build(
   raw: pathlib.Path | None, data_dir: pathlib.Path, log: pathlib.Path
-) -> prepare.Prepared:
+) -> prepared.Prepared:
   """Prepares recordings and notes in a file which of them were made.
 
   Args:
@@ -114,8 +114,8 @@ def build(
     found = prepare.open_source("ampl/raw", str(raw))
   partial_builds.Parts.examples = noted
   try:
-    return prepare.prepare(
-      found, data_dir=data_dir, tracks=(_TRACK,), progress=False
+    return prepared.prepare(
+      found, data_dir=data_dir, sections=(_TRACK,), progress=False
     )
   finally:
     partial_builds.Parts.examples = taken
@@ -138,7 +138,7 @@ def made_twice(log: pathlib.Path) -> int:
   return again
 
 
-def equal(one: WindowTable, other: WindowTable) -> bool:
+def equal(one: MusicWindows, other: MusicWindows) -> bool:
   """Whether two tables hold the same windows in the same order."""
   return all(
     np.array_equal(getattr(one, name), getattr(other, name))
@@ -163,7 +163,7 @@ class Bench:
     with self.scratch() as (data_dir, log):
       if not self._finish(data_dir, log):
         raise RuntimeError("an undisturbed build fails")
-      self._wanted = load.load(build(raw, data_dir, log))
+      self._wanted = load.load(build(raw, data_dir, log), None, MusicWindows)
       self._count = log.read_text("utf-8").count("have ")
 
   @functools.cached_property
@@ -238,7 +238,7 @@ class Bench:
     if not self._finish(data_dir, log):
       tally.lost += 1
       return
-    found = load.load(build(self._raw, data_dir, log))
+    found = load.load(build(self._raw, data_dir, log), None, MusicWindows)
     left = [path.name for path in data_dir.rglob(".*") if path.is_dir()]
     if equal(self._wanted, found) and left == [".config"]:  # TFDS's own
       tally.survived += 1

@@ -100,12 +100,6 @@ def test_process_index_defaults_to_that_of_jax(tmp_path):
   assert json_lines.read_jsonl(log.path) == [{"step": 1}]
 
 
-def test_host_facts_are_json():
-  facts = json_lines.host_facts()
-  assert facts["cpu_usable"] <= facts["cpu_count"]
-  json.dumps(facts)
-
-
 def test_a_full_disk_is_named_and_the_torn_line_goes(tmp_path):
   path = tmp_path / "metrics.jsonl"
   run(path, 20)

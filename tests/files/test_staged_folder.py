@@ -58,18 +58,3 @@ def test_sweeps_dead_and_old_but_not_living(tmp_path):
     living.name, foreign.name, "t",
   }  # fmt: skip
   assert staged_folder.sweep(tmp_path / "missing") == []
-
-
-def test_a_lock_lets_one_process_through(tmp_path):
-  path = tmp_path / "lock"
-  script = (
-    "import sys; from bgm2pose_jax.data import staging\n"
-    "with staging.locked(sys.argv[1]): print('through')"
-  )
-  with staged_folder.locked(path):
-    other = subprocess.Popen(
-      [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-      other.wait(timeout=1.0)
-  assert other.communicate(timeout=30)[0].strip() == b"through"

@@ -16,10 +16,11 @@ from flax import nnx
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.files import torch_file
+from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose import convert, features
 from bgm2pose_jax.systems.bgm2pose.models import registry
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 torch = pytest.importorskip("torch")
 
@@ -188,7 +189,7 @@ def _assert_same(back, wanted) -> None:
 def _predicted(folder: pathlib.Path, arrays) -> np.ndarray:
   config = run_folder.read_config(folder)
   spec = features.get_feature_set("logmel_intensity").spec
-  task = make_task(config, spec, 4)
+  task = PoseFromMusic(config, spec, 4)
   template = task.state_shapes(convert.published_statistics(config))
   zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), template)
   state = checkpoint.load_weights(str(folder), zeros)
@@ -203,7 +204,7 @@ def _predicted(folder: pathlib.Path, arrays) -> np.ndarray:
       rngs=nnx.Rngs(0),
     )
   )
-  graph = nnx.graphdef(registry.views(network)[1])
+  graph = nnx.graphdef(views(network)[1])
   network = nnx.merge(graph, state.params, state.model_state)
   music = arrays.get("music", arrays["audio"][..., :2])
   return np.asarray(

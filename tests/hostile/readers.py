@@ -27,6 +27,7 @@ from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 from bgm2pose_jax.systems.bgm2pose.doctor import sound_header, sound_levels
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
 from bgm2pose_jax.systems.bgm2pose.simulated import __main__ as simulate_command
+from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 from bgm2pose_jax.systems.bgm2pose.still_room import response_file
 from bgm2pose_jax.systems.bgm2pose.stream import pcm, sound_input
 from tests.hostile import arrays, sound, text
@@ -102,7 +103,7 @@ def _genres(path: Path) -> None:
   # Named by good tables; a folder that is none is to be refused as such.
   with contextlib.suppress(OSError):
     (path.parent / "a.wav").write_bytes(b"")
-  music.list_music(path.parent)
+  music_folder.read(path.parent)
 
 
 def _clips(path: Path) -> None:

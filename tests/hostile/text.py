@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.ampl import released_table
 from tests.hostile import files
 from tests.hostile.files import Case, of_bytes
 
-_POSITIONS_HEAD = ",".join(f"{j}_{a}" for j in skeleton.JOINTS for a in "xyz")
-_CELLS = len(skeleton.JOINTS) * 3
+_POSITIONS_HEAD = ",".join(f"{j}_{a}" for j in BODY21.joints for a in "xyz")
+_CELLS = len(BODY21.joints) * 3
 
 
 def bvh(

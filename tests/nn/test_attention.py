@@ -8,7 +8,7 @@ from flax import nnx
 from scipy import special
 
 from bgm2pose_jax.nn import dot_product
-from bgm2pose_jax.nn.attention import Attention, FrequencyAttention
+from bgm2pose_jax.nn.attention import Attention
 from bgm2pose_jax.nn.dropout import example_seeds
 
 
@@ -101,30 +101,3 @@ def test_heads_are_separate_attentions():
     mixed.append(special.softmax(scores, -1) @ v[..., head])
   want = np.concatenate(mixed, -1) @ w["out"]
   np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("query", ["audio", "music"])
-def test_frequency_attention_roles(query):
-  layer = FrequencyAttention(
-    16,
-    8,
-    1,
-    query=query,
-    residual=False,
-    dropout=0.0,
-    stream=0,
-    rngs=nnx.Rngs(0),
-  )
-  rng = np.random.default_rng(0)
-  audio, music = (
-    jnp.asarray(rng.normal(size=(1, 2, 8, 16)), jnp.float32) for _ in range(2)
-  )
-  got = layer(audio, music, None)
-  a, m = (x + layer.band_embedding[...] for x in (audio, music))
-  roles = (a, m, a) if query == "audio" else (m, a, a)
-  np.testing.assert_allclose(
-    got, layer.attention(*roles, None), rtol=1e-5, atol=1e-6
-  )
-  # Frames do not see each other.
-  moved = layer(audio.at[:, 1].add(1.0), music, None)
-  np.testing.assert_array_equal(moved[:, 0], got[:, 0])

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from bgm2pose_jax.poses.skeleton import JOINTS, PARENTS
+from bgm2pose_jax.poses.body21 import BODY21
 
 # Metres; arms hang down, so a turn of +-90 degrees about z gives a T-pose.
 OFFSETS_M = {
@@ -40,9 +40,9 @@ def offset_m(joint):
 def standing_m():
   """Positions [21, 3] of the figure with its hips at the origin."""
   points = np.zeros((21, 3))
-  for i, joint in enumerate(JOINTS):
-    if PARENTS[i] >= 0:
-      points[i] = points[PARENTS[i]] + offset_m(joint)
+  for i, joint in enumerate(BODY21.joints):
+    if BODY21.parents[i] >= 0:
+      points[i] = points[BODY21.parents[i]] + offset_m(joint)
   return points
 
 
@@ -65,7 +65,7 @@ def bvh_text(
   lines, columns = ["HIERARCHY"], []
 
   def add(index, depth):
-    joint = JOINTS[index]
+    joint = BODY21.joints[index]
     pad = "  " * depth
     kind = "JOINT" if depth else "ROOT"
     lines.append(f"{pad}{kind} {rename.get(joint, joint)}")
@@ -80,7 +80,7 @@ def bvh_text(
       lines.append(f"{pad}  CHANNELS 6 {move} {turn}")
       columns.append(root_m / unit_m)
     columns.append(turns.get(joint, np.zeros((len(root_m), 3))))
-    children = [i for i, parent in enumerate(PARENTS) if parent == index]
+    children = [i for i, parent in enumerate(BODY21.parents) if parent == index]
     for child in children:
       add(child, depth + 1)
     if not children:

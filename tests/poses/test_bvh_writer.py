@@ -10,10 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import bvh_writer, joint_rotations, skeleton
+from bgm2pose_jax.poses import bvh_writer, joint_rotations
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import kinematics, motion
 
-AT = {name: i for i, name in enumerate(skeleton.JOINTS)}
+AT = {name: i for i, name in enumerate(BODY21.joints)}
 SINGLE = [
   children[0] for children in joint_rotations.CHILDREN if len(children) == 1
 ]
@@ -42,7 +43,7 @@ def jittered(frames=300, seed=4):
 
 def read_m(path):
   tree = poses.read_bvh(path)
-  columns = [tree.names.index(name) for name in skeleton.JOINTS]
+  columns = [tree.names.index(name) for name in BODY21.joints]
   return tree.positions(columns) / 100.0, tree
 
 
@@ -52,7 +53,7 @@ def degrees_apart(a, b):
 
 
 def bones_of(points, joints):
-  parents = [skeleton.PARENTS[joint] for joint in joints]
+  parents = [BODY21.parents[joint] for joint in joints]
   return points[:, joints] - points[:, parents]
 
 
@@ -79,7 +80,7 @@ def test_single_bones_point_as_predicted_and_have_their_median_length(tmp_path):
   back, _ = read_m(tmp_path / "a.bvh")
   got, wanted = bones_of(back, SINGLE), bones_of(points, SINGLE)
   assert degrees_apart(got, wanted).max() < 0.01
-  everywhere = list(range(1, skeleton.NUM_JOINTS))
+  everywhere = list(range(1, BODY21.num_joints))
   length = np.linalg.norm(bones_of(back, everywhere), axis=-1)
   median = np.median(
     np.linalg.norm(bones_of(points, everywhere), axis=-1), axis=0
@@ -94,7 +95,7 @@ def test_fans_are_fitted_as_well_as_scipy_fits_them():
   turns = joint_rotations.orientations(points, offsets)
   for joints in FANS:
     bones = bones_of(points, joints)
-    joint = skeleton.PARENTS[joints[0]]
+    joint = BODY21.parents[joints[0]]
     for frame in range(len(points)):
       best, _ = Rotation.align_vectors(
         bones[frame],
@@ -120,9 +121,9 @@ def test_rotations_are_rotations_even_where_bones_say_nothing():
   )
   np.testing.assert_allclose(np.linalg.det(turns), 1.0, atol=1e-12)
   for joint in SINGLE:
-    bone = points[:, joint] - points[:, skeleton.PARENTS[joint]]
+    bone = points[:, joint] - points[:, BODY21.parents[joint]]
     there = np.linalg.norm(bone, axis=-1) > 0
-    aim = turns[there, skeleton.PARENTS[joint]] @ offsets[joint]
+    aim = turns[there, BODY21.parents[joint]] @ offsets[joint]
     assert degrees_apart(aim, bone[there]).max() < 1e-5
   np.testing.assert_allclose(
     turns[3], np.broadcast_to(np.eye(3), (21, 3, 3)), atol=1e-12
@@ -185,9 +186,9 @@ def test_at_rest_the_left_is_towards_x_and_the_person_faces_z():
   hips = joint_rotations.orientations(stage, offsets)[:, 0]
   # The kinematic person faces +z with its left towards +x, like the rest.
   np.testing.assert_allclose(hips, np.tile(np.eye(3), (3, 1, 1)), atol=1e-9)
-  points = np.zeros((skeleton.NUM_JOINTS, 3))
-  for joint in range(1, skeleton.NUM_JOINTS):
-    points[joint] = points[skeleton.PARENTS[joint]] + offsets[joint]
+  points = np.zeros((BODY21.num_joints, 3))
+  for joint in range(1, BODY21.num_joints):
+    points[joint] = points[BODY21.parents[joint]] + offsets[joint]
   assert points[AT["LeftHand"], 0] > 0.5
   assert points[AT["LeftHand"], 1] == pytest.approx(points[AT["LeftArm"], 1])
   assert points[AT["LeftToeBase"], 2] > 0.1

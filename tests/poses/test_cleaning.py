@@ -7,9 +7,9 @@ import pytest
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses import cleaning
-from bgm2pose_jax.poses.skeleton import JOINTS
+from bgm2pose_jax.poses.body21 import BODY21
 
-HAND = JOINTS.index("LeftHand")
+HAND = BODY21.index("LeftHand")
 
 
 def still(figure, frames, height_m=0.9):
@@ -22,9 +22,9 @@ def t_pose(figure):
   """The figure with both arms out, built from the arm joints' heights."""
   out = figure.standing_m()
   for side, sign in (("Left", 1), ("Right", -1)):
-    arm = out[JOINTS.index(side + "Arm")]
+    arm = out[BODY21.index(side + "Arm")]
     for part, reach in (("ForeArm", 0.3), ("Hand", 0.55)):
-      out[JOINTS.index(side + part)] = arm + np.array([sign * reach, 0, 0])
+      out[BODY21.index(side + part)] = arm + np.array([sign * reach, 0, 0])
   return out
 
 
@@ -34,8 +34,8 @@ def test_stature_is_leg_over_491_thousandths_whatever_the_pose(figure):
   bent = positions.copy()
   # Knees forward at a right angle: ankles move, lengths do not.
   for side in ("Left", "Right"):
-    knee = bent[:, JOINTS.index(f"{side}Leg")]
-    bent[:, JOINTS.index(f"{side}Foot")] = knee + np.array([0, 0, 0.4])
+    knee = bent[:, BODY21.index(f"{side}Leg")]
+    bent[:, BODY21.index(f"{side}Foot")] = knee + np.array([0, 0, 0.4])
   bent[0] = np.nan
   assert cleaning.stature(bent) == pytest.approx(0.82 / 0.491)
 

@@ -5,9 +5,9 @@ import pytest
 
 from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import JOINTS
+from bgm2pose_jax.poses.body21 import BODY21
 
-HIPS, HEAD = JOINTS.index("Hips"), JOINTS.index("Head")
+HIPS, HEAD = BODY21.joints.index("Hips"), BODY21.joints.index("Head")
 
 
 def test_a_plain_folder_in_centimetres(tmp_path, figure):
@@ -135,7 +135,7 @@ def test_position_csv_files_are_clips_too(tmp_path, figure):
 
 
 def optitrack_text(positions, unit="Meters"):
-  names = [f"Ann:{joint}" for joint in JOINTS for _ in "xyz"]
+  names = [f"Ann:{joint}" for joint in BODY21.joints for _ in "xyz"]
   rows = [
     f"Format Version,1.23,Export Frame Rate,100.0,Length Units,{unit}",
     "",

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.joint_maps import NAME_TABLES, joint_columns
-from bgm2pose_jax.poses.skeleton import JOINTS
 
 # Written out by hand from files and manuals, in our joint order.
 DAZ = (
@@ -25,7 +25,7 @@ SKELETONS = {
   "Daz": [name.replace("_", " ") for name in DAZ.split()],
   "Motive": MOTIVE.split(),
   "anatomic": XSENS.split(),
-  "MotionBuilder": list(JOINTS),
+  "MotionBuilder": list(BODY21.joints),
 }
 
 
@@ -41,25 +41,25 @@ def test_every_table_finds_its_joints_among_others(kind, prefix):
 def test_tables_name_every_joint():
   assert set(NAME_TABLES) == set(SKELETONS)
   for table in NAME_TABLES.values():
-    assert set(table) == set(JOINTS)
+    assert set(table) == set(BODY21.joints)
 
 
 def test_case_does_not_matter():
-  names = [name.upper() for name in JOINTS]
+  names = [name.upper() for name in BODY21.joints]
   assert joint_columns(names, "f") == list(range(21))
 
 
 def test_upper_spine_and_toes_have_stand_ins():
-  names = [name for name in JOINTS if "Toe" not in name]
+  names = [name for name in BODY21.joints if "Toe" not in name]
   names += ["Spine2", "LeftFoot End Site", "RightToe"]
   got = [names[i] for i in joint_columns(names, "f")]
-  assert got[JOINTS.index("Spine1")] == "Spine2"
-  assert got[JOINTS.index("LeftToeBase")] == "LeftFoot End Site"
-  assert got[JOINTS.index("RightToeBase")] == "RightToe"
+  assert got[BODY21.joints.index("Spine1")] == "Spine2"
+  assert got[BODY21.joints.index("LeftToeBase")] == "LeftFoot End Site"
+  assert got[BODY21.joints.index("RightToeBase")] == "RightToe"
 
 
 def test_missing_joint_names_file_joint_and_what_there_is():
-  names = [name for name in JOINTS if name != "LeftHand"]
+  names = [name for name in BODY21.joints if name != "LeftHand"]
   with pytest.raises(InputError) as caught:
     joint_columns(names, "walk.bvh")
   message = str(caught.value)
@@ -79,6 +79,6 @@ def test_message_stays_short_and_clean_for_a_hostile_file():
 
 
 def test_two_people_are_refused():
-  names = [f"{person}:{name}" for person in "AB" for name in JOINTS]
+  names = [f"{person}:{name}" for person in "AB" for name in BODY21.joints]
   with pytest.raises(InputError, match="'Hips' found twice: A:Hips, B:Hips"):
     joint_columns(names, "f")

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.position_csv import (
   read_position_csv,
-  read_position_tracks,
+  read_position_points,
   write_position_csv,
 )
-from bgm2pose_jax.poses.skeleton import JOINTS
 
-HEADER = [f"{joint}_{axis}" for joint in JOINTS for axis in "xyz"]
+HEADER = [f"{joint}_{axis}" for joint in BODY21.joints for axis in "xyz"]
 
 
 def random_walk(frames, seed=0):
@@ -56,7 +56,9 @@ def test_columns_are_found_by_name_not_by_place(tmp_path):
 
 def test_two_row_header_as_pandas_writes_it(tmp_path):
   positions = random_walk(3)
-  top = [joint if axis == "x" else "" for joint in JOINTS for axis in "xyz"]
+  top = [
+    joint if axis == "x" else "" for joint in BODY21.joints for axis in "xyz"
+  ]
   rows = [",".join(["", *top]), ",".join(["", *"xyz" * 21])]
   rows += [
     ",".join(map(repr, [float(i), *map(float, row)]))
@@ -127,7 +129,7 @@ def test_missing_cells_are_nan_in_tracks(tmp_path):
   path.write_text(
     text_with(None, lambda r: [r[0], r[1].replace("1.5", "", 1), *r[2:]])
   )
-  got = read_position_tracks(path).positions
+  got = read_position_points(path).positions
   assert np.isnan(got).sum() == 1
   assert np.isnan(got[1, 0, 0])
 

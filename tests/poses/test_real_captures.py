@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax import poses
-from bgm2pose_jax.poses.skeleton import BONES, JOINTS, joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 
 MOCAP_DIR = pathlib.Path(os.environ.get("BGM2POSE_MOCAP_DIR", "") or "absent")
 
@@ -65,7 +65,7 @@ def test_usable_seconds_are_those_of_the_tables(loaded, by_file):
 
 
 def bones_m(positions_m):
-  ends = np.array(BONES)
+  ends = np.array(BODY21.bones)
   return np.linalg.norm(
     positions_m[:, ends[:, 1]] - positions_m[:, ends[:, 0]], axis=-1
   )
@@ -75,7 +75,7 @@ def test_bones_keep_their_length(loaded):
   # Joints between ours (a lower back, a twisting wrist) bend a little.
   flexible = {"Spine", "Head", "LeftHand", "RightHand"}
   flexible |= {"LeftUpLeg", "RightUpLeg"}
-  rigid = [JOINTS[child] not in flexible for _, child in BONES]
+  rigid = [BODY21.joints[child] not in flexible for _, child in BODY21.bones]
   for clip in loaded:
     lengths = bones_m(clip.positions_m)
     spread = (lengths.max(axis=0) - lengths.min(axis=0))[rigid]
@@ -94,8 +94,8 @@ def test_legs_are_as_long_as_the_people_s(loaded):
         continue
       got = [
         np.linalg.norm(
-          clip.positions_m[0, joint_index(side + child)]
-          - clip.positions_m[0, joint_index(side + parent)]
+          clip.positions_m[0, BODY21.index(side + child)]
+          - clip.positions_m[0, BODY21.index(side + parent)]
         )
         for side in ("Left", "Right")
         for parent, child in (("UpLeg", "Leg"), ("Leg", "Foot"))
@@ -113,7 +113,7 @@ def test_paths_and_floors_are_where_the_table_says(by_file):
     clips = by_file[row["file"]]
     used = np.concatenate([clip.positions_m for clip in clips])
     for axis, column in ((0, "extent_x_m"), (2, "extent_z_m")):
-      extent = np.ptp(used[:, joint_index("Hips"), axis])
+      extent = np.ptp(used[:, BODY21.index("Hips"), axis])
       assert extent == pytest.approx(float(row[column]), abs=0.006)
     lowest = used[..., 1].min(axis=1)
     assert abs(np.percentile(lowest, 5)) < 1.1e-3, row["file"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import results_fixture
 
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import clips, page
 
 EVIL = "</script><img src=x onerror=alert(1)><!--css-->"
@@ -110,7 +110,7 @@ def test_embedded_poses_decode_to_the_predictions(tmp_path):
     np.testing.assert_allclose(got, predictions[name], atol=largest / 32767)
   assert [c["windows"] for c in data["clips"]] == [25, 5]
   assert [c["start"] for c in data["clips"]] == [0, 25]
-  assert data["bones"] == [list(bone) for bone in skeleton.BONES]
+  assert data["bones"] == [list(bone) for bone in BODY21.bones]
   assert EVIL in data["clips"][0]["label"]
   assert "RMSE 1.000" in data["clips"][0]["label"]
 

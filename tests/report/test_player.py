@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bgm2pose_jax.files import whole_file
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import document
 from tests.browser import chromium, page_player
 
@@ -26,9 +26,9 @@ def tab(tmp_path_factory):
   """A page whose player waits for frames."""
   path = tmp_path_factory.mktemp("live") / "live.html"
   data = {
-    "bones": skeleton.BONES,
-    "head": skeleton.joint_index("Head"),
-    "joints": skeleton.JOINTS,
+    "bones": BODY21.bones,
+    "head": BODY21.index("Head"),
+    "joints": BODY21.joints,
     "live": {"frames": 40, "spread": True, "target": False},
     "rate_hz": 20.0,
     "simulated": False,

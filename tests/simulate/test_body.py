@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate.body import BodyModel
 
 # A person of 1.75 m in a T-pose, left at +x, looking along +z (metres).
@@ -32,12 +32,12 @@ _LEFT = {
 
 
 def _t_pose() -> np.ndarray:
-  pose = np.zeros((len(JOINTS), 3))
+  pose = np.zeros((len(BODY21.joints), 3))
   for name, place in _MIDDLE.items():
-    pose[joint_index(name)] = place
+    pose[BODY21.index(name)] = place
   for name, place in _LEFT.items():
-    pose[joint_index("Left" + name)] = place
-    pose[joint_index("Right" + name)] = np.multiply(place, (-1, 1, 1))
+    pose[BODY21.index("Left" + name)] = place
+    pose[BODY21.index("Right" + name)] = np.multiply(place, (-1, 1, 1))
   return pose
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import kinematics
 
 
@@ -28,9 +28,9 @@ def test_rotation_equals_scipy():
 def test_bone_lengths_are_constant_for_any_channels(scale):
   body = kinematics.BodyDimensions().scaled(1.05, arms=0.95, legs=1.03)
   joints = kinematics.joint_positions(_random_channels(scale), body)
-  for parent, child in skeleton.BONES:
+  for parent, child in BODY21.bones:
     length = np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1)
-    assert np.ptp(length) < 1e-9, skeleton.JOINTS[child]
+    assert np.ptp(length) < 1e-9, BODY21.joints[child]
 
 
 def test_bone_lengths_are_those_of_the_body():
@@ -44,10 +44,7 @@ def test_bone_lengths_are_those_of_the_body():
     ("LeftLeg", "LeftUpLeg", body.thigh_m),
     ("RightFoot", "RightLeg", body.shin_m),
   ):
-    bone = (
-      joints[:, skeleton.joint_index(child)]
-      - joints[:, skeleton.joint_index(parent)]
-    )
+    bone = joints[:, BODY21.index(child)] - joints[:, BODY21.index(parent)]
     got = np.linalg.norm(bone, axis=-1)
     np.testing.assert_allclose(got, want, rtol=2e-3)
 
@@ -75,13 +72,13 @@ def test_left_is_on_the_left_of_someone_facing_plus_z():
   channels[:, kinematics.INDEX["right_foot_x"]] = -0.1
   stand = kinematics.joint_positions(channels, kinematics.BodyDimensions())[0]
   for joint in ("Shoulder", "Arm", "Hand", "UpLeg", "Foot"):
-    left = stand[skeleton.joint_index(f"Left{joint}")]
-    right = stand[skeleton.joint_index(f"Right{joint}")]
+    left = stand[BODY21.index(f"Left{joint}")]
+    right = stand[BODY21.index(f"Right{joint}")]
     np.testing.assert_allclose(left, right * [-1, 1, 1], atol=1e-9)
     assert left[0] > 0
   # Toes point where the person looks.
-  toe = stand[skeleton.joint_index("LeftToeBase")]
-  assert toe[2] > stand[skeleton.joint_index("LeftFoot")][2]
+  toe = stand[BODY21.index("LeftToeBase")]
+  assert toe[2] > stand[BODY21.index("LeftFoot")][2]
 
 
 def test_planted_feet_stay_while_the_pelvis_moves():
@@ -93,7 +90,7 @@ def test_planted_feet_stay_while_the_pelvis_moves():
   channels[:, kinematics.INDEX["root_z"]] = np.linspace(0, -0.3, 50)
   joints = kinematics.joint_positions(channels, body)
   for name in ("LeftFoot", "RightFoot", "LeftToeBase", "RightToeBase"):
-    track = joints[:, skeleton.joint_index(name)]
+    track = joints[:, BODY21.index(name)]
     np.testing.assert_allclose(track, track[:1].repeat(50, 0), atol=1e-9)
 
 
@@ -103,7 +100,7 @@ def test_knees_and_elbows_bend_the_human_way():
   channels[:, kinematics.INDEX["root_drop"]] = 0.4
   channels[:, kinematics.INDEX["left_elbow"]] = 1.5
   joints = kinematics.joint_positions(channels, body)[0]
-  at = skeleton.joint_index
+  at = BODY21.index
   assert joints[at("LeftLeg"), 2] > joints[at("LeftUpLeg"), 2] + 0.1
   assert joints[at("LeftLeg"), 2] > joints[at("LeftFoot"), 2] + 0.1
   assert joints[at("LeftHand"), 2] > joints[at("LeftForeArm"), 2] + 0.1

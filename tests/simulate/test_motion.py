@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
 from bgm2pose_jax.simulate import actions, motion
 
 _LONG_S = 120.0
@@ -34,7 +34,7 @@ def test_shape_rate_and_dtype(people):
 
 def test_bone_lengths_are_constant(people):
   for done in people.values():
-    for parent, child in skeleton.BONES:
+    for parent, child in BODY21.bones:
       bone = done.positions_m[:, child] - done.positions_m[:, parent]
       assert np.ptp(np.linalg.norm(bone, axis=-1)) < 1e-5
 
@@ -67,8 +67,8 @@ def test_feet_on_the_floor_and_person_on_the_spot(people):
 
 def test_person_faces_the_loudspeakers(people):
   for done in people.values():
-    left = done.positions_m[:, skeleton.joint_index("LeftUpLeg")]
-    left = left - done.positions_m[:, skeleton.joint_index("RightUpLeg")]
+    left = done.positions_m[:, BODY21.index("LeftUpLeg")]
+    left = left - done.positions_m[:, BODY21.index("RightUpLeg")]
     # left x up = facing; -z is towards the loudspeakers.
     facing = np.stack([-left[:, 2], left[:, 0]], axis=-1)
     facing /= np.linalg.norm(facing, axis=-1, keepdims=True)
@@ -116,7 +116,7 @@ def test_the_clock_says_nothing_about_the_pose():
   """Across recordings, poses at the same time are as unlike as at any time."""
   poses = np.stack(
     [
-      skeleton.normalize_pose(_perform(s, t, 60).positions_m[::60])
+      normalize_pose(_perform(s, t, 60).positions_m[::60])
       for s in "01234567"
       for t in ("haze", "swing")
     ]
@@ -139,7 +139,7 @@ def test_subjects_differ_in_size_and_manner():
 def test_pose_diversity_is_moderate(people):
   """The mean pose of the others misses by about 0.9 units."""
   poses = {
-    name: skeleton.normalize_pose(done.positions_m[::12])
+    name: normalize_pose(done.positions_m[::12])
     for name, done in people.items()
   }
   errors = []

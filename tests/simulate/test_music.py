@@ -17,13 +17,13 @@ _RATE = 48000
 
 @pytest.fixture(scope="module")
 def tracks():
-  return {name: music.make_track(name, 20.0) for name in music.TRACKS}
+  return {name: music.compose(name, 20.0) for name in music.COMPOSED}
 
 
-def test_names_and_genres():
-  genres = [track.genre for track in music.TRACKS.values()]
-  assert genres == ["ambient", "ambient", "ambient", "jazz"]
-  assert set(pieces.PIECES) == set(music.TRACKS)
+def test_names_and_styles():
+  styles = [piece.style for piece in music.COMPOSED.values()]
+  assert styles == ["ambient", "ambient", "ambient", "jazz"]
+  assert set(pieces.PIECES) == set(music.COMPOSED)
 
 
 def test_length_level_and_peak(tracks):
@@ -80,10 +80,10 @@ def test_swing_has_transients_and_ambient_has_not(tracks):
 
 
 def test_same_seed_same_bytes():
-  for name in music.TRACKS:
-    first = music.make_track(name, 3.0, seed=3)
-    assert first.tobytes() == music.make_track(name, 3.0, seed=3).tobytes()
-    assert not np.allclose(first, music.make_track(name, 3.0, seed=4))
+  for name in music.COMPOSED:
+    first = music.compose(name, 3.0, seed=3)
+    assert first.tobytes() == music.compose(name, 3.0, seed=3).tobytes()
+    assert not np.allclose(first, music.compose(name, 3.0, seed=4))
 
 
 def test_tracks_are_distinct(tracks):
@@ -96,7 +96,7 @@ def test_tracks_are_distinct(tracks):
 
 def test_unknown_track_is_refused():
   with pytest.raises(InputError, match="haze, drift, tide, swing"):
-    music.make_track("polka", 1.0)
+    music.compose("polka", 1.0)
 
 
 def _tone(seconds: float, rate_hz: int, channels: int) -> np.ndarray:
@@ -165,26 +165,3 @@ def test_unusable_file_is_refused_in_one_line(tmp_path, write, message):
     music.load_music(path, 1.0)
   assert "bad.wav" in str(caught.value)
   assert "\n" not in str(caught.value)
-
-
-def test_folder_lists_tracks_with_genres(tmp_path):
-  for name in ("ambient_1.wav", "Jazz 2.flac", "mystery.ogg"):
-    soundfile.write(tmp_path / name, _tone(1.0, 48000, 2), 48000)
-  (tmp_path / "notes.txt").write_text("x")
-  (tmp_path / "genres.csv").write_text("file,genre\nmystery.ogg,Techno\n")
-  found = music.list_music(tmp_path)
-  assert {name: track.genre for name, track in found.items()} == {
-    "ambient_1": "ambient",
-    "Jazz-2": "jazz",
-    "mystery": "techno",
-  }
-  (tmp_path / "genres.csv").write_text("file,genre\nother.ogg,x\n")
-  with pytest.raises(InputError, match=r"other\.ogg"):
-    music.list_music(tmp_path)
-
-
-def test_folder_without_music_is_refused(tmp_path):
-  with pytest.raises(InputError, match="no audio files"):
-    music.list_music(tmp_path)
-  with pytest.raises(InputError, match="no such music folder"):
-    music.list_music(tmp_path / "none")

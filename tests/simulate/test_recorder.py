@@ -8,7 +8,7 @@ import pytest
 import scipy.signal
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import recorder, room
 from bgm2pose_jax.simulate.scene import Scene, Tail
 
@@ -26,7 +26,7 @@ _STANDING = {
 
 def _standing(frames: int = 60) -> np.ndarray:
   pose = np.zeros((21, 3), np.float32)
-  for i, joint in enumerate(skeleton.JOINTS):
+  for i, joint in enumerate(BODY21.joints):
     # Facing +z with y up, the left hand is on the side of +x.
     sign = 1 if joint.startswith("Left") else -1
     name = joint.removeprefix("Left").removeprefix("Right")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import Clip, skeleton
+from bgm2pose_jax.poses import Clip
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import kinematics, motion, sessions
 
 _RATE = 120.0
@@ -46,7 +47,7 @@ def clips():
 
 def _session(clips, duration_s=60.0, seed=0, **options):
   rng = np.random.Generator(np.random.Philox(key=seed))
-  return sessions.make_session(clips, duration_s, rng, **options)
+  return sessions.make_session(clips, duration_s, rng, window_s=0.6, **options)
 
 
 def test_length_and_repetition(clips):
@@ -70,7 +71,7 @@ def test_annotated_windows_hold_one_clip_only(clips):
     first = int(np.ceil(start_s * _RATE - 1e-6))
     last = int(np.floor((end_s + 0.6) * _RATE + 1e-6))
     piece = done.positions_m[first:last]
-    for parent, child in skeleton.BONES:
+    for parent, child in BODY21.bones:
       bone = np.linalg.norm(piece[:, child] - piece[:, parent], axis=-1)
       assert np.ptp(bone) < 2e-3
     windows += int(end_s / 0.6) - int(np.ceil(start_s / 0.6)) + 1
@@ -101,8 +102,8 @@ def test_walker_stays_in_place_without_distortion(clips):
 def test_front_faces_the_loudspeakers_and_keep_does_not(clips):
   def facing(yaw):
     done = _session(clips[3:], 3.0, yaw=yaw)
-    left = done.positions_m[:, skeleton.joint_index("LeftUpLeg")]
-    left = left - done.positions_m[:, skeleton.joint_index("RightUpLeg")]
+    left = done.positions_m[:, BODY21.index("LeftUpLeg")]
+    left = left - done.positions_m[:, BODY21.index("RightUpLeg")]
     mean = np.array([-left[:, 2].mean(), left[:, 0].mean()])
     return mean / np.linalg.norm(mean)
 

@@ -12,6 +12,7 @@ import pytest
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.state import checkpoint, train_state
+from bgm2pose_jax.state.step_folders import Best
 
 
 def _state(step: int, width: int = 3) -> train_state.TrainState:
@@ -32,7 +33,7 @@ def _equal(a, b) -> bool:
 
 @pytest.fixture
 def saved(tmp_path):
-  store = checkpoint.Checkpoints(tmp_path / "checkpoints", metric="error")
+  store = checkpoint.Checkpoints(tmp_path / "checkpoints", best=Best("error"))
   for step, error in ((10, 0.5), (20, 0.2), (30, 0.4), (40, 0.3)):
     store.save(_state(step), {"error": error})
   store.wait()
@@ -77,7 +78,7 @@ def test_a_step_that_was_to_be_deleted_is(saved):
   store.close()
   # As if killed before it came to that.
   (folder / "30").rename(place / "30")
-  checkpoint.Checkpoints(place, metric="error").close()
+  checkpoint.Checkpoints(place, best=Best("error")).close()
   assert checkpoint.committed_steps(place) == [20, 40, 50]
 
 
@@ -90,7 +91,7 @@ def test_unfinished_saves_do_not_count(saved):
   (place / "deleted-10").mkdir()
   # Killed between the two renames of a step that is saved again.
   (place / "30").rename(place / "replaced-30")
-  again = checkpoint.Checkpoints(place, metric="error")
+  again = checkpoint.Checkpoints(place, best=Best("error"))
   assert again.latest() == 40
   assert again.best() == 20
   again.close()

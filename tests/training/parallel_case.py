@@ -61,7 +61,7 @@ def _run(preset: str, parallel: str, dtype: str) -> dict:
   from bgm2pose_jax.config import schema as config_lib
   from bgm2pose_jax.runtime import mesh as mesh_lib
   from bgm2pose_jax.systems.bgm2pose import features, presets
-  from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+  from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
   from bgm2pose_jax.training import steps
 
   config = config_lib.overlay(
@@ -90,7 +90,7 @@ def _run(preset: str, parallel: str, dtype: str) -> dict:
   table = types.SimpleNamespace(
     **columns, tracks=("t",), recordings=("a", "b", "c"), simulated=True
   )
-  task = make_task(config, spec, 1)
+  task = PoseFromMusic(config, spec, 1)
   mesh = mesh_lib.make_mesh()
   state = task.init_state(0, task.fit(table, np.arange(shape[0])))
   state = mesh_lib.replicate(mesh, jax.device_get(state))

@@ -17,7 +17,7 @@ from bgm2pose_jax.nn import blocks
 from bgm2pose_jax.nn.attention import Attention
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 BATCH = 8
@@ -57,7 +57,7 @@ def _case(dtype: str, **changes):
   )
   columns = _columns()
   spec = features.get_feature_set("logmel_intensity").spec
-  task = make_task(config, spec, 1)
+  task = PoseFromMusic(config, spec, 1)
   table = types.SimpleNamespace(**columns, tracks=("t",), simulated=True)
   state = task.init_state(0, task.fit(table, np.arange(BATCH)))
 

@@ -14,13 +14,14 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data import table as table_lib
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.inference.export import programs, reload
+from bgm2pose_jax.inference.export import lowering, reload
+from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
-from bgm2pose_jax.systems.bgm2pose import presets
+from bgm2pose_jax.systems.bgm2pose import presets, trained
 from bgm2pose_jax.systems.bgm2pose.models import registry
-from bgm2pose_jax.systems.bgm2pose.tasks import check, make_task
+from bgm2pose_jax.systems.bgm2pose.system import check
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import loop, optim, steps
 
 SIZES = {"audio_channels": 3, "music_channels": 2, "bands": 16, "frames": 20}
@@ -44,7 +45,7 @@ def test_poses_are_the_middle_of_those_of_a_longer_window(name, fields):
       context=context,
       rngs=nnx.Rngs(0),
     )
-    _, in_use = registry.views(model)
+    _, in_use = views(model)
     rng = np.random.default_rng(0)
     audio = rng.normal(size=(2, 20, 16, 3)).astype(np.float32)
     music = rng.normal(size=(2, 20, 16, 2)).astype(np.float32)
@@ -103,7 +104,7 @@ def test_the_contrastive_heads_read_the_window_alone():
     presets.get_config("demo"),
     {"data.context_frames": 4, "network.width": 1 / 32},
   )
-  task = make_task(config, SPEC, 2)
+  task = PoseFromMusic(config, SPEC, 2)
   table = trained_fixture.make_table(SPEC)
   statistics = task.fit(table, np.arange(len(table)))
   state = task.state_shapes(statistics)
@@ -122,13 +123,13 @@ def test_an_export_wants_the_frames_around(tmp_path):
   folder = trained_fixture.make_run(
     tmp_path / "run", model="wipose", changes={"data.context_frames": 4}
   )
-  model = trained_model.load(str(folder))
-  features, sound = programs.programs(model)[:2]
+  model = trained.load(str(folder))
+  features, sound = lowering.programs(model)[:2]
   assert features.inputs["features"].shape[1] == 20
   assert sound.inputs["recording"].shape[2] == 20 * 2400
   given, wanted = reload.case(model, features, 3)
   assert wanted["pose"].shape == (3, 12, 21, 3)
-  lowered = jax.export.deserialize(bytearray(features.lower()))
+  lowered = jax.export.deserialize(bytearray(lowering.lower(features)))
   found = np.asarray(lowered.call(given)["pose"])
   scale = np.abs(wanted["pose"]).max()
   np.testing.assert_allclose(found, wanted["pose"], atol=1e-5 * scale)

@@ -23,6 +23,7 @@ from bgm2pose_jax.state import (
   step_folders,
   train_state,
 )
+from bgm2pose_jax.state.step_folders import Best
 
 
 def _state(step: int) -> train_state.TrainState:
@@ -44,7 +45,7 @@ def _first(state) -> float:
 def whole(tmp_path_factory):
   """Steps 20, 30 and 40; the first is the best."""
   folder = tmp_path_factory.mktemp("whole") / "checkpoints"
-  store = checkpoint.Checkpoints(folder, metric="error")
+  store = checkpoint.Checkpoints(folder, best=Best("error"))
   for step, error in ((20, 0.2), (30, 0.5), (40, 0.4)):
     store.save(_state(step), {"error": error})
   store.close()
@@ -85,7 +86,7 @@ def test_every_file_of_the_newest_step(whole, tmp_path, how, caplog):
     with pytest.raises(InputError, match="it from a copy"):
       checkpoint.read_whole(folder, 40)
     # Read by its own run: set aside, to be saved again.
-    store = checkpoint.Checkpoints(folder, metric="error")
+    store = checkpoint.Checkpoints(folder, best=Best("error"))
     assert len(caplog.records) == 2
     assert "step 40 is damaged" in caplog.text
     assert name in caplog.text
@@ -164,7 +165,7 @@ def test_none_left_is_said_and_nothing_deleted(whole, tmp_path):
     _flip(folder / step / "_CHECKPOINT_METADATA")
   before = _content(folder)
   with pytest.raises(InputError, match="no checkpoint that is as it was saved"):
-    checkpoint.Checkpoints(folder, metric="error")
+    checkpoint.Checkpoints(folder, best=Best("error"))
   with pytest.raises(InputError, match="no usable checkpoint"):
     checkpoint.find_step(str(folder), "checkpoint")
   assert _content(folder) == before
@@ -173,10 +174,10 @@ def test_none_left_is_said_and_nothing_deleted(whole, tmp_path):
 def test_the_best_gives_way_to_the_next_best(whole, tmp_path, caplog):
   folder = tmp_path / "checkpoints"
   shutil.copytree(whole, folder)
-  store = checkpoint.Checkpoints(folder, metric="error")
-  assert store.best() == checkpoint.best_step(folder, "error") == 20
+  store = checkpoint.Checkpoints(folder, best=Best("error"))
+  assert store.best() == checkpoint.best_step(folder, Best("error")) == 20
   _flip(folder / "20" / "state" / "_METADATA")
-  assert store.best() == checkpoint.best_step(folder, "error") == 40
+  assert store.best() == checkpoint.best_step(folder, Best("error")) == 40
   assert "step 20 is damaged and the next best is taken" in caplog.text
   store.close()
 
@@ -226,7 +227,7 @@ def test_a_full_disk_leaves_the_step_before(
 
   folder = tmp_path / "checkpoints"
   shutil.copytree(whole, folder)
-  store = checkpoint.Checkpoints(folder, metric="error")
+  store = checkpoint.Checkpoints(folder, best=Best("error"))
   monkeypatch.setattr(step_folders, "sweep", fills_again)
   soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
   resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bgm2pose_jax.config.schema import OptimConfig
+from bgm2pose_jax.systems.bgm2pose.config import OptimConfig
 from bgm2pose_jax.training import optim
 
 

@@ -19,10 +19,7 @@ def _plans(workdir, folds=(0,), seeds=(0,)):
     for fold in folds
     for seed in seeds
   ]
-  data = base.data
-  source = prepare.open_source(
-    data.dataset, None, data.simulate, data.mocap_dir, data.music_dir
-  )
+  source = prepare.source_of(base)
   return plan.make_plans(asked, source, workdir, "train_and_evaluate")
 
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bgm2pose_jax.config.schema import OptimConfig
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state import train_state
+from bgm2pose_jax.systems.bgm2pose.config import OptimConfig
 from bgm2pose_jax.training import optim, steps
 
 ROWS, BATCH, EPOCHS = 12, 4, 4

@@ -15,7 +15,7 @@ import test_steps
 
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import replicated, steps
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compiling")]
@@ -37,7 +37,7 @@ def apart():
         "optim.optimizer": "adam",
       }
     )
-    task = make_task(config, table.spec, 1)
+    task = PoseFromMusic(config, table.spec, 1)
     mesh = mesh_lib.make_mesh()
     rng = np.random.default_rng(0)
     folds = [np.sort(rng.permutation(len(table))[:32]) for _ in SEEDS]

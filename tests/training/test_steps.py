@@ -12,11 +12,11 @@ import window_table
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import device_cache
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation import predict_rows
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 WINDOWS, BATCH = 48, 8
@@ -32,7 +32,7 @@ def _config(**changes):
   return config_lib.overlay(presets.get_config("demo"), base | changes)
 
 
-def _table(seed: int = 0) -> WindowTable:
+def _table(seed: int = 0) -> MusicWindows:
   """Windows whose left hand's height is written into the recording's bands."""
   rng = np.random.default_rng(seed)
   code = rng.uniform(-1, 1, (WINDOWS, 12)).astype(np.float32)
@@ -47,7 +47,7 @@ def _table(seed: int = 0) -> WindowTable:
 def setup():
   """One task, one mesh and one compiled step, shared by the tests below."""
   table, config = _table(), _config()
-  task = make_task(config, table.spec, 1)
+  task = PoseFromMusic(config, table.spec, 1)
   mesh = mesh_lib.make_mesh()
   state = task.init_state(0, task.fit(table, np.arange(WINDOWS)))
   train_step = steps.make_train_step(task, mesh, cached=True)
@@ -149,7 +149,7 @@ def test_several_steps_in_one_dispatch_are_the_same_steps(setup):
 
 def test_bfloat16_computes_with_a_float32_state(setup):
   config = _config(**{"run.compute_dtype": "bfloat16"})
-  task = make_task(config, setup.table.spec, 1)
+  task = PoseFromMusic(config, setup.table.spec, 1)
   step = steps.make_train_step(task, setup.mesh, cached=True)
   state, figures = step(setup.copy(), setup.cache, _index(0), setup.control)
   _, exact = setup.step(setup.copy(), setup.cache, _index(0), setup.control)
@@ -199,6 +199,8 @@ def test_centred_targets_are_undone_in_predictions(setup):
   state = setup.copy()
   mean = setup.table.pose.mean(axis=(0, 1))
   np.testing.assert_allclose(state.statistics["pose_mean"], mean, atol=1e-5)
-  plain = make_task(_config(**{"data.pose_norm": "none"}), setup.table.spec, 1)
+  plain = PoseFromMusic(
+    _config(**{"data.pose_norm": "none"}), setup.table.spec, 1
+  )
   statistics = plain.fit(setup.table, np.arange(WINDOWS))
   assert not statistics["pose_mean"].any()

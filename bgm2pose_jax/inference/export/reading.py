@@ -12,12 +12,26 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import json_file, plain_file
-from bgm2pose_jax.inference import trained_model
 from bgm2pose_jax.inference.export import run_exported
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 FORMAT = "bgm2pose_jax export 1"
+# What config.json says of every system's networks, and of which kind it is;
+# the rest is the system's own.
+KINDS: dict[str, Any] = {
+  "config": Mapping,
+  "dataset": Mapping,
+  "format": str,
+  "model": str,
+  "origin": (Mapping, type(None)),
+  "parameters": int,
+  "platforms": list,
+  "programs": Mapping,
+  "step": int,
+  "versions": Mapping,
+  "versions_of_training": Mapping,
+}
 # Networks have some tens of megabytes.
 _MAX_BYTES = 4 << 30
 
@@ -56,24 +70,6 @@ class Export:
       )
     return run_exported.load(name, self.folder)
 
-  def predict(self, given: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Predicts windows.
-
-    Args:
-      given: by name, `features`, or `recording` and `music`; see
-        MODEL_CARD.md.
-
-    Returns:
-      float32 [b, t, joint, 3], hip-spine lengths.
-
-    Raises:
-      InputError: an input is missing or of another shape.
-    """
-    try:
-      return run_exported.predict(given, self.folder)
-    except ValueError as error:
-      raise InputError("inputs", str(error), "see MODEL_CARD.md") from error
-
 
 def read(folder: str | pathlib.Path, flag: str = "from_export") -> Export:
   """Reads an export.
@@ -104,7 +100,14 @@ def read(folder: str | pathlib.Path, flag: str = "from_export") -> Export:
       f"is of format {facts.get('format')}, wanted {FORMAT}",
       "read it with the version that wrote it",
     )
-  _check_facts(folder / CONFIG, facts)
+  for name, kind in KINDS.items():
+    if not isinstance(facts.get(name), kind):
+      found = f"has {name}={facts.get(name)!r}"
+      raise InputError(folder / CONFIG, found, "export again")
+  if not 0 <= facts["step"] < 2**31:
+    raise InputError(
+      folder / CONFIG, f"has step={facts['step']}", "export again"
+    )
   return Export(folder, facts, _read_arrays(folder / WEIGHTS))
 
 
@@ -120,26 +123,6 @@ def _check_plain(where: str, folder: pathlib.Path) -> None:
     size += found.st_size
   if size > _MAX_BYTES:
     raise InputError(where, f"holds {size} bytes", "export again")
-
-
-def _check_facts(path: pathlib.Path, facts: Mapping[str, Any]) -> None:
-  """What every reader of an export looks up."""
-  trained_model.check_facts(path, facts)
-  kinds = {
-    "config": Mapping,
-    "dataset": Mapping,
-    "model": str,
-    "origin": (Mapping, type(None)),
-    "parameters": int,
-    "programs": Mapping,
-    "spec": Mapping,
-    "step": int,
-  }
-  for name, kind in kinds.items():
-    if not isinstance(facts.get(name), kind):
-      raise InputError(path, f"has {name}={facts.get(name)!r}", "export again")
-  if not 0 <= facts["step"] < 2**31:
-    raise InputError(path, f"has step={facts['step']}", "export again")
 
 
 def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:

@@ -14,19 +14,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
+import jax
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference.export import programs
-from bgm2pose_jax.inference.export.programs import BATCH, Program
+from bgm2pose_jax.contract.export import BATCH, HostArrays, Program
+from bgm2pose_jax.inference.export import lowering
 from bgm2pose_jax.inference.trained_model import TrainedModel
-from bgm2pose_jax.systems.bgm2pose import features as features_lib
-from bgm2pose_jax.systems.bgm2pose.features import normalisation
-from bgm2pose_jax.systems.bgm2pose.features.static_response import StillRoom
 
-BATCHES = (1, 3, 16)
-# One of a program without weights is enough.
-_FEW = (3,)
 # Over the largest value of the package's own. bfloat16 has three digits.
 _LARGEST = {"float32": 1e-5, "bfloat16": 3e-2}
 REFUSED = ("bgm2pose_jax", "flax", "optax", "orbax")
@@ -66,8 +61,8 @@ def compare(model: TrainedModel, folder: pathlib.Path) -> dict[str, float]:
     InputError: it does not run, or differs by more than rounding.
   """
   given, wanted = {}, {}
-  for program in programs.programs(model):
-    for count in BATCHES if program.name.startswith("from_") else _FEW:
+  for program in lowering.programs(model):
+    for count in program.batches:
       key = f"{program.name}-{count}"
       given[key], wanted[key] = case(model, program, count)
   found = run(folder, given)
@@ -89,7 +84,7 @@ def compare(model: TrainedModel, folder: pathlib.Path) -> dict[str, float]:
 
 
 def run(
-  folder: pathlib.Path, given: Mapping[str, Mapping[str, np.ndarray]]
+  folder: pathlib.Path, given: Mapping[str, HostArrays]
 ) -> dict[str, dict[str, np.ndarray]]:
   """Runs programs in a process that has nothing of this package.
 
@@ -129,74 +124,25 @@ def run(
 
 def case(
   model: TrainedModel, program: Program, count: int
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+) -> tuple[HostArrays, HostArrays]:
   """Draws inputs of a program, and computes its outputs with this package.
 
   Args:
     model: trained.
-    program: of its `programs`.
+    program: of its programs.
     count: windows.
 
   Returns:
     Inputs and outputs by name.
   """
-  inputs = _inputs(model, program, count)
-  features = inputs.get("features")
-  if features is None:
-    still = (
-      StillRoom(inputs["still"], inputs["density"])
-      if "still" in inputs
-      else None
-    )
-    features = np.asarray(
-      features_lib.extract_batch(
-        inputs["recording"],
-        inputs["music"],
-        still,
-        feature_set=model.spec.name,
-        sample_rate_hz=model.spec.sample_rate_hz,
-      )
-    )
-  if not program.name.startswith("from_"):
-    own = normalisation.OwnStatistics(model.spec, model.layout)
-    for window in features:
-      own.add(window)
-    return inputs, own.row()
-  rows = [
-    {name: inputs[name][i] for name in model.rows}
-    if model.feature_norm == "per_recording"
-    else _row(model, inputs, i)
-    for i in range(count)
-  ]
-  stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-  return inputs, {"pose": model.predict(features, stacked)}
-
-
-def _row(model: TrainedModel, inputs, i: int) -> dict[str, np.ndarray]:
-  track = int(inputs["track"][i]) if "track" in inputs else -1
-  return {name: table[track] for name, table in model.rows.items()}
-
-
-def _inputs(
-  model: TrainedModel, program: Program, count: int
-) -> dict[str, np.ndarray]:
-  """Noise, standardised by rows that are not alike."""
+  if model.system.export.case is not None:
+    return model.system.export.case(model, program, count)
   rng = np.random.default_rng(count)
-  found = {}
-  for name, array in program.inputs.items():
-    shape = [count if n == BATCH else int(n) for n in array.shape]
-    drawn = rng.normal(size=shape)
-    if name in model.rows:
-      drawn = model.row()[name] * np.exp(0.1 * drawn)
-    elif name == "track":
-      # Every track, the row for others, and one that nobody has.
-      drawn = np.arange(count) % (len(model.tracks) + 1) - 1
-    elif name == "density":
-      drawn = np.abs(drawn)
-    elif name == "features":
-      loud = [ch.role in ("recording", "music") for ch in model.spec.channels]
-      drawn = np.where(loud, -40 + 8 * drawn, 0.3 * drawn)
-    else:
-      drawn = 0.1 * drawn
-    found[name] = drawn.astype(array.dtype)
-  return found
+  inputs = {
+    name: rng.normal(
+      size=[count if n == BATCH else int(n) for n in array.shape]
+    ).astype(array.dtype)
+    for name, array in program.inputs.items()
+  }
+  made = jax.jit(program.function)(inputs)
+  return inputs, {name: np.asarray(x) for name, x in made.items()}

@@ -1,11 +1,11 @@
-"""Predicts poses with an exported network; needs jax, flatbuffers and numpy.
+"""Predicts with an exported network; needs jax, flatbuffers and numpy.
 
-    python run_exported.py inputs.npz poses.npz
+    python run_exported.py inputs.npz predicted.npz
 
-inputs.npz holds windows, under the names that MODEL_CARD.md lists: `features`,
-or `recording` and `music`. Where the network wants a recording's own statistics
-and the file holds none, they are taken over all its windows, which should then
-be one recording's, whole.
+inputs.npz holds windows, under the names that MODEL_CARD.md lists for one of
+the programs. An input that another program gives, such as a recording's own
+statistics, may be left out: it is computed over all windows of the file, which
+should then be one recording's, whole.
 """
 
 import hashlib
@@ -47,60 +47,75 @@ def complete(given, described, folder=FOLDER):
   """Picks a program's inputs; fills in what need not be given.
 
   Args:
-    given: {name: array}, `features` or sound, windows first.
+    given: {name: array}, windows first.
     described: content of config.json.
     folder: of the export.
 
   Returns:
     The program's name and its inputs.
   """
-  start = "features" if "features" in given else "audio"
-  name = f"from_{start}"
-  wanted = described["programs"][name]["inputs"]
-  given = {k: np.asarray(v) for k, v in given.items() if k in wanted}
+  programs = described["programs"]
+  wanted = {k for p in programs.values() for k in p["inputs"]}
+  # Programs that predict, and those that only give them inputs.
+  helpers = {n for n, p in programs.items() if wanted & p["outputs"].keys()}
+  main = [name for name in programs if name not in helpers]
+  name = max(main, key=lambda n: len(given.keys() & programs[n]["inputs"]))
+  inputs = programs[name]["inputs"]
+  given = {k: np.asarray(v) for k, v in given.items() if k in inputs}
   count = len(next(iter(given.values()), ()))
-  own = [k for k in wanted if k.endswith(("_mean", "_std"))]
-  needed = given.keys() | (wanted.keys() - {"track", *own})
-  for key in sorted(needed | set(own if given.keys() & set(own) else ())):
+  made = [
+    n
+    for n in sorted(helpers)
+    if programs[n]["inputs"].keys() <= inputs.keys()
+    and not programs[n]["outputs"].keys() & given.keys()
+  ]
+  filled = {k for helper in made for k in programs[helper]["outputs"]}
+  for key, array in sorted(inputs.items()):
+    shape = [count, *array["shape"][1:]]
     if key not in given:
-      raise ValueError(f"{key} is missing, wanted {wanted[key]['shape']}")
-    shape = [count, *wanted[key]["shape"][1:]]
+      if key in filled:
+        continue
+      if "default" not in array:
+        raise ValueError(f"{key} is missing, wanted {array['shape']}")
+      given[key] = np.full(shape, array["default"])
     if not count or list(given[key].shape) != shape:
       raise ValueError(f"{key} is {list(given[key].shape)}, wanted {shape}")
-    given[key] = given[key].astype(wanted[key]["dtype"])
-  if "track" in wanted.keys() - given.keys():
-    given["track"] = np.full(count, -1, np.int32)
-  if own and own[0] not in given:
-    print("statistics: those of all windows given", file=sys.stderr)
-    found = load(f"statistics_from_{start}", folder)(given)
+    given[key] = given[key].astype(array["dtype"])
+  for helper in made:
+    print(f"{helper}: over all windows given", file=sys.stderr)
+    wanted = {k: given[k] for k in programs[helper]["inputs"]}
     given |= {
-      k: np.broadcast_to(v, (count, *v.shape)) for k, v in found.items()
+      k: np.broadcast_to(v, (count, *v.shape))
+      for k, v in load(helper, folder)(wanted).items()
+      if k in inputs
     }
   return name, given
 
 
 def predict(given, folder=FOLDER):
-  """Returns float32 [windows, frame, joint, 3] for a dict of arrays."""
+  """Returns {name: array, windows first} for a dict of arrays."""
   described = json.loads((folder / "config.json").read_text())
   name, given = complete(given, described, folder)
-  pose = np.asarray(load(name, folder)(given)["pose"])
-  if not np.isfinite(pose).all():
-    raise ValueError("poses are not finite: look for such values in the inputs")
-  return pose
+  found = {k: np.asarray(v) for k, v in load(name, folder)(given).items()}
+  for key, array in found.items():
+    if not np.isfinite(array).all():
+      raise ValueError(f"{key} is not finite: look for such inputs")
+  return found
 
 
 def main():
   """Predicts; one line and exit status 2 on unusable input."""
   try:
     if len(sys.argv) != 3:
-      raise ValueError("usage: run_exported.py inputs.npz poses.npz")
+      raise ValueError("usage: run_exported.py inputs.npz predicted.npz")
     verify()
     given = np.load(sys.argv[1])
     if not hasattr(given, "files"):
       raise ValueError(f"{sys.argv[1]} is no npz file")
-    pose = predict(dict(given))
-    np.savez(sys.argv[2], pose=pose)
-    print(f"{sys.argv[2]}: pose {list(pose.shape)}")
+    found = predict(dict(given))
+    np.savez(sys.argv[2], **found)  # pyright: ignore
+    for key, array in found.items():
+      print(f"{sys.argv[2]}: {key} {list(array.shape)}")
   except (OSError, ValueError, zipfile.BadZipFile) as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import run_folder as workdir_lib
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.inference.export import card, programs, reload, run_exported
-from bgm2pose_jax.inference.export.programs import PLATFORMS, SUFFIX, Program
+from bgm2pose_jax.config import run_folder, tree
+from bgm2pose_jax.contract.export import Array, Program
+from bgm2pose_jax.inference import weights as weights_lib
+from bgm2pose_jax.inference.export import card, lowering, reload, run_exported
 from bgm2pose_jax.inference.export.reading import CONFIG, FORMAT, WEIGHTS
 from bgm2pose_jax.inference.trained_model import TrainedModel
-from bgm2pose_jax.poses import skeleton
-from bgm2pose_jax.state import checkpoint as checkpoint_lib
 
 CARD = "MODEL_CARD.md"
 
@@ -78,70 +78,69 @@ def weights(model: TrainedModel) -> dict[str, np.ndarray]:
   Returns:
     {`params/...`, `model_state/...`, `statistics/...`: array}.
   """
-  found = dict(checkpoint_lib.weight_leaves(model.state))
-  statistics: Any = model.state.statistics
-  for name, table in statistics["inputs"].items():
-    found[f"statistics/inputs/{name}"] = table
-  found["statistics/pose_mean"] = statistics["pose_mean"]
   # The format knows rows first alone, and does not look.
   return {
-    name: np.ascontiguousarray(jax.device_get(x)) for name, x in found.items()
+    name: np.ascontiguousarray(jax.device_get(x))
+    for name, x in weights_lib.leaves(model.state).items()
   }
 
 
-def describe(model: TrainedModel, made: list[Program]) -> dict[str, Any]:
+def describe(model: TrainedModel, made: Sequence[Program]) -> dict[str, Any]:
   """Returns the content of config.json.
 
   Args:
     model: trained.
     made: its programs.
   """
-  described = workdir_lib.read_json(model.folder / workdir_lib.CONFIG)
-  rate = model.spec.sample_rate_hz
   return {
-    "ambisonic_format": model.ambisonic_format,
-    "config": config_lib.to_dict(model.config),
-    "dataset": described.get("dataset", {}),
-    "feature_norm": model.feature_norm,
+    **model.system.export.facts(model),
+    **model.facts,
+    "config": tree.to_dict(model.config),
+    "dataset": dict(model.dataset),
     "format": FORMAT,
-    "frame_times_s": [
-      (i + 0.5) * model.spec.hop_s for i in range(model.spec.window_frames)
-    ],
-    "joints": list(skeleton.JOINTS),
-    "layout": model.layout,
     "model": model.config.model,
     "origin": model.origin,
     "parameters": int(sum(x.size for x in jax.tree.leaves(model.state.params))),
-    "parents": list(skeleton.PARENTS),
-    "platforms": list(PLATFORMS),
-    "programs": {program.name: program.describe() for program in made},
-    "sample_rate_hz": rate,
-    "simulated": model.simulated,
-    "spec": model.spec.to_dict(),
+    "platforms": list(lowering.PLATFORMS),
+    "programs": {program.name: _described(program) for program in made},
     "step": model.step,
-    "tracks": list(model.tracks),
-    "train_tracks": list(model.train_tracks),
-    "versions": workdir_lib.versions(),
-    "versions_of_training": described.get("versions", {}),
+    "versions": run_folder.versions(),
+    "versions_of_training": model.described.get("versions", {}),
+  }
+
+
+def _described(program: Program) -> dict[str, Any]:
+  def plain(arrays: dict[str, Array]) -> dict[str, Any]:
+    found = {name: dataclasses.asdict(x) for name, x in arrays.items()}
+    for array in found.values():
+      if array["default"] is None:
+        del array["default"]
+    return found
+
+  return {
+    "what": program.what,
+    "inputs": plain(dict(program.inputs)),
+    "outputs": plain(dict(program.outputs)),
   }
 
 
 def _fill(folder: pathlib.Path, model: TrainedModel) -> None:
   from safetensors import numpy as safetensors
 
-  made = programs.programs(model)
+  made = lowering.programs(model)
   facts = describe(model, made)
   (folder / WEIGHTS).write_bytes(
     safetensors.save(weights(model), {"format": FORMAT})
   )
   for program in made:
-    (folder / (program.name + SUFFIX)).write_bytes(program.lower())
+    path = folder / (program.name + lowering.SUFFIX)
+    path.write_bytes(lowering.lower(program))
   (folder / CONFIG).write_text(
     json.dumps(facts, indent=2, sort_keys=True) + "\n"
   )
-  results = model.folder / workdir_lib.RESULTS
-  found = workdir_lib.read_json(results) if results.exists() else None
-  (folder / CARD).write_text(card.render(facts, found))
+  results = model.folder / run_folder.RESULTS
+  found = run_folder.read_json(results) if results.exists() else None
+  (folder / CARD).write_text(card.render(model.system, facts, found))
   source = pathlib.Path(run_exported.__file__)
   (folder / source.name).write_text(source.read_text())
   # Last, over all of them, as `sha256sum -c` reads it.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.evaluation.baselines import Prediction
 from bgm2pose_jax.systems.bgm2pose.ridge import fit_ridge
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 _CHUNK_WINDOWS = 256
 
@@ -36,23 +33,8 @@ def repeat_pose(pose: np.ndarray, count: int, frames: int = 12) -> np.ndarray:
   return np.broadcast_to(pose, (count, frames, *pose.shape)).copy()
 
 
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-  """What one baseline predicts for the test windows.
-
-  Attributes:
-    pose: float32 [n, frame, joint, 3].
-    facts: JSON-ready entries for results.json, such as ridge's alpha.
-    parameters: numbers fitted.
-  """
-
-  pose: np.ndarray
-  facts: Mapping[str, Any]
-  parameters: int
-
-
 def all_baselines(
-  table: WindowTable,
+  table: MusicWindows,
   train: np.ndarray,
   test: np.ndarray,
   *,

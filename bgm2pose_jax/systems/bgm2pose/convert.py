@@ -12,7 +12,6 @@ extra `torch`.
 from __future__ import annotations
 
 import functools
-import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,16 +26,16 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
-from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.files import torch_file
+from bgm2pose_jax.files import checksums, torch_file
 from bgm2pose_jax.inference import made_folder
-from bgm2pose_jax.inference.trained_model import damage_of, without_critic
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.inference.weights import damage_of
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.state import checkpoint as checkpoint_lib
-from bgm2pose_jax.systems.bgm2pose import features, presets
+from bgm2pose_jax.systems.bgm2pose import features, music_model, presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
 from bgm2pose_jax.systems.bgm2pose.models import torch_keys, torch_weights
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.system import SYSTEM
 
 _DATASET = {"name": "ampl/released", "simulated": False}
 
@@ -54,10 +53,12 @@ def make_config(preset: str, model: str, settings: Mapping[str, Any]) -> Config:
   """
   torch_keys.rows(model)
   config = presets.get_config(preset, model)
-  config = config_lib.overlay(
-    config, {"preset": preset, "data.dataset": _DATASET["name"]}
-  )
-  return without_critic(config_lib.overlay(config, settings))
+  changes = {"preset": preset, "data.dataset": _DATASET["name"]}
+  config = config_lib.overlay(config_lib.overlay(config, changes), settings)
+  if "adversary" in config.network:
+    # The published weights hold no critic to go on with.
+    config = config_lib.overlay(config, {"network.adversary": "off"})
+  return config
 
 
 def make_folder(
@@ -82,7 +83,8 @@ def make_folder(
   """
   if out.exists():
     raise InputError(out, "exists already", "give another --out")
-  task = _task(config)
+  facts = _facts(config)
+  task = SYSTEM.make_task(config, facts)
   statistics = published_statistics(config)
   # A fresh optimiser's moments and snapshots are zeros.
   state = jax.tree.map(
@@ -98,7 +100,7 @@ def make_folder(
   )
   origin = {
     "file": pathlib.Path(file).name,
-    "sha256": _sha256(file),
+    "sha256": checksums.of_file(file),
     "left_out": left_out,
     "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
     # Which row of the statistics is whose.
@@ -110,7 +112,8 @@ def make_folder(
     jax.tree.map(jnp.asarray, state),
     dataset=_DATASET,
     origin=origin,
-    metric=task.best_metric,
+    best=task.best,
+    facts=facts,
   )
   return origin
 
@@ -128,9 +131,9 @@ def published_names(
     InputError: no checkpoint, or a network that is not the published one.
   """
   found, _ = checkpoint_lib.find_step(folder, "checkpoint")
-  config = without_critic(workdir_lib.read_config(found.parent))
+  config = workdir_lib.read_config(found.parent, Config)
   torch_keys.rows(config.model)
-  template = _task(config).state_shapes({})
+  template = SYSTEM.make_task(config, _facts(config)).state_shapes({})
   with damage_of(found):
     arrays, step = checkpoint_lib.read_weights(folder, template, "checkpoint")
   return torch_weights.to_torch(
@@ -160,18 +163,12 @@ def published_statistics(config: Config) -> dict[str, Any]:
   spec = features.get_feature_set(config.data.feature_set).spec
   return {
     "inputs": ampl_statistics.stand_alone(spec),
-    "pose_mean": np.zeros((skeleton.NUM_JOINTS, 3), np.float32),
+    "pose_mean": np.zeros((BODY21.num_joints, 3), np.float32),
   }
 
 
-def _sha256(file: str | pathlib.Path) -> str:
-  with open(file, "rb") as content:
-    return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _task(config: Config) -> Any:
-  spec = features.get_feature_set(config.data.feature_set).spec
-  return make_task(config, spec, len(ampl_statistics.MEAN))
+def _facts(config: Config) -> dict[str, Any]:
+  return music_model.facts_of(config, published=True, simulated=False)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -220,7 +217,7 @@ def main(argv: Sequence[str]) -> None:
         "--from_torch and --to_torch", "give one of them", "see --help"
       )
     if values.from_torch is not None:
-      _need(values, "model", "out")
+      command.require(values, "model", "out")
       config = make_config(
         values.preset, values.model, tree.parse_assignments(values.set)
       )
@@ -233,7 +230,7 @@ def main(argv: Sequence[str]) -> None:
         f" --init_from={values.out}"
       )
     else:
-      _need(values, "checkpoint")
+      command.require(values, "checkpoint")
       if pathlib.Path(values.to_torch).exists():
         raise InputError(values.to_torch, "exists already", "name another")
       written = published_names(
@@ -241,12 +238,6 @@ def main(argv: Sequence[str]) -> None:
       )
       torch_file.write_state_dict(values.to_torch, written)
       print(f"{values.to_torch}: {len(written)} entries")
-
-
-def _need(values: flags.FlagValues, *names: str) -> None:
-  for name in names:
-    if not values[name].value:
-      raise InputError(f"--{name}", "is missing", "see --help")
 
 
 if __name__ == "__main__":

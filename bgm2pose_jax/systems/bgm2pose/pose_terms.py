@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from bgm2pose_jax.config.schema import LossConfig
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import losses
+from bgm2pose_jax.systems.bgm2pose.config import LossConfig
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
 
 

@@ -1,246 +1,267 @@
 """Recordings, real or simulated -> prepared tracks on disk.
 
-    python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl
-    python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl --report_only
-    python -m bgm2pose_jax.data.prepare --tracks=haze,swing --minutes=2
-    python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl \
+python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl
+python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl --report_only
+python -m bgm2pose_jax.data.prepare --tracks=haze,swing --minutes=2
+python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl \
       --beam_options=direct_num_workers=8,direct_running_mode=multi_processing
-
-Only the tracks asked for are made, each once: a prepared track lies under a
-digest of its source, so another source never meets old windows. A track appears
-whole or not at all; one that was interrupted goes on with the next recording.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tqdm
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, system_errors
+from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.data import beam_pipeline, build
+from bgm2pose_jax.config import command_flags as config_flags
 from bgm2pose_jax.data import manifest as manifest_lib
-from bgm2pose_jax.data import partial_builds as parts_lib
-from bgm2pose_jax.files import staged_folder
+from bgm2pose_jax.data import prepared
+from bgm2pose_jax.data.partial_builds import Parts
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import splits
-from bgm2pose_jax.systems.bgm2pose.ampl import find, sources
-from bgm2pose_jax.systems.bgm2pose.ampl.sources import Recordings
-from bgm2pose_jax.systems.bgm2pose.ampl.sources import identify as identify
-from bgm2pose_jax.systems.bgm2pose.ampl.sources import (
-  open_source as open_source,
+from bgm2pose_jax.systems.bgm2pose.ampl import find, sources, track_examples
+from bgm2pose_jax.systems.bgm2pose.config import (
+  Config,
+  DataConfig,
+  SimulateConfig,
 )
-from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe, digest
+from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
+
+if TYPE_CHECKING:
+  from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
+
+# Flags of the configuration that say what to prepare.
+_RECORDINGS = (
+  "dataset",
+  "ampl_dir",
+  "mocap_dir",
+  "music_dir",
+  "features",
+  "static_response",
+  "noise_snr_db",
+)
+# Text, numbers and names of one stored window.
+_TEXT_BYTES = 400
+# A change of what is stored, or of what the simulator makes, makes old folders
+# unusable: count up.
+_FORMAT = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
-  """Prepared tracks on disk.
+class MusicSource:
+  """Recordings and how they become windows: a `data.source.Source`.
 
   Attributes:
-    dirs: {track: folder with its manifest}, in the order asked for.
-    fingerprint: digest of source, feature set and format.
-    simulated: made by the simulator.
+    recordings: what is there.
+    recipe: how they become windows.
   """
 
-  dirs: Mapping[str, Path]
-  fingerprint: str
-  simulated: bool
+  recordings: sources.Recordings
+  recipe: Recipe = DEFAULT
+
+  @property
+  def dataset(self) -> str:
+    """One of `sources.DATASETS`."""
+    return self.recordings.dataset
+
+  @property
+  def simulated(self) -> bool:
+    """Whether the simulator made the recordings, now or earlier."""
+    return self.recordings.simulated
+
+  @property
+  def keeps_parts(self) -> bool:
+    """Published windows are copied, which is quicker than keeping them."""
+    return self.dataset != sources.RELEASED
+
+  @property
+  def window_bytes(self) -> int:
+    """Bytes of one stored window."""
+    spec = self._spec()
+    cells = spec.bands * len(spec.channels) + 3 * BODY21.num_joints
+    return 4 * spec.window_frames * cells + _TEXT_BYTES
+
+  @property
+  def raw_bytes(self) -> int:
+    """Bytes of recordings behind one window; 0 where they need not be made."""
+    return self.recordings.raw_bytes
+
+  def holdings(self) -> splits.Holdings:
+    """Returns tracks with genres and subjects."""
+    return self.recordings.holdings()
+
+  def sections(self) -> tuple[str, ...]:
+    """Returns the tracks."""
+    return tuple(self.holdings().genres)
+
+  def usable_sections(self) -> tuple[str, ...]:
+    """Returns the tracks with a recording of somebody not excluded."""
+    held = self.holdings()
+    return tuple(
+      track
+      for track in held.genres
+      if {*held.subjects.get(track, ()), *held.without_pose.get(track, ())}
+      - set(held.excluded)
+    )
+
+  def content(self) -> dict[str, Any]:
+    """Returns what, if changed, makes other windows; tracks may be added.
+
+    Raises:
+      InputError: features or poses that the recordings cannot give.
+    """
+    if self.dataset == sources.RELEASED:
+      # Published as they are; recordings would be needed to make others.
+      known = {f.name for f in dataclasses.fields(DataConfig)}
+      for field in dataclasses.fields(Recipe):
+        asked = getattr(self.recipe, field.name)
+        if asked != field.default:
+          raise InputError(
+            # One of them is no field of a run's configuration.
+            f"data.{field.name}" if field.name in known else field.name,
+            f"is {asked}",
+            f"{self.dataset} holds {field.default or 'no noise'} and nothing "
+            "else: its sound is not published",
+          )
+    identity = self.recordings.identity()
+    return {"format": _FORMAT, **self.recipe.identity(), **identity}
+
+  def count_windows(self, sections: Sequence[str]) -> dict[str, int]:
+    """Returns {track: windows to build}, after checking the recordings."""
+    return self.recordings.count_windows(sections)
+
+  def folder(
+    self, section: str, scratch: Path, progress: bool
+  ) -> AbstractContextManager[Path]:
+    """Gives the folder to build a track from, made in `scratch` if need be."""
+    return self.recordings.folder(section, scratch, progress)
+
+  def manifest_fields(self, section: str) -> dict[str, Any]:
+    """Returns the track and the specification of its features."""
+    return {"track": section, "spec": self._spec().to_dict()}
+
+  def builder(
+    self,
+    section: str,
+    folder: Path,
+    stage: Path,
+    *,
+    on_windows: Callable[[int], object],
+    beam_refusal: Path | None,
+    parts: Parts | None,
+  ) -> Any:
+    """Returns the TFDS builder of a track, see `data.source.Source`."""
+    # Installed from the top-level folder `datasets`, where pyright looks not.
+    from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
+      ampl_dataset_builder,
+    )
+
+    def examples() -> Any:
+      how, found = track_examples.find(
+        str(folder),
+        section,
+        released=self.dataset == sources.RELEASED,
+        recipe=self.recipe,
+        parts=parts,
+      )
+      if beam_refusal is None:
+        return enumerate(track_examples.in_turn(how, found, on_windows))
+      from bgm2pose_jax.data import beam_examples
+
+      return beam_examples.examples(how, found, beam_refusal)
+
+    spec = self._spec()
+    return ampl_dataset_builder.Builder(
+      config=self.dataset.removeprefix("ampl/"),
+      data_dir=str(stage),
+      feature_shape=(spec.window_frames, spec.bands, len(spec.channels)),
+      examples=examples,
+    )
+
+  def inventory(self) -> str | None:
+    """Returns a table of what was found; None when nothing was looked for."""
+    return self.recordings.inventory()
+
+  def _spec(self) -> FeatureSpec:
+    # The sets need JAX, which says what is there without.
+    from bgm2pose_jax.systems.bgm2pose import features
+
+    return features.get_feature_set(self.recipe.feature_set).spec
 
 
-def default_data_dir() -> Path:
-  """Returns the user's cache folder for this package."""
-  cache = os.environ.get("XDG_CACHE_HOME")
-  return (Path(cache) if cache else Path.home() / ".cache") / "bgm2pose_jax"
-
-
-def recipe_of(data: config_lib.DataConfig) -> Recipe:
-  """Returns how a run's configuration wants its windows made."""
-  return Recipe(
-    feature_set=data.feature_set,
-    static_response=data.static_response,
-    noise_snr_db=data.noise_snr_db,
-  )
-
-
-def prepare(
-  found: Recordings,
+def open_source(
+  dataset: str = sources.SIMULATED,
+  ampl_dir: str | None = None,
+  simulate: SimulateConfig | None = None,
+  mocap_dir: str | None = None,
+  music_dir: str | None = None,
   *,
-  data_dir: str | os.PathLike[str] | None,
-  tracks: Sequence[str] | None = None,
   recipe: Recipe = DEFAULT,
-  progress: bool = True,
-  beam_options: Sequence[str] | None = None,
-) -> Prepared:
-  """Makes what is missing and says where everything is.
+) -> MusicSource:
+  """Looks at where windows come from, without computing anything.
 
   Args:
-    found: the recordings, from `open_source`.
-    data_dir: where prepared data live; None is `default_data_dir()`.
-    tracks: the tracks to make; None is all that have somebody to learn from.
+    dataset, ampl_dir, simulate, mocap_dir, music_dir: see
+      `sources.open_source`.
     recipe: how recordings become windows.
-    progress: show a bar with the time left, on stderr.
-    beam_options: build through Apache Beam with these options of its
-      pipeline, e.g. `("direct_num_workers=2",)`; the same records.
 
   Returns:
-    The prepared tracks. Their shards are checked when they are loaded.
+    What is there, as it is now.
 
   Raises:
-    InputError: unknown track, recordings that cannot be used, or too little
-      room on the disk; a folder that cannot be read or written; options of
-      Beam that it does not know, or no Beam.
+    InputError: an unknown dataset, or a folder that does not hold what it
+      should.
   """
-  if beam_options is not None:
-    beam_pipeline.pipeline_options(beam_options)  # fail before any work
-  held = found.holdings()
-  tracks = list(dict.fromkeys(tracks or _usable_tracks(held)))
-  for track in tracks:
-    if track not in held.genres:
-      raise InputError(
-        f"track {track}",
-        f"unknown in {found.dataset}",
-        f"choose one of {', '.join(held.genres)}",
-      )
-  content = sources.content(found, recipe)
-  fingerprint = digest(content)
-  data_dir = Path(data_dir) if data_dir else default_data_dir()
-  with system_errors.in_one_line(data_dir):
-    dirs = _make_missing(
-      found,
-      data_dir,
-      tracks,
-      recipe,
-      {
-        "fingerprint": fingerprint,
-        "simulated": found.simulated,
-        "source": content,
-      },
-      progress,
-      beam_options,
-    )
-  return Prepared(dirs, fingerprint, found.simulated)
+  recordings = sources.open_source(
+    dataset, ampl_dir, simulate, mocap_dir, music_dir
+  )
+  return MusicSource(recordings, recipe)
 
 
-def folder_name(found: Recordings, fingerprint: str) -> str:
-  """Returns the name below a data folder of what a source leads to.
+def source_of(config: Config) -> MusicSource:
+  """Looks at where the windows of a run come from.
 
   Args:
-    found: the source.
-    fingerprint: from `identify`.
+    config: the run's configuration.
+
+  Raises:
+    InputError: as `open_source`, or features that nobody can make.
   """
-  config = found.dataset.removeprefix("ampl/")
-  return f"{config}-{fingerprint[:12]}-{manifest_lib.FORMAT}"
+  return _source(config.data)
 
 
-def _make_missing(
-  found: Recordings,
-  data_dir: Path,
-  tracks: Sequence[str],
-  recipe: Recipe,
-  fields: Mapping[str, Any],
-  progress: bool,
-  beam_options: Sequence[str] | None,
-) -> dict[str, Path]:
-  """Makes the tracks that are not there; returns {track: folder}."""
-  fingerprint = str(fields["fingerprint"])
-  name = folder_name(found, fingerprint)
-  home, raw_home = data_dir / "prepared" / name, data_dir / "raw" / name
-  for each in (data_dir / "prepared").glob("*"):
-    # Also of other recordings: nobody may ask for those again.
-    staged_folder.sweep(each)
-    parts_lib.sweep(each)
-  for raw_dir in raw_home.glob("*"):
-    # A process was killed after its track was whole, before tidying up.
-    if (home / raw_dir.name).is_dir():
-      staged_folder.remove(raw_dir)
-  dirs = {track: home / track for track in tracks}
-  missing = [track for track in tracks if not dirs[track].is_dir()]
-  counts: dict[str, int] = {}
-  if missing:
-    home.mkdir(parents=True, exist_ok=True)
-    counts = found.count_windows(missing)
-    build.check_disk(
-      home,
-      counts,
-      build.window_bytes(recipe.feature_set),
-      made_here=found.made_here,
-      progress=progress,
-      in_parts=found.dataset != sources.RELEASED,
-    )
-  for number, track in enumerate(missing, 1):
-    # A second process waits here, then finds the track made.
-    with staged_folder.locked(home / f".{track}.lock"):
-      if dirs[track].is_dir():
-        continue
-      with found.folder(track, raw_home / track, progress) as folder:
-        build.build_track(
-          track,
-          folder,
-          dirs[track],
-          config=found.dataset.removeprefix("ampl/"),
-          fields=fields,
-          recipe=recipe,
-          bar=tqdm.tqdm(
-            total=counts[track],
-            unit="window",
-            desc=f"prepare {track} ({number}/{len(missing)})",
-            disable=not progress,
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
-          ),
-          beam_options=beam_options,
-          parts=parts_lib.of_track(home, track, fingerprint),
-        )
-  return dirs
-
-
-def _usable_tracks(held: splits.Holdings) -> list[str]:
-  """Tracks with a recording of somebody who is not excluded."""
-  return [
-    track
-    for track in held.genres
-    if {*held.subjects.get(track, ()), *held.without_pose.get(track, ())}
-    - set(held.excluded)
-  ]
+def _source(data: DataConfig) -> MusicSource:
+  return open_source(
+    data.dataset,
+    data.ampl_dir,
+    data.simulate,
+    data.mocap_dir,
+    data.music_dir,
+    recipe=Recipe(
+      feature_set=data.feature_set,
+      static_response=data.static_response,
+      noise_snr_db=data.noise_snr_db,
+    ),
+  )
 
 
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
-  defaults = config_lib.SimulateConfig()
-  flags.DEFINE_enum(
-    "dataset",
-    None,
-    list(sources.DATASETS),
-    "what to prepare (default: ampl/simulated, or what --ampl_dir holds)",
-  )
-  flags.DEFINE_string("ampl_dir", None, "folder of AMPL, raw or released")
+  defaults = SimulateConfig()
+  config_flags.define([DataConfig], only=_RECORDINGS)
   flags.DEFINE_bool("report_only", False, "say what is there, prepare nothing")
   flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
   flags.DEFINE_string("data_dir", None, "where; default: the user's cache")
-  flags.DEFINE_string(
-    "features", DEFAULT.feature_set, "name of the feature set"
-  )
-  flags.DEFINE_string(
-    "static_response",
-    DEFAULT.static_response,
-    "what music_kernel learns the static room from, see the main command",
-  )
-  flags.DEFINE_string("mocap_dir", None, "motion files to simulate from")
-  flags.DEFINE_string("music_dir", None, "music files to simulate from")
   flags.DEFINE_integer("subjects", defaults.subjects, "simulated people")
   flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
   flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
   flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
-  flags.DEFINE_float(
-    "noise_snr_db", None, "white noise on recording and music of each window"
-  )
   flags.DEFINE_list(
     "beam_options",
     None,
@@ -258,44 +279,34 @@ def _main(argv: Sequence[str]) -> None:
   with command.ending():
     command.no_arguments(argv)
     local_path.check("data_dir", values.data_dir)
-    dataset = values.dataset
-    if dataset is None:
-      dataset = sources.SIMULATED
-      if values.ampl_dir is not None:
-        dataset = find.find_dataset(values.ampl_dir)
-    found = open_source(
-      dataset,
-      values.ampl_dir,
-      config_lib.SimulateConfig(
+    data = DataConfig(
+      **config_flags.given(DataConfig),
+      simulate=SimulateConfig(
         subjects=values.subjects,
         minutes=values.minutes,
         seed=values.seed,
         snr_db=values.snr_db,
       ),
-      values.mocap_dir,
-      values.music_dir,
     )
-    inventory = found.inventory()
+    if values.dataset is None and data.ampl_dir is not None:
+      data = dataclasses.replace(data, dataset=find.find_dataset(data.ampl_dir))
+    source = _source(data)
+    inventory = source.inventory()
     if inventory is not None:
       print(inventory, flush=True)
     if values.report_only:
       if inventory is None:
         raise InputError(
-          "--report_only", f"{dataset} has no folder", "add --ampl_dir=..."
+          "--report_only", f"{data.dataset} has no folder", "add --ampl_dir=..."
         )
       return
-    prepared = prepare(
-      found,
+    made = prepared.prepare(
+      source,
       data_dir=values.data_dir,
-      tracks=values.tracks,
-      recipe=Recipe(
-        feature_set=values.features,
-        static_response=values.static_response,
-        noise_snr_db=values.noise_snr_db,
-      ),
+      sections=values.tracks,
       beam_options=values.beam_options,
     )
-    for track, folder in prepared.dirs.items():
+    for track, folder in made.dirs.items():
       count = manifest_lib.read(folder).count
       print(f"{track}: {count} windows in {folder}")
 

@@ -7,14 +7,19 @@ deviations. Whether settings with several test tracks average them is not said.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.systems.bgm2pose import splits
 
 # RMSE, MAE and PCKh@0.5, each with its deviation over seeds.
 Figures = tuple[tuple[float, float | None], ...]
 
-SOURCE = "BGM2Pose, IEEE OJSP vol. 7, 2026 (arXiv 2503.00389)"
+SOURCE = (
+  "BGM2Pose, IEEE OJSP vol. 7, 2026 (arXiv 2503.00389); ± over three seeds "
+  "where printed"
+)
+# What tables call the data that these figures are of.
+DATA = "AMPL"
 
 # (model, ablation) -> the name that the paper has for it.
 METHODS = {
@@ -69,34 +74,27 @@ _FIGURES: dict[str, dict[str, Figures]] = {
 }
 
 
-def data_kind(
-  dataset: str | None, simulated: bool, tracks: Sequence[str]
-) -> str:
-  """Returns "simulated", "ampl", "other" or, before any run, "none".
+def data_label(dataset: str, tracks: Sequence[str]) -> str:
+  """What tables call recordings that no simulator made.
 
   Args:
-    dataset: name of the dataset; None when no run has finished.
-    simulated: whether a simulator made the recordings.
+    dataset: name of the dataset.
     tracks: that were trained or tested on.
   """
-  if dataset is None:
-    return "none"
-  if simulated:
-    return "simulated"
   is_ampl = dataset in ("ampl/released", "ampl/raw")
   if is_ampl and tracks and set(tracks) <= set(splits.AMPL_GENRES):
-    return "ampl"
-  return "other"
+    return DATA
+  return "OTHER RECORDINGS, not AMPL"
 
 
 def figures(
-  table: str, setting: str, column: str, model: str, ablation: str
+  table: str, keys: Mapping[str, str], column: str, model: str, ablation: str
 ) -> Figures | None:
   """Returns the paper's figures for a cell, None where it printed none.
 
   Args:
     table: of the sweep; a grid varies what the paper held fixed.
-    setting: of the column.
+    keys: of the column's runs, see `sweep.SWEEP`; `setting` is read.
     column: its label; a noise level is read from it, as "10 dB".
     model: of the row's runs.
     ablation: of the row's runs.
@@ -105,7 +103,7 @@ def figures(
   if table == "grid" or method is None:
     return None
   noise = re.search(r"(-?\d+(?:\.\d+)?)\s*dB\b", column)
-  condition = setting
+  condition = keys["setting"]
   if noise:
-    condition = f"{setting}, {float(noise.group(1)):g} dB"
+    condition += f", {float(noise.group(1)):g} dB"
   return _FIGURES.get(condition, {}).get(method)

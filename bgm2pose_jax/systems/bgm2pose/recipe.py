@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
 
 _MAX_SNR_DB = 200.0
@@ -26,7 +25,7 @@ class Recipe:
     feature_set: name in `bgm2pose_jax.systems.bgm2pose.features`.
     static_response: what the static room is learnt from, see
       `static_form.StaticForm.parse`; for the sets that need it.
-    pose_resample: see `skeleton.resample_windows`.
+    pose_resample: see `windows.resample_windows`.
     noise_snr_db: white noise added to recording and music of each window, see
       `window_noise.with_noise`; None adds none.
   """
@@ -90,21 +89,15 @@ class Recipe:
 DEFAULT = Recipe()
 
 
-def digest(values: Mapping[str, Any]) -> str:
-  """Returns the SHA-256 of JSON values, 64 hex digits."""
-  text = json.dumps(values, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
-
-
 def recordings_digest(content: Mapping[str, Any]) -> str:
   """Digest of recordings and their poses, whatever is made of their sound.
 
   Args:
-    content: from `sources.content`: recordings and recipe.
+    content: from `source.content`: recordings and recipe.
 
   Returns:
     64 hex digits, the same for every feature set, static response and noise.
   """
   ours = {field.name for field in dataclasses.fields(Recipe)}
   ours = (ours | {"static_room", "format"}) - {"pose_resample"}
-  return digest({k: v for k, v in content.items() if k not in ours})
+  return checksums.of_json({k: v for k, v in content.items() if k not in ours})

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.systems.bgm2pose.normal_equations import (
   LaggedSums,
   fit_leaving_out,
@@ -31,6 +30,7 @@ from bgm2pose_jax.systems.bgm2pose.ridge_inputs import (
   sequence_buffer,
   standardiser,
 )
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 # Relative to the mean eigenvalue of the Gram matrix, so that the grid means
 # the same for any number of rows and features.
@@ -68,7 +68,7 @@ class Ridge:
   bias: np.ndarray
   own: tuple[np.ndarray, np.ndarray] | None = None
 
-  def predict(self, table: WindowTable, rows: np.ndarray) -> np.ndarray:
+  def predict(self, table: MusicWindows, rows: np.ndarray) -> np.ndarray:
     """Predicts normalised poses.
 
     Args:
@@ -96,7 +96,7 @@ class Ridge:
 
 
 def fit_ridge(
-  table: WindowTable,
+  table: MusicWindows,
   rows: np.ndarray,
   *,
   channels: str = "difference",
@@ -112,7 +112,7 @@ def fit_ridge(
   With one subject only, `blocks` contiguous stretches take the subjects' place.
 
   Args:
-    table: a `data.table.WindowTable`.
+    table: a `table.MusicWindows`.
     rows: int [m] training rows (windows with a pose).
     channels: 'difference' (recording minus music, and intensity) or 'music'
       (the two music channels alone).

@@ -10,16 +10,16 @@ import dataclasses
 
 import numpy as np
 
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.data.table import context as frames_around
 from bgm2pose_jax.systems.bgm2pose.features import conditioning, normalisation
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 CHUNK_WINDOWS = 256
 _BLOCK_ROWS = 4096  # rows multiplied in float32 before adding in float64
 
 
 def frame_features(
-  table: WindowTable,
+  table: MusicWindows,
   rows: np.ndarray,
   channels: str,
   context: int,
@@ -78,7 +78,7 @@ class Buffer:
 
 
 def sequence_buffer(
-  table: WindowTable,
+  table: MusicWindows,
   rows: np.ndarray,
   channels: str,
   context: int,
@@ -147,7 +147,7 @@ def sequence_buffer(
 
 
 def least_deviations(
-  table: WindowTable, channels: str, pool: int
+  table: MusicWindows, channels: str, pool: int
 ) -> np.ndarray:
   """Smallest deviation that each feature is divided by, float64 [feature].
 
@@ -183,7 +183,7 @@ def standardiser(
 
 
 def own_standardiser(
-  table: WindowTable, channels: str, pool: int
+  table: MusicWindows, channels: str, pool: int
 ) -> tuple[np.ndarray, np.ndarray]:
   """What each recording's own sound is standardised by.
 

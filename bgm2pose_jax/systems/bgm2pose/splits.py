@@ -16,10 +16,10 @@ who have the test track ("2" before "10"), excluded ones left out.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.split import Dealt, Split, natural_key
 
 # Genres of AMPL's tracks; the order is the paper's.
 AMPL_GENRES = {
@@ -82,39 +82,75 @@ class Holdings:
     return ", ".join(s + others.get(s, "") for s in subjects)
 
 
-@dataclasses.dataclass(frozen=True)
-class Split:
-  """The rows of one run, by name.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MusicSplit(Split):
+  """The rows of one run, by track and subject.
 
   Attributes:
     setting: the setting's name.
-    fold: position of the test subject (or clip group) in the fold order.
-    fold_by: `subject` or `clip`.
-    train_tracks, test_tracks: track names.
-    train_subjects, test_subjects: subject names; equal when folds are clips.
-    fold_order: what `fold` counts.
   """
 
   setting: str
-  fold: int
-  fold_by: str
-  train_tracks: tuple[str, ...]
-  test_tracks: tuple[str, ...]
-  train_subjects: tuple[str, ...]
-  test_subjects: tuple[str, ...]
-  fold_order: tuple[str, ...]
 
   @property
-  def tracks(self) -> tuple[str, ...]:
-    """Every track the run reads, each once."""
-    return tuple(dict.fromkeys(self.train_tracks + self.test_tracks))
+  def train_tracks(self) -> tuple[str, ...]:
+    """Names of the tracks that are trained on."""
+    return self.train["track"]
+
+  @property
+  def test_tracks(self) -> tuple[str, ...]:
+    """Names of the tracks that are tested on."""
+    return self.test["track"]
+
+  @property
+  def train_subjects(self) -> tuple[str, ...]:
+    """Names of the people who are trained on."""
+    return self.train["subject"]
+
+  @property
+  def test_subjects(self) -> tuple[str, ...]:
+    """Names of the people who are tested on; all where folds are clips."""
+    return self.test["subject"]
 
 
-def natural_key(name: str) -> tuple:
-  """Sort key in which "2" comes before "10"."""
-  return tuple(
-    (0, int(part), "") if part.isdecimal() else (1, 0, part)
-    for part in re.findall(r"\d+|\D+", name)
+def make_split(
+  setting: str,
+  *,
+  train_tracks: Sequence[str],
+  test_tracks: Sequence[str],
+  train_subjects: Sequence[str],
+  test_subjects: Sequence[str],
+  fold_order: Sequence[str],
+  fold: int = 0,
+  fold_by: str = "subject",
+) -> MusicSplit:
+  """Puts names together to a split.
+
+  Args:
+    setting: `single`, `cross_music`, `cross_genre` or `plain_clothes`.
+    train_tracks: tracks that are trained on.
+    test_tracks: tracks that are tested on.
+    train_subjects: people who are trained on.
+    test_subjects: people who are tested on; with clip folds the same.
+    fold_order: what `fold` counts.
+    fold: position of the test subject (or clip group) in the fold order.
+    fold_by: `subject` or `clip`. Clips are annotation labels.
+  """
+  return MusicSplit(
+    setting=setting,
+    train={"track": tuple(train_tracks), "subject": tuple(train_subjects)},
+    test={"track": tuple(test_tracks), "subject": tuple(test_subjects)},
+    fold=fold,
+    fold_by=fold_by,
+    fold_order=tuple(fold_order),
+    sections=tuple(dict.fromkeys([*train_tracks, *test_tracks])),
+    label=f"--setting={setting}",
+    dealt=(
+      Dealt("label", within="subject", groups=CLIP_FOLDS)
+      if fold_by == "clip"
+      else None
+    ),
+    test_lacks=("has_pose",) if setting == "plain_clothes" else (),
   )
 
 
@@ -158,7 +194,7 @@ def resolve(
   test_subject: str | None = None,
   fold: int = 0,
   fold_by: str = "subject",
-) -> Split:
+) -> MusicSplit:
   """Turns a setting and a fold into names of tracks and subjects.
 
   Args:
@@ -219,10 +255,14 @@ def resolve(
           f"choose one of {holdings.named(bare)}",
         )
       bare = [test_subject]
-    return Split(
-      setting, 0, "subject", train_tracks, (test_track,),
-      tuple(everyone), tuple(bare), tuple(bare),
-    )  # fmt: skip
+    return make_split(
+      setting,
+      train_tracks=train_tracks,
+      test_tracks=(test_track,),
+      train_subjects=everyone,
+      test_subjects=bare,
+      fold_order=bare,
+    )
   order = usable(holdings.subjects.get(test_track, ()))
   if not order:
     raise InputError(
@@ -241,11 +281,16 @@ def resolve(
       raise InputError(
         f"--fold={fold}", "no such fold", f"give 0 to {CLIP_FOLDS - 1}"
       )
-    return Split(
-      setting, fold, "clip", train_tracks, (test_track,),
-      tuple(everyone), tuple(order),
-      tuple(f"clips{k}" for k in range(CLIP_FOLDS)),
-    )  # fmt: skip
+    return make_split(
+      setting,
+      train_tracks=train_tracks,
+      test_tracks=(test_track,),
+      train_subjects=everyone,
+      test_subjects=order,
+      fold_order=[f"clips{k}" for k in range(CLIP_FOLDS)],
+      fold=fold,
+      fold_by="clip",
+    )
   if test_subject is not None:
     if test_subject not in order:
       raise InputError(
@@ -260,17 +305,22 @@ def resolve(
       f"only {len(order)} subjects have {test_track}",
       f"give 0 to {len(order) - 1}, in the order {', '.join(order)}",
     )
-  train = tuple(s for s in everyone if s != order[fold])
+  train = [s for s in everyone if s != order[fold]]
   if not train:
     raise InputError(
       f"--setting={setting}",
       f"nobody but subject {order[fold]} has {', '.join(train_tracks)}",
       "add recordings of other subjects",
     )
-  return Split(
-    setting, fold, "subject", train_tracks, (test_track,),
-    train, (order[fold],), tuple(order),
-  )  # fmt: skip
+  return make_split(
+    setting,
+    train_tracks=train_tracks,
+    test_tracks=(test_track,),
+    train_subjects=train,
+    test_subjects=(order[fold],),
+    fold_order=order,
+    fold=fold,
+  )
 
 
 def _train_tracks(

@@ -1,7 +1,6 @@
 """BGM2Pose's task: recording and music to 12 poses of 21 joints.
 
-Where batch fields meet model arguments. The trainer sees only `fields`,
-`fit`, `init_state`, `update`, `predict` and the names below.
+Where batch fields meet model arguments.
 """
 
 from __future__ import annotations
@@ -12,18 +11,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from absl import logging
 from flax import nnx
 
-from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.runtime import target
-from bgm2pose_jax.state import train_state
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
-from bgm2pose_jax.systems.bgm2pose import metrics, pose_terms
+from bgm2pose_jax.systems.bgm2pose import pose_terms
 from bgm2pose_jax.systems.bgm2pose.adversary import make_adversary
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import (
   ampl_statistics,
   conditioning,
@@ -31,77 +27,63 @@ from bgm2pose_jax.systems.bgm2pose.features import (
 )
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.models import registry
-from bgm2pose_jax.training import optim
+from bgm2pose_jax.training.network_task import Losses, NetworkTask
 
 Arrays = Mapping[str, jax.Array]
 
 
-class PoseFromMusic:
+class PoseFromMusic(NetworkTask):
   """Pose regression from windows of features.
 
   In training with InfoNCE where the network embeds poses, and against a critic
   where its fields ask for one.
 
   Attributes:
-    fields: columns of the dataset that a batch needs.
-    best_metric: validation figure whose lowest value is "best".
     group: the field that chooses a window's row of input statistics.
     attends: whether the network has attention over bands to look at.
-    context: frames on either side of a window that a batch's features have.
   """
 
-  best_metric = "validation_rmse"
+  best = Best("validation_rmse")
+  target = "pose"
+  config: Config
 
   def __init__(self, config: Config, spec: FeatureSpec, num_tracks: int):
     """Builds the network's structure (no parameters yet).
 
     Args:
-      config: of the run.
+      config: the run's configuration.
       spec: the feature set of the dataset.
       num_tracks: rows of the normalisation table, the fallback left out.
     """
-    self.config = config
     self.spec = spec
     self.num_tracks = num_tracks
     self.group = normalisation.group_field(config.data.feature_norm)
     self.context = config.data.context_frames
     self._layout = config.data.inputs or registry.MODELS[config.model].inputs
-    self._compute_dtype = jnp.dtype(config.run.compute_dtype)
-    if self._compute_dtype == jnp.float64 and not jax.config.jax_enable_x64:
-      raise InputError(
-        "run.compute_dtype",
-        "is float64, which JAX has switched off",
-        "set JAX_ENABLE_X64=1 in the environment",
+
+    def build(rngs: nnx.Rngs, dtype: Any) -> nnx.Module:
+      audio = conditioning.audio_channels(spec, self._layout)
+      music = conditioning.music_channels(spec, self._layout)
+      return registry.build(
+        config.model,
+        config.network,
+        audio_channels=len(audio),
+        music_channels=len(music),
+        bands=spec.bands,
+        frames=spec.window_frames + 2 * self.context,
+        context=self.context,
+        rngs=rngs,
+        axis_name=mesh_lib.DATA_AXIS,
+        dtype=dtype,
       )
-    self._transformation = optim.make_transformation(config.optim)
-    model = nnx.eval_shape(lambda: self._build(nnx.Rngs(0)))
+
+    super().__init__(config, build)
     network = registry.make_config(config.model, config.network)
-    self.attends = getattr(model, "frequency_attention", None) is not None
-    self._adversary = make_adversary(network, model)
+    attention = getattr(self.structure, "frequency_attention", None)
+    self.attends = attention is not None
+    self._adversary = make_adversary(network, self.structure)
     extra = self._adversary.fields if self._adversary else ()
     self.fields = ("features", "pose", self.group, *extra)
-    self._train_def, self._eval_def = map(nnx.graphdef, registry.views(model))
-    # One program for all of a state, which runs once. On CPU compiling it with
-    # every optimisation takes twice as long, for the same numbers.
-    on_cpu = target.platform() == "cpu"
-    options = {"xla_backend_optimization_level": 1} if on_cpu else None
-    self._init = jax.jit(self._fresh, compiler_options=options)
-
-  def _build(self, rngs: nnx.Rngs):
-    audio = conditioning.audio_channels(self.spec, self._layout)
-    music = conditioning.music_channels(self.spec, self._layout)
-    return registry.build(
-      self.config.model,
-      self.config.network,
-      audio_channels=len(audio),
-      music_channels=len(music),
-      bands=self.spec.bands,
-      frames=self.spec.window_frames + 2 * self.context,
-      context=self.context,
-      rngs=rngs,
-      axis_name=mesh_lib.DATA_AXIS,
-      dtype=self._compute_dtype,
-    )
 
   def fit(self, table: Any, rows: np.ndarray) -> dict[str, Any]:
     """Fits normalisation on training rows.
@@ -150,171 +132,14 @@ class PoseFromMusic:
     )
     return ampl_statistics.laid_over(fitted, table.tracks, self.spec)
 
-  def init_state(self, seed: int, statistics: Any) -> TrainState:
-    """Draws parameters and returns the state before the first step.
+  def init_critic(self, key: jax.Array, statistics: Any) -> Any:
+    """State of the adversary's critic; empty without one.
 
-    Not to be called while tracing; `state_shapes` is for that.
-
-    Args:
-      seed: of the run.
-      statistics: from `fit`.
+    A trained network's statistics have no part for it: it predicts nothing.
     """
-    return self._init(jax.random.key(seed), statistics)
-
-  def state_shapes(self, statistics: Any) -> TrainState:
-    """Returns `init_state`'s shapes and types, with nothing computed.
-
-    Args:
-      statistics: from `fit`.
-    """
-    return jax.eval_shape(self._fresh, jax.random.key(0), statistics)
-
-  def _fresh(self, key: jax.Array, statistics: Any) -> TrainState:
-    model = self._build(nnx.Rngs(key))
-    _, params, rest = nnx.split(model, nnx.Param, ...)
-    params, model_state = nnx.as_pure(params), nnx.as_pure(rest)
-    if self._compute_dtype == jnp.float64:
-      params, model_state = jax.tree.map(
-        lambda x: x.astype(jnp.float64), (params, model_state)
-      )
-    critic: Any = ()
-    if self._adversary is not None:
-      # A stream of its own: the network is the one drawn without an adversary.
-      critic = self._adversary.init(
-        jax.random.fold_in(key, 1), statistics["adversary"]
-      )
-    averaging = self.config.optim.snapshot_average != "off"
-    return train_state.create(
-      params,
-      model_state,
-      self._transformation.init(params),
-      statistics,
-      snapshots=self.config.optim.snapshots if averaging else 0,
-      critic=critic,
-    )
-
-  def update(
-    self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
-  ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One update on this device's rows.
-
-    Args:
-      state: replicated.
-      batch: features [b, context + t + context, f, c], pose [b, t, joint, 3],
-        track [b].
-      keys: [b], one per example.
-      control: traced `learning_rate` and others.
-
-    Returns:
-      The new state and the metrics, both equal on every device.
-    """
-    found = self.gradients(state, batch, keys, control)
-    return self.apply_gradients(state, *found, control)
-
-  def apply_gradients(
-    self,
-    state: TrainState,
-    figures: dict[str, jax.Array],
-    grads: Any,
-    new_model_state: Any,
-    new_critic: Any,
-    control: Arrays,
-  ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """The optimiser's part of an update; nothing moves if not all is finite.
-
-    Args:
-      state: replicated.
-      figures: from `gradients`; `parameter_norm` is added.
-      grads: from `gradients`.
-      new_model_state: from `gradients`.
-      new_critic: from `gradients`.
-      control: traced `learning_rate` and others.
-
-    Returns:
-      The new state and the figures.
-    """
-    finite = jnp.isfinite(figures["loss"]) & jnp.isfinite(
-      figures["gradient_norm"]
-    )
-    updates, opt_state = self._transformation.update(
-      grads, state.opt_state, state.params
-    )
-    rate = control["learning_rate"]
-    new_params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-
-    def keep(new, old):
-      # A poisoned update must leave no trace but the counters.
-      return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
-
-    figures["parameter_norm"] = optax.tree.norm(new_params)
-    state = state.replace(
-      step=state.step + 1,
-      skipped=state.skipped + jnp.where(finite, 0, 1),
-      params=keep(new_params, state.params),
-      model_state=keep(new_model_state, state.model_state),
-      opt_state=keep(opt_state, state.opt_state),
-      critic=keep(new_critic, state.critic),
-    )
-    return state, figures
-
-  def gradients(
-    self, state: TrainState, batch: Arrays, keys: jax.Array, control: Arrays
-  ) -> tuple[dict[str, jax.Array], Any, Any, Any]:
-    """Loss and gradients of one batch, over all devices.
-
-    Args:
-      state: replicated.
-      batch: features [b, context + t + context, f, c], pose [b, t, joint, 3],
-        track [b].
-      keys: [b], one per example.
-      control: traced `epoch` and others.
-
-    Returns:
-      Figures (`loss`, its terms and norms), the gradients of the global mean
-      loss with respect to `state.params`, the model state after the batch,
-      and the critic after it has learnt from the batch; all equal on every
-      device.
-    """
-    state_in = mesh_lib.to_varying(
-      (state.params, state.model_state, state.statistics)
-    )
-    params, model_state, statistics = state_in
-    audio, music = self.training_inputs(statistics, batch, keys)
-    target = batch["pose"] - statistics["pose_mean"]
-
-    def loss(params):
-      model = self.training_model(params, model_state)
-      out = model(audio, music, target, keys=keys)
-      terms = pose_terms.loss_terms(self.config.loss, out, target)
-      critic, critic_figures = state.critic, {}
-      if self._adversary is not None:
-        known = statistics["adversary"]
-        critic, marked = self._adversary.learn(
-          critic, out, target, batch, known
-        )
-        terms["adversary"] = self._adversary.cost(
-          critic, out, batch, known, control
-        )
-        critic_figures["critic_loss"] = marked
-      new_state = nnx.as_pure(nnx.state(model, nnx.Not(nnx.Param)))
-      total = sum(terms[name] for name in sorted(terms))
-      return total, (terms, out, new_state, critic, critic_figures)
-
-    (total, aux), grads = jax.value_and_grad(loss, has_aux=True)(params)
-    terms, out, new_model_state, critic, critic_figures = aux
-    grads = jax.lax.pmean(grads, mesh_lib.DATA_AXIS)
-    new_model_state = _replicated(new_model_state)
-    figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
-    figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
-    figures |= (
-      pose_terms.term_norms(self.config.loss, out, target) | critic_figures
-    )
-    figures["gradient_norm"] = optax.tree.norm(grads)
-    return figures, grads, new_model_state, critic
-
-  def training_model(self, params: Any, model_state: Any) -> Any:
-    """The network in training mode; it changes its own copy of the state."""
-    return nnx.merge(self._train_def, params, model_state, copy=True)
+    if self._adversary is None or "adversary" not in statistics:
+      return ()
+    return self._adversary.init(key, statistics["adversary"])
 
   def training_inputs(
     self, statistics: Any, batch: Arrays, keys: jax.Array
@@ -337,6 +162,29 @@ class PoseFromMusic:
       music = _add_noise(music, keys, 2, noise)
     return audio, music
 
+  def losses(
+    self, model, given, statistics, batch, keys, control, critic
+  ) -> Losses:
+    """Loss terms of the network's poses [b, t, joint, 3] and embeddings."""
+    target = batch["pose"] - statistics["pose_mean"]
+    out = model(*given, target, keys=keys)
+    terms = pose_terms.loss_terms(self.config.loss, out, target)
+    if self._adversary is None:
+      return Losses(terms, out, critic)
+    known = statistics["adversary"]
+    critic, marked = self._adversary.learn(critic, out, target, batch, known)
+    terms["adversary"] = self._adversary.cost(
+      critic, out, batch, known, control
+    )
+    return Losses(terms, out, critic, {"critic_loss": marked})
+
+  def output_norms(
+    self, out: Any, statistics: Any, batch: Arrays
+  ) -> dict[str, jax.Array]:
+    """Gradient norm of each loss term at the network's outputs."""
+    target = batch["pose"] - statistics["pose_mean"]
+    return pose_terms.term_norms(self.config.loss, out, target)
+
   def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
     """Predicts this device's rows.
 
@@ -348,8 +196,7 @@ class PoseFromMusic:
       float32 [b, t, joint, 3], normalised poses.
     """
     audio, music = self._inputs(state.statistics, batch)
-    model = nnx.merge(self._eval_def, state.params, state.model_state)
-    pose = model(audio, music).pose.astype(jnp.float32)
+    pose = self.eval_model(state)(audio, music).pose.astype(jnp.float32)
     return pose + state.statistics["pose_mean"]
 
   def attention_weights(self, state: TrainState, batch: Arrays) -> jax.Array:
@@ -366,30 +213,11 @@ class PoseFromMusic:
       ValueError: the network does not attend to bands.
     """
     audio, music = self._inputs(state.statistics, batch)
-    model: Any = nnx.merge(self._eval_def, state.params, state.model_state)
+    model = self.eval_model(state)
     weights = model.attention_weights(audio, music) if self.attends else None
     if weights is None:
       raise ValueError(f"{self.config.model} has no attention over bands")
     return weights
-
-  def validation_figures(
-    self, predicted: np.ndarray, table: Any, rows: np.ndarray
-  ) -> dict[str, float]:
-    """Figures of the validation line.
-
-    Args:
-      predicted: poses [len(rows), t, joint, 3].
-      table: column `pose`.
-      rows: of the table.
-
-    Returns:
-      `validation_rmse`, `validation_mae` and `validation_pckh50`.
-    """
-    found = metrics.pose_metrics(predicted, table.pose[rows])
-    return {
-      f"validation_{name}": float(found[name])
-      for name in ("rmse", "mae", "pckh50")
-    }
 
   def _inputs(self, statistics, batch):
     return normalisation.apply_stats(
@@ -400,13 +228,6 @@ class PoseFromMusic:
       self.config.data.feature_norm,
       layout=self._layout,
     )
-
-
-def _replicated(model_state: Any) -> Any:
-  """Statistics synchronised by the model: equal, now also in type."""
-  return jax.tree.map(
-    lambda x: jax.lax.pmean(x, mesh_lib.DATA_AXIS), model_state
-  )
 
 
 def _add_noise(x: jax.Array, keys: jax.Array, stream: int, deviation: float):

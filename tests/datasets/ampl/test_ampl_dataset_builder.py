@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from bgm2pose_jax.datasets.ampl.ampl_dataset_builder import SPLIT, Builder
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.systems.bgm2pose import prepare
 
 
 def test_configs_and_metadata(tmp_path):
@@ -26,12 +27,13 @@ def test_builds_examples_in_order(tmp_path):
     tmp_path / "raw", subjects=("10", "9"), seconds=1.8
   )
   seen = []
-  builder = Builder(
-    config="raw",
-    data_dir=tmp_path / "out",
-    source_dir=str(raw),
-    track="arnor",
+  builder = prepare.open_source("ampl/raw", str(raw)).builder(
+    "arnor",
+    raw,
+    tmp_path / "out",
     on_windows=seen.append,
+    beam_refusal=None,
+    parts=None,
   )
   builder.download_and_prepare(file_format="array_record")
   examples = list(builder.as_data_source(SPLIT))
@@ -44,7 +46,7 @@ def test_builds_examples_in_order(tmp_path):
   assert reader.info.splits[SPLIT].num_examples == 6
 
 
-def test_needs_a_source_to_build(tmp_path):
+def test_needs_examples_to_build(tmp_path):
   builder = Builder(config="raw", data_dir=tmp_path)
-  with pytest.raises(InputError, match="no source_dir and track"):
+  with pytest.raises(InputError, match="no examples to build from"):
     builder.download_and_prepare(file_format="array_record")

@@ -19,17 +19,19 @@ import trained_fixture
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.inference import export, trained_model
+from bgm2pose_jax.inference import export
 from bgm2pose_jax.inference.export import (
   card,
-  programs,
+  lowering,
   reload,
   run_exported,
   writing,
 )
 from bgm2pose_jax.state import checkpoint
+from bgm2pose_jax.systems import registry
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.features.normalisation import OwnStatistics
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.system import SYSTEM
 
 pytestmark = pytest.mark.usefixtures("quick_compiling")
 
@@ -41,7 +43,7 @@ def made(tmp_path_factory, quick_compiling):
   run = trained_fixture.make_run(
     folder / "run", model="speech2gesture", feature_norm="per_recording"
   )
-  model = trained_model.load(str(run))
+  model = trained.load(str(run))
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
     worst = export.write(model, folder / "out")
@@ -74,7 +76,9 @@ def test_every_program_runs_without_the_package(made):
 @pytest.mark.slow
 def test_what_is_not_the_network_is_found_out(made, monkeypatch):
   model, out, _ = made
-  monkeypatch.setattr(reload, "BATCHES", (1,))
+  programs = lowering.programs(model)
+  once = [dataclasses.replace(x, batches=(1,)) for x in programs]
+  monkeypatch.setattr(reload.lowering, "programs", lambda model: once)
   params = jax.tree.map(lambda x: x * 1.001, model.state.params)
   other = dataclasses.replace(model, state=model.state.replace(params=params))
   with pytest.raises(InputError, match="from_features, batch 1: pose differs"):
@@ -125,8 +129,8 @@ def test_a_folder_that_was_touched_is_refused(made, tmp_path, harm, said):
 @pytest.mark.slow
 def test_there_and_back_bit_for_bit(made, tmp_path):
   model, out, _ = made
-  export.restore(export.read(out), tmp_path / "back")
-  again = trained_model.load(str(tmp_path / "back"))
+  export.restore(export.read(out), tmp_path / "back", registry.of_model)
+  again = trained.load(str(tmp_path / "back"))
   ours, theirs = writing.weights(model), writing.weights(again)
   assert ours.keys() == theirs.keys()
   for name, array in ours.items():
@@ -136,7 +140,7 @@ def test_there_and_back_bit_for_bit(made, tmp_path):
     assert getattr(again, name) == getattr(model, name), name
   assert again.ambisonic_format == model.ambisonic_format == "ambix"
   # Another run starts from it.
-  task = make_task(trained_model.without_critic(model.config), model.spec, 2)
+  task = SYSTEM.make_task(model.config, model.facts)
   statistics = jax.device_get(model.state.statistics)
   fresh = trained_fixture.drawn_state(task.state_shapes(statistics), 9)
   started = checkpoint.load_weights(str(tmp_path / "back"), fresh)
@@ -145,7 +149,7 @@ def test_there_and_back_bit_for_bit(made, tmp_path):
   ):
     np.testing.assert_array_equal(a, b)
   with pytest.raises(InputError, match="exists already"):
-    export.restore(export.read(out), tmp_path / "back")
+    export.restore(export.read(out), tmp_path / "back", registry.of_model)
 
 
 @pytest.mark.slow
@@ -164,7 +168,7 @@ def test_the_script_gives_a_recording_its_own_statistics(made, tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert "statistics: those of all windows given" in done.stderr
+  assert "statistics_from_features: over all windows given" in done.stderr
   own = OwnStatistics(model.spec, model.layout)
   own.add(windows.reshape(-1, *windows.shape[2:]))
   rows = {name: np.stack([x] * 3) for name, x in own.row().items()}
@@ -192,8 +196,8 @@ def test_the_script_gives_a_recording_its_own_statistics(made, tmp_path):
 )
 def test_inputs_that_do_not_fit_are_named(made, given, said):
   _, out, _ = made
-  with pytest.raises(InputError, match=said):
-    export.read(out).predict(given)
+  with pytest.raises(ValueError, match=said):
+    run_exported.predict(given, out)
 
 
 def test_the_snippet_of_the_card_runs(made, monkeypatch):
@@ -214,11 +218,11 @@ def test_the_card_says_what_kind_of_data_it_was(made):
   assert "nothing is known about its errors" in text
   facts = json.loads((out / "config.json").read_text())
   recorded = facts | {"simulated": False, "ambisonic_format": None}
-  text = card.render(recorded, None)
+  text = card.render(SYSTEM, recorded, None)
   assert "SIMULATED RECORDINGS" not in text
   assert "the gains are not known" in text
   with pytest.raises(InputError, match="is no run's"):
-    card.render(facts, {"rmse": 1.0})
+    card.render(SYSTEM, facts, {"rmse": 1.0})
 
 
 @pytest.mark.long
@@ -233,13 +237,13 @@ def test_other_statistics_and_features(tmp_path, norm, features):
     feature_norm=norm,
     features=features,
   )
-  model = trained_model.load(str(run))
-  for program in programs.programs(model):
+  model = trained.load(str(run))
+  for program in lowering.programs(model):
     assert ("track" in program.inputs) == (norm == "track_channel")
     still = features == "music_kernel" and program.name == "from_audio"
     assert ("still" in program.inputs) == still
-    lowered = jax.export.deserialize(bytearray(program.lower()))
-    assert lowered.platforms == programs.PLATFORMS
+    lowered = jax.export.deserialize(bytearray(lowering.lower(program)))
+    assert lowered.platforms == lowering.PLATFORMS
     given, wanted = reload.case(model, program, 4)
     found = np.asarray(lowered.call(given)["pose"])
     scale = np.abs(wanted["pose"]).max()
@@ -259,7 +263,7 @@ def test_a_full_disk_leaves_nothing(made, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
       export.write(model, tmp_path / "out")
     with pytest.raises(InputError, match="cannot be made"):
-      export.restore(export.read(out), tmp_path / "back")
+      export.restore(export.read(out), tmp_path / "back", registry.of_model)
   finally:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
   assert list(tmp_path.iterdir()) == []
@@ -275,7 +279,7 @@ def test_float64_is_refused(made, tmp_path):
 ONE_AFTER_ANOTHER = """
 import json, os, sys
 from absl import app, flags
-from bgm2pose_jax.export import __main__ as command
+from bgm2pose_jax import export as command
 
 command.define_flags(flags.FLAGS)
 for given in json.loads(sys.argv[1]):

@@ -17,7 +17,7 @@ from bgm2pose_jax.nn import winograd
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose import features, presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 PLATFORMS = ("tpu", "cuda")
@@ -38,7 +38,7 @@ def _steps(preset, devices, *, width, rows=2, dispatch=1, **changes):
     presets.get_config(preset),
     {"network.width": width, "batch.size": batch, **changes},
   )
-  task = make_task(config, SPEC, 1)
+  task = PoseFromMusic(config, SPEC, 1)
   state = task.state_shapes(_statistics(task))
   control = jax.eval_shape(lambda: steps.make_control(0, 1e-3, 0))
   mesh = _mesh(devices)

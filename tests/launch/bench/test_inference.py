@@ -9,7 +9,7 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.evaluation import predict_rows
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 from launch.bench import network, timed_predict
 
@@ -57,7 +57,8 @@ def test_a_weight_on_the_host_is_refused(ours):
 
 def test_sound_gives_what_its_features_give():
   config = _config()
-  task = make_task(config, features.get_feature_set("logmel_intensity").spec, 1)
+  spec = features.get_feature_set("logmel_intensity").spec
+  task = PoseFromMusic(config, spec, 1)
   table = network.made_up_windows(2)
   state = task.init_state(0, task.fit(table, np.arange(2)))
   mesh = mesh_lib.make_mesh()

@@ -38,7 +38,7 @@ def test_every_side_delivers_the_rows_of_a_round(tmp_path):
 
   table = network.made_up_windows(24)
   order = groups.EpochOrder(
-    None, np.arange(24), 4, seed=0, mode="random", steps=input_sides.UNTIMED + 2
+    None, np.arange(24), 4, seed=0, steps=input_sides.UNTIMED + 2
   )
   sides = [input_sides.Ours(table, order, count, 2) for count in (None, 0, 1)]
   sides += [

@@ -9,7 +9,7 @@ from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.nn import winograd
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 from launch.bench import network, product_count
 
@@ -83,7 +83,7 @@ def test_the_paper_step_needs_21_gflop_a_window():
     presets.get_config("paper"), {"batch.size": batch}
   )
   table = network.made_up_windows(batch)
-  task = make_task(config, table.spec, 1)
+  task = PoseFromMusic(config, table.spec, 1)
   statistics = task.fit(table, np.arange(batch))
   state = task.state_shapes(statistics)
   cache = {name: table.column(name) for name in task.fields}

@@ -10,8 +10,8 @@ from launch.studies import align_case, align_figures
 @pytest.fixture(scope="module")
 def measured():
   plan = align_case.Plan(seconds=18.0, longest_offset_s=2.0)
-  tracks = {"tide": music.make_track("tide", 50.0)}
-  tracks["haze"] = music.make_track("haze", 20.0)
+  tracks = {"tide": music.compose("tide", 50.0)}
+  tracks["haze"] = music.compose("haze", 20.0)
   case = align_case.make_case(plan, tracks, 1)
   again = align_case.make_case(plan, tracks, 1)
   assert np.array_equal(case.recording, again.recording)

@@ -6,6 +6,7 @@ import soundfile
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate import music
+from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 from launch.studies import make_music
 
 
@@ -17,12 +18,12 @@ def test_tracks_are_pieces_of_their_manner_and_number(tmp_path):
     name = f"{manner}_{number}"
     sound, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32")
     sounds[name] = sound.T
-    made = music.make_track(manner, 2.0, number)
+    made = music.compose(manner, 2.0, number)
     assert rate_hz == 48000
     np.testing.assert_array_equal(sound.T, made)
   assert not np.array_equal(sounds["haze_0"], sounds["haze_12"])
-  listed = music.list_music(folder)
-  assert {name: track.genre for name, track in listed.items()} == {
+  listed = music_folder.read(folder)
+  assert {name: track.style for name, track in listed.items()} == {
     "haze_0": "ambient",
     "haze_12": "ambient",
     "swing_1": "jazz",

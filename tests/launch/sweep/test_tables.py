@@ -10,7 +10,10 @@ from absl import flags
 from absl.testing import flagsaver
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.comparison.entries import GRID
+from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.systems.bgm2pose import sweep as sweep_tables
 from launch.sweep import expansion, tables
 
 # AMPL's holdings by the published counts.
@@ -35,14 +38,20 @@ def ampl(monkeypatch):
       return AMPL
 
   monkeypatch.setattr(
-    expansion.prepare, "open_source", lambda *source: Source()
+    sweep_tables.prepare, "open_source", lambda *source: Source()
   )
 
 
 def _expand(table, grid=(), models=None, settings=None, **more):
-  cells = tables.make_cells(table, tables.parse_grid(grid), models, splits)
-  more = {"seeds": (0, 1, 2), "has_all_flags": table != "noise", **more}
-  return expansion.expand(table or tables.GRID, cells, **more)
+  system = registry.of_model("bgm2pose")
+  cells = tables.make_cells(
+    system.sweep,
+    table,
+    tables.parse_grid(grid),
+    {"model": models, "setting": settings},
+  )
+  more = {"seeds": (0, 1, 2), **more}
+  return expansion.expand(system, table or GRID, cells, **more)
 
 
 # Folds of AMPL: 5 have arnor, 5 mantron, 8 cirrus, 3 jazz.
@@ -97,8 +106,8 @@ def test_a_table_can_be_narrowed(ampl):
   made = _expand(
     "main",
     models=("bgm2pose",),
-    splits=("cross_music",),
-    tracks=("cirrus",),
+    settings=("cross_music",),
+    places=("cirrus",),
     folds=(7,),
     seeds=(4,),
   )
@@ -111,10 +120,10 @@ def test_a_grid_multiplies_and_names_what_differs(ampl):
   made = _expand(
     None,
     ("network.width=0.125,0.25", "batch.size=8", "model=bgm2pose,wipose"),
-    splits=("single", "cross_genre"),
+    settings=("single", "cross_genre"),
     folds=(0,),
     seeds=(0,),
-    tracks=("arnor", "jazz"),
+    places=("arnor", "jazz"),
   )
   assert [run.name for run in made] == [
     f"{setting}-{model}-width{width}-fold0-seed0"
@@ -135,7 +144,7 @@ def test_equal_names_are_told_apart(ampl):
     ("init_from=a/b,a:b",),
     folds=(0, 1),
     seeds=(0,),
-    tracks=("arnor",),
+    places=("arnor",),
   )
   names = {run.name for run in made}
   assert len(names) == 4
@@ -156,7 +165,7 @@ def test_equal_names_are_told_apart(ampl):
     ("main", {"grid": ("preset=huge",)}, "--grid preset=huge"),
     ("main", {"models": ("ridge",)}, "has no model 'ridge'"),
     ("main", {"settings": ("cross_genre",)}, "choose of single"),
-    ("main", {"tracks": ("polka",)}, "polka"),
+    ("main", {"places": ("polka",)}, "polka"),
     ("main", {"folds": (8,)}, "--fold=8"),
     ("ablation", {"grid": ("ablation=none",)}, "--table=ablation chooses it"),
     (None, {"grid": ("ablation=none,no_cpee",)}, "no_cpee"),
@@ -181,7 +190,7 @@ def test_tracks_of_one_genre_make_no_cross_genre_table(monkeypatch, ampl):
 
 def test_flags_are_as_before_afterwards(ampl):
   with flagsaver.flagsaver(set=["batch.size=8"]):
+    before = flags.FLAGS.flag_values_dict()
     _expand(None, ("network.width=0.25", "preset=paper"), models=("wipose",))
+    assert flags.FLAGS.flag_values_dict() == before
     assert flags.FLAGS["set"].value == ["batch.size=8"]
-    assert flags.FLAGS.preset == "demo"
-    assert flags.FLAGS.model is None

@@ -19,7 +19,7 @@ from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.adversary import SubjectAdversary
 from bgm2pose_jax.systems.bgm2pose.models.acousticpose import AcousticPoseConfig
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
 
 pytestmark = pytest.mark.usefixtures("quick_compiling")
@@ -48,7 +48,7 @@ def _run(model, epoch=0, **network):
     | {f"network.{name}": value for name, value in network.items()},
   )
   table = _table()
-  task = make_task(config, table.spec, 1)
+  task = PoseFromMusic(config, table.spec, 1)
   rows = np.arange(BATCH)
   before = jax.device_get(task.init_state(0, task.fit(table, rows)))
   mesh = mesh_lib.make_mesh()

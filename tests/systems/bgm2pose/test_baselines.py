@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data.table import WindowTable, context
+from bgm2pose_jax.data.table import context
 from bgm2pose_jax.systems.bgm2pose import baselines, normal_equations
 from bgm2pose_jax.systems.bgm2pose import ridge as ridge_lib
 from bgm2pose_jax.systems.bgm2pose.features import get_feature_set
 from bgm2pose_jax.systems.bgm2pose.features.conditioning import conditioned
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 SPEC = get_feature_set("logmel_intensity").spec
 
@@ -28,7 +29,7 @@ def make_table(windows=40, subjects=3, seed=0, noise=0.3):
   pose += rng.normal(0, noise, pose.shape) + 2.0
   zero = np.zeros(n, np.int32)
   subject = np.repeat(np.arange(subjects, dtype=np.int32), windows)
-  return WindowTable(
+  return MusicWindows(
     features=features,
     pose=pose.reshape(n, 12, 21, 3).astype(np.float32),
     subject=subject,

@@ -17,11 +17,12 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.tree import parse_assignments
 from bgm2pose_jax.state import checkpoint
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.systems.bgm2pose import convert, features
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
 from bgm2pose_jax.systems.bgm2pose.models import registry, torch_weights
 from bgm2pose_jax.systems.bgm2pose.models.bgm2pose import BGM2PoseConfig
-from bgm2pose_jax.systems.bgm2pose.tasks import make_task
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "golden"
 NARROW = parse_assignments(["network.width=0.0625"])
@@ -166,7 +167,7 @@ def test_a_folder_to_start_and_to_predict_from(narrow_wipose, tmp_path):
 
   # Another run starts from it.
   spec = features.get_feature_set("logmel_intensity").spec
-  task = make_task(config, spec, len(ampl_statistics.MEAN))
+  task = PoseFromMusic(config, spec, len(ampl_statistics.MEAN))
   fresh = task.init_state(0, convert.published_statistics(config))
   started = checkpoint.load_weights(str(out), fresh)
   kernel = np.asarray(started.params["convs"][0]["kernel"])
@@ -174,7 +175,9 @@ def test_a_folder_to_start_and_to_predict_from(narrow_wipose, tmp_path):
     kernel, narrow_wipose["cnn1.0.weight"].transpose(2, 1, 0)
   )
   # The whole state is there, and predicts each track by its own constants.
-  store = checkpoint.Checkpoints(out / "checkpoints", metric="validation_rmse")
+  store = checkpoint.Checkpoints(
+    out / "checkpoints", best=Best("validation_rmse")
+  )
   assert (store.latest(), store.best()) == (5, None)
   state = store.restore(5, fresh)
   store.close()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import JOINTS, PARTS
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import metrics
 
 
@@ -42,14 +42,14 @@ def test_against_loops():
     want = _pck(pred, target, range(21), threshold)
     assert got[name] == pytest.approx(want, abs=1e-12)
   extra = {"arm": (2, 2), "leg": (0, 0), "body": ()}
-  for name, joints in PARTS.items():
+  for name, joints in BODY21.parts.items():
     part = got["per_part"][name]
     e = error[:, :, list(joints)]
     assert part["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-12)
     assert part["mae"] == pytest.approx(np.abs(e).mean(), rel=1e-12)
     want = _pck(pred, target, (*joints, *extra[name]), 0.5)
     assert part["pckh50"] == pytest.approx(want, abs=1e-12)
-  assert list(got["per_joint"]) == list(JOINTS)
+  assert list(got["per_joint"]) == list(BODY21.joints)
   hand = got["per_joint"]["LeftHand"]
   e = error[:, :, 8]
   assert hand["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-12)
@@ -143,3 +143,9 @@ def test_bad_shapes_and_empty_sets_raise():
     metrics.pose_metrics(pred, target, np.ones((4, 1)))
   with pytest.raises(InputError, match="no frame"):
     metrics.pose_metrics(pred, target, np.zeros(4))
+
+
+def test_pck_of_a_limb_counts_its_parent_once_a_side():
+  arm, leg = metrics.PCK_PARTS["arm"], metrics.PCK_PARTS["leg"]
+  assert arm.count(BODY21.index("Spine1")) == 2
+  assert leg.count(BODY21.index("Hips")) == 2

@@ -6,12 +6,12 @@ import types
 import numpy as np
 import pytest
 
-from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation import bootstrap
 from bgm2pose_jax.files import array_file
 from bgm2pose_jax.systems.bgm2pose import baselines, results
 from bgm2pose_jax.systems.bgm2pose.metrics import pose_metrics
-from bgm2pose_jax.systems.bgm2pose.splits import Split
+from bgm2pose_jax.systems.bgm2pose.splits import make_split
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 CONTRACT = {
   "setting",
@@ -41,8 +41,8 @@ CONFIG = {
   "preset": "demo",
   "data": {"dataset": "ampl/simulated"},
 }
-SPLIT = Split(
-  setting="single",
+SPLIT = make_split(
+  "single",
   fold=0,
   fold_by="subject",
   train_tracks=("haze",),
@@ -57,7 +57,7 @@ def make_table(n=130, has_pose=True):
   rng = np.random.default_rng(0)
   zero = np.zeros(n, np.int32)
   track = (np.arange(n) >= n // 2).astype(np.int32)
-  return WindowTable(
+  return MusicWindows(
     features=np.zeros((n, 0), np.float32),
     pose=rng.normal(0, 3, (n, 12, 21, 3)).astype(np.float32),
     subject=zero + 1,

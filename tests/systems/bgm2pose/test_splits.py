@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.systems.bgm2pose import splits
 
 # Who holds which track in AMPL, raw ids (derived from the published counts).
@@ -125,10 +126,10 @@ def test_one_track_cannot_cross():
 
 
 def test_natural_order():
-  assert sorted(["10", "2", "a1"], key=splits.natural_key) == [
+  assert sorted(["10", "2", "a1"], key=natural_key) == [
     "2", "10", "a1",
   ]  # fmt: skip
 
 
 def test_digits_that_are_no_numbers_sort_too():
-  assert sorted(["²", "1"], key=splits.natural_key) == ["1", "²"]
+  assert sorted(["²", "1"], key=natural_key) == ["1", "²"]

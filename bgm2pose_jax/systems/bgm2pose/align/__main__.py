@@ -23,9 +23,9 @@ from bgm2pose_jax.audio.warp import warp
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import whole_file
+from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.align import page, poses, sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
-from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
 from bgm2pose_jax.systems.bgm2pose.align.result import Alignment
 
 _PIECE = 1 << 20
@@ -33,32 +33,15 @@ _PIECE = 1 << 20
 
 def define_flags(values: flags.FlagValues) -> None:
   """Adds the command line's flags to `values`."""
-  flags.DEFINE_string(
-    "recording",
-    None,
-    "4 channels W X Y Z at 48 kHz (required)",
-    flag_values=values,
-  )
-  flags.DEFINE_string(
-    "music",
-    None,
-    "stereo file that was played, any rate (required)",
-    flag_values=values,
-  )
+  command_flags.recording(values)
+  command_flags.music(values)
   flags.DEFINE_string(
     "out",
     None,
     "folder to write; default: the recording's name with _aligned beside it",
     flag_values=values,
   )
-  flags.DEFINE_enum(
-    "left",
-    "+Y",
-    LEFT_AXES,
-    "microphone axis that points left when looking from the microphone to the"
-    " loudspeakers (-X for the simulator's default axes)",
-    flag_values=values,
-  )
+  command_flags.left(values)
   flags.DEFINE_string(
     "poses",
     None,
@@ -93,9 +76,7 @@ def run(values: flags.FlagValues) -> list[str]:
   Raises:
     InputError: input that cannot be used.
   """
-  for name in ("recording", "music"):
-    if not getattr(values, name):
-      raise InputError(f"--{name}", "is missing", "name a sound file")
+  command.require(values, "recording", "music")
   recording_path, music_path = Path(values.recording), Path(values.music)
   out = values.out or str(
     recording_path.with_name(recording_path.stem + "_aligned")

@@ -29,6 +29,7 @@ from bgm2pose_jax.systems.bgm2pose.align.search import (
   search,
 )
 from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 SHORTEST_S = 15.0
 LONGEST_S = 3600.0
@@ -311,8 +312,8 @@ def _windows(
   music: int,
 ) -> tuple[str, ...]:
   """What each window of 0.6 s is good for."""
-  count = samples // result.WINDOW_SAMPLES
-  size = result.WINDOW_SAMPLES * spectra.RATE_HZ // SAMPLE_RATE_HZ
+  count = samples // WINDOW_SAMPLES
+  size = WINDOW_SAMPLES * spectra.RATE_HZ // SAMPLE_RATE_HZ
   ratio = 1 + clocks.drift_ppm * 1e-6
   begin = clocks.offset_s * SAMPLE_RATE_HZ
   end = begin + music / ratio
@@ -321,9 +322,9 @@ def _windows(
   states = []
   for number in range(count):
     here = slice(number * size, (number + 1) * size)
-    first = number * result.WINDOW_SAMPLES
+    first = number * WINDOW_SAMPLES
     level = float(np.square(placed[:, here], dtype=np.float64).sum(0).mean())
-    if first < begin or first + result.WINDOW_SAMPLES > end:
+    if first < begin or first + WINDOW_SAMPLES > end:
       states.append(result.OUTSIDE)
     elif level <= floor * mean or not sound[0, here].any():
       states.append(result.SILENT)

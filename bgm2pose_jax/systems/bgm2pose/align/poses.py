@@ -19,7 +19,7 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files.whole_file import write_text
-from bgm2pose_jax.poses.skeleton import joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.align import response, sounds, spectra
 from bgm2pose_jax.systems.bgm2pose.align.result import Alignment
 from bgm2pose_jax.systems.bgm2pose.align.spectra import RATE_HZ, Clocks
@@ -72,15 +72,15 @@ def impact_strength(positions: np.ndarray) -> np.ndarray:
   Args:
     positions: [time, 21, 3] at 120 frames a second, y up, in any unit.
   """
-  spine = positions[:, joint_index("Spine")] - positions[:, joint_index("Hips")]
-  unit = float(np.median(np.linalg.norm(spine, axis=-1))) / _HIP_SPINE_M
+  hips, spine = (positions[:, BODY21.index(j)] for j in ("Hips", "Spine"))
+  unit = float(np.median(np.linalg.norm(spine - hips, axis=-1))) / _HIP_SPINE_M
   metres = positions.astype(np.float64) / max(unit, 1e-12)
   hands = np.linalg.norm(
-    metres[:, joint_index("LeftHand")] - metres[:, joint_index("RightHand")],
+    metres[:, BODY21.index("LeftHand")] - metres[:, BODY21.index("RightHand")],
     axis=-1,
   )
   feet = [
-    metres[:, joint_index(side + name), 1]
+    metres[:, BODY21.index(side + name), 1]
     for side in ("Left", "Right")
     for name in ("Foot", "ToeBase")
   ]

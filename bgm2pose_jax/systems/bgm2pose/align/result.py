@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-WINDOW_SAMPLES = 28800
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 USED = "used"
 SILENT = "silent"

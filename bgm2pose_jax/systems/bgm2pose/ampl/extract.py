@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from bgm2pose_jax.base import local_path
-from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.files.archive_members import Limits
 from bgm2pose_jax.systems.bgm2pose.ampl import archive, find
 
@@ -37,26 +35,20 @@ def run() -> None:
     "GiB that may come out of the archives",
     lower_bound=0.0,
   )
-  app.run(_main)
+  command.start(_main)
 
 
 def _main(argv: Sequence[str]) -> None:
   values = flags.FLAGS
-  try:
-    if len(argv) > 1:
-      raise InputError(argv[1], "is no flag", "see --help")
-    for name in ("archive", "out"):
-      if not values[name].value:
-        raise InputError(f"--{name}", "is missing", "see --help")
+  with command.ending():
+    command.no_arguments(argv)
+    command.require(values, "archive", "out")
     local_path.check("out", values.out)
     limits = dataclasses.replace(
       Limits(), total_bytes=round(values.max_gb * 2**30)
     )
     done = archive.extract(values.archive, values.out, limits=limits)
     holds = find.find_dataset(values.out)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
   print(
     f"{done.files} files, {done.total_bytes / 1e9:.2f} GB, in {values.out}: "
     f"{holds}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
 
@@ -58,7 +59,7 @@ def render(
   ]
   with_pose: list[int | None] = []
   for subject, has_pose in sorted(
-    cells, key=lambda key: (not key[1], splits.natural_key(key[0]))
+    cells, key=lambda key: (not key[1], natural_key(key[0]))
   ):
     row = cells[subject, has_pose]
     parts = {track: _sum(counts) for track, counts in row.items()}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.files import json_file
 from bgm2pose_jax.systems.bgm2pose import splits
 
@@ -237,7 +238,7 @@ def in_order(recordings: Iterable[R]) -> tuple[R, ...]:
 
   def key(r: R) -> tuple:
     place = order.index(r.track) if r.track in order else len(order)
-    return place, r.track, splits.natural_key(r.subject), r.name
+    return place, r.track, natural_key(r.subject), r.name
 
   return tuple(sorted(recordings, key=key))
 

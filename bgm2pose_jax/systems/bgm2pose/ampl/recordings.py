@@ -14,14 +14,18 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
+from bgm2pose_jax.poses.windows import resample_windows
 from bgm2pose_jax.systems.bgm2pose.ampl import annotations
 from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawRecording
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.window import (
+  WINDOW_FRAMES,
+  WINDOW_S,
+  WINDOW_SAMPLES,
+)
 
 POSE_RATE_HZ = 120.0
-WINDOW_S = 0.6
-WINDOW_SAMPLES = 28800
 MICROPHONES = ("W", "X", "Y", "Z")
 # 9.6 s: as fast per window as longer blocks, and quicker to compile.
 BLOCK_WINDOWS = 16
@@ -140,7 +144,7 @@ def read_windows(
     recording: from `scan_raw`.
     music_frames: samples of its track's music at 48 kHz.
     music_path: named in errors.
-    pose_resample: see `skeleton.resample_windows`.
+    pose_resample: see `windows.resample_windows`.
 
   Returns:
     The windows that both audio and poses cover; the shorter one decides, and a
@@ -152,9 +156,9 @@ def read_windows(
   """
   windows = check_files(recording)
   check_music(music_frames, music_path, windows, recording.wav.name)
-  shape = (skeleton.NUM_JOINTS, 3)
+  shape = (BODY21.num_joints, 3)
   if recording.poses is None:
-    pose = np.zeros((windows, 12, *shape), np.float32)
+    pose = np.zeros((windows, WINDOW_FRAMES, *shape), np.float32)
     has_pose = np.zeros(windows, bool)
   else:
     positions = poses.read_position_csv(recording.poses, POSE_RATE_HZ)
@@ -250,10 +254,10 @@ def _window_poses(
   recording: RawRecording, positions: np.ndarray, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
   """Normalised windows, and which of them have a usable pose."""
-  resampled = skeleton.resample_windows(
-    positions, POSE_RATE_HZ, WINDOW_S, method=method
+  resampled = resample_windows(
+    positions, POSE_RATE_HZ, WINDOW_S, WINDOW_FRAMES, method
   )
-  pose = np.array(skeleton.normalize_pose(resampled), np.float32)
+  pose = np.array(normalize_pose(resampled), np.float32)
   # Hips and Spine in one place: the capture lost the person.
   has_pose = np.asarray(np.isfinite(pose).all(axis=(1, 2, 3)))
   if not has_pose.all():

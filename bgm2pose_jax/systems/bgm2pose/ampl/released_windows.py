@@ -12,15 +12,16 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import array_file, plain_file
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.ampl.released_layout import ReleasedRecording
 from bgm2pose_jax.systems.bgm2pose.ampl.released_table import ReleasedWindow
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES
 
 # Channels as stored: log-mel dB of the microphone and of the music, intensity,
 # then six of mel-summed phase, which the official loader drops too.
 CHANNELS = ("W", "X", "Y", "Z", "m0", "m1", "Ix", "Iy", "Iz")
-SOUND_SHAPE = (15, 128, 12)
-POSE_SHAPE = (12, 3 * skeleton.NUM_JOINTS)
+SOUND_SHAPE = (15, 128, WINDOW_FRAMES)
+POSE_SHAPE = (WINDOW_FRAMES, 3 * BODY21.num_joints)
 
 _DTYPE = np.dtype("<f4")
 _COPY = "copy the file again"
@@ -29,7 +30,7 @@ _COPY = "copy the file again"
 def examples(
   root: Path,
   recording: ReleasedRecording,
-  on_windows: Callable[[int], None] = lambda windows: None,
+  on_windows: Callable[[int], object] = lambda windows: None,
 ) -> Iterator[dict[str, Any]]:
   """Reads a recording's windows one by one, in sequence.
 
@@ -95,13 +96,13 @@ def read_pose(root: Path, window: ReleasedWindow) -> np.ndarray:
   Raises:
     InputError: as `read_features`.
   """
-  shape = (POSE_SHAPE[0], skeleton.NUM_JOINTS, 3)
+  shape = (WINDOW_FRAMES, BODY21.num_joints, 3)
   if window.joint is None:
     return np.zeros(shape, np.float32)
   path = root / window.joint
   pose = np.ascontiguousarray(read_array(path, POSE_SHAPE)).reshape(shape)
   axes = ("joint", "frame", "axis")
-  check_finite(path, pose.transpose(1, 0, 2), skeleton.JOINTS, axes)
+  check_finite(path, pose.transpose(1, 0, 2), BODY21.joints, axes)
   return pose
 
 

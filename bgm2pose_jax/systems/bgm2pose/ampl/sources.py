@@ -1,8 +1,4 @@
-"""Where recordings come from, and what every such place can say.
-
-`prepare` asks the same of all of them: who and what there is, which files
-decide the content, how many windows, and the folder to build a track from.
-"""
+"""Where recordings come from, and what every such place can say."""
 
 from __future__ import annotations
 
@@ -17,7 +13,6 @@ from absl import logging
 
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   find,
@@ -26,19 +21,15 @@ from bgm2pose_jax.systems.bgm2pose.ampl import (
   recordings,
   released_layout,
 )
-from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe, digest
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.simulated.source import SimulatedRecordings
 
 SIMULATED, RAW, RELEASED = "ampl/simulated", "ampl/raw", "ampl/released"
 DATASETS = (SIMULATED, RAW, RELEASED)
 
-# A change of what is stored, or of what the simulator makes, makes old folders
-# unusable: count up.
-_FORMAT = 1
-
 
 class Recordings(Protocol):
-  """What `prepare` needs of a source that was looked at."""
+  """Recordings that were looked at."""
 
   @property
   def dataset(self) -> str:
@@ -56,8 +47,8 @@ class Recordings(Protocol):
     ...
 
   @property
-  def made_here(self) -> bool:
-    """Whether they have to be made first, on the disk of the windows."""
+  def raw_bytes(self) -> int:
+    """Bytes of recordings behind one window; 0 where they need not be made."""
     ...
 
   def holdings(self) -> splits.Holdings:
@@ -86,7 +77,7 @@ class Recordings(Protocol):
 def open_source(
   dataset: str = SIMULATED,
   ampl_dir: str | None = None,
-  simulate: config_lib.SimulateConfig | None = None,
+  simulate: SimulateConfig | None = None,
   mocap_dir: str | None = None,
   music_dir: str | None = None,
 ) -> Recordings:
@@ -113,7 +104,7 @@ def open_source(
       f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
     )
   if dataset == SIMULATED:
-    plan = simulate or config_lib.SimulateConfig()
+    plan = simulate or SimulateConfig()
     return SimulatedRecordings(plan, mocap_dir, music_dir)
   if ampl_dir is None:
     raise InputError(
@@ -149,53 +140,6 @@ def _open_folder(dataset: str, path: Path) -> _Folder:
   return _Folder("released", path, released, windows, windows, released.notes)
 
 
-def identify(
-  found: Recordings,
-  *,
-  recipe: Recipe = DEFAULT,
-) -> tuple[str, bool]:
-  """Says which prepared data recordings lead to, without making any.
-
-  Args:
-    found: from `open_source`.
-    recipe: how recordings become windows.
-
-  Returns:
-    `fingerprint` and `simulated` of the `Prepared` that `prepare` gives.
-
-  Raises:
-    InputError: features or poses that the source cannot give.
-  """
-  return digest(content(found, recipe)), found.simulated
-
-
-def content(found: Recordings, recipe: Recipe) -> dict[str, Any]:
-  """Returns what, if changed, makes other windows; tracks may be added.
-
-  Args:
-    found: from `open_source`.
-    recipe: how recordings become windows.
-
-  Raises:
-    InputError: features or poses that the source cannot give.
-  """
-  identity = found.identity()
-  if "released" in identity:
-    # Published as they are; recordings would be needed to make others.
-    known = {f.name for f in dataclasses.fields(config_lib.DataConfig)}
-    for field in dataclasses.fields(Recipe):
-      asked = getattr(recipe, field.name)
-      if asked != field.default:
-        raise InputError(
-          # One of them is no field of a run's configuration.
-          f"data.{field.name}" if field.name in known else field.name,
-          f"is {asked}",
-          f"{RELEASED} holds {field.default or 'no noise'} and nothing else: "
-          "its sound is not published",
-        )
-  return {"format": _FORMAT, **recipe.identity(), **identity}
-
-
 @dataclasses.dataclass(frozen=True)
 class _Folder:
   """A folder in one of AMPL's layouts.
@@ -215,7 +159,7 @@ class _Folder:
   windows: Callable[[Any], int]
   kept: Callable[[Any], int | None]
   notes: Sequence[str] = ()
-  made_here: bool = False
+  raw_bytes: int = 0
 
   @property
   def dataset(self) -> str:

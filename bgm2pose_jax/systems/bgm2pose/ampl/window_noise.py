@@ -13,7 +13,8 @@ import hashlib
 
 import numpy as np
 
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 
 def with_noise(block: Block, snr_db: float, recording: str) -> Block:

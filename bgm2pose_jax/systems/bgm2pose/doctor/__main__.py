@@ -19,7 +19,7 @@ from absl import flags
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files.whole_file import write_text
-from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
+from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.doctor import clock_checks, screen
 from bgm2pose_jax.systems.bgm2pose.doctor.examine import examine
 
@@ -40,14 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
     " none, sample (one a track) or all",
     flag_values=values,
   )
-  flags.DEFINE_enum(
-    "left",
-    None,
-    LEFT_AXES,
-    "microphone axis that points left when looking from the microphone to the"
-    " loudspeakers (default: +Y, or what the simulator's scene says)",
-    flag_values=values,
-  )
+  command_flags.left(values, None)
   flags.DEFINE_string(
     "json", None, "file to write all findings to", flag_values=values
   )

@@ -12,12 +12,12 @@ from bgm2pose_jax.systems.bgm2pose.ampl.annotations import (
   SKIPPED_LABELS,
   Annotation,
 )
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
   Findings,
   command,
   quoted,
 )
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # Ends may be rounded up to the next window.
 _BEYOND_S = WINDOW_S

@@ -8,7 +8,7 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses import cleaning
-from bgm2pose_jax.poses.skeleton import JOINTS, joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.doctor import pose_repair
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
@@ -97,7 +97,7 @@ def _check_sides(path: Path, positions: np.ndarray, found: Findings) -> None:
   """Toes point forward; left is then known, with y up in right-handed axes."""
   # [time, side, joint, 3]; left first.
   legs = positions[
-    :, [[joint_index(s + j) for j in _SIDED] for s in ("Left", "Right")]
+    :, [[BODY21.index(s + j) for j in _SIDED] for s in ("Left", "Right")]
   ]
   forward = (legs[:, :, 2] - legs[:, :, 1]).mean(axis=1)
   left = np.cross([0.0, 1.0, 0.0], forward)
@@ -128,7 +128,7 @@ def _check_speed(path: Path, positions_m: np.ndarray, found: Findings) -> None:
       "jumps",
       path,
       f"a joint moves faster than {cleaning.JUMP_M_S:.0f} m/s in"
-      f" {int(rows.sum())} rows, first {JOINTS[joint]} with"
+      f" {int(rows.sum())} rows, first {BODY21.joints[joint]} with"
       f" {speed[first, joint]:.0f} m/s at {first / POSE_RATE_HZ:.2f} s",
       "mend swapped markers in the capture software, or leave these seconds out"
       " of the annotations",

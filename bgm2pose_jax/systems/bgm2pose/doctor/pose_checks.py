@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from bgm2pose_jax.poses import cleaning, joint_maps, position_csv
-from bgm2pose_jax.poses.skeleton import JOINTS
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ, WINDOW_S
+from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.doctor import (
   pose_body,
   pose_repair,
   sound_levels,
 )
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # Rates that cameras run at.
 _RATES_HZ = (24, 25, 30, 50, 60, 90, 100, 150, 180, 200, 240, 250, 300, 360)
@@ -41,7 +42,7 @@ def check_positions(
   """
   positions = None
   with found.guard(path, "positions"):
-    tracks = position_csv.read_position_tracks(path)
+    tracks = position_csv.read_position_points(path)
     columns = joint_maps.joint_columns(tracks.names, path)
     positions = tracks.positions[:, columns]
   if positions is None:
@@ -93,7 +94,7 @@ def _check_gaps(path: Path, positions: np.ndarray, found: Findings) -> None:
   worst = int(missing.sum(axis=0).argmax())
   longest = max(
     stop - start
-    for joint in range(len(JOINTS))
+    for joint in range(len(BODY21.joints))
     for start, stop in sound_levels.runs(missing[:, joint], 1) or [(0, 0)]
   )
   filled = cleaning.fill_gaps(positions, POSE_RATE_HZ)
@@ -102,7 +103,7 @@ def _check_gaps(path: Path, positions: np.ndarray, found: Findings) -> None:
     # Short and in the middle: straight lines do.
     code = (
       "import sys; from bgm2pose_jax.poses import cleaning, joint_maps,"
-      " position_csv as c; t = c.read_position_tracks(sys.argv[1]);"
+      " position_csv as c; t = c.read_position_points(sys.argv[1]);"
       " p = t.positions[:, joint_maps.joint_columns(t.names, sys.argv[1])];"
       " c.write_position_csv(sys.argv[2], cleaning.fill_gaps(p, 120))"
     )
@@ -110,9 +111,9 @@ def _check_gaps(path: Path, positions: np.ndarray, found: Findings) -> None:
   found.error(
     "position gaps",
     path,
-    f"{int(rows.sum())} of {len(rows)} rows lack a joint, {JOINTS[worst]} most"
-    f" often, first at row {int(rows.argmax())}; the longest gap is"
-    f" {longest / POSE_RATE_HZ:.2f} s",
+    f"{int(rows.sum())} of {len(rows)} rows lack a joint,"
+    f" {BODY21.joints[worst]} most often, first at row"
+    f" {int(rows.argmax())}; the longest gap is {longest / POSE_RATE_HZ:.2f} s",
     fix,
   )
 
@@ -152,9 +153,9 @@ def _check_stillness(
     return
   shortest = round(_LONGEST_STILL_JOINT_S * POSE_RATE_HZ)
   stuck = [
-    JOINTS[joint]
-    for joint in range(len(JOINTS))
-    if not JOINTS[joint].endswith(_PLANTED)
+    BODY21.joints[joint]
+    for joint in range(len(BODY21.joints))
+    if not BODY21.joints[joint].endswith(_PLANTED)
     and sound_levels.runs(still[:, joint], shortest)
   ]
   if stuck:

@@ -13,8 +13,6 @@ from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawRecording
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import (
   MICROPHONES,
   POSE_RATE_HZ,
-  WINDOW_S,
-  WINDOW_SAMPLES,
 )
 from bgm2pose_jax.systems.bgm2pose.doctor import (
   annotation_checks,
@@ -25,6 +23,7 @@ from bgm2pose_jax.systems.bgm2pose.doctor.clock_checks import Clock
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
 from bgm2pose_jax.systems.bgm2pose.doctor.sound_header import read_header
 from bgm2pose_jax.systems.bgm2pose.doctor.sound_levels import decibels
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 
 
 @dataclasses.dataclass

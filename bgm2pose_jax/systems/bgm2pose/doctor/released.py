@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tqdm
 
-from bgm2pose_jax.poses.skeleton import joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   recording_index,
   released_layout,
@@ -29,7 +29,7 @@ from bgm2pose_jax.systems.bgm2pose.doctor.raw_recording import Facts
 # Poses are stored as float32, in hip-spine lengths.
 _TOLERANCE = 1e-3
 _MICROPHONE = 4
-_SIDES = (joint_index("LeftUpLeg"), joint_index("RightUpLeg"))
+_SIDES = (BODY21.index("LeftUpLeg"), BODY21.index("RightUpLeg"))
 _COPY = "copy the published files again"
 
 
@@ -136,7 +136,7 @@ def _check_pose(path: Path, pose: np.ndarray, found: Findings) -> None:
   aside = np.abs(pose[:, 0, [0, 2]]).max()
   lowest = np.abs(pose[..., 1].min(axis=1)).max()
   normalise = (
-    "store skeleton.normalize_pose(positions): hip-spine units, y up, hips at"
+    "store body21.normalize_pose(positions): hip-spine units, y up, hips at"
     " x = z = 0, lowest joint at y = 0"
   )
   if not pose.any():

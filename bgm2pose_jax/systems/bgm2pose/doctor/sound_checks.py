@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import MICROPHONES, WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import MICROPHONES
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import MUSIC_CHANNELS
 from bgm2pose_jax.systems.bgm2pose.doctor import sound_levels
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
@@ -20,6 +20,7 @@ from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
   command,
 )
 from bgm2pose_jax.systems.bgm2pose.doctor.sound_levels import Levels, decibels
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 _STEREO = ("left", "right")
 # Shares of samples at full scale: heard as crackle, and little else left.

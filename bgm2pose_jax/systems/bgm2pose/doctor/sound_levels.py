@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bgm2pose_jax.audio import audio_files
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # 16-bit full scale is 0.99997; converters stop a little below.
 FULL_SCALE = 0.9999

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import schema
 from bgm2pose_jax.systems.bgm2pose import splits as settings
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
+from bgm2pose_jax.systems.bgm2pose.config import SETTINGS
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
 
 
@@ -63,9 +63,7 @@ def check_settings(
     A row for each.
   """
   holdings = usable(index, kept)
-  rows = tuple(
-    _row(setting, holdings, index, kept) for setting in schema.SETTINGS
-  )
+  rows = tuple(_row(setting, holdings, index, kept) for setting in SETTINGS)
   for row in rows:
     if row.reason:
       found.note("settings", f"--setting={row.setting}", row.reason, _fix(row))

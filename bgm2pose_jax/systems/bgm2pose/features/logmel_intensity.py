@@ -18,6 +18,7 @@ from bgm2pose_jax.audio.sound_check import check_sound
 from bgm2pose_jax.base.array_typing import ArrayLike
 from bgm2pose_jax.systems.bgm2pose.features import intensity
 from bgm2pose_jax.systems.bgm2pose.features.spec import Channel, FeatureSpec
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES
 
 SPEC = FeatureSpec(
   name="logmel_intensity",
@@ -29,14 +30,14 @@ SPEC = FeatureSpec(
   bands=128,
   sample_rate_hz=48_000,
   hop_s=spectrogram.HOP_S,
-  window_frames=12,
+  window_frames=WINDOW_FRAMES,
 )
 
 # Memory stays bounded when frames go through in blocks. On CPU a block of one
 # window stays in the cache, in memory that the loop uses again; larger ones
 # spend most of their time on fresh pages. On an accelerator 2048 frames take
 # about 1 GB.
-_CPU_BLOCK_FRAMES = 12
+_CPU_BLOCK_FRAMES = WINDOW_FRAMES
 _BLOCK_FRAMES = 2048
 
 

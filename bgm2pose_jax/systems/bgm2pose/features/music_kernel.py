@@ -44,6 +44,7 @@ from bgm2pose_jax.audio.sound_check import check_sound
 from bgm2pose_jax.base.array_typing import ArrayLike
 from bgm2pose_jax.systems.bgm2pose.features.spec import Channel, FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.features.static_response import StillRoom
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES
 
 # Four frames: the room's echoes and its answer to the music fall into one.
 WINDOW_S = 0.2
@@ -87,7 +88,7 @@ def spec(bands: int = BANDS) -> FeatureSpec:
     bands=bands,
     sample_rate_hz=48_000,
     hop_s=spectrogram.HOP_S,
-    window_frames=12,
+    window_frames=WINDOW_FRAMES,
     context_frames=CONTEXT_FRAMES,
   )
 

@@ -18,7 +18,6 @@ from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.nn.attention import FrequencyAttention
 from bgm2pose_jax.nn.blocks import (
   Conv,
   ConvBlock,
@@ -30,6 +29,9 @@ from bgm2pose_jax.nn.blocks import (
 from bgm2pose_jax.nn.dropout import ExampleDropout
 from bgm2pose_jax.nn.field_checks import check_choice, check_rate, check_width
 from bgm2pose_jax.systems.bgm2pose.models.contrastive import ContrastiveHeads
+from bgm2pose_jax.systems.bgm2pose.models.frequency_attention import (
+  FrequencyAttention,
+)
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
 
 # Below this an attention head is all overhead: the weights of 128 x 128 bands

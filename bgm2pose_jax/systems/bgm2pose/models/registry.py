@@ -87,27 +87,6 @@ def make_config(name: str, fields: Mapping[str, Any]) -> Any:
   return config(**fields)
 
 
-def views(model: nnx.Module) -> tuple[nnx.Module, nnx.Module]:
-  """Returns a model for training and for use.
-
-  A network without dropout does not know `deterministic`, one without batch
-  statistics not the other.
-
-  Args:
-    model: from `build`; both share its arrays.
-  """
-
-  def view(in_use: bool) -> nnx.Module:
-    return nnx.view(
-      model,
-      use_running_average=in_use,
-      deterministic=in_use,
-      raise_if_not_found=False,
-    )
-
-  return view(False), view(True)
-
-
 def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:
   """Builds a model.
 

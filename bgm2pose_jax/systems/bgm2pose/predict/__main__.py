@@ -21,17 +21,14 @@ from absl import flags, logging
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command, local_path
-from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.data import prepared
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.runtime import compilation
-from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose import command_flags, trained
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
-from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
 from bgm2pose_jax.systems.bgm2pose.predict import (
   conventions,
   page,
@@ -51,74 +48,28 @@ from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import (
 def define_flags(values: flags.FlagValues) -> None:
   """Adds the command line's flags to `values`."""
 
-  def text(name: str, default: str | None, about: str) -> None:
-    flags.DEFINE_string(name, default, about, flag_values=values)
+  def text(name: str, about: str) -> None:
+    flags.DEFINE_string(name, None, about, flag_values=values)
 
-  def number(name: str, default: float | None, about: str) -> None:
+  def number(name: str, default: float, about: str) -> None:
     flags.DEFINE_float(name, default, about, flag_values=values)
 
-  text("checkpoint", None, "work folder of a run, or several: A,B,C (required)")
-  text("recording", None, "4 channels W X Y Z at 48 kHz (required)")
-  text("music", None, "stereo file that was played, any rate (required)")
-  text("out", None, "folder to write (default: <recording>_poses beside it)")
-  number(
-    "offset_ms",
-    None,
-    "when the music was started, in the recording; found when not given",
-  )
+  text("checkpoint", "work folder of a run, or several: A,B,C (required)")
+  command_flags.recording(values)
+  command_flags.music(values)
+  text("out", "folder to write (default: <recording>_poses beside it)")
+  command_flags.prediction(values, blend=0, statistics=standardising.MODES)
   number(
     "flight_ms",
     FLIGHT_MS,
     "the sound's way from the nearer loudspeaker (2.9 ms a metre); taken off "
     "an offset that was found, which is that of the arrival",
   )
-  number("drift_ppm", 0.0, "with --offset_ms: how much faster the player runs")
-  flags.DEFINE_enum(
-    "left",
-    "+Y",
-    LEFT_AXES,
-    "microphone axis that points left, see bgm2pose_jax.align",
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    "ambisonic_format",
-    None,
-    list(config_lib.AMBISONIC_FORMATS),
-    "gains of the recording's channels W X Y Z; not given: those of the "
-    "training recordings",
-    flag_values=values,
-  )
-  flags.DEFINE_bool(
-    "convert_format",
-    False,
-    "convert a recording of another --ambisonic_format than the model's",
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    "hop_ms", 200, "from one window to the next", flag_values=values
-  )
-  flags.DEFINE_integer(
-    "blend",
-    0,
-    "windows whose weighted mean makes a pose: 0 is all that hold it, 1 is the "
-    "first one alone",
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    "statistics",
-    None,
-    standardising.MODES,
-    "by what inputs are standardised: of the training, the whole recording's "
-    "own, or its own as far as heard (default: as the model was trained)",
-    flag_values=values,
-  )
-  text("track", None, "music of the training, for its statistics")
-  text("static_response", None, "for models of the music kernel, see main")
-  text("poses", None, "true poses, CSV of positions at 120 a second")
+  text("poses", "true poses, CSV of positions at 120 a second")
   number("poses_lag_s", 0.0, "when the pose track begins in the recording")
   number(
     "hip_spine_m",
-    skeleton.UNIT_CM / 100,
+    BODY21.unit_cm / 100,
     "the person's distance from Hips to Spine, which scales poses to metres",
   )
   flags.DEFINE_list(
@@ -132,9 +83,7 @@ def run(values: flags.FlagValues) -> list[str]:
   Raises:
     InputError: input that cannot be used.
   """
-  for name in ("checkpoint", "recording", "music"):
-    if not getattr(values, name):
-      raise InputError(f"--{name}", "is missing", "see --help")
+  command.require(values, "checkpoint", "recording", "music")
   recording_path, music_path = Path(values.recording), Path(values.music)
   out = values.out or str(
     recording_path.with_name(recording_path.stem + "_poses")
@@ -142,9 +91,7 @@ def run(values: flags.FlagValues) -> list[str]:
   local_path.check("out", out)
   folder = Path(out)
   write.check(values.formats, values.hip_spine_m)
-  models = [
-    trained_model.load(name) for name in values.checkpoint.split(",") if name
-  ]
+  models = [trained.load(name) for name in values.checkpoint.split(",") if name]
   gains = conventions.gains(
     values.ambisonic_format, models[0], convert=values.convert_format
   )
@@ -228,7 +175,7 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
-    compilation.keep_programs(prepare.default_data_dir() / "compiled")
+    compilation.keep_programs(prepared.default_data_dir() / "compiled")
     print("\n".join(run(flags.FLAGS)))
 
 

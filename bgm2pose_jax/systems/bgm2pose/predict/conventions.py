@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.simulate.scene import FORMATS
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 
 
 def gains(
-  stated: str | None, model: TrainedModel, *, convert: bool
+  stated: str | None, model: MusicModel, *, convert: bool
 ) -> np.ndarray | None:
   """What the channels of a recording are multiplied by before use.
 

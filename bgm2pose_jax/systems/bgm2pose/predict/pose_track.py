@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 
 # Frames a second of every feature set, and so of every prediction.
 RATE_HZ = 20.0
@@ -21,7 +21,7 @@ class PoseTrack:
 
   Attributes:
     pose: float32 [frames, joint=21, 3], hip-spine lengths, right-handed, y up,
-      hips at x = z = 0, lowest joint at y = 0; see `skeleton.normalize_pose`.
+      hips at x = z = 0, lowest joint at y = 0; see `body21.normalize_pose`.
     first_s: time of the first frame's middle, seconds after the recording's
       first sample.
     spread: float32 [frames, joint], standard deviation between several models,
@@ -40,7 +40,7 @@ class PoseTrack:
   facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):
-    joints = (len(self.pose), skeleton.NUM_JOINTS)
+    joints = (len(self.pose), BODY21.num_joints)
     for name, wanted in (
       ("pose", (*joints, 3)),
       ("spread", joints),

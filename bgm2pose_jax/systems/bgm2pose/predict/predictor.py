@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.systems.bgm2pose.features import feature_sets
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import blending, standardising
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import PoseTrack
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
@@ -64,7 +64,7 @@ class Prediction:
   attention: np.ndarray | None
 
 
-def check_together(models: Sequence[TrainedModel]) -> None:
+def check_together(models: Sequence[MusicModel]) -> None:
   """Refuses models that do not read the same features.
 
   Raises:
@@ -91,7 +91,7 @@ def check_together(models: Sequence[TrainedModel]) -> None:
 
 
 def predict(
-  models: Sequence[TrainedModel],
+  models: Sequence[MusicModel],
   pair: SoundPair,
   options: Options,
   *,
@@ -180,12 +180,12 @@ def predict(
   )
 
 
-def mode_of(options: Options, model: TrainedModel) -> str:
+def mode_of(options: Options, model: MusicModel) -> str:
   """How a model's inputs are standardised here."""
   return standardising.mode_for(options.statistics, model, stream=False)
 
 
-def static_form(options: Options, model: TrainedModel) -> StaticForm:
+def static_form(options: Options, model: MusicModel) -> StaticForm:
   """What the static room is learnt from.
 
   Raises:
@@ -208,7 +208,7 @@ def spread(poses: np.ndarray) -> np.ndarray:
 
 
 def facts(
-  models: Sequence[TrainedModel], pair: SoundPair, options: Options
+  models: Sequence[MusicModel], pair: SoundPair, options: Options
 ) -> dict[str, Any]:
   """What the reader of a prediction should know, plain values."""
   first = models[0]
@@ -266,7 +266,7 @@ def _with_ends(
 class _Windows:
   """Collects windows into full batches, so that one program serves all."""
 
-  def __init__(self, models: Sequence[TrainedModel], attention: bool):
+  def __init__(self, models: Sequence[MusicModel], attention: bool):
     self._models, self._attention = models, attention
     self._waiting: list[tuple[int, np.ndarray, list[Mapping]]] = []
 

@@ -12,11 +12,8 @@ import numpy as np
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.audio.warp import warp
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import (
-  BLOCK_WINDOWS,
-  WINDOW_SAMPLES,
-  Block,
-)
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import BLOCK_WINDOWS, Block
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 FRAME_SAMPLES = 2400
 # Alignment finds when the direct sound arrives. Recordings to learn from begin

@@ -12,15 +12,15 @@ from __future__ import annotations
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.systems.bgm2pose.features.normalisation import OwnStatistics
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 
 MODES = ("training", "whole", "running")
 # The training's statistics count as much as this long a time of the recording.
 PRIOR_FRAMES = 600  # 30 s
 
 
-def mode_for(asked: str | None, model: TrainedModel, *, stream: bool) -> str:
+def mode_for(asked: str | None, model: MusicModel, *, stream: bool) -> str:
   """Returns the mode to use.
 
   Args:
@@ -52,7 +52,7 @@ def mode_for(asked: str | None, model: TrainedModel, *, stream: bool) -> str:
 class Standardiser:
   """Gives each window its row of statistics."""
 
-  def __init__(self, model: TrainedModel, mode: str, track: str | None):
+  def __init__(self, model: MusicModel, mode: str, track: str | None):
     """Starts before anything is heard.
 
     Args:

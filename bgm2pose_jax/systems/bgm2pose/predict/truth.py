@@ -12,13 +12,13 @@ import numpy as np
 from bgm2pose_jax import poses
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import normalize_pose
+from bgm2pose_jax.poses.windows import resample_windows
 from bgm2pose_jax.systems.bgm2pose import metrics
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ, WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import PoseTrack
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
-
-_WINDOW_FRAMES = 12
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES, WINDOW_S
 
 
 def read(path: Path, pair: SoundPair, lag_s: float = 0.0) -> np.ndarray:
@@ -45,15 +45,17 @@ def read(path: Path, pair: SoundPair, lag_s: float = 0.0) -> np.ndarray:
       f"begins {-before_s:.2f} s after the first frame of the music",
       "give a pose track that covers the recording, or the right --poses_lag_s",
     )
-  windows = skeleton.resample_windows(positions[first:], POSE_RATE_HZ, WINDOW_S)
-  count = min(len(windows), pair.frames // _WINDOW_FRAMES)
+  windows = resample_windows(
+    positions[first:], POSE_RATE_HZ, WINDOW_S, WINDOW_FRAMES
+  )
+  count = min(len(windows), pair.frames // WINDOW_FRAMES)
   if not count:
     raise InputError(
       path,
       f"{len(positions) / POSE_RATE_HZ:.1f} s of poses cover no window",
       "give the pose track of this recording",
     )
-  pose = np.asarray(skeleton.normalize_pose(windows[:count]), np.float32)
+  pose = np.asarray(normalize_pose(windows[:count]), np.float32)
   if not np.isfinite(pose).all():
     bad = int(np.argmin(np.isfinite(pose).all(axis=(1, 2, 3))))
     raise InputError(

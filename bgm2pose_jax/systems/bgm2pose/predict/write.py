@@ -28,7 +28,7 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import array_file, whole_file
 from bgm2pose_jax.files.json_lines import plain
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ, PoseTrack
 
 FORMATS: tuple[str, ...] = ("npz", "csv", "json", "bvh")
@@ -41,7 +41,7 @@ def write_all(
   folder: str | os.PathLike[str],
   track: PoseTrack,
   *,
-  hip_spine_m: float = skeleton.UNIT_CM / 100,
+  hip_spine_m: float = BODY21.unit_cm / 100,
   formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
   """Writes a prediction in several formats, each file whole or not at all.
@@ -99,7 +99,7 @@ def _npz(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
     "pose": track.pose,
     "pose_m": track.pose * np.float32(hip_spine_m),
     "time_s": track.time_s,
-    "joints": np.array(skeleton.JOINTS),
+    "joints": np.array(BODY21.joints),
     "hip_spine_m": np.float64(hip_spine_m),
     "simulated": np.bool_(track.simulated),
     "facts": np.array(_facts(track)),
@@ -113,8 +113,8 @@ def _npz(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
 
 def _csv(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
   """Motive's header rows; 10 um, so that 12 h stay in a reader's 512 MiB."""
-  names = [f"Person:{name}" for name in skeleton.JOINTS for _ in "xyz"]
-  bones = [str(i + 1) for i in range(skeleton.NUM_JOINTS) for _ in "xyz"]
+  names = [f"Person:{name}" for name in BODY21.joints for _ in "xyz"]
+  bones = [str(i + 1) for i in range(BODY21.num_joints) for _ in "xyz"]
   about = {
     "Format Version": "1.23",
     "Take Name": "poses",
@@ -133,7 +133,7 @@ def _csv(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
     ["", "Name", *names],
     ["", "ID", *bones],
     ["", "", *["Position"] * len(names)],
-    ["Frame", "Time (Seconds)", *"XYZ" * skeleton.NUM_JOINTS],
+    ["Frame", "Time (Seconds)", *"XYZ" * BODY21.num_joints],
   ]
   line = "%d,%.6f" + ",%.5f" * len(names) + "\n"
   with whole_file.writing(path) as file:
@@ -155,11 +155,11 @@ def _csv(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
 
 def _json(path: Path, track: PoseTrack, hip_spine_m: float) -> None:
   head = {
-    "bones": [list(bone) for bone in skeleton.BONES],
+    "bones": [list(bone) for bone in BODY21.bones],
     "facts": json.loads(_facts(track)),
     "first_s": float(track.first_s),
     "hip_spine_m": round(float(hip_spine_m), 9),
-    "joints": list(skeleton.JOINTS),
+    "joints": list(BODY21.joints),
     "rate_hz": RATE_HZ,
     "simulated": bool(track.simulated),
     "unit": "hip-spine length",

@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
-PRESETS = ("demo", "demo_long", "paper", "official")
+PRESETS = {
+  "demo": "sized for 2 CPU cores, at most 20 minutes",
+  "demo_long": "the same, at most 90 minutes",
+  "paper": "full width as the text says",
+  "official": "full width as the authors' code does",
+}
 
 
 def get_config(preset: str, model: str | None = None) -> Config:

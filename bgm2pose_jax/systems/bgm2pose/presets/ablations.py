@@ -7,7 +7,7 @@ from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 
 # "w/o FA" is not defined beyond its name: the audio stem goes straight to the
 # body. Without it no music is left to attend to.

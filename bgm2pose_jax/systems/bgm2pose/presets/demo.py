@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from bgm2pose_jax.config.schema import (
+from bgm2pose_jax.systems.bgm2pose.config import (
   BatchConfig,
   Config,
   DataConfig,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from bgm2pose_jax.config.schema import (
+from bgm2pose_jax.systems.bgm2pose.config import (
   BatchConfig,
   Config,
   DataConfig,

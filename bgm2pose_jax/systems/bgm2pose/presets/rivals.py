@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models.acousticpose import AcousticPoseConfig
 from bgm2pose_jax.systems.bgm2pose.models.registry import CLOSED_FORM
 from bgm2pose_jax.systems.bgm2pose.models.speech2gesture import (
@@ -23,7 +23,7 @@ from bgm2pose_jax.systems.bgm2pose.models.wipose import WiPoseConfig
 
 # Preset's reading -> network -> its fields. The demo's widths bring each to
 # about the parameters of its BGM2Pose.
-_NETWORKS: dict[str, dict[str, Callable[[], Any]]] = {
+NETWORKS: dict[str, dict[str, Callable[[], Any]]] = {
   "demo": {
     "acousticpose": lambda: AcousticPoseConfig(width=0.125),
     "speech2gesture": lambda: Speech2GestureConfig(width=0.125),
@@ -43,7 +43,7 @@ _NETWORKS: dict[str, dict[str, Callable[[], Any]]] = {
   },
 }
 _READING = {"demo_long": "demo"}
-MODELS = (*_NETWORKS["paper"], *CLOSED_FORM)
+MODELS = (*NETWORKS["paper"], *CLOSED_FORM)
 
 
 def for_model(config: Config, model: str) -> Config:
@@ -62,7 +62,7 @@ def for_model(config: Config, model: str) -> Config:
   config = dataclasses.replace(
     config,
     model=model,
-    network=dataclasses.asdict(_NETWORKS[reading][model]()),
+    network=dataclasses.asdict(NETWORKS[reading][model]()),
     loss=dataclasses.replace(config.loss, contrastive=0.0),
   )
   return config_lib.overlay(config, changes)

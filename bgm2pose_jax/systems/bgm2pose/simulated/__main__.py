@@ -15,8 +15,11 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import command_flags as config_flags
 from bgm2pose_jax.files import json_file
+from bgm2pose_jax.simulate import sessions
 from bgm2pose_jax.simulate.scene import Scene
+from bgm2pose_jax.systems.bgm2pose.config import DataConfig
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
 
 
@@ -26,18 +29,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "out", None, "folder to write (required)", flag_values=values
   )
-  flags.DEFINE_string(
-    "mocap_dir",
-    None,
-    "folder of BVH, OptiTrack or AMPL motion; default: procedural motion",
-    flag_values=values,
-  )
-  flags.DEFINE_string(
-    "music_dir",
-    None,
-    "folder of audio files; default: procedural music",
-    flag_values=values,
-  )
+  config_flags.define([DataConfig], values, only=("mocap_dir", "music_dir"))
   flags.DEFINE_list(
     "subjects",
     [],
@@ -70,7 +62,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_enum(
     "yaw",
     plan.yaw,
-    ["front", "keep", "random"],
+    sessions.YAWS,
     "heading of captured people",
     flag_values=values,
   )
@@ -147,8 +139,7 @@ def main(argv: Sequence[str]) -> None:
   values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
-    if not values.out:
-      raise InputError("--out", "is missing", "name a folder to write")
+    command.require(values, "out")
     local_path.check("out", values.out)
     report = raw_folder.make_raw(values.out, read_plan(values))
     print(

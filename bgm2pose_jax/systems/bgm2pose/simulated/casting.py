@@ -19,10 +19,13 @@ import numpy as np
 
 from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data.split import natural_key
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.simulate import motion, music, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import splits
-from bgm2pose_jax.systems.bgm2pose.simulated import retarget
+from bgm2pose_jax.systems.bgm2pose.simulated import music_folder, retarget
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # AMPL's poses; the raw layout knows no other rate.
 POSE_RATE_HZ = 120.0
@@ -103,7 +106,7 @@ class Cast:
   """
 
   subjects: tuple[str, ...]
-  tracks: dict[str, music.Track]
+  tracks: dict[str, music.Piece]
   clips: dict[str, tuple[poses.Clip, ...]]
 
 
@@ -114,9 +117,9 @@ def cast(plan: RawPlan) -> Cast:
     InputError: unknown track or subject, a name that file names cannot carry,
       or a folder without music or motion.
   """
-  known = (
-    music.TRACKS if plan.music_dir is None else music.list_music(plan.music_dir)
-  )
+  known = music.COMPOSED
+  if plan.music_dir is not None:
+    known = music_folder.read(plan.music_dir)
   for name in plan.tracks:
     if name not in known:
       raise InputError(
@@ -154,7 +157,7 @@ def holdings(plan: RawPlan) -> splits.Holdings:
   """
   found = cast(plan)
   return splits.Holdings(
-    genres={name: track.genre for name, track in found.tracks.items()},
+    genres={name: track.style for name, track in found.tracks.items()},
     subjects=dict.fromkeys(found.tracks, found.subjects),
   )
 
@@ -170,6 +173,7 @@ def performance(
       plan.duration_s,
       rng,
       rate_hz=POSE_RATE_HZ,
+      window_s=WINDOW_S,
       yaw=plan.yaw,
     )
   style = motion.subject_style(subject, plan.seed)
@@ -181,7 +185,7 @@ def track_music(plan: RawPlan, found: Cast, track: str) -> np.ndarray:
   rate_hz = plan.scene.sample_rate_hz
   path = found.tracks[track].path
   if path is None:
-    return music.make_track(track, plan.duration_s, plan.seed, rate_hz)
+    return music.compose(track, plan.duration_s, plan.seed, rate_hz)
   return music.load_music(path, plan.duration_s, rate_hz)
 
 
@@ -223,8 +227,7 @@ def _content_digest(
   for path, _, _ in state:
     # Names are bytes to the file system; they need not be UTF-8.
     digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
-    with path.open("rb") as file:
-      digest.update(hashlib.file_digest(file, "sha256").digest())
+    digest.update(bytes.fromhex(checksums.of_file(path)))
   return digest.hexdigest()
 
 
@@ -254,5 +257,5 @@ def _clips(mocap_dir: str, _digest: str) -> dict[str, tuple[poses.Clip, ...]]:
     people.setdefault(token, []).append(
       dataclasses.replace(clip, positions_m=moved)
     )
-  order = sorted(people, key=splits.natural_key)
+  order = sorted(people, key=natural_key)
   return {name: tuple(people[name]) for name in order}

@@ -258,7 +258,7 @@ def _prepare_track(
     quiet = dataclasses.replace(plan.scene, noise="none")
     peak = float(np.abs(recorder.static_recording(quiet, sound)).max())
     tracks[track] = {
-      "genre": found.tracks[track].genre,
+      "genre": found.tracks[track].style,
       "title": found.tracks[track].title,
       "gain": _EMPTY_ROOM_PEAK / max(peak, 1e-9),
       "music_sha256": digest,

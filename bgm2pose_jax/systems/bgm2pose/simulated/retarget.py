@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.poses.skeleton import joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 
 # AMPL's mean hip-spine length, 9.21 cm (BGM2Pose's project page), over the
 # stature of the procedural adult, 1.70 m; AMPL states no statures.
@@ -28,7 +28,7 @@ def place_spine(positions_m: np.ndarray, height_m: float) -> np.ndarray:
     A copy, same dtype, in which Spine lies `SPINE_OF_STATURE * height_m` from
     Hips in its old direction; frames where the two coincide stay as they are.
   """
-  hips, spine = joint_index("Hips"), joint_index("Spine")
+  hips, spine = BODY21.index("Hips"), BODY21.index("Spine")
   out = positions_m.copy()
   offset = positions_m[:, spine] - positions_m[:, hips]
   length = np.linalg.norm(offset, axis=-1, keepdims=True)

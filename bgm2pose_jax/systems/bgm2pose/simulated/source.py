@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bgm2pose_jax.config.schema import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose import splits
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
+
+# A second of one recording: audio, poses.
+_RAW_BYTES_PER_S = 650_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,7 @@ class SimulatedRecordings:
     simulate: the plan.
     mocap_dir: motion files; None for procedural motion.
     music_dir: music files; None for procedural music.
-    dataset, simulated, made_here: what every source says.
+    dataset, simulated, raw_bytes: what all recordings say.
   """
 
   simulate: SimulateConfig
@@ -30,7 +33,7 @@ class SimulatedRecordings:
   music_dir: str | None = None
   dataset: str = "ampl/simulated"
   simulated: bool = True
-  made_here: bool = True
+  raw_bytes: int = round(WINDOW_S * _RAW_BYTES_PER_S)
 
   @property
   def ambisonic_format(self) -> str:

@@ -11,9 +11,10 @@ from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import BLOCK_WINDOWS, Block
 from bgm2pose_jax.systems.bgm2pose.still_room import still_room
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES
 
 # Frames of a full block.
-BLOCK_FRAMES = 12 * BLOCK_WINDOWS
+BLOCK_FRAMES = WINDOW_FRAMES * BLOCK_WINDOWS
 
 
 def stream(

@@ -25,6 +25,7 @@ from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import array_file
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 
 if TYPE_CHECKING:
   from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
@@ -100,15 +101,12 @@ def run() -> None:
 
 def _main(argv: Sequence[str]) -> None:
   # Workers that read data import this module; they need no JAX.
-  from bgm2pose_jax.systems.bgm2pose.ampl import recordings
   from bgm2pose_jax.systems.bgm2pose.still_room import room_fit
 
   values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
-    for name in ("recording", "music", "out"):
-      if not values[name].value:
-        raise InputError(f"--{name}", "is missing", "see --help")
+    command.require(values, "recording", "music", "out")
     if len(values.recording) != len(values.music):
       raise InputError(
         "--music",
@@ -133,7 +131,7 @@ def _main(argv: Sequence[str]) -> None:
         out, f"cannot be written ({error})", "name another file"
       ) from None
     print(
-      f"wrote {out}: {windows * recordings.WINDOW_S:.1f} s heard, equations "
+      f"wrote {out}: {windows * WINDOW_S:.1f} s heard, equations "
       f"met to {1 - found.unmet:.2%}, condition of the loudspeakers "
       f"{found.condition:.1f}"
     )
@@ -147,7 +145,7 @@ def _opened(
   from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 
   info = audio_files.read_header(wav, 4, audio_files.SAMPLE_RATE_HZ)
-  windows = info.frames // recordings.WINDOW_SAMPLES
+  windows = info.frames // WINDOW_SAMPLES
   played = opened.enter_context(TrackMusic(music, wav.stem, wav.parent))
   recordings.check_music(played.frames, music, windows, wav.name)
   return windows, lambda: recordings.sound_blocks(wav, played, windows)

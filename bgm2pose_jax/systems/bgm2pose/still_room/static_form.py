@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from pathlib import Path
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import checksums
 
 _FIELD = "data.static_response"
 _WORDS = ("whole", "causal")
@@ -77,5 +77,4 @@ class StaticForm:
     """Returns JSON values that differ between forms."""
     if self.path is None:
       return {"kind": self.kind, "seconds": self.seconds}
-    with open(self.path, "rb") as file:
-      return {"file": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"file": checksums.of_file(self.path)}

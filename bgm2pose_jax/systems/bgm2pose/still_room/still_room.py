@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
 from bgm2pose_jax.systems.bgm2pose.still_room import response_file, room_fit
 from bgm2pose_jax.systems.bgm2pose.still_room.room_fit import MusicHistory
 from bgm2pose_jax.systems.bgm2pose.still_room.room_stream import (
@@ -25,6 +25,7 @@ from bgm2pose_jax.systems.bgm2pose.still_room.room_stream import (
   default_taps,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 
 def with_still(

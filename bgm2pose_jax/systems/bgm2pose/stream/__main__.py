@@ -27,11 +27,11 @@ from absl import flags, logging
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.runtime import compilation
-from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import conventions, predictor
 from bgm2pose_jax.systems.bgm2pose.stream import flow, server
 from bgm2pose_jax.systems.bgm2pose.stream import settings as settings_lib
@@ -70,7 +70,7 @@ def open_input(values: flags.FlagValues) -> SoundInput:
   return FileInput(Path(values.input), values.speed)
 
 
-def read_settings(values: flags.FlagValues, model: TrainedModel) -> Settings:
+def read_settings(values: flags.FlagValues, model: MusicModel) -> Settings:
   """What the flags say, checked against the model.
 
   Raises:
@@ -116,12 +116,10 @@ def run(values: flags.FlagValues) -> int:
   Raises:
     InputError: input that cannot be used.
   """
-  for name in ("checkpoint", "music", "input"):
-    if not getattr(values, name):
-      raise InputError(f"--{name}", "is missing", "see --help")
-  compilation.keep_programs(prepare.default_data_dir() / "compiled")
+  command.require(values, "checkpoint", "music", "input")
+  compilation.keep_programs(prepared.default_data_dir() / "compiled")
   source, line = open_input(values), read_line(values)
-  model = trained_model.load(values.checkpoint)
+  model = trained.load(values.checkpoint)
   settings = read_settings(values, model)
   page = _serve(values, model)
   try:
@@ -152,7 +150,7 @@ def run(values: flags.FlagValues) -> int:
 
 
 def _serve(
-  values: flags.FlagValues, model: TrainedModel
+  values: flags.FlagValues, model: MusicModel
 ) -> server.PageServer | None:
   if values.serve is None:
     return None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import (
   FRAME_SAMPLES,
   SoundPair,
@@ -47,7 +47,7 @@ def expected_pair(
 
 
 def make_parts(
-  model: TrainedModel, settings: Settings, pair: SoundPair
+  model: MusicModel, settings: Settings, pair: SoundPair
 ) -> tuple[LiveFeatures, LivePoses]:
   """What turns sound into features and features into poses, at the start."""
   room = None if settings.form is None else make_room(settings.form, pair)
@@ -194,7 +194,7 @@ class Flow:
       self._sound.forget(frames[-1].number)
 
 
-def warm_up(model: TrainedModel, settings: Settings) -> None:
+def warm_up(model: MusicModel, settings: Settings) -> None:
   """Compiles every program of a stream, before its first sample is due."""
   silence = np.zeros((2, 2 * SAMPLE_RATE_HZ), np.float32)
   pair = expected_pair(silence, Line(0.0, 0.0), None, "warm-up")

@@ -9,14 +9,14 @@ from typing import Any, TextIO
 import numpy as np
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import document
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import FRAME_SAMPLES
 from bgm2pose_jax.systems.bgm2pose.stream.live_poses import LiveFrame
 
 _PACKAGE = "bgm2pose_jax.systems.bgm2pose.stream"
-UNIT = "hip-spine lengths"
+UNIT = BODY21.unit
 # Two minutes to step back in.
 _PAGE_FRAMES = 2400
 
@@ -54,7 +54,7 @@ class Lines:
     self._first_sample = first_sample
     line = json.dumps(
       {
-        "joints": list(skeleton.JOINTS),
+        "joints": list(BODY21.joints),
         "unit": UNIT,
         "rate_hz": RATE_HZ,
         "simulated": self._simulated,
@@ -103,9 +103,9 @@ def live_page(*, simulated: bool) -> str:
     simulated: the model was trained on simulated recordings.
   """
   data = {
-    "bones": [list(bone) for bone in skeleton.BONES],
-    "head": skeleton.joint_index("Head"),
-    "joints": list(skeleton.JOINTS),
+    "bones": [list(bone) for bone in BODY21.bones],
+    "head": BODY21.index("Head"),
+    "joints": list(BODY21.joints),
     "live": {"frames": _PAGE_FRAMES, "spread": False, "target": False},
     "rate_hz": RATE_HZ,
     "simulated": simulated,

@@ -11,7 +11,6 @@ import math
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES
 from bgm2pose_jax.systems.bgm2pose.features import feature_sets
 from bgm2pose_jax.systems.bgm2pose.features.extraction import extract_batch
 from bgm2pose_jax.systems.bgm2pose.features.static_response import (
@@ -32,8 +31,8 @@ from bgm2pose_jax.systems.bgm2pose.still_room.room_stream import (
   FixedRoom,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES
 
-WINDOW_FRAMES = WINDOW_SAMPLES // FRAME_SAMPLES
 # The static room is brought up to date, as in files, after so many frames.
 PART_FRAMES = room_stream.UPDATE_WINDOWS * WINDOW_FRAMES
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import blending
 from bgm2pose_jax.systems.bgm2pose.predict.standardising import Standardiser
 
@@ -29,7 +29,7 @@ class LivePoses:
 
   def __init__(
     self,
-    model: TrainedModel,
+    model: MusicModel,
     *,
     hop_frames: int,
     blend: int,

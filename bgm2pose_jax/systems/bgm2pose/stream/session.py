@@ -12,7 +12,7 @@ import numpy as np
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import predictor
 from bgm2pose_jax.systems.bgm2pose.stream.flow import (
   Flow,
@@ -45,7 +45,7 @@ class Session:
 
   def __init__(
     self,
-    model: TrainedModel,
+    model: MusicModel,
     music: np.ndarray,
     source: SoundInput,
     settings: Settings,

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.systems.bgm2pose.align.alignment import SHORTEST_S
 from bgm2pose_jax.systems.bgm2pose.features import feature_sets
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import (
   blending,
   predictor,
@@ -47,9 +47,7 @@ class Settings:
   realign: bool = True
 
 
-def check(
-  model: TrainedModel, options: predictor.Options, **others
-) -> Settings:
+def check(model: MusicModel, options: predictor.Options, **others) -> Settings:
   """Checks what a user chose.
 
   Args:

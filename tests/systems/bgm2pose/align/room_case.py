@@ -22,7 +22,7 @@ DELAY = float(room.direct_delay_s(SCENE).min()) * RATE_HZ
 @functools.cache
 def piece(name: str = "tide", seconds: float = 40.0) -> np.ndarray:
   """Embedded music, float32 [2, samples]."""
-  return music.make_track(name, seconds)
+  return music.compose(name, seconds)
 
 
 def drifting(

@@ -8,7 +8,7 @@ import room_case
 
 from bgm2pose_jax import poses as mocap
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.skeleton import joint_index
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import motion
 from bgm2pose_jax.systems.bgm2pose.align import align, poses
 
@@ -29,11 +29,11 @@ def clapping():
     after = (time > clap) & (time < clap + 0.3)
     apart[before] = 0.15 + 0.65 * (clap - time[before]) / 0.3
     apart[after] = 0.15 + 0.65 * ((time[after] - clap) / 0.3) ** 2
-  middle = track[:, joint_index("Spine1")]
+  middle = track[:, BODY21.index("Spine1")]
   for side, sign in (("Left", 1), ("Right", -1)):
     place = middle + np.array([0.0, 0.1, 0.3])
     place[:, 0] += sign * apart / 2
-    track[:, joint_index(side + "Hand")] = place
+    track[:, BODY21.index(side + "Hand")] = place
   return track
 
 

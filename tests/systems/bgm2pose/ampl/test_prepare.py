@@ -19,23 +19,26 @@ import raw_fixture
 import soundfile
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import SimulateConfig
 from bgm2pose_jax.data import build, load, manifest
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.data import prepared as prepared_lib
+from bgm2pose_jax.poses.body21 import normalize_pose
 from bgm2pose_jax.systems.bgm2pose import features, prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
 def one_track(tmp_path, **kwargs):
   raw = raw_fixture.make_raw_folder(
     tmp_path / "raw", subjects=("0",), seconds=1.8
   )
-  settings = {"data_dir": tmp_path / "cache", "progress": False, **kwargs}
 
   def make():
-    found = prepare.open_source("ampl/raw", str(raw))
-    return prepare.prepare(found, **settings)
+    source = prepare.open_source("ampl/raw", str(raw), **kwargs)
+    return prepared_lib.prepare(
+      source, data_dir=tmp_path / "cache", progress=False
+    )
 
   return raw, make
 
@@ -82,25 +85,25 @@ def test_stored_arrays_are_those_of_the_files(corpus):
   positions = np.loadtxt(recording.poses, delimiter=",", skiprows=1)
   positions = positions.reshape(-1, 21, 3)
   # Window 3 covers rows 216 .. 287; its last target is row 287 itself.
-  wanted = skeleton.normalize_pose(positions[[216, 287]])
+  wanted = normalize_pose(positions[[216, 287]])
   got = corpus.table.pose[row + 3][[0, 11]]
   np.testing.assert_allclose(got, wanted, atol=1e-4)
 
 
 def test_tracks_are_loaded_in_the_order_asked_for(corpus):
-  table = load.load(corpus.prepared, ["jazz"])
+  table = load.load(corpus.prepared, ["jazz"], MusicWindows)
   assert table.tracks == ("jazz",)
   np.testing.assert_array_equal(table.pose, corpus.table.pose[24:])
-  with pytest.raises(InputError, match="polka: track was not prepared"):
-    load.load(corpus.prepared, ["polka"])
+  with pytest.raises(InputError, match="track polka: was not prepared"):
+    load.load(corpus.prepared, ["polka"], MusicWindows)
 
 
 def test_made_once_and_only_what_is_asked_for(tmp_path, corpus):
   before = {p: p.stat().st_mtime_ns for p in corpus.cache.rglob("*.json")}
-  again = prepare.prepare(
+  again = prepared_lib.prepare(
     prepare.open_source("ampl/raw", str(corpus.raw)),
     data_dir=corpus.cache,
-    tracks=["jazz"],
+    sections=["jazz"],
     progress=False,
   )
   assert list(again.dirs) == ["jazz"]
@@ -116,7 +119,10 @@ def test_a_changed_source_gets_another_folder(tmp_path):
   notes.write_text("0 1.8 bow\n")
   second = make()
   assert first.fingerprint != second.fingerprint
-  before, after = load.load(first), load.load(second)
+  before, after = (
+    load.load(first, None, MusicWindows),
+    load.load(second, None, MusicWindows),
+  )
   assert before.labels == ("wave", "")
   assert after.labels == ("bow",)
   assert before.recordings_digest != after.recordings_digest
@@ -135,11 +141,13 @@ def test_unusable_recording_leaves_nothing_and_is_named(tmp_path):
 def test_unknown_tracks_datasets_and_full_disks_are_refused(
   tmp_path, corpus, monkeypatch
 ):
-  with pytest.raises(InputError, match="unknown in ampl/raw; choose one of"):
-    prepare.prepare(
+  with pytest.raises(
+    InputError, match="polka: unknown in ampl/raw; choose one of"
+  ):
+    prepared_lib.prepare(
       prepare.open_source("ampl/raw", str(corpus.raw)),
       data_dir=tmp_path,
-      tracks=["polka"],
+      sections=["polka"],
     )
   with pytest.raises(InputError, match="choose ampl/simulated, ampl/raw or"):
     prepare.open_source("ampl/other")
@@ -164,21 +172,22 @@ def test_holdings_need_no_features(corpus):
 
 def test_identify_says_what_prepare_will(tmp_path, corpus):
   where = prepare.open_source("ampl/raw", str(corpus.raw))
-  assert prepare.identify(where) == (corpus.prepared.fingerprint, False)
-  other, _ = prepare.identify(where, recipe=Recipe(pose_resample="mean6"))
-  assert other != corpus.prepared.fingerprint
+  assert prepared_lib.identify(where) == (corpus.prepared.fingerprint, False)
+  other = dataclasses.replace(where, recipe=Recipe(pose_resample="mean6"))
+  assert prepared_lib.identify(other)[0] != corpus.prepared.fingerprint
   plan = SimulateConfig(subjects=1, minutes=0.03)
-  first, simulated = prepare.identify(prepare.open_source(simulate=plan))
+  first, simulated = prepared_lib.identify(prepare.open_source(simulate=plan))
   assert simulated
   plan = dataclasses.replace(plan, seed=1)
-  assert prepare.identify(prepare.open_source(simulate=plan))[0] != first
+  assert prepared_lib.identify(prepare.open_source(simulate=plan))[0] != first
 
 
 def test_noise_is_in_the_stored_windows(tmp_path):
   _, make = one_track(tmp_path)
   _, make_noisy = one_track(tmp_path, recipe=Recipe(noise_snr_db=10.0))
   plain, noisy = (
-    load.load(prepared, ("arnor",)) for prepared in (make(), make_noisy())
+    load.load(prepared, ("arnor",), MusicWindows)
+    for prepared in (make(), make_noisy())
   )
   np.testing.assert_array_equal(plain.pose, noisy.pose)
   # White noise on white sound, 10 dB below: 10 log10(1.1) = 0.41 dB.
@@ -194,24 +203,26 @@ def test_excluded_subjects_are_neither_checked_nor_built(tmp_path):
   alone.write_bytes(b"no sound")
   prepared = make()
   assert list(prepared.dirs) == ["arnor"]
-  assert load.load(prepared).subjects == ("0",)
+  assert load.load(prepared, None, MusicWindows).subjects == ("0",)
   with pytest.raises(InputError, match="excluded subjects alone"):
-    prepare.prepare(
+    prepared_lib.prepare(
       prepare.open_source("ampl/raw", str(raw)),
       data_dir=tmp_path / "cache",
-      tracks=["jazz"],
+      sections=["jazz"],
     )
 
 
 def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
   where = prepare.open_source(simulate=SimulateConfig(subjects=1, minutes=0.03))
-  fingerprint, _ = prepare.identify(where)
-  name = prepare.folder_name(where, fingerprint)
+  fingerprint, _ = prepared_lib.identify(where)
+  name = prepared_lib.folder_name(where, fingerprint)
   # What a process leaves that was killed between its last two steps.
   (tmp_path / "prepared" / name / "haze").mkdir(parents=True)
   for track in ("haze", "swing"):
     (tmp_path / "raw" / name / track / "data").mkdir(parents=True)
-  prepare.prepare(where, data_dir=tmp_path, tracks=["haze"], progress=False)
+  prepared_lib.prepare(
+    where, data_dir=tmp_path, sections=["haze"], progress=False
+  )
   left = [path.name for path in (tmp_path / "raw" / name).iterdir()]
   assert left == ["swing"]
 
@@ -219,11 +230,12 @@ def test_recordings_of_a_finished_track_are_tidied_away(tmp_path):
 def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
   # 1000 windows last 600 s: 390 MB of recordings beside 59 MB of windows,
   # twice while they are kept by recording.
-  each = build.window_bytes("logmel_intensity")
-  for free, made_here, fits in (
-    (300e6, False, True),
-    (300e6, True, False),
-    (550e6, True, True),
+  each = prepare.open_source().window_bytes
+  made_here = prepare.open_source().raw_bytes
+  for free, raw_bytes, fits in (
+    (300e6, 0, True),
+    (300e6, made_here, False),
+    (550e6, made_here, True),
   ):
     usage = types.SimpleNamespace(free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path, u=usage: u)
@@ -233,7 +245,7 @@ def test_room_for_simulated_recordings_is_counted(tmp_path, monkeypatch):
       context = pytest.raises(InputError, match="free some room")
     with context:
       build.check_disk(
-        tmp_path, {"a": 1000}, each, made_here=made_here, progress=False
+        tmp_path, {"a": 1000}, each, raw_bytes=raw_bytes, progress=False
       )
 
 
@@ -264,11 +276,12 @@ def test_killed_build_is_swept_and_made_again(tmp_path):
   raw, make = one_track(tmp_path)
   script = textwrap.dedent(f"""
     import os, signal
-    from bgm2pose_jax.data import manifest, prepare
+    from bgm2pose_jax.data import manifest, prepared
+    from bgm2pose_jax.systems.bgm2pose import prepare
     # Everything is written but the manifest: the last moment before the end.
     manifest.write = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
-    prepare.prepare(prepare.open_source("ampl/raw", {str(raw)!r}),
-                    data_dir={str(tmp_path / "cache")!r}, progress=False)
+    prepared.prepare(prepare.open_source("ampl/raw", {str(raw)!r}),
+                     data_dir={str(tmp_path / "cache")!r}, progress=False)
   """)
   killed = subprocess.run([sys.executable, "-c", script], check=False)
   assert killed.returncode == -signal.SIGKILL
@@ -282,7 +295,7 @@ def test_killed_build_is_swept_and_made_again(tmp_path):
     home / f".arnor.incomplete-{left[0].name.split('-')[1]}-{os.getpid()}-0"
   )
   alive.mkdir()
-  table = load.load(make())
+  table = load.load(make(), None, MusicWindows)
   assert not left[0].exists()
   assert alive.exists()
   assert len(table) == 3

@@ -22,9 +22,11 @@ pytest.importorskip("resource")
 _SCRIPT = textwrap.dedent("""
   import json, os, pathlib, resource, sys
   from bgm2pose_jax.systems.bgm2pose import prepare
+  from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
   from bgm2pose_jax.data import load as source
+  from bgm2pose_jax.data import prepared as prepared_lib
   from bgm2pose_jax.systems.bgm2pose.ampl import track_music
-  from bgm2pose_jax.errors import InputError
+  from bgm2pose_jax.base.errors import InputError
 
   root = pathlib.Path(sys.argv[1])
   enter = track_music.TrackMusic.__enter__
@@ -42,8 +44,8 @@ _SCRIPT = textwrap.dedent("""
     track_music.TrackMusic.__enter__ = limited
     try:
       found = prepare.open_source("ampl/raw", str(root / raw))
-      made = prepare.prepare(found, data_dir=root / name, progress=False)
-      return source.load(made), made
+      made = prepared_lib.prepare(found, data_dir=root / name, progress=False)
+      return source.load(made, None, MusicWindows), made
     finally:
       resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 

@@ -21,8 +21,11 @@ from jax.experimental.compilation_cache import compilation_cache
 from bgm2pose_jax import main
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data import load
-from bgm2pose_jax.systems.bgm2pose import baselines, prepare, presets, tasks
+from bgm2pose_jax.data import prepared as prepared_lib
+from bgm2pose_jax.systems.bgm2pose import baselines, prepare, presets
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 SMALL = (
   # What is tested is the way of the data; attention and the contrastive heads
@@ -147,16 +150,16 @@ def test_presets_of_the_paper_take_the_published_constants(tmp_path, preset):
   )
   marker = root / released_fixture.FOLDER / "tracks.json"
   marker.write_text(json.dumps({"polka": {"genre": "folk"}}))
-  prepared = prepare.prepare(
+  prepared = prepared_lib.prepare(
     prepare.open_source("ampl/released", str(root)),
     data_dir=tmp_path / "cache",
     progress=False,
   )
-  table = load.load(prepared)
+  table = load.load(prepared, None, MusicWindows)
   config = config_lib.overlay(
     presets.get_config(preset), {"network.width": "0.03125"}
   )
-  task = tasks.make_task(config, table.spec, len(table.tracks))
+  task = PoseFromMusic(config, table.spec, len(table.tracks))
   rows = np.arange(len(table))
   inputs = task.fit(table, rows)["inputs"]
   assert table.tracks == ("arnor", "polka")

@@ -10,9 +10,11 @@ import released_fixture
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import load
+from bgm2pose_jax.data import prepared as prepared_lib
 from bgm2pose_jax.systems.bgm2pose import features, prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import released_layout, released_windows
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 SHAPE = (2, 3)
 
@@ -29,9 +31,11 @@ def test_values_survive_the_build(tmp_path):
     bare=[("0", "arnor")],
   )
   where = prepare.open_source("ampl/released", str(root))
-  prepared = prepare.prepare(where, data_dir=tmp_path / "cache", progress=False)
-  assert prepare.identify(where) == (prepared.fingerprint, False)
-  table = load.load(prepared)
+  prepared = prepared_lib.prepare(
+    where, data_dir=tmp_path / "cache", progress=False
+  )
+  assert prepared_lib.identify(where) == (prepared.fingerprint, False)
+  table = load.load(prepared, None, MusicWindows)
   assert table.recordings == (
     "subject_0_wo_mocap_arnor", "subject_6_arnor", "subject_10_arnor",
   )  # fmt: skip
@@ -58,9 +62,11 @@ def test_values_survive_the_build(tmp_path):
 
 def test_other_features_or_poses_cannot_be_asked_for(tmp_path):
   root = released_fixture.make_released_folder(tmp_path, {("0", "arnor"): 1})
-  where = prepare.open_source("ampl/released", str(root))
+  where = prepare.open_source(
+    "ampl/released", str(root), recipe=Recipe(pose_resample="mean6")
+  )
   with pytest.raises(InputError, match="pose_resample: is mean6"):
-    prepare.identify(where, recipe=Recipe(pose_resample="mean6"))
+    prepared_lib.identify(where)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.data import prepared
 from bgm2pose_jax.systems.bgm2pose import prepare
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
 from bgm2pose_jax.systems.bgm2pose.ampl.window_noise import with_noise
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 
 def _block(first=3, windows=2):
@@ -67,13 +69,13 @@ def test_silence_stays_silent():
 
 
 def test_noise_is_part_of_what_data_are():
-  found = prepare.open_source()
-  plain, _ = prepare.identify(found)
-  noisy = [
-    prepare.identify(found, recipe=Recipe(noise_snr_db=snr_db))[0]
-    for snr_db in (10.0, 20.0)
-  ]
-  assert len({plain, *noisy}) == 3
+  found = {
+    prepared.identify(prepare.open_source(recipe=Recipe(noise_snr_db=snr_db)))[
+      0
+    ]
+    for snr_db in (None, 10.0, 20.0)
+  }
+  assert len(found) == 3
 
 
 @pytest.mark.parametrize("snr_db", [float("nan"), float("inf"), 1e6])

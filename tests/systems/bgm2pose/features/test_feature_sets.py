@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.config import schema as config_lib
-from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.systems.bgm2pose import features, presets, tasks
+from bgm2pose_jax.systems.bgm2pose import features, presets
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 
-def _table(spec, windows: int = 6) -> WindowTable:
+def _table(spec, windows: int = 6) -> MusicWindows:
   rng = np.random.default_rng(0)
   zeros = np.zeros(windows, np.int32)
   shape = (windows, spec.window_frames, spec.bands, len(spec.channels))
-  return WindowTable(
+  return MusicWindows(
     features=rng.normal(size=shape).astype(np.float32),
     pose=rng.normal(size=(windows, 12, 21, 3)).astype(np.float32),
     subject=np.arange(windows, dtype=np.int32) % 2,
@@ -47,7 +48,7 @@ def test_a_network_takes_a_feature_set(model, feature_set):
   config = config_lib.overlay(
     presets.get_config("demo", model), {"data.feature_set": feature_set}
   )
-  task = tasks.make_task(config, spec, num_tracks=1)
+  task = PoseFromMusic(config, spec, num_tracks=1)
   table = _table(spec)
   statistics = task.fit(table, np.arange(6))
   state = task.state_shapes(statistics)

@@ -11,7 +11,8 @@ import sys
 for name in ("librosa", "grain", "tensorflow_datasets", "soundfile", "soxr"):
   sys.modules[name] = None
 import numpy as np
-from bgm2pose_jax import array_typing, features, losses, metrics, skeleton
+from bgm2pose_jax.poses import body21
+from bgm2pose_jax.systems.bgm2pose import features, losses, metrics
 silence = np.zeros((4, 2400), np.float32)
 out = features.extract(silence, silence[:2])
 pose = np.ones((2, 12, 21, 3), np.float32)

@@ -17,11 +17,12 @@ from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import Spheres
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import features
-from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_SAMPLES, Block
+from bgm2pose_jax.systems.bgm2pose.ampl.recordings import Block
 from bgm2pose_jax.systems.bgm2pose.features import music_kernel, static_response
 from bgm2pose_jax.systems.bgm2pose.features.static_response import StillRoom
 from bgm2pose_jax.systems.bgm2pose.still_room import still_room
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 _HOP = 2400
 _SPEC = features.get_feature_set("music_kernel").spec
@@ -164,7 +165,7 @@ def test_blocks_with_context_give_the_same_as_the_whole():
 def _still_person(track: str, minutes_s: float):
   """A person who stands still: recording of noise 40 dB down, and music."""
   scene = dataclasses.replace(Scene(), snr_db=40.0)
-  sound = music_lib.make_track(track, minutes_s)
+  sound = music_lib.compose(track, minutes_s)
   # A row of spheres for a standing person, to one side of the line.
   heights = np.linspace(0.2, 1.7, 8)
   centres = np.stack([np.full(8, 0.25), heights, np.zeros(8)], axis=1)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.systems.bgm2pose import losses
 from bgm2pose_jax.systems.bgm2pose.models import (
   bgm2pose,
@@ -85,7 +86,7 @@ def _network(model: str, stored: dict[str, np.ndarray]):
   assert left == []
   leaves = [jnp.float64(arrays[name]) for name in shapes]
   tree = jax.tree.unflatten(jax.tree.structure(tree), leaves)
-  return map(nnx.graphdef, registry.views(network)), tree, shapes
+  return map(nnx.graphdef, views(network)), tree, shapes
 
 
 def _run(model: str, stored: dict[str, np.ndarray]):

@@ -141,13 +141,13 @@ def test_kernel_models_need_the_still_room(tmp_path, place):
 def test_memory_does_not_grow_with_windows(place, monkeypatch):
   # As many windows as wanted go through in batches of one shape.
   sizes = set()
-  seen = predictor.TrainedModel.predict
+  seen = predictor.MusicModel.predict
 
   def watched(self, features, rows):
     sizes.add(len(features))
     return seen(self, features, rows)
 
-  monkeypatch.setattr(predictor.TrainedModel, "predict", watched)
+  monkeypatch.setattr(predictor.MusicModel, "predict", watched)
   run = f"--checkpoint={place / 'run0'}"
   _run(place, run, "--hop_ms=50", "--formats=npz")
   assert sizes == {predictor.BATCH}

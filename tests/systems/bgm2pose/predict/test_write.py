@@ -10,7 +10,8 @@ import pytest
 
 from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import joint_maps, skeleton
+from bgm2pose_jax.poses import joint_maps
+from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
 from bgm2pose_jax.simulate import motion
 from bgm2pose_jax.systems.bgm2pose.predict import write
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import PoseTrack
@@ -21,7 +22,7 @@ NAMES = ["poses.npz", "poses.csv", "poses.json", "poses.bvh"]
 def track(seconds=5.0, *, several=True, simulated=True, **facts):
   rng = motion.random_stream(2, "track")
   moved = motion.perform(motion.subject_style("ann"), seconds, rng, 20.0)
-  pose = skeleton.normalize_pose(moved.positions_m)
+  pose = normalize_pose(moved.positions_m)
   more = {}
   if several:
     noise = np.random.default_rng(1).uniform(0, 1, pose.shape)
@@ -50,7 +51,7 @@ def test_npz_holds_all_of_it_without_pickles(tmp_path):
     np.testing.assert_array_equal(got[name], getattr(given, name))
   np.testing.assert_allclose(got["pose_m"], given.pose * 0.08, rtol=1e-6)
   np.testing.assert_array_equal(got["time_s"], given.time_s)
-  assert got["joints"].tolist() == list(skeleton.JOINTS)
+  assert got["joints"].tolist() == list(BODY21.joints)
   assert got["hip_spine_m"] == 0.08
   assert got["simulated"].dtype == bool
   assert bool(got["simulated"])
@@ -92,8 +93,8 @@ def test_json_is_strict_and_rounded(tmp_path):
     np.testing.assert_allclose(got[name], array, atol=5.1e-5)
     assert np.shape(got[name]) == array.shape
   assert got["facts"] == {"snr_db": 2.5, "drift": "inf"}
-  assert got["joints"] == list(skeleton.JOINTS)
-  assert [tuple(bone) for bone in got["bones"]] == list(skeleton.BONES)
+  assert got["joints"] == list(BODY21.joints)
+  assert [tuple(bone) for bone in got["bones"]] == list(BODY21.bones)
   assert (got["unit"], got["rate_hz"]) == ("hip-spine length", 20.0)
   assert (got["first_s"], got["hip_spine_m"]) == (0.0125, 0.0921)
   write.write_all(tmp_path, track(several=False), formats=["json"])

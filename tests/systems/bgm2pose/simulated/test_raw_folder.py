@@ -15,7 +15,7 @@ from absl import flags
 
 from bgm2pose_jax import poses as mocap
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import skeleton
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import recorder
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.simulated import __main__ as command
@@ -79,7 +79,7 @@ def test_poses_and_annotations_are_those_of_the_performance(made):
   poses = mocap.read_position_csv(
     out / "data/poses_synchronized/subject_1_haze_position.csv"
   )
-  assert poses.shape == (360, skeleton.NUM_JOINTS, 3)
+  assert poses.shape == (360, BODY21.num_joints, 3)
   np.testing.assert_allclose(poses, acted.positions_m, atol=2e-6)
   lines = (out / "data/annotations/subject_1_haze.txt").read_text().split("\n")
   assert len(lines) == len(acted.labels) + 1

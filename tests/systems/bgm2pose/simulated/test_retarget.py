@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.poses.skeleton import joint_index, normalize_pose
+from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
 from bgm2pose_jax.systems.bgm2pose.simulated import retarget
 
-HIPS, SPINE = joint_index("Hips"), joint_index("Spine")
+HIPS, SPINE = BODY21.index("Hips"), BODY21.index("Spine")
 
 
 def test_spine_keeps_its_direction_and_gets_the_length():

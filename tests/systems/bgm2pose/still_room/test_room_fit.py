@@ -14,8 +14,9 @@ from bgm2pose_jax.systems.bgm2pose.ampl import recordings
 from bgm2pose_jax.systems.bgm2pose.features import clock_drift, static_response
 from bgm2pose_jax.systems.bgm2pose.still_room import room_fit, still_room
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
-_BLOCK = 4 * recordings.WINDOW_SAMPLES
+_BLOCK = 4 * WINDOW_SAMPLES
 
 
 @pytest.fixture(autouse=True)

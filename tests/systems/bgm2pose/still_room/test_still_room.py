@@ -16,6 +16,7 @@ import soundfile
 from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import load
+from bgm2pose_jax.data import prepared as prepared_lib
 from bgm2pose_jax.systems.bgm2pose import features, prepare
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout, recordings, sources
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
@@ -27,18 +28,17 @@ from bgm2pose_jax.systems.bgm2pose.still_room import (
   still_room,
 )
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
 def _table(corpus, cache, **recipe):
-  found = prepare.open_source("ampl/raw", str(corpus.raw))
-  prepared = prepare.prepare(
-    found,
-    data_dir=cache,
-    tracks=("arnor",),
-    recipe=Recipe(**recipe),
-    progress=False,
+  source = prepare.open_source(
+    "ampl/raw", str(corpus.raw), recipe=Recipe(**recipe)
   )
-  return load.load(prepared), prepared.fingerprint
+  prepared = prepared_lib.prepare(
+    source, data_dir=cache, sections=("arnor",), progress=False
+  )
+  return load.load(prepared, None, MusicWindows), prepared.fingerprint
 
 
 def _recording(corpus):
@@ -205,13 +205,16 @@ def test_what_does_not_fit_is_refused_before_any_work():
 
 def test_published_features_hold_no_sound(tmp_path):
   class Released:
-    dataset, simulated, made_here = sources.RELEASED, False, False
+    dataset = sources.RELEASED
 
     def identity(self):
       return {"released": "x"}
 
   with pytest.raises(InputError, match="sound is not published"):
-    sources.content(Released(), Recipe(feature_set="music_kernel"))  # pyright: ignore
+    prepare.MusicSource(
+      Released(),  # pyright: ignore
+      Recipe(feature_set="music_kernel"),
+    ).content()
 
 
 def _write(path, **arrays):

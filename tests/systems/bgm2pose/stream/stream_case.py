@@ -10,7 +10,7 @@ import scipy.signal
 import soundfile
 from absl import flags
 
-from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.stream import command_flags, session
 from bgm2pose_jax.systems.bgm2pose.stream.sound_queue import Piece, SoundQueue
 
@@ -88,7 +88,7 @@ class Clock:
 clock = Clock()
 
 
-class SlowModel(TrainedModel):
+class SlowModel(MusicModel):
   """A network that needs longer than there is time."""
 
   def predict(self, features, rows):

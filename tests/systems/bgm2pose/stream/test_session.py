@@ -16,7 +16,7 @@ import trained_fixture
 from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.predict import predictor
 from bgm2pose_jax.systems.bgm2pose.predict.predictor import Options
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import SoundPair
@@ -39,7 +39,7 @@ def runs(tmp_path_factory):
   def load(features, norm="per_band"):
     folder = tmp_path_factory.mktemp("runs") / features
     run = trained_fixture.make_run(folder, features=features, feature_norm=norm)
-    return trained_model.load(str(run))
+    return trained.load(str(run))
 
   return load
 
@@ -89,7 +89,7 @@ def test_a_network_that_sees_more_waits_for_it(
     feature_norm="per_recording",
     changes={"data.context_frames": 6},
   )
-  model = trained_model.load(str(folder))
+  model = trained.load(str(folder))
   recording, music = stream_case.sound(5.0)
   recording = recording[:, : round(seconds * stream_case.RATE_HZ)]
   options = Options(hop_ms=hop_ms, blend=blend, statistics="running")
@@ -288,7 +288,7 @@ def test_lost_samples_are_silence_and_counted(runs):
 def command(runs, tmp_path, monkeypatch):
   """Runs the command on five seconds of sound."""
   model = runs("logmel_intensity", "per_recording")
-  monkeypatch.setattr(stream_main.trained_model, "load", lambda folder: model)
+  monkeypatch.setattr(stream_main.trained, "load", lambda folder: model)
   monkeypatch.setattr(
     stream_main.compilation, "keep_programs", lambda folder: False
   )

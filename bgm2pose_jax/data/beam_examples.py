@@ -1,4 +1,4 @@
-"""A track's examples through Apache Beam, a recording at a time.
+"""A section's examples through Apache Beam, a recording at a time.
 
 Imported only where Beam is asked for (extra `beam`). Workers read the source
 folder by its path, so machines of a cluster have to share it and the data
@@ -10,14 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam  # pyright: ignore[reportMissingImports]
-from bgm2pose_jax.datasets.ampl import (  # pyright: ignore
-  track_examples,
-)
 
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
@@ -25,14 +23,25 @@ from bgm2pose_jax.base.errors import InputError
 # More than twelve hours of windows: keys follow the plain order.
 _MOST_WINDOWS = 1 << 20
 
+# recording -> its windows in sequence
+Reader = Callable[[Any], Iterator[dict[str, Any]]]
+
+
+class Readable(Protocol):
+  """How a section's recordings become examples."""
+
+  def reader(self) -> AbstractContextManager[Reader]:
+    """Opens what the recordings share."""
+    ...
+
 
 def examples(
-  track: track_examples.TrackExamples, found: Sequence[Any], refusal: Path
+  section: Readable, found: Sequence[Any], refusal: Path
 ) -> beam.PTransform:
   """Builds the transform that makes (key, example) of all recordings.
 
   Args:
-    track: how a recording becomes examples.
+    section: how a recording becomes examples; sent to the workers.
     found: the recordings, in order.
     refusal: file for the reason when a recording cannot be used; the pipeline
       then ends early and without an error. Raised, it would be tried again,
@@ -45,23 +54,23 @@ def examples(
     beam.Create(list(enumerate(found)))
     # Otherwise one worker would get them all.
     | beam.Reshuffle()
-    | beam.ParDo(_ReadRecording(track, refusal))
+    | beam.ParDo(_ReadRecording(section, refusal))
   )
 
 
 class _ReadRecording(beam.DoFn):
   """(number, recording) -> (key, example) for each of its windows."""
 
-  def __init__(self, track: track_examples.TrackExamples, refusal: Path):
+  def __init__(self, section: Readable, refusal: Path):
     super().__init__()
-    self._track = track
+    self._section = section
     self._refusal = refusal
 
   def setup(self) -> None:
     # Several workers may share one accelerator; each takes what it needs.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     self._stack = contextlib.ExitStack()
-    self._read: track_examples.Reader | None = None
+    self._read: Reader | None = None
 
   def teardown(self) -> None:
     self._stack.close()
@@ -73,9 +82,9 @@ class _ReadRecording(beam.DoFn):
       return  # the build is lost already
     number, recording = element
     try:
-      # The music is decoded once a worker, not once a recording.
+      # What recordings share is opened once a worker.
       with system_errors.in_one_line(self._refusal.parent):
-        read = self._read or self._stack.enter_context(self._track.reader())
+        read = self._read or self._stack.enter_context(self._section.reader())
         self._read = read
         for at, example in enumerate(read(recording)):
           yield number * _MOST_WINDOWS + at, example

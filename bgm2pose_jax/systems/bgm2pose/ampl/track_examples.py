@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 from bgm2pose_jax.systems.bgm2pose.recipe import Recipe
 from bgm2pose_jax.systems.bgm2pose.still_room import block_features
 
-# recording -> its windows in sequence
 Reader = Callable[[Any], Iterator[dict[str, Any]]]
 
 
@@ -50,7 +49,7 @@ class TrackExamples:
 
   @contextlib.contextmanager
   def reader(
-    self, on_windows: Callable[[int], None] = lambda windows: None
+    self, on_windows: Callable[[int], object] = lambda windows: None
   ) -> Iterator[Reader]:
     """Opens what the track's recordings share.
 
@@ -85,7 +84,7 @@ class TrackExamples:
     self,
     recording: raw_layout.RawRecording,
     music: TrackMusic,
-    on_windows: Callable[[int], None],
+    on_windows: Callable[[int], object],
   ) -> Iterator[dict[str, Any]]:
     """Computes a recording's windows from its sound."""
     windows = recordings.read_windows(
@@ -115,6 +114,26 @@ class TrackExamples:
         "valid": bool(windows.labels[at]),
         "has_pose": bool(windows.has_pose[at]),
       }
+
+
+def in_turn(
+  examples: TrackExamples,
+  found: Iterable[Any],
+  on_windows: Callable[[int], object],
+) -> Iterator[dict[str, Any]]:
+  """Yields the examples of recordings, one recording after another.
+
+  Args:
+    examples: how a recording becomes examples.
+    found: the recordings, in order.
+    on_windows: called with the number of windows made since the last call.
+
+  Raises:
+    InputError: music or a recording that cannot be used.
+  """
+  with examples.reader(on_windows) as read:
+    for recording in found:
+      yield from read(recording)
 
 
 def find(
@@ -161,7 +180,7 @@ def find(
 def _window_features(
   blocks: Callable[[], Iterator[recordings.Block]],
   recipe: Recipe,
-  on_windows: Callable[[int], None],
+  on_windows: Callable[[int], object],
   wav: Path,
 ) -> Iterator[np.ndarray]:
   """Yields float32 [t, f, c] for every window of a recording."""

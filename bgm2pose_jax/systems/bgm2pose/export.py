@@ -1,16 +1,8 @@
-"""A trained network's programs as StableHLO, for any batch and platform.
-
-Weights are constants of a program: whoever has the file can run it, with
-nothing to pair it with. They are in the folder once more, with names, as
-`model.safetensors`. A batch is a symbolic dimension, and one file serves CPUs,
-NVIDIA GPUs and TPUs, so layers take the form that fits them all.
-"""
+"""Programs of a trained network: from features, and from sound."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -18,9 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from bgm2pose_jax.audio import spectrogram
+from bgm2pose_jax.contract.export import BATCH, Array, Arrays, Export, Program
 from bgm2pose_jax.inference.trained_model import TrainedModel
-from bgm2pose_jax.poses import skeleton
-from bgm2pose_jax.runtime import target
+from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.systems.bgm2pose import (
+  export_card,
+  export_case,
+  music_model,
+)
 from bgm2pose_jax.systems.bgm2pose.features import (
   conditioning,
   feature_sets,
@@ -28,70 +25,10 @@ from bgm2pose_jax.systems.bgm2pose.features import (
   static_response,
 )
 from bgm2pose_jax.systems.bgm2pose.features.static_response import StillRoom
-
-PLATFORMS = ("cpu", "cuda", "tpu")
-BATCH = "b"
-SUFFIX = ".stablehlo"
-
-Arrays = Mapping[str, jax.Array]
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 
 
-@dataclasses.dataclass(frozen=True)
-class Array:
-  """One input or output.
-
-  Attributes:
-    shape: sizes; `b` is the batch.
-    dtype: name of the type.
-    what: meaning and unit, for the reader.
-  """
-
-  shape: tuple[int | str, ...]
-  dtype: str
-  what: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-  """A function of a dict of arrays to a dict of arrays.
-
-  Attributes:
-    name: of its file.
-    what: what it does.
-    inputs: by name.
-    outputs: by name.
-    function: to trace.
-  """
-
-  name: str
-  what: str
-  inputs: Mapping[str, Array]
-  outputs: Mapping[str, Array]
-  function: Callable[[Arrays], Arrays]
-
-  def describe(self) -> dict[str, Any]:
-    """Plain values: what, inputs and outputs."""
-    found = dataclasses.asdict(dataclasses.replace(self, function=_nothing))
-    return {name: found[name] for name in ("what", "inputs", "outputs")}
-
-  def lower(self) -> bytes:
-    """Traces the program and returns it serialized."""
-    (batch,) = jax.export.symbolic_shape(BATCH)
-    shapes = {
-      name: jax.ShapeDtypeStruct(
-        tuple(batch if n == BATCH else n for n in x.shape), np.dtype(x.dtype)
-      )
-      for name, x in self.inputs.items()
-    }
-    # What CPUs alone do needs the batch as a number.
-    with target.tracing_for("tpu"), _file_names_alone():
-      exported = jax.export.export(jax.jit(self.function), platforms=PLATFORMS)(
-        shapes
-      )
-    return bytes(exported.serialize())
-
-
-def programs(model: TrainedModel) -> list[Program]:
+def programs(trained: TrainedModel) -> list[Program]:
   """Returns all programs of a network.
 
   From features, and from sound; a network that was trained on recordings
@@ -99,17 +36,15 @@ def programs(model: TrainedModel) -> list[Program]:
   statistics.
 
   Args:
-    model: trained.
+    trained: of this system, its state on the host. The programs' functions
+      hold it.
   """
-  # On the host: constants of a program have no device.
-  state = jax.device_get(model.state)
-  # Held by the functions below until they are traced.
-  model = dataclasses.replace(model, state=state)
+  model = music_model.of(trained)
   features, sound = _features_input(model), _sound_inputs(model)
   chosen = _statistics_inputs(model)
   pose = {
     "pose": Array(
-      (BATCH, model.spec.window_frames, skeleton.NUM_JOINTS, 3),
+      (BATCH, model.spec.window_frames, BODY21.num_joints, 3),
       "float32",
       "joint positions in hip-spine lengths, x y z",
     )
@@ -154,17 +89,19 @@ def programs(model: TrainedModel) -> list[Program]:
   what = "all of a recording's windows to its own statistics"
   return [
     *found,
-    Program("statistics_from_features", what, features, rows, own_of_features),
-    Program("statistics_from_audio", what, sound, rows, own_of_audio),
+    Program(
+      "statistics_from_features", what, features, rows, own_of_features, (3,)
+    ),
+    Program("statistics_from_audio", what, sound, rows, own_of_audio, (3,)),
   ]
 
 
-def _frames(model: TrainedModel) -> int:
+def _frames(model: MusicModel) -> int:
   """Frames that the network sees: a window's and those around it."""
   return model.spec.window_frames + 2 * model.context
 
 
-def _features_input(model: TrainedModel) -> dict[str, Array]:
+def _features_input(model: MusicModel) -> dict[str, Array]:
   spec = model.spec
   return {
     "features": Array(
@@ -175,7 +112,7 @@ def _features_input(model: TrainedModel) -> dict[str, Array]:
   }
 
 
-def _sound_inputs(model: TrainedModel) -> dict[str, Array]:
+def _sound_inputs(model: MusicModel) -> dict[str, Array]:
   spec = model.spec
   hop = spectrogram.hop_samples(spec.sample_rate_hz)
   samples = (_frames(model) + 2 * spec.context_frames) * hop
@@ -201,7 +138,7 @@ def _sound_inputs(model: TrainedModel) -> dict[str, Array]:
   return found
 
 
-def _statistics_inputs(model: TrainedModel) -> dict[str, Array]:
+def _statistics_inputs(model: MusicModel) -> dict[str, Array]:
   """What chooses the statistics: a row of them, a track, or nothing."""
   if model.feature_norm == "per_recording":
     return {
@@ -221,13 +158,16 @@ def _statistics_inputs(model: TrainedModel) -> dict[str, Array]:
     )
     return {
       "track": Array(
-        (BATCH,), "int32", f"whose statistics: -1 for other music, {names}"
+        (BATCH,),
+        "int32",
+        f"whose statistics: -1 for other music, {names}",
+        default=-1,
       )
     }
   return {}
 
 
-def _features(model: TrainedModel, given: Arrays) -> jax.Array:
+def _features(model: MusicModel, given: Arrays) -> jax.Array:
   feature_set = feature_sets.get_feature_set(model.spec.name)
   sounds = [given["recording"], given["music"]]
   if feature_set.needs_still:
@@ -244,7 +184,7 @@ def _features(model: TrainedModel, given: Arrays) -> jax.Array:
 
 
 def _predict(
-  model: TrainedModel, features: jax.Array, given: Arrays
+  model: MusicModel, features: jax.Array, given: Arrays
 ) -> jax.Array:
   count = features.shape[0]
   group = given.get("track", jnp.full(count, -1, jnp.int32))
@@ -261,7 +201,7 @@ def _predict(
   return model.task.predict(state, batch)
 
 
-def _own(model: TrainedModel, features: jax.Array) -> Arrays:
+def _own(model: MusicModel, features: jax.Array) -> Arrays:
   """Mean and floored deviation over windows and frames."""
   _, *floors = normalisation.least_deviations(model.spec, model.layout)
   made = conditioning.conditioned(features, model.spec, model.layout)
@@ -275,17 +215,25 @@ def _own(model: TrainedModel, features: jax.Array) -> Arrays:
   return out
 
 
-def _nothing(given: Arrays) -> Arrays:
-  return given
+def _facts(trained: TrainedModel) -> dict[str, Any]:
+  """What a reader of config.json has to know of sound and poses."""
+  model = music_model.of(trained)
+  spec = model.spec
+  return {
+    "feature_norm": model.feature_norm,
+    "frame_times_s": [
+      (i + 0.5) * spec.hop_s for i in range(spec.window_frames)
+    ],
+    "joints": list(BODY21.joints),
+    "layout": model.layout,
+    "parents": list(BODY21.parents),
+    "sample_rate_hz": spec.sample_rate_hz,
+  }
 
 
-@contextlib.contextmanager
-def _file_names_alone() -> Iterator[None]:
-  """A program says which line an operation comes from, not on whose disk."""
-  name = "jax_hlo_source_file_canonicalization_regex"
-  before = getattr(jax.config, name)
-  jax.config.update(name, r".*[/\\]")
-  try:
-    yield
-  finally:
-    jax.config.update(name, before)
+EXPORT = Export(
+  programs=programs,
+  facts=_facts,
+  card=export_card.card,
+  case=export_case.case,
+)

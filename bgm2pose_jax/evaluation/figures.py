@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.evaluation.metrics import Metrics
 
 
@@ -32,5 +31,5 @@ class Figures:
   improved: tuple[str, ...]
   groups: Mapping[str, str]
   kept: tuple[str, ...]
-  head: Callable[[Split], dict[str, Any]]
+  head: Callable[[Any], dict[str, Any]]
   definitions: Mapping[str, str]

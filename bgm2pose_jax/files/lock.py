@@ -1,0 +1,126 @@
+"""One process at a time: in a folder, or at a piece of work.
+
+The system's own file lock, which ends with the process that holds it, however
+that process ends: a lock that was left behind stops nobody. The file itself
+stays behind: to delete it would let a third process in beside one that has
+just opened it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Iterator
+from typing import IO
+
+from absl import logging
+
+from bgm2pose_jax.base.errors import InputError
+
+try:
+  import fcntl
+except ImportError:
+  fcntl = None
+
+NAME = ".lock"
+_MOST_BYTES = 4096
+
+
+@contextlib.contextmanager
+def held(folder: pathlib.Path) -> Iterator[None]:
+  """Keeps other processes out of a folder for the length of a block.
+
+  Args:
+    folder: that is there.
+
+  Raises:
+    InputError: another process holds it, or the lock file cannot be made.
+  """
+  path = folder / NAME
+  try:
+    file = path.open("a+b", buffering=0)
+  except OSError as error:
+    raise InputError(
+      path,
+      f"cannot be written ({error.strerror or error})",
+      "free some space, or name a folder that may be written to",
+    ) from error
+  with file:
+    try:
+      if _take(file, folder):
+        _sign(file)
+    except BlockingIOError as error:
+      raise InputError(
+        folder,
+        f"is being written by {_owner(file)}",
+        "wait until it has ended, or name another folder",
+      ) from error
+    yield
+
+
+@contextlib.contextmanager
+def in_turn(path: pathlib.Path) -> Iterator[None]:
+  """Lets one process at a time through; the others wait.
+
+  Args:
+    path: lock file, made when missing.
+  """
+  with open(path, "ab") as file:
+    try:
+      _take(file, path)
+    except BlockingIOError:
+      assert fcntl is not None
+      logging.info("%s: another process makes this; waiting", path)
+      fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+def _take(file: IO[bytes], where: pathlib.Path) -> bool:
+  """Locks a file; false where the file system or Python has no locks.
+
+  Raises:
+    BlockingIOError: another process holds it.
+  """
+  if fcntl is None:
+    logging.warning("%s: no file locks on this system", where)
+    return False
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    raise
+  except OSError as error:
+    # Some network file systems have none; the work itself needs none.
+    logging.warning(
+      "%s: cannot be locked here (%s): start no second process in it",
+      where,
+      error.strerror,
+    )
+    return False
+  return True
+
+
+def _sign(file: IO[bytes]) -> None:
+  now = datetime.datetime.now(datetime.UTC)
+  owner = {
+    "host": platform.node(),
+    "pid": os.getpid(),
+    "since": now.isoformat(timespec="seconds"),
+  }
+  # What a full disk does not take is missing in a message, no more.
+  with contextlib.suppress(OSError):
+    file.truncate(0)
+    file.write(json.dumps(owner).encode())
+
+
+def _owner(file: IO[bytes]) -> str:
+  """Who holds the lock, as far as the file says."""
+  try:
+    file.seek(0)
+    found = json.loads(file.read(_MOST_BYTES))
+    return f"process {found['pid']} on {found['host']} since {found['since']}"
+  except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    return "another process"

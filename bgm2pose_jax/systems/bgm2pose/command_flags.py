@@ -1,0 +1,113 @@
+"""Flags that several of BGM2Pose's commands have, each with its one text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from bgm2pose_jax.simulate.scene import FORMATS
+from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
+
+
+def recording(values: flags.FlagValues) -> None:
+  """Adds --recording."""
+  flags.DEFINE_string(
+    "recording",
+    None,
+    "4 channels W X Y Z at 48 kHz (required)",
+    flag_values=values,
+  )
+
+
+def music(values: flags.FlagValues) -> None:
+  """Adds --music."""
+  flags.DEFINE_string(
+    "music",
+    None,
+    "stereo file that is played, any rate (required)",
+    flag_values=values,
+  )
+
+
+def left(values: flags.FlagValues, default: str | None = "+Y") -> None:
+  """Adds --left; without a default the folder may say it."""
+  found = "" if default else "; default: +Y, or what the simulator's scene says"
+  flags.DEFINE_enum(
+    "left",
+    default,
+    LEFT_AXES,
+    "microphone axis that points left when looking from the microphone to the"
+    f" loudspeakers (-X for the simulator's default axes{found})",
+    flag_values=values,
+  )
+
+
+def prediction(
+  values: flags.FlagValues, *, blend: int, statistics: Sequence[str]
+) -> None:
+  """Adds what predictions from files and from live sound are both asked.
+
+  Args:
+    values: takes the flags.
+    blend: default of --blend.
+    statistics: what --statistics may be.
+  """
+  flags.DEFINE_float(
+    "offset_ms",
+    None,
+    "when the music begins in the recording; found when not given",
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    "drift_ppm",
+    0.0,
+    "with --offset_ms: how much faster the player runs",
+    flag_values=values,
+  )
+  left(values)
+  flags.DEFINE_enum(
+    "ambisonic_format",
+    None,
+    list(FORMATS),
+    "gains of the recording's channels W X Y Z; not given: those of the "
+    "training recordings",
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    "convert_format",
+    False,
+    "convert a recording of another --ambisonic_format than the model's",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "hop_ms", 200, "from one window to the next", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "blend",
+    blend,
+    "windows whose weighted mean makes a pose: 0 is all that hold it, 1 is the "
+    "first one alone, and soonest",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "statistics",
+    None,
+    list(statistics),
+    "by what inputs are standardised: of the training, the whole recording's "
+    "own, or its own as far as heard (default: as the model was trained)",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "track",
+    None,
+    "music of the training, for its statistics",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "static_response",
+    None,
+    "for models of the music kernel: what the still room is learnt from, see "
+    "the main command; live sound takes causal or a response file",
+    flag_values=values,
+  )

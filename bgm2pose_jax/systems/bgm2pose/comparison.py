@@ -1,0 +1,80 @@
+"""Tables of many runs: BGM2Pose, its ablations and its rivals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bgm2pose_jax.contract.comparison import (
+  ByName,
+  Comparison,
+  Control,
+  Course,
+  Curve,
+  Literature,
+)
+from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.systems.bgm2pose import published
+
+
+def _frames(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
+  """RMSE at each frame of the window, [12]."""
+  square = np.square(pred.astype(np.float64) - target)
+  return np.sqrt(square.mean(axis=(0, 2, 3)))
+
+
+COMPARISON = Comparison(
+  heading="3D pose from background music: models compared",
+  titles={
+    "main": "Models compared",
+    "cross_genre": "Models compared on a genre never heard",
+    "ablation": "What each part contributes",
+    "noise": "Models compared under noise",
+  },
+  whole=("bgm2pose", "none"),
+  window=(12, BODY21.num_joints, 3),
+  sections=("train_tracks", "test_tracks"),
+  expected=lambda keys: {
+    "test_tracks": [keys["track"]],
+    "setting": keys["setting"],
+  },
+  data_label=published.data_label,
+  stretch="30 s",
+  literature=Literature(
+    source=published.SOURCE, data=published.DATA, figures=published.figures
+  ),
+  controls=(
+    Control(
+      ablation="music_only",
+      limit_pct=2.0,
+      lacking="hears the music alone",
+      meaning="the music or a leak tells the pose",
+    ),
+  ),
+  by_name=(
+    ByName(
+      title="Error of each joint (MAE; upright mark: mean pose)",
+      block="per_joint",
+      figure="mae",
+      names=tuple(
+        BODY21.joints[joint]
+        for joints in BODY21.parts.values()
+        for joint in joints
+      ),
+      is_marked=True,
+    ),
+    ByName(
+      title="Error of each subject (RMSE)", block="per_subject", figure="rmse"
+    ),
+  ),
+  curve=Curve(
+    title="Error over the 12 frames of a window (RMSE)",
+    x_name="frame",
+    values=_frames,
+  ),
+  course=Course(
+    title="Error over each recording (MAE, mean of 30 s)",
+    figure="mae",
+    window_s=0.6,
+    smooth=50,
+  ),
+)
