@@ -14,7 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
-# Plain helper modules (raw_fixture) lie beside the tests that use them.
+# Plain helper modules (raw_fixture) lie beside the tests that use them. The
+# packages `launch` and `tests` are found from the repository's root.
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import jax

@@ -1,4 +1,4 @@
-"""Runs a benchmark as on a machine that has only what it needs."""
+"""Runs a command of `launch` as on a machine that has only what it needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import tempfile
 import textwrap
 
-LAUNCH = pathlib.Path(__file__).parents[1] / "launch"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 # A machine with an accelerator may have none of these.
 BLOCKED = (
   "grain",
@@ -27,19 +27,25 @@ TINY = (
   "--set=network.contrastive=false",
   "--set=network.frequency_attention=false",
 )
-# Scripts of the same network share its programs, as a second start does.
+# Commands of the same network share its programs, as a second start does.
 _PROGRAMS = tempfile.TemporaryDirectory(prefix="programs-")
 
 
-def run(script: str, *arguments: object, blocked=BLOCKED, environment=None):
-  """Returns the finished process."""
+def run(module: str, *arguments: object, blocked=BLOCKED, environment=None):
+  """Returns the finished process.
+
+  Args:
+    module: name of the command, e.g. `launch.bench.roofline`.
+    *arguments: its flags.
+    blocked: packages that are not installed for it.
+    environment: added to this process's own.
+  """
   code = textwrap.dedent(f"""
     import runpy, sys
     for name in {blocked!r}:
       sys.modules[name] = None
-    sys.path.insert(0, {str(LAUNCH)!r})
-    sys.argv = [{script!r}, *{list(map(str, arguments))!r}]
-    runpy.run_path({str(LAUNCH / script)!r}, run_name="__main__")
+    sys.argv = [{module!r}, *{list(map(str, arguments))!r}]
+    runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
   """)
   return subprocess.run(
     [sys.executable, "-c", code],
@@ -47,6 +53,7 @@ def run(script: str, *arguments: object, blocked=BLOCKED, environment=None):
     text=True,
     check=False,
     timeout=900,
+    cwd=ROOT,
     env={
       **os.environ,
       "JAX_PLATFORMS": "cpu",
@@ -59,9 +66,9 @@ def run(script: str, *arguments: object, blocked=BLOCKED, environment=None):
 
 
 def figures(
-  script: str, json_file: pathlib.Path, *arguments: object, blocked=BLOCKED
+  module: str, json_file: pathlib.Path, *arguments: object, blocked=BLOCKED
 ) -> dict:
-  """Runs a script to a good end and returns what it wrote."""
-  done = run(script, *arguments, f"--json={json_file}", blocked=blocked)
+  """Runs a command to a good end and returns what it wrote."""
+  done = run(module, *arguments, f"--json={json_file}", blocked=blocked)
   assert done.returncode == 0, done.stdout + done.stderr
   return json.loads(json_file.read_text())

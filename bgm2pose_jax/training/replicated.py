@@ -10,7 +10,7 @@ operation a replica axis: small networks then fill a large device, but
 convolutions become grouped ones, which some devices run slowly. `products` is
 `vmap` with convolutions as batched matrix products. Which wins, or whether
 separate programs do, depends on device and width:
-`launch/bench_replicas.py` measures it, and a run tries them before it starts
+`launch/bench/replicas.py` measures it, and a run tries them before it starts
 (`loop.Trainer.fastest`).
 """
 

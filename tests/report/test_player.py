@@ -1,22 +1,14 @@
 from __future__ import annotations
 
-import pathlib
-import shutil
-import sys
-
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "launch"))
-
-import chromium_pipe
-import page_player
 
 from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.report import packed_poses, page, player
+from tests.browser import chromium, page_player
 
 pytestmark = pytest.mark.skipif(
-  not any(map(shutil.which, chromium_pipe.NAMES)), reason="no Chromium here"
+  not chromium.is_here(), reason="no Chromium or no Playwright here"
 )
 
 # A frame whose every number is `k`, for the page to push.
@@ -55,20 +47,15 @@ def tab(tmp_path_factory):
     )
   )
   whole_file.write_text(path, text)
-  browser = chromium_pipe.find(None)
-  with chromium_pipe.open_tab(browser, 800, 900) as opened:
-    for domain in ("Page", "Runtime", "Log"):
-      opened.send(f"{domain}.enable")
+  with chromium.opened(chromium.find(None), 800) as opened:
     yield opened, path.as_uri()
 
 
 def _open(tab, motion="no-preference"):
   """The page anew, for a reader who asked for this motion."""
   opened, address = tab
-  opened.events.clear()
-  wish = {"name": "prefers-reduced-motion", "value": motion}
-  opened.send("Emulation.setEmulatedMedia", features=[wish])
-  assert opened.load(address, 30)
+  opened.emulate_media(reduced_motion=motion)
+  opened.goto(address)
   opened.evaluate(page_player._HELPERS)
   return opened
 
@@ -80,21 +67,23 @@ def _push(opened, first, end):
 
 
 def test_a_player_follows_the_frames_pushed_and_keeps_the_newest(tab):
+  opened, address = tab
+  complaints = chromium.complaints(opened, address)
   opened = _open(tab)
   assert opened.evaluate("player.playing()") is True
   said = "document.getElementById('readout').textContent"
   assert "Waiting" in opened.evaluate(said)
   _push(opened, 0, 5)
-  opened.wait(0.5)
+  opened.wait_for_timeout(500)
   assert opened.evaluate("player.position()") == 4
   assert opened.evaluate("player.time_s()") == pytest.approx(100.2)
   _push(opened, 5, 100)
-  opened.wait(0.5)
+  opened.wait_for_timeout(500)
   assert opened.evaluate("player.frames()") == 40
   assert opened.evaluate("player.position()") == 39
   assert opened.evaluate("player.time_s()") == pytest.approx(104.95)
   assert "Mean spread in this frame 0.50" in opened.evaluate(said)
-  assert not [e for e in opened.events if e[0] == "Runtime.exceptionThrown"]
+  assert complaints == []
 
 
 def test_a_paused_player_holds_its_frame_until_the_end_is_asked_for(tab):
@@ -117,9 +106,11 @@ def test_a_paused_player_holds_its_frame_until_the_end_is_asked_for(tab):
   ["pose: [1, 2]", "pose: new Array(63).fill(NaN)", "spread: undefined"],
 )
 def test_frames_that_cannot_be_are_refused_and_change_nothing(tab, change):
+  from playwright.sync_api import Error
+
   opened = _open(tab)
   _push(opened, 0, 3)
-  with pytest.raises(RuntimeError, match="finite numbers"):
+  with pytest.raises(Error, match="finite numbers"):
     opened.evaluate(f"player.push({{...makeFrame(3), {change}}})")
   assert opened.evaluate("player.frames()") == 3
 
@@ -128,7 +119,7 @@ def test_a_reader_who_wants_no_motion_starts_paused(tab):
   opened = _open(tab, "reduce")
   assert opened.evaluate("player.playing()") is False
   _push(opened, 0, 10)
-  opened.wait(0.2)
+  opened.wait_for_timeout(200)
   assert opened.evaluate("player.position()") == 0
 
 

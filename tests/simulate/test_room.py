@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-import room_peer
 
 from bgm2pose_jax.simulate import room
 from bgm2pose_jax.simulate.scene import OCTAVES_HZ, Scene, Tail
+from launch.bench import room_peer
 
 RATE = 48000
 

@@ -1,0 +1,1 @@
+"""Commands for a checkout: sweeps, benchmarks, studies. Not installed."""

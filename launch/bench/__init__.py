@@ -1,0 +1,1 @@
+"""Measurements of speed, each a command: `python -m launch.bench.NAME`."""

@@ -1,0 +1,201 @@
+"""The configuration, windows and train step that benchmarks measure.
+
+Everything that they take from the trained system is here: its presets, task
+and features. The windows are random numbers of the size that features and
+poses have.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema, tree
+from bgm2pose_jax.data import device_cache
+from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems.bgm2pose import features, presets
+from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
+from bgm2pose_jax.training import steps
+
+# Flags that stand for a field of the configuration.
+_FIELDS = {
+  "compute_dtype": "run.compute_dtype",
+  "width": "network.width",
+  "batch": "batch.size",
+}
+
+
+def define_flags(preset: str, **defaults: Any) -> None:
+  """Defines `--preset`, `--set`, and those of the network's fields.
+
+  Args:
+    preset: the default preset.
+    **defaults: of `width`, `batch` and `compute_dtype`, texts with commas;
+      None is the preset's.
+  """
+  flags.DEFINE_enum("preset", preset, list(presets.PRESETS), "where to start")
+  for name, field in _FIELDS.items():
+    flags.DEFINE_list(
+      name, defaults.get(name), f"{field}, several by commas where that makes "
+      "sense (default: the preset's)"
+    )  # fmt: skip
+  flags.DEFINE_multi_string("set", [], "key.path=value, as in the main command")
+
+
+def config(preset: str, changes: dict[str, Any]) -> Config:
+  """A preset with some fields changed.
+
+  Args:
+    preset: the preset's name.
+    changes: {dotted key: value}.
+
+  Raises:
+    InputError: a value that cannot be right.
+  """
+  changes = {"preset": preset} | changes
+  return schema.overlay(presets.get_config(preset), changes)
+
+
+def configs(*apart: str, **changes: Any) -> list[Config]:
+  """One configuration for each combination of the flags' values.
+
+  Args:
+    *apart: names of flags that the caller lays over by itself.
+    **changes: of dotted keys, laid below the flags.
+
+  Raises:
+    InputError: a value that cannot be right.
+  """
+  values = flags.FLAGS
+  names = [name for name in _FIELDS if name not in apart]
+  found = []
+  for chosen in itertools.product(*(values[n].value or [None] for n in names)):
+    given = dict(zip([_FIELDS[n] for n in names], chosen))
+    given = {key: value for key, value in given.items() if value is not None}
+    made = config(values.preset, changes | given)
+    made = schema.overlay(made, tree.parse_assignments(values.set))
+    found.append(made)
+  return found
+
+
+def one_config(*apart: str, **changes: Any) -> Config:
+  """The configuration of flags that hold one value each.
+
+  Args:
+    *apart: as for `configs`.
+    **changes: as for `configs`.
+
+  Raises:
+    InputError: a value that cannot be right, or several of them.
+  """
+  found = configs(*apart, **changes)
+  if len(found) > 1:
+    raise InputError("flags", "more than one network", "give one of each")
+  return found[0]
+
+
+def title(config: Config) -> str:
+  """One line that says which network this is."""
+  return (
+    f"{config.preset}, width {config.network['width']:g}, batch "
+    f"{config.batch.size}, {config.run.compute_dtype}"
+  )
+
+
+def made_up_windows(count: int, seed: int = 0) -> MusicWindows:
+  """Random windows: decibels, unit intensity vectors, poses of a person.
+
+  Args:
+    count: how many windows.
+    seed: of the numbers.
+  """
+  rng = np.random.default_rng(seed)
+  spec = features.get_feature_set("logmel_intensity").spec
+  x = rng.normal(-40, 12, (count, 12, 128, 9)).astype(np.float32)
+  intensity = rng.normal(size=(count, 12, 128, 3))
+  intensity /= np.linalg.norm(intensity, axis=-1, keepdims=True)
+  x[..., list(spec.indices("intensity"))] = intensity
+  pose = rng.normal(0, 0.5, (count, 12, 21, 3)).cumsum(axis=1)
+  pose[..., 1] += np.linspace(0, 15, 21)
+  zeros = np.zeros(count, np.int32)
+  return MusicWindows(
+    features=x,
+    pose=pose.astype(np.float32),
+    subject=zeros,
+    track=zeros,
+    genre=zeros,
+    recording=zeros,
+    label=zeros,
+    window_index=np.arange(count, dtype=np.int32),
+    valid=np.ones(count, bool),
+    has_pose=np.ones(count, bool),
+    subjects=("0",),
+    tracks=("noise",),
+    genres=("noise",),
+    recordings=("0",),
+    labels=("",),
+    spec=spec,
+    simulated=True,
+    fingerprint="made up",
+  )
+
+
+def task_of(config: Config, table: MusicWindows) -> Any:
+  """The task of a configuration on a table's windows."""
+  return PoseFromMusic(config, table.spec, len(table.tracks))
+
+
+def statistics_of(task: Any, table: MusicWindows) -> Any:
+  """The task's statistics of all windows of a table."""
+  return task.fit(table, np.arange(len(table)))
+
+
+class Training:
+  """What a train step needs, on its devices.
+
+  Attributes:
+    task: the run's task.
+    statistics: of the table.
+    state: fresh, replicated.
+    cache: the table's windows on every device.
+    control: of a step at the configured rate.
+    step: compiled at its first call.
+    per_call: steps of one call.
+  """
+
+  def __init__(
+    self,
+    config: Config,
+    table: MusicWindows,
+    mesh: jax.sharding.Mesh,
+    *,
+    rate: float | None = None,
+  ):
+    """Puts everything on the devices.
+
+    Args:
+      config: the run's configuration.
+      table: its windows.
+      mesh: the devices.
+      rate: of learning; the configured one if not given.
+    """
+    self.task = task_of(config, table)
+    self.statistics = statistics_of(self.task, table)
+    state = self.task.init_state(config.seed, self.statistics)
+    self.state = mesh_lib.replicate(mesh, state)
+    whole = jax.NamedSharding(mesh, jax.P())
+    self.cache = device_cache.put(table, self.task.fields, whole)
+    rate = config.optim.learning_rate if rate is None else rate
+    control = steps.make_control(config.seed, rate, 0)
+    self.control = mesh_lib.replicate(mesh, control)
+    self.step: Any = steps.make_train_step(
+      self.task, mesh, cached=True, parallel=config.run.parallel
+    )
+    self.per_call = steps.steps_per_dispatch(config.run.steps_per_dispatch)

@@ -1,0 +1,1 @@
+"""Measurements of accuracy: `python -m launch.studies.NAME`."""

@@ -1,0 +1,1 @@
+"""One recording by two ways: whether the figures are the same."""

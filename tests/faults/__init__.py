@@ -1,0 +1,1 @@
+"""Runs and builds that are killed, and whether they go on."""

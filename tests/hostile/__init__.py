@@ -1,0 +1,1 @@
+"""Broken and hostile inputs for every reader and command."""
