@@ -61,6 +61,13 @@ def config_from_flags() -> Config:
   return schema.overlay(config, assigned)
 
 
+def flag_names() -> tuple[str, ...]:
+  """Every flag of this command."""
+  own = (_PRESET.name, _MODEL.name, _ABLATION.name)
+  fields = command_flags.names([*_CLASSES, Options])
+  return (*own, *fields, command_flags.SET)
+
+
 def configs_from_flags(options: Options) -> list[Config]:
   """Returns a configuration for every fold and seed asked for.
 

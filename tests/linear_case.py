@@ -21,30 +21,58 @@ import window_table
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.evaluation.metrics import Figure
 from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes, stop_signal
 from bgm2pose_jax.state import train_state
-from bgm2pose_jax.state.checkpoint import Checkpoints
+from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
-from bgm2pose_jax.training import loop, replica
+from bgm2pose_jax.training import loop, optim, replica
 
 WINDOWS, BATCH, STEPS = 28, 4, 5
 FIELDS = ("features", "pose", "track")
+
+
+class Error:
+  """The mean absolute error as a system's metrics."""
+
+  figures = (Figure("error", "error"),)
+
+  def sums(self, predicted, target):
+    error = np.abs(np.asarray(predicted, float) - target)
+    count = np.full(len(error), float(error[0].size))
+    return {"error": error.sum(axis=(1, 2, 3)), "count": count}
+
+  def finish(self, totals):
+    return {"error": float(totals["error"] / totals["count"])}
+
+  def overall(self, sums):
+    return np.stack([sums["error"], sums["count"]], axis=1)
+
+  def headline(self, totals):
+    return totals[..., :1] / totals[..., 1:]
 
 
 class Linear:
   """Least squares from sound to pose: the loop knows no model."""
 
   fields = FIELDS
-  best_metric = "validation_error"
+  target = "pose"
+  best = Best("validation_error")
   context = 0
 
-  def init_state(self):
+  def fit(self, table, rows):
+    return ()
+
+  def init_state(self, seed, statistics):
     zeros = jnp.zeros((128 * 9, 21 * 3))
-    return train_state.create(zeros, (), (), (), snapshots=0)
+    return train_state.create(zeros, (), (), statistics, snapshots=0)
+
+  def learning_rate(self, epoch):
+    return optim.learning_rate(presets.get_config("demo").optim, epoch)
 
   def update(self, state, batch, keys, control):
     del keys
@@ -61,10 +89,6 @@ class Linear:
   def predict(self, state, batch):
     out = self._flat(batch["features"]) @ state.params
     return out.reshape(-1, 12, 21, 3)
-
-  def validation_figures(self, predicted, table, rows):
-    error = np.abs(predicted - table.pose[rows]).mean()
-    return {self.best_metric: float(error)}
 
   def _flat(self, x):
     return x.reshape(-1, 128 * 9) / 2
@@ -132,13 +156,15 @@ def train(
   run.metrics_log.close()
   run.metrics_log = Log(folder / "metrics.jsonl")
   trainer.run([run])
-  lines, times = run.metrics_log.read(), run.timing_log.read()
+  lines, times = run.metrics_log.read(), run.timing_log.read()[1:]
   run.close()
   return did, lines, times
 
 
 def make_trainer(config: Config) -> loop.Trainer:
-  return loop.Trainer(config, Linear(), make_table(), mesh_lib.make_mesh())
+  return loop.Trainer(
+    config, Linear(), Error(), make_table(), mesh_lib.make_mesh()
+  )
 
 
 def open_run(
@@ -148,19 +174,13 @@ def open_run(
   folder: pathlib.Path,
 ) -> replica.Replica:
   """A run on some of the windows, fresh or from its newest checkpoint."""
-  checkpoints = Checkpoints(folder / "checkpoints", best=trainer.task.best)
-  state = mesh_lib.replicate(trainer.mesh, trainer.task.init_state())
-  log = JsonLines(folder / "metrics.jsonl")
   parts = Rows(rows, rows, rows)
   order = replica.make_order(
     config, trainer.table, parts, trainer.mesh.devices.size
   )
-  found = replica.resume(checkpoints, state, order, log)
-  state, begun = found or (state, None)
-  timing = JsonLines(folder / "timing.jsonl")
-  return replica.Replica(
-    folder.name, config, parts, order, state, log, timing, checkpoints, begun
-  )
+  run = replica.Replica(folder.name, folder, config, parts, order)
+  trainer.open(run)
+  return run
 
 
 def main() -> None:

@@ -7,8 +7,10 @@ import types
 
 import numpy as np
 
+from bgm2pose_jax.evaluation import results
+from bgm2pose_jax.evaluation.baselines import Prediction
 from bgm2pose_jax.files import array_file
-from bgm2pose_jax.systems.bgm2pose import baselines, results
+from bgm2pose_jax.systems.bgm2pose.figures import FIGURES, predictions
 from bgm2pose_jax.systems.bgm2pose.splits import make_split
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
@@ -95,20 +97,21 @@ def write_run(
   )
   rows = np.arange(n)
   pred = (target + error).astype(np.float32)
-  found = results.build_results(
+  found = results.build(
+    FIGURES,
     config={
       "seed": line["seed"],
       "model": line["model"],
       "ablation": line["ablation"],
       "preset": "demo",
-      "data": {"dataset": dataset},
     },
+    dataset=dataset,
     split=split,
     table=table,
     rows=rows,
     predicted=pred,
     baselines={
-      name: baselines.Prediction(target + np.float32(off), {}, 63)
+      name: Prediction(target + np.float32(off), {}, 63)
       for name, off in (
         ("mean_pose", still),
         ("ridge", 0.9 * still),
@@ -119,10 +122,8 @@ def write_run(
     steps=1,
   )
   folder = root / "runs" / line["name"]
-  results.write_results(folder / "results.json", found)
-  array_file.write(
-    folder / "predictions.npz", results.predictions(table, rows, pred)
-  )
+  results.write(folder / "results.json", found)
+  array_file.write(folder / "predictions.npz", predictions(table, rows, pred))
   (folder / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
 
 

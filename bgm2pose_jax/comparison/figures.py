@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bgm2pose_jax.comparison import notes, row_charts
+from bgm2pose_jax.comparison import notes
 from bgm2pose_jax.comparison.cells import Cell, per_seed
 from bgm2pose_jax.comparison.entries import Entry
 from bgm2pose_jax.comparison.finished_run import MODEL, Run, reference_of
@@ -16,7 +16,7 @@ from bgm2pose_jax.comparison.seed_tables import Row, Table
 from bgm2pose_jax.comparison.sweep_folder import Sweep
 from bgm2pose_jax.contract.comparison import Course
 from bgm2pose_jax.data.split import natural_key
-from bgm2pose_jax.report import charts
+from bgm2pose_jax.report import axes, charts, row_charts
 
 _MAX_POINTS = 120
 
@@ -69,13 +69,13 @@ def figures_html(
       )
   if not parts:
     return ""
-  legend = row_charts.legend([row.label for row in rows])
+  legend = axes.legend([row.label for row in rows])
   return f"<h3>Figures</h3>{legend}{''.join(parts)}"
 
 
 def _members(rows: Sequence[Row], column: str) -> _Members:
   return [
-    (row.label, row_charts.colour(number), row.cells[column])
+    (row.label, axes.colour(number), row.cells[column])
     for number, row in enumerate(rows)
     if column in row.cells and row.cells[column].used
   ]
@@ -136,6 +136,7 @@ def _named(sweep: Sweep, number: int) -> _Draw:
         for row, kind, _ in members
       ],
       [marks.get(name) for name in order],
+      sweep.system.figures.baselines[reference],
     )
 
   return draw
@@ -152,7 +153,7 @@ def _curves(sweep: Sweep) -> _Draw:
       curve = _mean(cell.used, lambda e: np.asarray(sweep.runs[e.name].curve))
       lines.append((name, [(float(x), float(y)) for x, y in enumerate(curve)]))
     return charts.line_chart(
-      column,
+      column.replace("_", " "),
       lines,
       x_name=chart.x_name,
       classes=[kind for _, kind, _ in members],
@@ -170,7 +171,7 @@ def _courses(sweep: Sweep, chart: Course) -> _Draw:
         lines.setdefault(recording, []).append((name, kind, points))
     return "".join(
       charts.line_chart(
-        f"{column}: {recording}",
+        f"{column}: {recording}".replace("_", " "),
         [(name, points) for name, _, points in lines[recording]],
         x_name="second",
         classes=[kind for _, kind, _ in lines[recording]],
@@ -198,10 +199,22 @@ def _over_time(
   for recording, windows in found.items():
     index = sorted(windows)
     values = np.asarray([np.mean(windows[i]) for i in index])
-    values = row_charts.smoothed(values, chart.smooth)
+    values = smoothed(values, chart.smooth)
     step = -(-len(index) // _MAX_POINTS)
     out[recording] = [
       (chart.window_s * i, float(v))
       for i, v in zip(index[::step], values[::step])
     ]
   return out
+
+
+def smoothed(values: np.ndarray, width: int) -> np.ndarray:
+  """Mean over `width` neighbours, fewer at the ends.
+
+  Args:
+    values: [n].
+    width: number of neighbours.
+  """
+  kernel = np.ones(min(width, len(values)))
+  count = np.convolve(np.ones(len(values)), kernel, "same")
+  return np.convolve(values, kernel, "same") / count

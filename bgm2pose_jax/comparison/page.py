@@ -7,7 +7,7 @@ escaped.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bgm2pose_jax.comparison import figures, notes
 from bgm2pose_jax.comparison import grid as grid_lib
@@ -16,8 +16,10 @@ from bgm2pose_jax.comparison.grid import CellText, Grid
 from bgm2pose_jax.comparison.pairing import Difference
 from bgm2pose_jax.comparison.seed_tables import Table
 from bgm2pose_jax.comparison.sweep_folder import Sweep
-from bgm2pose_jax.report import document
+from bgm2pose_jax.report import document, html_table
 from bgm2pose_jax.report import page as report_page
+from bgm2pose_jax.report.html_table import Cell
+from bgm2pose_jax.report.page import Page, Panel
 
 _STATES = ("finished", "failed", "cannot be used", "not there")
 
@@ -37,23 +39,26 @@ def render(
     differences: table name -> differences to its reference.
   """
   names = {e.name for e in sweep.entries}
-  facts = (
-    ("runs", f"{len(sweep.runs)} of {len(names)}"),
-    ("datasets", ", ".join(_datasets(tables)) or "none yet"),
+  simulated = any(t.simulated for t in tables)
+  label = _datasets_label(tables)
+  return report_page.render(
+    Page(
+      title=f"Models compared: {label}",
+      heading=sweep.system.comparison.heading,
+      banners=[
+        ("SIMULATED DATA", report_page.SIMULATED) if simulated else (label, "")
+      ],
+      facts=(
+        ("runs", f"{len(sweep.runs)} of {len(names)}"),
+        ("datasets", ", ".join(_datasets(tables)) or "none yet"),
+      ),
+      panels=(
+        _runs_panel(sweep, tables),
+        *(_table_panel(sweep, t, differences[t.name]) for t in tables),
+      ),
+      styles=(document.asset("comparison.css", _PACKAGE),),
+    )
   )
-  fields = {
-    "title": f"Models compared: {_datasets_label(tables)}",
-    "heading": html.escape(sweep.system.comparison.heading),
-    "css": document.asset("document.css")
-    + document.asset("page.css", report_page.PACKAGE)
-    + document.asset("comparison.css", _PACKAGE),
-    "banner": _banner(tables),
-    "facts": document.facts_line(facts),
-    "body": _runs_section(sweep, tables)
-    + "".join(_table_section(sweep, t, differences[t.name]) for t in tables),
-  }
-  fields["title"] = html.escape(fields["title"])
-  return document.fill(document.asset("comparison.html", _PACKAGE), fields)
 
 
 def _datasets(tables: Sequence[Table]) -> list[str]:
@@ -65,26 +70,15 @@ def _datasets_label(tables: Sequence[Table]) -> str:
   return ", ".join(labels)
 
 
-def _banner(tables: Sequence[Table]) -> str:
-  if not any(t.simulated for t in tables):
-    return document.banner(_datasets_label(tables))
-  return document.banner("SIMULATED DATA", report_page.SIMULATED)
-
-
-def _runs_section(sweep: Sweep, tables: Sequence[Table]) -> str:
+def _runs_panel(sweep: Sweep, tables: Sequence[Table]) -> Panel:
   rows = []
   for table in tables:
     counts: dict[str, int] = dict.fromkeys(_STATES, 0)
     for name in {e.name for e in table.entries}:
       absent = sweep.absent.get(name)
       counts[absent.kind if absent else "finished"] += 1
-    cells = "".join(f"<td>{count}</td>" for count in counts.values())
-    rows.append(f"<tr><td>{html.escape(table.name)}</td>{cells}</tr>")
-  head = "".join(f"<th>{state}</th>" for state in _STATES)
-  out = (
-    f'<section><h2>Runs</h2><div class="scroll"><table><thead><tr><th></th>'
-    f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-  )
+    rows.append(("", (table.name, *map(str, counts.values()))))
+  out = _scrolling(html_table.table([("", *_STATES)], rows))
   told = [
     (name, absent.kind, absent.reason)
     for name, absent in sorted(sweep.absent.items())
@@ -104,14 +98,13 @@ def _runs_section(sweep: Sweep, tables: Sequence[Table]) -> str:
       f"<details><summary>{len(waiting)} runs of {SWEEP} are not there yet"
       f'</summary><p class="note">{listed}</p></details>'
     )
-  return out + "</section>"
+  return Panel("Runs", out)
 
 
-def _table_section(
+def _table_panel(
   sweep: Sweep, table: Table, differences: Sequence[Difference]
-) -> str:
-  parts = [f"<h2>{html.escape(notes.caption(table))}</h2>"]
-  parts += [
+) -> Panel:
+  parts = [
     f'<p class="warning">{html.escape(text)}</p>'
     for text in notes.warnings(sweep, table)
   ]
@@ -131,40 +124,37 @@ def _table_section(
     f"<li>{html.escape(text)}</li>" for text in notes.below(sweep, table)
   )
   parts.append(f'<ul class="notes">{items}</ul>')
-  return f'<section id="{table.name}">{"".join(parts)}</section>'
+  return Panel(notes.caption(table), "".join(parts), name=table.name)
 
 
 def _grid_html(grid: Grid, reference: str | None) -> str:
   width = len(grid.names)
-  groups = "".join(
-    f'<th class="group" colspan="{width}">{html.escape(group)}</th>'
+
+  def grouped(cells: Iterable[str]) -> list[Cell]:
+    """Cells whose style tells where a group begins."""
+    return [
+      Cell(html=text, kind="" if number % width else "first")
+      for number, text in enumerate(cells)
+    ]
+
+  groups = [
+    Cell(html=html.escape(group), kind="group", columns=width)
     for group in grid.groups
-  )
-  names = [
-    f"<th{_first(number, width)}>{html.escape(name)}</th>"
-    for number, name in enumerate(grid.names * len(grid.groups))
   ]
+  names = map(html.escape, grid.names * len(grid.groups))
   rows = []
   for line in grid.lines:
     kind = "baseline" if line.is_baseline else ""
     if line.label == reference:
       kind = "reference"
-    cells = "".join(
-      f"<td{_first(number, width)}>{_cell_html(cell)}</td>"
-      for number, cell in enumerate(line.cells)
-    )
-    label = html.escape(line.label)
-    rows.append(
-      f'<tr class="{kind}"><td title="{label}">{label}</td>{cells}</tr>'
-    )
-  return (
-    f'<div class="scroll"><table><thead><tr><th></th>{groups}</tr><tr><th></th>'
-    f"{''.join(names)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-  )
+    label = Cell(html=html.escape(line.label), hint=line.label)
+    rows.append((kind, (label, *grouped(map(_cell_html, line.cells)))))
+  heads = (("", *groups), ("", *grouped(names)))
+  return _scrolling(html_table.table(heads, rows))
 
 
-def _first(number: int, width: int) -> str:
-  return ' class="first"' if number % width == 0 else ""
+def _scrolling(table: str) -> str:
+  return f'<div class="scroll">{table}</div>'
 
 
 def _cell_html(cell: CellText) -> str:
@@ -179,23 +169,16 @@ def _cell_html(cell: CellText) -> str:
 
 
 def _difference_html(table: Table, differences: Sequence[Difference]) -> str:
-  figures = notes.compared(table)
+  titles = [figure.title for figure in notes.compared(table)]
   rows = []
   for d in differences:
     if d.refused:
       refused = html.escape(f"not paired: {d.refused}")
-      cells = f'<td class="text" colspan="{len(figures)}">{refused}</td>'
+      cells = [Cell(html=refused, kind="text", columns=len(titles))]
     else:
-      cells = "".join(
-        f"<td>{html.escape(text)}</td>"
-        for text in notes.difference_cells(table, d)
-      )
-    rows.append(
-      f"<tr><td>{html.escape(d.row)}, {html.escape(d.column)}</td>{cells}</tr>"
-    )
-  head = "".join(f"<th>{html.escape(figure.title)}</th>" for figure in figures)
+      cells = notes.difference_cells(table, d)
+    rows.append(("", (f"{d.row}, {d.column}", *cells)))
   return (
     f"<h3>Difference to {html.escape(table.reference or '')}, 95 % interval"
-    f'</h3><div class="scroll"><table><thead><tr><th></th>{head}'
-    f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    f"</h3>{_scrolling(html_table.table([('', *titles)], rows))}"
   )

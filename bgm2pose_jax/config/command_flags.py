@@ -53,6 +53,12 @@ def define_set(values: flags.FlagValues = flags.FLAGS) -> None:
   )
 
 
+def names(classes: Iterable[type]) -> tuple[str, ...]:
+  """The flags that `define` adds for the same classes, each once."""
+  flagged = (name for cls in classes for name, *_ in _flagged(cls))
+  return tuple(dict.fromkeys(flagged))
+
+
 def given(cls: type, values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
   """Returns {dotted key: value} of the fields whose flags were given.
 

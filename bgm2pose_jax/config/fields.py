@@ -83,7 +83,7 @@ def check(cls: type, values: Mapping[str, Any]) -> None:
   Raises:
     InputError: naming the first key that cannot be right.
   """
-  for key, _, rules in walk(cls):
+  for key, each, rules in walk(cls):
     value = values.get(key)
     if rules.choices is not None and value not in rules.choices:
       raise InputError(
@@ -93,13 +93,16 @@ def check(cls: type, values: Mapping[str, Any]) -> None:
       )
     if value is None:
       continue
+    or_null = ", or null" if each.default is None else ""
     if rules.above is not None and not value > rules.above:
       raise InputError(
-        key, f"is {value}", f"give a number above {_spelled(rules.above)}"
+        key,
+        f"is {value}",
+        f"give a number above {_spelled(rules.above)}{or_null}",
       )
     if rules.at_least is not None and not value >= rules.at_least:
       raise InputError(
-        key, f"is {value}", f"give {_spelled(rules.at_least)} or more"
+        key, f"is {value}", f"give {_spelled(rules.at_least)} or more{or_null}"
       )
   for key, value in values.items():
     if isinstance(value, float) and not math.isfinite(value):

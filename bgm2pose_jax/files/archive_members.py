@@ -20,8 +20,6 @@ from bgm2pose_jax.base.errors import InputError
 _BLOCK_BYTES = 1 << 20
 # About 300,000 members of a zip archive; Python reads this list at once.
 _MOST_DIRECTORY_BYTES = 48 << 20
-# Names that are longer than a tar header's lie in members of their own.
-_MOST_HEADER_BYTES = 1 << 20
 _DAMAGED = (
   zipfile.BadZipFile,
   zlib.error,

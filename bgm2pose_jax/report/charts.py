@@ -1,58 +1,24 @@
-"""Charts of the report page as inline SVG text.
+"""Line charts, scatter plots and bars as inline SVG and HTML text.
 
-Colours are CSS variables of the page, so that one drawing serves the light and
-the dark scheme. Every text from outside is escaped here.
+Every text from outside is escaped here.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-_WIDTH, _HEIGHT = 340, 176
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 26
+from bgm2pose_jax.report import axes
+
+_SIZE = (340, 176)
+_MARGINS = (46, 12, 10, 26)
+_WIDE_SIZE = (720, 260)
+_WIDE_MARGINS = (62, 14, 12, 30)
 _MAX_POINTS = 400
 
 Series = list[tuple[float, float]]
-
-
-def curves_html(lines: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-  """Small charts, one per logged quantity, against the step.
-
-  A training loss and the validation figure do not share a unit, and the loss
-  terms differ by orders of magnitude, so each has its own axis; quantities
-  that differ only in a `train_` / `validation_` prefix share one.
-
-  Args:
-    lines: lines of `metrics.jsonl`; entries that are not numbers are skipped.
-
-  Returns:
-    (main charts: loss terms and validation, other charts: norms and rates) as
-    HTML; empty text where there is nothing to draw.
-  """
-  series: dict[str, Series] = {}
-  for line in lines:
-    step: Any = line.get("step")
-    if not _is_number(step):
-      continue
-    for key, value in line.items():
-      if key not in ("step", "epoch") and _is_number(value):
-        series.setdefault(key, []).append((float(step), float(value)))
-  groups: dict[str, list[tuple[str, Series]]] = {}
-  for key in sorted(series, key=_rank):
-    title, name = _split_prefix(key)
-    groups.setdefault(title, []).append((name, series[key]))
-  main, other = [], []
-  for title, members in groups.items():
-    # One point is no curve, and a flat zero (no step was skipped) says little.
-    if all(len(points) < 2 for _, points in members):
-      continue
-    chart = line_chart(title, members)
-    is_main = "loss" in title or any(name != "train" for name, _ in members)
-    (main if is_main else other).append(chart)
-  return "".join(main), "".join(other)
 
 
 def line_chart(
@@ -66,7 +32,7 @@ def line_chart(
 
   Args:
     title: what is drawn.
-    members: (name, [(step, value), ...] with finite numbers) of each line.
+    members: (name, [(x, y), ...] with finite numbers) of each line.
     x_name: what the numbers of a line are counted in.
     classes: colour class of each line, for a page with a legend of its own;
       None takes c0 to c2 and names the lines beside the title.
@@ -78,148 +44,155 @@ def line_chart(
   colours = classes or [f"c{number % 3}" for number in range(len(shown))]
   xs = [x for _, points in shown for x, _ in points]
   ys = [y for _, points in shown for _, y in points]
-  x_low, x_high = min(xs), max(xs)
-  if x_high == x_low:
-    x_high = x_low + 1
-  ticks = round_ticks(min(ys), max(ys))
-  y_low, y_high = min(ticks[0], min(ys)), max(ticks[-1], max(ys))
-
-  def px(x: float) -> float:
-    return _LEFT + (x - x_low) / (x_high - x_low) * (_WIDTH - _LEFT - _RIGHT)
-
-  def py(y: float) -> float:
-    share = (y - y_low) / (y_high - y_low)
-    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
-
-  parts = []
-  for tick in ticks:
-    y = py(tick)
-    parts.append(
-      f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" '
-      f'y1="{y:.1f}" y2="{y:.1f}"/>'
-      f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">'
-      f"{tick:g}</text>"
-    )
-  for x, anchor in ((x_low, "start"), (x_high, "end")):
-    parts.append(
-      f'<text x="{px(x):.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">'
-      f"{x:g}</text>"
-    )
-  parts.append(
-    f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2:.0f}" y="{_HEIGHT - 8}" '
-    f'text-anchor="middle">{html.escape(x_name)}</text>'
+  low, high = min(xs), max(xs)
+  ticks = axes.round_ticks(min(ys), max(ys))
+  area = axes.Area(
+    _SIZE,
+    _MARGINS,
+    (low, high if high > low else low + 1),
+    (min(ticks[0], min(ys)), max(ticks[-1], max(ys))),
   )
-  for number, (name, points) in enumerate(shown):
-    path = "M" + "L".join(f"{px(x):.1f} {py(y):.1f}" for x, y in points)
-    last = points[-1]
+  parts = area.grid(ticks)
+  middle = (_MARGINS[0] + _SIZE[0] - _MARGINS[1]) / 2
+  for x, anchor, text in (
+    (area.x(area.x_range[0]), "start", f"{area.x_range[0]:g}"),
+    (area.x(area.x_range[1]), "end", f"{area.x_range[1]:g}"),
+    (middle, "middle", html.escape(x_name)),
+  ):
     parts.append(
-      f'<path class="curve {colours[number]}" d="{path}"/>'
-      f'<circle class="dot {colours[number]}" cx="{px(last[0]):.1f}" '
-      f'cy="{py(last[1]):.1f}" r="3"><title>{html.escape(name)} at '
-      f"{html.escape(x_name)} {last[0]:g}: {last[1]:.4g}</title></circle>"
+      f'<text x="{x:.1f}" y="{_SIZE[1] - 8}" text-anchor="{anchor}">{text}'
+      "</text>"
     )
-  spoken = _spoken(title)
-  if len(shown) == 1 and shown[0][0] != "train":
-    spoken = f"{shown[0][0]} {spoken}"
-  label = html.escape(spoken)
-  names = ", ".join(
-    (
-      f'<span class="key {colours[number]}">{html.escape(name)}</span> '
-      if len(shown) > 1
-      else "last "
+  keys = []
+  for (name, points), kind in zip(shown, colours):
+    path = "L".join(f"{area.x(x):.1f} {area.y(y):.1f}" for x, y in points)
+    last_x, last_y = points[-1]
+    parts.append(
+      f'<path class="curve {kind}" d="M{path}"/><circle class="dot {kind}" '
+      f'cx="{area.x(last_x):.1f}" cy="{area.y(last_y):.1f}" r="3"><title>'
+      f"{html.escape(name)} at {html.escape(x_name)} {last_x:g}: {last_y:.4g}"
+      "</title></circle>"
     )
-    + f"{points[-1][1]:.4g}"
-    for number, (name, points) in enumerate(shown)
-  )
-  if classes is not None:
-    names = ""
-  return (
-    f'<figure class="chart"><figcaption><b>{label}</b><span>{names}</span>'
-    f'</figcaption><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-    f'aria-label="{label}">{"".join(parts)}</svg></figure>'
-  )
+    key = "last"
+    if len(shown) > 1:
+      key = f'<span class="key {kind}">{html.escape(name)}</span>'
+    keys.append(f"{key} {last_y:.4g}")
+  beside = ", ".join(keys) if classes is None else ""
+  caption = f"<b>{html.escape(title)}</b><span>{beside}</span>"
+  return axes.figure(title, _SIZE, parts, caption)
 
 
-def joint_bars(
-  model: Mapping[str, Mapping[str, float]],
-  reference: Mapping[str, Mapping[str, float]],
-  parts: Mapping[str, Sequence[str]],
+@dataclasses.dataclass(frozen=True)
+class Point:
+  """A point of a scatter plot.
+
+  Attributes:
+    x, y: its place.
+    hint: plain text that is shown on hovering.
+    counts: False draws a ring in place of a dot.
+  """
+
+  x: float
+  y: float
+  hint: str
+  counts: bool = True
+
+
+def scatter(
+  title: str,
+  points: Sequence[Point],
+  *,
+  x_end: float,
+  y_top: float,
+  x_unit: str,
+  y_unit: str,
 ) -> str:
-  """Mean absolute error of each joint, the mean pose as a tick on the bar.
+  """Points around a level line at zero, against an axis that begins at zero.
 
   Args:
-    model: joint -> {"mae", "rmse", "pckh50"}.
-    reference: the same for the mean pose; may be empty.
-    parts: part -> joint names in the order to draw.
+    title: for those who cannot see the chart.
+    points: with finite numbers; those beyond the axis are drawn at its edge.
+    x_end: where the axis ends.
+    y_top: the numbers drawn lie at least between plus and minus this.
+    x_unit: of the numbers below.
+    y_unit: of the numbers at the left.
 
   Returns:
-    One `<div class="bars">`, empty text when there is nothing to draw.
+    A wide `<figure>`.
   """
-  values = [row["mae"] for row in (*model.values(), *reference.values())]
-  top = max(values, default=0.0)
-  if not model or top <= 0:
+  ticks = axes.round_ticks(-y_top, y_top)
+  low, high = ticks[0], ticks[-1]
+  area = axes.Area(_WIDE_SIZE, _WIDE_MARGINS, (0, x_end), (low, high))
+  parts = area.grid(ticks)
+  parts += [
+    f'<text x="{area.x(tick):.1f}" y="{_WIDE_SIZE[1] - 10}" '
+    f'text-anchor="middle">{tick:g} {html.escape(x_unit)}</text>'
+    for tick in axes.round_ticks(0, math.floor(x_end))
+    if tick <= x_end
+  ]
+  zero = f"{area.y(0):.1f}"
+  parts.append(
+    f'<path class="curve c1" d="M{area.x(0):.1f} {zero}L{area.x(x_end):.1f} '
+    f'{zero}"/><text x="{_WIDE_MARGINS[0] + 4}" y="{_WIDE_MARGINS[2] + 8}">'
+    f"{html.escape(y_unit)}</text>"
+  )
+  for point in points:
+    shape = 'class="dot c0" r="2.6"'
+    if not point.counts:
+      shape = 'class="curve c2" r="3.2"'
+    parts.append(
+      f'<circle {shape} cx="{area.x(point.x):.1f}" '
+      f'cy="{area.y(min(max(point.y, low), high)):.1f}">'
+      f"<title>{html.escape(point.hint)}</title></circle>"
+    )
+  return axes.figure(title, _WIDE_SIZE, parts, caption="")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+  """A bar with its number.
+
+  Attributes:
+    name: at its left.
+    value: its length, not negative.
+    hint: plain text that is shown on hovering.
+    mark: number at which an upright mark stands, not negative.
+  """
+
+  name: str
+  value: float
+  hint: str = ""
+  mark: float | None = None
+
+
+def bars(groups: Mapping[str, Sequence[Bar]]) -> str:
+  """Level bars in groups, all in one scale.
+
+  Args:
+    groups: title -> its bars, top to bottom.
+
+  Returns:
+    One `<div>`, empty text when there is nothing to draw.
+  """
+  every = [bar for group in groups.values() for bar in group]
+  top = max((max(bar.value, bar.mark or 0.0) for bar in every), default=0.0)
+  if top <= 0:
     return ""
   out = []
-  for part, joints in parts.items():
-    out.append(f'<div class="part"><h3>{html.escape(part)}</h3>')
-    for joint in joints:
-      if joint not in model:
-        continue
-      row = model[joint]
+  for title, group in groups.items():
+    out.append(f'<div class="part"><h3>{html.escape(title)}</h3>')
+    for bar in group:
       mark = ""
-      told = f"{joint}: MAE {row['mae']:.3f}, PCKh@0.5 {row['pckh50']:.3f}"
-      if joint in reference:
-        mean = reference[joint]["mae"]
-        mark = f'<i style="left:{100 * mean / top:.2f}%"></i>'
-        told += f"; mean pose MAE {mean:.3f}"
+      if bar.mark is not None:
+        mark = f'<i style="left:{100 * bar.mark / top:.2f}%"></i>'
       out.append(
-        f'<div class="bar" title="{html.escape(told)}">'
-        f"<span>{html.escape(joint)}</span><div>"
-        f'<b style="width:{100 * row["mae"] / top:.2f}%"></b>{mark}</div>'
-        f"<em>{row['mae']:.3f}</em></div>"
+        f'<div class="bar" title="{html.escape(bar.hint)}">'
+        f"<span>{html.escape(bar.name)}</span><div>"
+        f'<b style="width:{100 * bar.value / top:.2f}%"></b>{mark}</div>'
+        f"<em>{bar.value:.3f}</em></div>"
       )
     out.append("</div>")
   return f'<div class="bars">{"".join(out)}</div>'
-
-
-def _is_number(value: Any) -> bool:
-  return (
-    isinstance(value, (int, float))
-    and not isinstance(value, bool)
-    and math.isfinite(value)
-  )
-
-
-def _rank(key: str) -> tuple[int, str]:
-  """Validation first, then the total loss, its terms, and the rest."""
-  title, name = _split_prefix(key)
-  if name != "train":
-    figures = ("rmse", "mae", "pckh50")
-    place = figures.index(title) if title in figures else len(figures)
-    return (0, f"{place} {title}")
-  if title == "loss":
-    return (1, title)
-  return (2 if title.startswith("loss") else 3, title)
-
-
-def _split_prefix(key: str) -> tuple[str, str]:
-  """'validation_rmse' -> ('rmse', 'validation'); no prefix means training."""
-  for prefix, name in (
-    ("validation", "validation"),
-    ("val", "validation"),
-    ("test", "test"),
-    ("train", "train"),
-  ):
-    for separator in "_/":
-      if key.startswith(prefix + separator):
-        return key[len(prefix) + 1 :], name
-  return key, "train"
-
-
-def _spoken(title: str) -> str:
-  """'loss_pose' -> 'loss pose'; metric names as the tables have them."""
-  known = {"rmse": "RMSE", "mae": "MAE", "pckh50": "PCKh@0.5"}
-  return known.get(title, title.replace("_", " "))
 
 
 def _thin(points: Series) -> Series:
@@ -232,16 +205,3 @@ def _thin(points: Series) -> Series:
     part = points[start : start + size]
     out.append((part[-1][0], sum(y for _, y in part) / len(part)))
   return out
-
-
-def round_ticks(low: float, high: float) -> list[float]:
-  """Three to six round numbers that cover low .. high."""
-  if high - low <= 1e-12 * max(abs(low), abs(high)):
-    pad = abs(low) * 0.1 or 1.0
-    low, high = low - pad, high + pad
-  raw = (high - low) / 4
-  unit = 10.0 ** math.floor(math.log10(raw))
-  step = next(unit * k for k in (1, 2, 2.5, 5, 10) if unit * k >= raw * 0.999)
-  first = math.floor(low / step + 1e-9)
-  last = math.ceil(high / step - 1e-9)
-  return [float(f"{k * step:.12g}") for k in range(first, last + 1)]

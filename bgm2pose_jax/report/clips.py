@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bgm2pose_jax.report import packed_poses
 
-# 12 x 63 int16 numbers, twice, in base64: 4 kB a window, 1.6 MB in all.
+# 12 frames of 21 joints as int16 numbers, twice, in base64: 4 kB a window,
+# 1.6 MB in all.
 MAX_WINDOWS = 400
-_CLIP_WINDOWS = 25  # 15 s
-_WINDOW_S = 0.6
+_CLIP_S = 15.0
 
 
 def choose(
-  recording: np.ndarray, window_index: np.ndarray, limit: int = MAX_WINDOWS
+  recording: np.ndarray,
+  window_index: np.ndarray,
+  *,
+  length: int,
+  limit: int = MAX_WINDOWS,
 ) -> list[np.ndarray]:
   """Picks clips of consecutive windows, spread evenly when there are many.
 
   Args:
     recording: [n] name of each window's recording.
-    window_index: int [n].
-    limit: windows at most.
+    window_index: int [n], number of each window within its recording.
+    length: windows of a clip at most.
+    limit: windows of all clips at most.
 
   Returns:
     For each clip, the positions of its windows in order of time.
@@ -34,8 +39,7 @@ def choose(
     rows = order[recording[order] == name]
     gaps = np.flatnonzero(np.diff(window_index[rows]) != 1) + 1
     for run in np.split(rows, gaps):
-      pieces = range(_CLIP_WINDOWS, len(run), _CLIP_WINDOWS)
-      clips.extend(np.split(run, list(pieces)))
+      clips.extend(np.split(run, list(range(length, len(run), length))))
   clips = [clip for clip in clips if len(clip)]
   if sum(map(len, clips)) <= limit:
     return clips
@@ -52,56 +56,61 @@ def choose(
 
 
 def pack(
-  predictions: Mapping[str, np.ndarray],
-  bones: Sequence[tuple[int, int]],
+  predicted: np.ndarray,
+  target: np.ndarray | None,
   *,
+  recording: np.ndarray,
+  window_index: np.ndarray,
+  names: Sequence[str],
+  error: Callable[[np.ndarray, np.ndarray], str],
+  window_s: float,
+  body: Mapping[str, Any],
   simulated: bool,
   limit: int = MAX_WINDOWS,
 ) -> dict[str, Any]:
   """What the page's player needs, JSON-ready.
 
   Args:
-    predictions: pred [n, 12, 21, 3], window_index [n], track [n], and where
-      there are such, target like pred, recording [n], subject [n].
-    bones: (parent, child) joint pairs.
+    predicted: [n, frame, joint, 3] poses of windows.
+    target: the same shape, ground truth; None where there is none.
+    recording: [n] name of each window's recording.
+    window_index: int [n], number of each window within its recording.
+    names: [n] what a clip that begins with this window is called.
+    error: (predicted, target) of a clip's windows -> text for its label.
+    window_s: length of a window in seconds.
+    body: from `packed_poses.body`.
     simulated: whether to mark the picture.
     limit: windows at most.
 
   Returns:
-    Clips and their poses; see `poses.pack`.
+    Clips and their poses; see `packed_poses.pack`.
 
   Raises:
     InputError: a pose that is not finite.
   """
-  pred = np.asarray(predictions["pred"], np.float32)
-  target = predictions.get("target")
-  track = np.asarray(predictions["track"])
-  window_index = np.asarray(predictions["window_index"])
-  recording = np.asarray(predictions.get("recording", track))
-  clips = choose(recording, window_index, limit)
+  predicted = np.asarray(predicted, np.float32)
+  if target is not None:
+    target = np.asarray(target, np.float32)
+  length = max(1, round(_CLIP_S / window_s))
+  clips = choose(recording, window_index, length=length, limit=limit)
   rows = np.concatenate(clips) if clips else np.zeros(0, int)
-  subject = predictions.get("subject")
   entries = []
   start = 0
   for number, clip in enumerate(clips, 1):
     first, last = int(window_index[clip[0]]), int(window_index[clip[-1]])
-    names = [str(track[clip[0]])]
-    if subject is not None:
-      names.insert(0, f"subject {np.asarray(subject)[clip[0]]}")
-    label = f"{number}: {', '.join(names)}, windows {first} to {last}"
+    label = f"{number}: {names[clip[0]]}, windows {first} to {last}"
     if target is not None:
-      error = pred[clip].astype(np.float64) - np.asarray(target)[clip]
-      label += f", RMSE {np.sqrt(np.mean(np.square(error))):.3f}"
+      label += f", {error(predicted[clip], target[clip])}"
     entries.append(
       {"first": first, "label": label, "start": start, "windows": len(clip)}
     )
     start += len(clip)
   return packed_poses.pack(
-    pred[rows],
-    None if target is None else np.asarray(target, np.float32)[rows],
+    predicted[rows],
+    None if target is None else target[rows],
     clips=entries,
-    clip_frames=pred.shape[1],
-    rate_hz=pred.shape[1] / _WINDOW_S,
+    clip_frames=predicted.shape[1],
+    rate_hz=predicted.shape[1] / window_s,
     simulated=simulated,
-    bones=bones,
+    body=body,
   )

@@ -20,11 +20,6 @@ def asset(name: str, package: str = "bgm2pose_jax.report") -> str:
   return resources.files(package).joinpath(name).read_text("utf-8")
 
 
-def player_scripts() -> tuple[str, ...]:
-  """The player's JavaScript; `makePlayer` is described in player.js."""
-  return tuple(asset(name) for name in ("store.js", "scene.js", "player.js"))
-
-
 def fill(template: str, fields: Mapping[str, str]) -> str:
   """Puts HTML into the `<!--name-->` places of a template.
 
@@ -39,30 +34,39 @@ def fill(template: str, fields: Mapping[str, str]) -> str:
 def render(
   title: str,
   *,
-  styles: Iterable[str],
   main: str,
-  data: Any,
-  scripts: Sequence[str],
+  styles: Iterable[str] = (),
+  data: Any = None,
+  scripts: Sequence[str] = (),
   connect: str = "",
 ) -> str:
   """A whole page as text.
 
   Args:
     title: plain text.
-    styles: style sheets behind the page's own.
     main: HTML of the `<main>` element.
+    styles: style sheets behind the page's own.
     data: JSON values, finite; the scripts find them in the element `data`.
-    scripts: JavaScript, in order; they share one scope.
+    scripts: JavaScript, in order; they share one scope. A page without
+      scripts may run none and holds no data.
     connect: whom the page may talk to, as a content policy says it; nobody
       when empty.
   """
+  policy, code = "", ""
+  if scripts:
+    policy = "; script-src 'unsafe-inline'"
+    code = (
+      f'<script type="application/json" id="data">{script_json(data)}</script>'
+      f'\n<script>"use strict";\n{"".join(scripts)}</script>\n'
+    )
+  if connect:
+    policy += f"; connect-src {connect}"
   fields = {
     "title": html.escape(title),
-    "connect": f"; connect-src {connect}" if connect else "",
+    "policy": policy,
     "css": "".join((asset("document.css"), *styles)),
     "main": main,
-    "data": script_json(data),
-    "js": "".join(('"use strict";\n', *scripts)),
+    "scripts": code,
   }
   return fill(asset("document.html"), fields)
 
@@ -76,19 +80,16 @@ def script_json(value: Any) -> str:
 
 
 def banner(label: str, warning: str = "") -> str:
-  """The first line of a page, large where there is something to warn of.
+  """A line at the top of a page, large where there is something to warn of.
 
   Args:
-    label: kind of data.
+    label: kind of data; empty shows the warning alone.
     warning: what it means for the reader; empty makes a quiet line.
   """
-  label = html.escape(label)
+  name = f"<b>{html.escape(label)}</b>" if label else ""
   if not warning:
-    return f'<div class="banner recorded"><b>{label}</b></div>'
-  return (
-    f'<div class="banner"><b>{label}</b><span>{html.escape(warning)}</span>'
-    "</div>"
-  )
+    return f'<div class="banner recorded">{name}</div>'
+  return f'<div class="banner">{name}<span>{html.escape(warning)}</span></div>'
 
 
 def facts_line(facts: Iterable[tuple[str, Any]]) -> str:

@@ -9,11 +9,26 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.poses.skeleton import Skeleton
 
-# 20 minutes: 24,000 x 63 int16 numbers in base64 are 4 MB, twice that with
-# ground truth.
+# 20 minutes at 20 frames a second: 24,000 frames of 21 joints as int16 numbers
+# in base64 are 4 MB, twice that with ground truth.
 MAX_FRAMES = 24_000
+
+
+def body(skeleton: Skeleton, head: str | None = None) -> dict[str, Any]:
+  """What the player needs to know of a skeleton, JSON-ready.
+
+  Args:
+    skeleton: of the poses.
+    head: name of the joint that is drawn as a head; None draws none.
+  """
+  return {
+    "bones": [list(bone) for bone in skeleton.bones],
+    "head": None if head is None else skeleton.index(head),
+    "joints": list(skeleton.joints),
+    "lengths": skeleton.unit,
+  }
 
 
 def pack(
@@ -25,16 +40,16 @@ def pack(
   clip_frames: int,
   rate_hz: float,
   simulated: bool,
-  bones: Sequence[tuple[int, int]] = BODY21.bones,
+  body: Mapping[str, Any],
 ) -> dict[str, Any]:
   """What the player needs, JSON-ready.
 
   Args:
-    pose: [..., joint=21, 3] predictions, hip-spine lengths; leading axes are
+    pose: [..., joint, 3] predictions in any unit, y up; leading axes are
       frames in order.
     target: like `pose`, ground truth; None where there is none.
-    spread: [..., joint], standard deviation between models, hip-spine
-      lengths; None for one model.
+    spread: [..., joint], standard deviation between models in that unit; None
+      for one model.
     clips: stretches to choose from, each `label`, `start` (where it begins in
       `pose`), `windows` (its length) and `first` (number of its first
       window), all three counted in windows of `clip_frames` frames; may have
@@ -42,11 +57,11 @@ def pack(
     clip_frames: frames of a window; 1 where frames stand alone.
     rate_hz: frames a second.
     simulated: whether to mark the picture.
-    bones: (parent, child) joint pairs.
+    body: from `body`.
 
   Returns:
     `pred` and `target` as base64 of little-endian int16 in multiples of
-    `unit` hip-spine lengths, `spread` as base64 of uint8 in multiples of
+    `unit` of the poses' unit, `spread` as base64 of uint8 in multiples of
     `spread_unit`; empty text stands for what is not there.
 
   Raises:
@@ -63,11 +78,9 @@ def pack(
   if spread is not None:
     packed_spread = _base64(spread, spread_unit, "u1", 255)
   return {
-    "bones": [[int(a), int(b)] for a, b in bones],
+    **body,
     "clips": [dict(clip) for clip in clips],
     "frames": int(clip_frames),
-    "head": BODY21.index("Head"),
-    "joints": list(BODY21.joints),
     "pred": packed[0],
     "rate_hz": float(rate_hz),
     "simulated": bool(simulated),

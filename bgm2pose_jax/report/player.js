@@ -3,10 +3,11 @@
 //   const player = makePlayer(root, data, onFrame);
 //
 // root: element that holds player.html; hidden when there is nothing to play.
-// data: what viewer/poses.py packs, or for frames that are yet to come
-//   { live: { frames, target, spread }, bones, head, joints, rate_hz,
-//   simulated }: room for so many frames, the oldest making way, and whether
-//   frames come with ground truth and with spread.
+// data: what packed_poses.py packs, or for frames that are yet to come
+//   { live: { frames, target, spread, height, reach }, bones, head, joints,
+//   lengths, rate_hz, simulated }: room for so many frames, the oldest making
+//   way, whether frames come with ground truth and with spread, and how tall
+//   and wide a person is at first. `lengths` names the unit of the poses.
 // onFrame: called with the player after every drawing; may be left out.
 //
 //   player.push({ pose, target, spread, time_s })   live only: one frame, as
@@ -114,11 +115,11 @@ const makePlayer = (root, data, onFrame) => {
     const said = text ? [text] : [];
     if (error) {
       said.push("Mean joint distance in this frame " +
-                mean(error).toFixed(2) + " hip-spine lengths");
+                mean(error).toFixed(2) + " " + data.lengths);
     }
     if (spread) {
       said.push("Mean spread in this frame " + mean(spread).toFixed(2) +
-                " hip-spine lengths");
+                " " + data.lengths);
     }
     set("readout", said.length ? said.join(". ") + "." : "");
   };
@@ -130,7 +131,7 @@ const makePlayer = (root, data, onFrame) => {
                     spread: "standard deviation between the models" };
     byId("legend").hidden = value === "figure";
     if (value !== "figure") {
-      set("legend-name", names[value] + ", hip-spine lengths");
+      set("legend-name", names[value] + ", " + data.lengths);
       set("legend-top", String(+store.tops[value].toPrecision(2)));
       set("legend-note", value === "spread" ?
         "and more; circles are as wide" : "and more");

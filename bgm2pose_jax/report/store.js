@@ -108,7 +108,7 @@ const makeStore = (data) => {
 
   // Size of the scene, from the truth where there is one: a prediction that
   // flies off must not shrink the person. A stream begins with a standing one.
-  const size = { height: data.live ? 19 : 1, reach: data.live ? 8 : 1 };
+  const size = { height: 1, reach: 1, ...data.live };
   if (!data.live) {
     const measured = values.target || values.pred || [];
     for (let i = 0; i < measured.length; i += 3) {

@@ -194,16 +194,6 @@ class BodyModel:
     """Number of spheres K."""
     return len(self.radius_class)
 
-  @property
-  def volume_m3(self) -> float:
-    """Volume of all spheres."""
-    return float(np.sum(4 / 3 * np.pi * self.radii_m**3))
-
-  @property
-  def cross_section_m2(self) -> float:
-    """Sum of pi a^2 over the spheres."""
-    return float(np.sum(np.pi * self.radii_m**2))
-
   def sphere_centres(self, positions_m: Any) -> Any:
     """Centres of the spheres.
 

@@ -11,10 +11,7 @@ Source: P. M. Morse and K. U. Ingard, Theoretical Acoustics (1968), ch. 8.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import special
-
-from bgm2pose_jax.base.errors import InputError
 
 
 def num_terms(ka: np.ndarray) -> np.ndarray:
@@ -110,83 +107,3 @@ def partial_waves(ka: np.ndarray, *, forward_lobe: bool = True) -> np.ndarray:
     ratio = ratio - 0.5 * lobe_orders(ka, terms)
     ratio = np.where(np.arange(terms)[:, None] < num_terms(ka), ratio, 0.0)
   return (2 * np.arange(terms)[:, None] + 1) * ratio
-
-
-def far_field_amplitude(
-  wavenumber: ArrayLike, radius_m: float, cos_theta: ArrayLike
-) -> np.ndarray:
-  """Far-field scattering amplitude f of a rigid sphere, in metres.
-
-  Scattered pressure at distance r: f exp(ikr)/r for a unit plane wave.
-
-  Args:
-    wavenumber: k = 2 pi f / c in rad/m, positive, [f].
-    radius_m: radius of the sphere.
-    cos_theta: cosine of the angle between incident and outgoing propagation
-      (1 = forward), [angle].
-
-  Returns:
-    complex128 [angle, f], time factor exp(-i omega t).
-
-  Raises:
-    InputError: if a wavenumber or the radius is not positive.
-  """
-  k = _positive("wavenumber", np.atleast_1d(wavenumber))
-  _positive("radius_m", np.asarray(radius_m))
-  waves = partial_waves(k * radius_m)
-  p = legendre(np.atleast_1d(cos_theta), len(waves))
-  return 1j / k * (p.T @ waves)
-
-
-def point_source_pressure(
-  wavenumber: ArrayLike,
-  radius_m: float,
-  source_m: float,
-  receiver_m: float,
-  cos_gamma: ArrayLike,
-) -> np.ndarray:
-  """Exact scattered pressure of a point source, point receiver and sphere.
-
-  The direct sound in the same unit is exp(ikR)/R.
-
-  Args:
-    wavenumber: k in rad/m, positive, [f].
-    radius_m: radius of the sphere.
-    source_m: distance of the source from the centre, above the radius.
-    receiver_m: distance of the receiver from the centre, above the radius.
-    cos_gamma: cosine of the angle source - centre - receiver (minus the
-      cos_theta of `far_field_amplitude`), [angle].
-
-  Returns:
-    complex128 [angle, f] in 1/m, time factor exp(-i omega t).
-
-  Raises:
-    InputError: if a value is not positive or a distance is inside the sphere.
-  """
-  k = _positive("wavenumber", np.atleast_1d(wavenumber))
-  _positive("radius_m", np.asarray(radius_m))
-  for name, distance in (("source_m", source_m), ("receiver_m", receiver_m)):
-    if distance <= radius_m:
-      raise InputError(
-        name, f"{distance} m is inside the sphere of {radius_m} m",
-        "give a distance above the radius",
-      )  # fmt: skip
-  waves = partial_waves(k * radius_m)
-  terms = len(waves)
-  g = radiation_factor(k * source_m, terms) * radiation_factor(
-    k * receiver_m, terms
-  )
-  p = legendre(-np.atleast_1d(cos_gamma), terms)
-  with np.errstate(invalid="ignore"):
-    weighted = np.where(waves == 0, 0, waves * g)
-  spreading = np.exp(1j * k * (source_m + receiver_m)) / (source_m * receiver_m)
-  return 1j / k * (p.T @ weighted) * spreading
-
-
-def _positive(name: str, value: np.ndarray) -> np.ndarray:
-  value = np.asarray(value, np.float64)
-  if not np.all(value > 0):
-    raise InputError(
-      name, f"has the value {value.min()}", "give values above 0"
-    )
-  return value

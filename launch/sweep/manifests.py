@@ -1,16 +1,18 @@
-"""Job files for Kubernetes and SkyPilot, as YAML text.
-
-Values are written as JSON strings, which YAML reads as they are.
-"""
+"""Job files for Kubernetes and SkyPilot, as YAML text."""
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
+import yaml
+
+from launch.sweep import work
 from launch.sweep.book import Book
 
 KUBERNETES = "sweep.kubernetes.yaml"
 SKYPILOT = "sweep.sky.yaml"
+# Where the Dockerfiles put the repository.
+_IMAGE_ROOT = "/bgm2pose"
 
 
 def kubernetes(
@@ -40,61 +42,50 @@ def kubernetes(
   if accelerators:
     name, _, number = accelerators.partition(":")
     limits[name] = number or "1"
-  resources = (
-    ["          resources:", "            limits:"]
-    + [f"              {_text(k)}: {_text(v)}" for k, v in limits.items()]
-    if limits
-    else []
-  )
-  return "\n".join(
-    [
-      "apiVersion: batch/v1",
-      "kind: Job",
-      "metadata:",
-      "  generateName: bgm2pose-sweep-",
-      "spec:",
-      "  completionMode: Indexed",
-      f"  completions: {len(book.jobs)}",
-      f"  parallelism: {min(workers or 1, len(book.jobs))}",
-      # A lost pod is made again; one failing run does not end the others.
-      "  backoffLimitPerIndex: 3",
-      f"  maxFailedIndexes: {len(book.jobs)}",
-      "  podFailurePolicy:",
-      "    rules:",
-      # The command itself failed (1, 2): the status names it, no new pod does.
-      "    - action: FailIndex",
-      "      onExitCodes:",
-      "        containerName: run",
-      "        operator: In",
-      "        values: [1, 2]",
-      "  template:",
-      "    spec:",
-      "      restartPolicy: Never",
-      "      containers:",
-      "        - name: run",
-      f"          image: {_text(image)}",
-      "          command:",
-      *(
-        f"            - {_text(word)}"
-        for word in (
-          "python",
-          "-m",
-          "launch.sweep.work",
-          f"--sweep={mount}",
-          "--index=$(JOB_COMPLETION_INDEX)",
-          "--wait",
-        )
-      ),
-      *resources,
-      "          volumeMounts:",
-      "            - name: sweep",
-      f"              mountPath: {_text(mount)}",
-      "      volumes:",
-      "        - name: sweep",
-      "          persistentVolumeClaim:",
-      f"            claimName: {_text(volume_claim)}",
-      "",
-    ]
+  index = "--index=$(JOB_COMPLETION_INDEX)"
+  container = {
+    "name": "run",
+    "image": image,
+    "command": [*work.COMMAND, f"--sweep={mount}", index, "--wait"],
+    **({"resources": {"limits": limits}} if limits else {}),
+    "volumeMounts": [{"name": "sweep", "mountPath": mount}],
+  }
+  volume = {
+    "name": "sweep",
+    "persistentVolumeClaim": {"claimName": volume_claim},
+  }
+  # The command itself failed (1, 2): the status names it, no new pod does.
+  on_failure = {
+    "action": "FailIndex",
+    "onExitCodes": {
+      "containerName": "run",
+      "operator": "In",
+      "values": [1, 2],
+    },
+  }
+  spec = {
+    "completionMode": "Indexed",
+    "completions": len(book.jobs),
+    "parallelism": min(workers or 1, len(book.jobs)),
+    # A lost pod is made again; one failing run does not end the others.
+    "backoffLimitPerIndex": 3,
+    "maxFailedIndexes": len(book.jobs),
+    "podFailurePolicy": {"rules": [on_failure]},
+    "template": {
+      "spec": {
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": [volume],
+      }
+    },
+  }
+  return _text(
+    {
+      "apiVersion": "batch/v1",
+      "kind": "Job",
+      "metadata": {"generateName": "bgm2pose-sweep-"},
+      "spec": spec,
+    }
   )
 
 
@@ -120,45 +111,43 @@ def skypilot(
     accelerators: as SkyPilot writes them, e.g. H100:1 or tpu-v5e-8.
     workers: nodes; None is 1.
   """
+  task: dict[str, Any] = {
+    "name": "bgm2pose-sweep",
+    "num_nodes": min(workers or 1, len(book.jobs)),
+  }
   resources = {
     "cpus": f"{cpus}+" if cpus else None,
     "accelerators": accelerators,
     "image_id": f"docker:{image}" if image else None,
   }
-  given = [f"  {k}: {_text(v)}" for k, v in resources.items() if v]
-  mounts = [
-    "file_mounts:",
-    f"  {_text(mount)}:",
-    f"    source: {_text(bucket or '')}",
+  if given := {name: value for name, value in resources.items() if value}:
+    task["resources"] = given
+  if bucket:
     # Files are appended to: MOUNT alone writes whole files only.
-    "    mode: MOUNT_CACHED",
-  ]
-  extra = "tpu" if (accelerators or "").startswith("tpu") else "cuda12"
-  setup = [
-    "workdir: .",
-    "setup: |",
-    f'  pip install -e ".[{extra}]"' if accelerators else "  pip install -e .",
-  ]
-  return "\n".join(
-    [
-      "name: bgm2pose-sweep",
-      f"num_nodes: {min(workers or 1, len(book.jobs))}",
-      *(["resources:", *given] if given else []),
-      *(mounts if bucket else []),
-      *([] if image else setup),
-      "run: |",
-      # A share for each node: buckets make no claim exclusive.
-      *([f"  cd {_IMAGE_ROOT}"] if image else []),
-      f"  python -m launch.sweep.work --sweep={mount} --wait \\",
-      '    --shard="$SKYPILOT_NODE_RANK/$SKYPILOT_NUM_NODES"',
-      "",
-    ]
+    task["file_mounts"] = {mount: {"source": bucket, "mode": "MOUNT_CACHED"}}
+  if not image:
+    extra = "tpu" if (accelerators or "").startswith("tpu") else "cuda12"
+    package = f'".[{extra}]"' if accelerators else "."
+    task |= {"workdir": ".", "setup": f"pip install -e {package}\n"}
+  # A share for each node: buckets make no claim exclusive.
+  task["run"] = (f"cd {_IMAGE_ROOT}\n" if image else "") + (
+    f"{' '.join(work.COMMAND)} --sweep={mount} --wait \\\n"
+    '  --shard="$SKYPILOT_NODE_RANK/$SKYPILOT_NUM_NODES"\n'
   )
+  return _text(task)
 
 
-# Where the Dockerfiles put the repository.
-_IMAGE_ROOT = "/bgm2pose"
+class _Dumper(yaml.SafeDumper):
+  """Writes scripts line by line."""
 
 
-def _text(value: str) -> str:
-  return json.dumps(value)
+_Dumper.add_representer(
+  str,
+  lambda dumper, text: dumper.represent_scalar(
+    "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+  ),
+)
+
+
+def _text(content: dict[str, Any]) -> str:
+  return yaml.dump(content, Dumper=_Dumper, sort_keys=False)

@@ -9,8 +9,9 @@ import pytest
 from results_fixture import make_predictions, make_results
 from track_fixture import make_maps, make_track
 
-from bgm2pose_jax.report import page
+from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.systems.bgm2pose.predict import page as prediction_page
+from bgm2pose_jax.systems.bgm2pose.report import REPORT
 from tests.browser import chromium
 
 needs_browser = pytest.mark.skipif(
@@ -26,12 +27,9 @@ def _write(path: pathlib.Path, *, moving: bool = True, truth: bool = True):
   if moving:
     time = np.arange(120).reshape(10, 12, 1)
     pose[..., 0] += 3 * np.sin(time / 5)
-  page.write_page(
-    path,
-    results=make_results(windows=10),
-    curves=[],
-    predictions=make_predictions(pose.astype(np.float32), target=truth),
-  )
+  arrays = make_predictions(pose.astype(np.float32), target=truth)
+  text = REPORT.page(make_results(windows=10), [], arrays)
+  whole_file.write_text(path, text)
 
 
 def _check(*arguments):

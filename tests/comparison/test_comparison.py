@@ -241,21 +241,25 @@ def test_command_ends_in_one_line(tmp_path):
 def test_paired_differences_are_numpys():
   rng = np.random.default_rng(0)
   parts, raw = [], []
+  metrics = registry.of_model("bgm2pose").figures.metrics
+
+  def sums(poses, target):
+    return np.stack([metrics.overall(metrics.sums(p, target)) for p in poses])
+
   for windows, weight in ((130, 0.75), (90, 0.25)):
     target = rng.normal(0, 1, (windows, 12, 21, 3))
     ours = target + rng.normal(0, 1, (2, *target.shape))
     theirs = target + rng.normal(0, 1.2, (2, *target.shape))
     parts.append(
       bootstrap.PairedWindows(
-        np.stack([bootstrap.window_sums(p, target) for p in ours]),
-        np.stack([bootstrap.window_sums(p, target) for p in theirs]),
+        sums(ours, target),
+        sums(theirs, target),
         np.full(windows, "a"),
         np.arange(windows),
         weight,
       )
     )
     raw.append((target, ours, theirs))
-  metrics = registry.of_model("bgm2pose").figures.metrics
   got = bootstrap.paired_differences(metrics, parts, seed=3, resamples=40)
 
   def difference(picked):

@@ -67,7 +67,7 @@ def test_overlay_reads_types():
     ("network.width", "wide", "type float"),
     ("optim.steps_per_epoch", "0", "or null"),
     ("optim.learning_rate", "Infinity", "finite"),
-    ("optim.clip_norm", "0", "more than zero"),
+    ("optim.clip_norm", "0", "above zero, or null"),
     ("seed", "4294967296", "at most"),
     ("run.validate_every_epochs", "3", "multiple"),
   ],

@@ -19,6 +19,7 @@ from bgm2pose_jax.files import torch_file
 from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose import convert, features
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models import registry
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
@@ -187,7 +188,7 @@ def _assert_same(back, wanted) -> None:
 
 
 def _predicted(folder: pathlib.Path, arrays) -> np.ndarray:
-  config = run_folder.read_config(folder)
+  config = run_folder.read_config(folder, Config)
   spec = features.get_feature_set("logmel_intensity").spec
   task = PoseFromMusic(config, spec, 4)
   template = task.state_shapes(convert.published_statistics(config))

@@ -10,10 +10,10 @@ import pytest
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.evaluation import results
 from bgm2pose_jax.files import array_file, whole_file
-from bgm2pose_jax.report import page
-from bgm2pose_jax.systems.bgm2pose import results
 from bgm2pose_jax.systems.bgm2pose.still_room import response_file
+from bgm2pose_jax.training import write_up
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def small_disk():
 
 
 def _results(path):
-  results.write_results(path, {"text": "a" * 30_000})
+  results.write(path, {"text": "a" * 30_000})
 
 
 def _predictions(path):
@@ -61,8 +61,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, small_disk, write):
 
 
 def test_every_file_of_a_run_is_written_so():
-  # The page has a long list of arguments; that it ends here is enough.
-  assert page.whole_file is results.whole_file is whole_file
+  # Whole runs take long; that the page ends here is enough.
+  assert write_up.whole_file is results.whole_file is whole_file
 
 
 def test_an_error_inside_leaves_the_old_file_too(tmp_path):

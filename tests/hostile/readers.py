@@ -15,7 +15,7 @@ from bgm2pose_jax.comparison import sweep_folder
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.inference.export import reading
 from bgm2pose_jax.poses import bvh, clip_table, optitrack, position_csv
-from bgm2pose_jax.simulate import music
+from bgm2pose_jax.simulate import music, scene_file
 from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.ampl import (
@@ -28,7 +28,6 @@ from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.doctor import sound_header, sound_levels
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
-from bgm2pose_jax.systems.bgm2pose.simulated import __main__ as simulate_command
 from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 from bgm2pose_jax.systems.bgm2pose.still_room import response_file
 from bgm2pose_jax.systems.bgm2pose.stream import pcm, sound_input
@@ -115,7 +114,7 @@ def _clips(path: Path) -> None:
 
 
 def _scene(path: Path) -> None:
-  simulate_command.read_scene(str(path))
+  scene_file.read(str(path))
 
 
 def _config(path: Path) -> None:

@@ -1,199 +1,70 @@
+"""A page of any system: parts that a system composes, and nothing else."""
+
 from __future__ import annotations
 
-import base64
-import html.parser
 import json
 import re
 
-import numpy as np
-import pytest
-import results_fixture
-
-from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.report import clips, page
-
-EVIL = "</script><img src=x onerror=alert(1)><!--css-->"
-VOID = {"meta", "link", "input", "line", "path"}
+from bgm2pose_jax.report import charts, page
+from bgm2pose_jax.report.page import Page, Panel, Tile
 
 
-def make_results(**changes):
-  """Names from a stranger wherever names stand."""
-  row = {"rmse": 0.5, "mae": 0.25, "pckh50": 0.75}
-  return results_fixture.make_results(
-    **{
-      "test_subjects": [EVIL],
-      "windows": 30,
-      "per_track": {EVIL: {**row, "windows": 30, "mean_pose": row}},
-      "definitions": {"unit": EVIL},
-      "improvement_pct": {"rmse": 12.0, "mae": -3.0},
-      **changes,
-    }
+def test_a_page_of_panels_alone_runs_nothing():
+  chart = charts.line_chart("loss", [("train", [(0, 1), (1, 0.5)])])
+  text = page.render(
+    Page(
+      title="Toy & more",
+      panels=[Panel("Curve", chart), Panel("Words", "<p>x</p>", name="words")],
+    )
   )
+  assert "<title>Toy &amp; more</title>" in text
+  assert "<h1>Toy &amp; more</h1>" in text
+  assert re.findall(r"<h2>(.*?)</h2>", text) == ["Curve", "Words"]
+  assert text.count("<svg") == 1
+  assert '<section id="words">' in text
+  assert "script" not in text
+  assert 'class="facts"' not in text
+  assert 'class="tiles"' not in text
 
 
-def make_predictions(n=30, target=True):
-  rng = np.random.default_rng(0)
-  pred = rng.normal(0, 3, (n, 12, 21, 3)).astype(np.float32)
-  return results_fixture.make_predictions(pred, subject=EVIL, target=target)
-
-
-class Reader(html.parser.HTMLParser):
-  """Collects elements, checks that they nest, and keeps script texts."""
-
-  def __init__(self):
-    super().__init__()
-    self.open, self.tags, self.attributes, self.scripts = [], [], [], []
-
-  def handle_starttag(self, tag, attrs):
-    self.tags.append(tag)
-    self.attributes += [(tag, *pair) for pair in attrs]
-    if tag not in VOID:
-      self.open.append(tag)
-
-  def handle_startendtag(self, tag, attrs):
-    self.tags.append(tag)
-    self.attributes += [(tag, *pair) for pair in attrs]
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag
-
-  def handle_data(self, data):
-    if self.open and self.open[-1] == "script":
-      self.scripts.append(data)
-
-
-def read(path):
-  reader = Reader()
-  reader.feed(path.read_text("utf-8"))
-  assert reader.open == []
-  return reader
-
-
-def write(tmp_path, **changes):
-  path = tmp_path / "report.html"
-  arguments = {
-    "results": make_results(),
-    "curves": [{"step": s, "loss": 1 / s, EVIL: s} for s in (1, 2, 3)],
-    "predictions": make_predictions(),
-  }
-  page.write_page(path, **{**arguments, **changes})
-  return path
-
-
-def decode(text, unit):
-  whole = np.frombuffer(base64.b64decode(text), "<i2")
-  return whole.reshape(-1, 12, 21, 3) * unit
-
-
-def test_page_is_one_file_that_loads_nothing_and_escapes_names(tmp_path):
-  path = write(tmp_path)
-  reader = read(path)
-  assert "img" not in reader.tags
-  assert reader.tags.count("script") == 2
-  assert reader.tags.count("style") == 1
-  for _, name, value in reader.attributes:
-    assert not name.startswith("on")
-    if name in ("src", "href"):
-      assert value == "data:,"
-  text = path.read_text("utf-8")
-  assert "default-src 'none'" in text
-  assert not re.search(r"https?://", text.replace("http-equiv", ""))
-  assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_embedded_poses_decode_to_the_predictions(tmp_path):
-  predictions = make_predictions()
-  data = json.loads(read(write(tmp_path)).scripts[0])
-  largest = np.abs(predictions["target"]).max()
-  for name in ("pred", "target"):
-    got = decode(data[name], data["unit"])
-    np.testing.assert_allclose(got, predictions[name], atol=largest / 32767)
-  assert [c["windows"] for c in data["clips"]] == [25, 5]
-  assert [c["start"] for c in data["clips"]] == [0, 25]
-  assert data["bones"] == [list(bone) for bone in BODY21.bones]
-  assert EVIL in data["clips"][0]["label"]
-  assert "RMSE 1.000" in data["clips"][0]["label"]
-
-
-def test_kind_of_data_is_said_large(tmp_path):
-  text = write(tmp_path).read_text("utf-8")
-  assert re.search(r'class="banner"><b>SIMULATED DATA', text)
-  real = write(tmp_path, results=make_results(simulated=False))
-  text = real.read_text("utf-8")
-  assert "<b>RECORDED DATA" in text
-  assert "come from a simulator" not in text
-  assert json.loads(read(real).scripts[0])["simulated"] is False
-
-
-def test_results_stand_in_the_page(tmp_path):
-  text = write(tmp_path).read_text("utf-8")
-  assert "12.0 % below the mean pose" in text
-  assert "3.0 % above the mean pose" in text
-  for name in ("music only, ridge", "ridge, 5 frames", "bgm2pose, demo"):
-    assert f"<td>{name}</td>" in text
-  assert text.count('class="bar"') == 21
-  assert text.count("<svg") == 2
-  assert "30 of 30 test windows" in text
-
-
-def test_recordings_without_poses_get_a_page_of_predictions(tmp_path):
-  empty = dict.fromkeys(("rmse", "mae", "pckh50"))
-  results = make_results(
-    **empty,
-    mean_pose=empty,
-    ridge=empty,
-    music_only=empty,
-    per_part={},
-    per_joint={},
-    per_track={},
+def test_parts_stand_in_their_order():
+  text = page.render(
+    Page(
+      title="window",
+      heading="heading",
+      banners=[("KIND", "warning"), ("", "more")],
+      facts=[("seed", 0)],
+      status="waiting",
+      tiles=[Tile("error", "0.5", ["of 1"])],
+      panels=[[Panel("one", "1"), Panel("two", "2")], [], Panel("", "3")],
+    )
   )
-  path = write(
-    tmp_path,
-    results=results,
-    curves=[],
-    predictions=make_predictions(target=False),
-  )
-  data = json.loads(read(path).scripts[0])
-  assert data["target"] == ""
-  assert len(decode(data["pred"], data["unit"])) == 30
-  assert "predictions only" in path.read_text("utf-8")
+  body = text[text.index("<main>") :]
+  words = [x.strip() for x in re.split(r"<[^>]*>", body) if x.strip()]
+  assert words == [
+    *("KIND", "warning", "more", "heading", "seed", "0", "waiting"),
+    *("error", "0.5", "of 1", "one", "1", "two", "2", "3"),
+  ]
+  assert body.count('class="columns"') == 1
 
 
-def test_same_input_gives_the_same_bytes(tmp_path):
-  first = write(tmp_path).read_bytes()
-  assert write(tmp_path).read_bytes() == first
+def test_panels_bring_styles_scripts_and_data():
+  common = "p { margin: 0 }"
+  panels = [
+    Panel("a", "", styles=[common], scripts=["first();"], data={"a": 1}),
+    Panel("b", "", styles=[common], scripts=["second();"], data={"b": "</x>"}),
+  ]
+  text = page.render(Page(title="t", panels=panels, styles=["i { top: 0 }"]))
+  assert text.count(common) == 1
+  assert text.index(common) < text.index("i { top: 0 }")
+  assert text.index("first();") < text.index("second();")
+  data = re.search(r'id="data">(.*?)</script>', text).group(1)
+  assert json.loads(data) == {"a": 1, "b": "</x>"}
+  assert "script-src 'unsafe-inline'\"" in text
+  assert "connect-src" not in text
 
 
-def test_window_limit_is_kept_and_stated(tmp_path):
-  results = make_results(windows=500)
-  path = write(
-    tmp_path,
-    results=results,
-    predictions=make_predictions(500),
-    max_windows=100,
-  )
-  data = json.loads(read(path).scripts[0])
-  assert sum(c["windows"] for c in data["clips"]) == 100
-  assert data["clips"][0]["first"] == 0
-  assert data["clips"][-1]["first"] == 475
-  assert "100 of 500 test windows" in path.read_text("utf-8")
-
-
-@pytest.mark.parametrize("limit", [3, 40, 1000])
-def test_clips_are_runs_of_consecutive_windows_of_one_recording(limit):
-  recording = np.repeat(["a", "b"], 60)
-  index = np.tile(np.arange(60), 2)
-  keep = np.setdiff1d(np.arange(120), [10, 11, 80])
-  order = np.random.default_rng(0).permutation(keep)
-  chosen = clips.choose(recording[order], index[order], limit)
-  assert sum(map(len, chosen)) <= limit
-  assert sum(map(len, chosen)) >= min(limit, 117) // 3
-  for clip in chosen:
-    assert len(set(recording[order][clip])) == 1
-    assert (np.diff(index[order][clip]) == 1).all()
-  assert len(np.unique(np.concatenate(chosen))) == sum(map(len, chosen))
-
-
-def test_no_windows_at_all_still_gives_a_page(tmp_path):
-  path = write(tmp_path, predictions=make_predictions(0))
-  assert json.loads(read(path).scripts[0])["clips"] == []
+def test_a_page_talks_to_whom_it_names():
+  panel = Panel("", "", scripts=["void 0;"])
+  text = page.render(Page(title="t", panels=[panel], connect="'self'"))
+  assert "script-src 'unsafe-inline'; connect-src 'self'\"" in text

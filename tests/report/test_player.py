@@ -4,7 +4,7 @@ import pytest
 
 from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.report import document
+from bgm2pose_jax.report import packed_poses, page, player
 from tests.browser import chromium, page_player
 
 pytestmark = pytest.mark.skipif(
@@ -26,19 +26,25 @@ def tab(tmp_path_factory):
   """A page whose player waits for frames."""
   path = tmp_path_factory.mktemp("live") / "live.html"
   data = {
-    "bones": BODY21.bones,
-    "head": BODY21.index("Head"),
-    "joints": BODY21.joints,
-    "live": {"frames": 40, "spread": True, "target": False},
+    **packed_poses.body(BODY21, "Head"),
+    "live": {
+      "frames": 40,
+      "spread": True,
+      "target": False,
+      "height": 19,
+      "reach": 8,
+    },
     "rate_hz": 20.0,
     "simulated": False,
   }
-  text = document.render(
-    "live",
-    styles=[document.asset("player.css")],
-    main=f'<section id="player">{document.asset("player.html")}</section>',
-    data=data,
-    scripts=(*document.player_scripts(), _SCRIPT),
+  text = page.render(
+    page.Page(
+      title="live",
+      panels=[
+        player.panel(data, starts=False),
+        page.Panel("", "", scripts=[_SCRIPT]),
+      ],
+    )
   )
   whole_file.write_text(path, text)
   with chromium.opened(chromium.find(None), 800) as opened:

@@ -333,7 +333,9 @@ def trainer(devices, epochs):
   config = linear_case.make_config(**{"batch.size": 8, "optim.epochs": epochs})
   on = mesh.make_mesh(jax.devices()[:devices])
   table = linear_case.make_table()
-  made = loop.Trainer(config, linear_case.Linear(), table, on)
+  made = loop.Trainer(
+    config, linear_case.Linear(), linear_case.Error(), table, on
+  )
   return made, config
 def go(devices, epochs, where):
   made, config = trainer(devices, epochs)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import exact_sphere
 import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.simulate import sphere_series
 from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import Rectangles, Spheres
 from bgm2pose_jax.simulate.scene import Scene
@@ -34,7 +34,7 @@ def _exact(scene: Scene, centre, radius: float, freqs: np.ndarray):
   mic = np.array(scene.mic_m) - centre
   d1, d2 = np.linalg.norm(source), np.linalg.norm(mic)
   k = 2 * np.pi * freqs / scene.speed_of_sound_m_s
-  pressure = sphere_series.point_source_pressure(
+  pressure = exact_sphere.point_source_pressure(
     k, radius, d1, d2, np.array([source @ mic / (d1 * d2)])
   )
   return np.conj(pressure[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import exact_sphere
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.simulate import scattering, shadow, sphere_series
+from bgm2pose_jax.simulate import scattering, shadow
 
 _SPEED = 343.0
 _FREQS_HZ = np.arange(0, 513, 4) * 48000 / 1024
@@ -45,7 +46,7 @@ def _from_table(
 
 
 def _exact(radius: float, cosine: float, d1: float, d2: float) -> np.ndarray:
-  pressure = sphere_series.point_source_pressure(_K, radius, d1, d2, [-cosine])
+  pressure = exact_sphere.point_source_pressure(_K, radius, d1, d2, [-cosine])
   return np.conj(pressure[0])
 
 

@@ -49,7 +49,9 @@ def test_windows_behind_a_loss_that_is_not_finite_are_written_down(tmp_path):
   table.features[7, 3] = np.nan
   changes = {"optim.max_skipped_steps": 1, "run.steps_per_dispatch": 2}
   config = linear_case.make_config(**{"optim.epochs": 4, **changes})
-  trainer = loop.Trainer(config, _Guarded(), table, mesh_lib.make_mesh())
+  trainer = loop.Trainer(
+    config, _Guarded(), linear_case.Error(), table, mesh_lib.make_mesh()
+  )
   path = tmp_path / "nonfinite.jsonl"
 
   def attempt() -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.systems.bgm2pose import prepare, presets
+from bgm2pose_jax.systems.bgm2pose.system import SYSTEM
 from bgm2pose_jax.training import plan
 
 
@@ -20,7 +21,7 @@ def _plans(workdir, folds=(0,), seeds=(0,)):
     for seed in seeds
   ]
   source = prepare.source_of(base)
-  return plan.make_plans(asked, source, workdir, "train_and_evaluate")
+  return plan.make_plans(SYSTEM, asked, source, workdir, "train_and_evaluate")
 
 
 def _names(folder: pathlib.Path) -> list[str]:

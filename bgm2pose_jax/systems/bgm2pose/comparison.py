@@ -14,6 +14,7 @@ from bgm2pose_jax.contract.comparison import (
 )
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import published
+from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES, WINDOW_S
 
 
 def _frames(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -31,7 +32,7 @@ COMPARISON = Comparison(
     "noise": "Models compared under noise",
   },
   whole=("bgm2pose", "none"),
-  window=(12, BODY21.num_joints, 3),
+  window=(WINDOW_FRAMES, BODY21.num_joints, 3),
   sections=("train_tracks", "test_tracks"),
   expected=lambda keys: {
     "test_tracks": [keys["track"]],
@@ -74,7 +75,7 @@ COMPARISON = Comparison(
   course=Course(
     title="Error over each recording (MAE, mean of 30 s)",
     figure="mae",
-    window_s=0.6,
+    window_s=WINDOW_S,
     smooth=50,
   ),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.sweep import Cell, Sweep
 from bgm2pose_jax.systems.bgm2pose import prepare, splits
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.presets import ablations
 
 # The paper's order of rows: oldest first.
@@ -99,7 +99,7 @@ def _folds(
   track: str,
   wanted: Sequence[int] | None,
 ) -> Sequence[int]:
-  def resolve(fold: int) -> splits.Split:
+  def resolve(fold: int) -> splits.MusicSplit:
     return splits.resolve(
       config.setting,
       held,

@@ -8,14 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.evaluation.baselines import Prediction
-from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.report import clips as report_clips
-from bgm2pose_jax.report import page as report_page
-from bgm2pose_jax.report import table as report_table
 from bgm2pose_jax.systems.bgm2pose import baselines as baselines_lib
 from bgm2pose_jax.systems.bgm2pose import presets, splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find
@@ -29,6 +24,7 @@ from bgm2pose_jax.systems.bgm2pose.models import registry as models
 from bgm2pose_jax.systems.bgm2pose.music_model import TRAINED
 from bgm2pose_jax.systems.bgm2pose.prepare import MusicSource, source_of
 from bgm2pose_jax.systems.bgm2pose.presets import ablations, rivals
+from bgm2pose_jax.systems.bgm2pose.report import REPORT
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
 from bgm2pose_jax.systems.bgm2pose.sweep import SWEEP
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
@@ -205,13 +201,6 @@ def title(config: Config) -> str:
   """What a run's name begins with."""
   return f"{config.setting}-{config.model}"
 
-
-REPORT = Report(
-  text=report_table.render,
-  page=lambda results, curves, arrays: report_page.render_page(
-    results, curves, arrays, BODY21.bones, report_clips.MAX_WINDOWS
-  ),
-)
 
 SYSTEM = System(
   name="bgm2pose",

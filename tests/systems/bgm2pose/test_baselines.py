@@ -162,7 +162,7 @@ def test_ridge_beats_mean_pose_where_features_tell_and_music_does_not():
   train, test = np.arange(120), np.arange(120, 180)
   found = baselines.all_baselines(table, train, test, pool=64)
   error = {
-    name: np.sqrt(np.mean((b.pose - table.pose[test]) ** 2))
+    name: np.sqrt(np.mean((b.values - table.pose[test]) ** 2))
     for name, b in found.items()
   }
   assert error["ridge"] < 0.9 * error["mean_pose"]

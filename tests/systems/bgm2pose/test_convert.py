@@ -19,6 +19,7 @@ from bgm2pose_jax.config.tree import parse_assignments
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.systems.bgm2pose import convert, features
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics
 from bgm2pose_jax.systems.bgm2pose.models import registry, torch_weights
 from bgm2pose_jax.systems.bgm2pose.models.bgm2pose import BGM2PoseConfig
@@ -161,7 +162,7 @@ def test_a_folder_to_start_and_to_predict_from(narrow_wipose, tmp_path):
   config = convert.make_config("official", "wipose", NARROW)
   convert.make_folder(narrow_wipose, source, out, config)
   said = run_folder.read_json(out / "config.json")
-  assert run_folder.read_config(out) == config
+  assert run_folder.read_config(out, Config) == config
   assert said["origin"]["file"] == "weights.pth"
   assert said["origin"]["sha256"].startswith("ed7002b439e9ac84")
 

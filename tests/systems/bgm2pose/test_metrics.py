@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.evaluation.metrics import added
+from bgm2pose_jax.evaluation.metrics import total as total_of
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import metrics
 
@@ -86,9 +86,9 @@ def test_batches_with_padding_add_up_exactly():
     part = slice(start, min(start + 4, 10))
     count = part.stop - part.start
     p[:count], t[:count] = pred[part], target[part]
-    sums = metrics.pose_sums(p, t, np.arange(4) < count)
-    total = sums if total is None else {k: total[k] + sums[k] for k in sums}
-  got = metrics.finish(total)
+    sums = metrics.METRICS.sums(p, t, np.arange(4) < count)
+    total = added(total, total_of(sums))
+  got = metrics.METRICS.finish(total)
   assert got["rmse"] == pytest.approx(whole["rmse"], rel=1e-13)
   assert got["pckh50"] == whole["pckh50"]
   assert got["per_joint"].keys() == whole["per_joint"].keys()
@@ -104,33 +104,15 @@ def test_frame_mask():
   assert got["pckh100"] == pytest.approx(kept["pckh100"], rel=1e-13)
 
 
-def test_compiled_float32_agrees_with_numpy_float64():
-  pred, target = _poses(50)
+def test_overall_sums_give_the_headline_figures():
+  pred, target = _poses(9)
+  sums = metrics.METRICS.sums(pred, target)
+  assert all(len(values) == 9 for values in sums.values())
+  got = metrics.METRICS.headline(metrics.METRICS.overall(sums).sum(axis=0))
   want = metrics.pose_metrics(pred, target)
-  got = jax.jit(metrics.pose_metrics)(jnp.asarray(pred), jnp.asarray(target))
-  assert float(got["rmse"]) == pytest.approx(want["rmse"], rel=1e-5)
-  assert float(got["mae"]) == pytest.approx(want["mae"], rel=1e-5)
-  assert float(got["pckh50"]) == pytest.approx(want["pckh50"], abs=1e-6)
-  arm = got["per_part"]["arm"]
-  assert float(arm["pckh50"]) == pytest.approx(
-    want["per_part"]["arm"]["pckh50"], abs=1e-6
-  )
-
-
-def test_prediction_in_jax_and_target_in_numpy_mix():
-  pred, target = _poses()
-  want = metrics.pose_sums(pred, target)["square"]
-  for a, b in ((jnp.asarray(pred), target), (pred, jnp.asarray(target))):
-    got = metrics.pose_sums(a, b)["square"]
-    np.testing.assert_allclose(got, want, rtol=1e-5)
-
-
-def test_gradient_is_finite_where_prediction_is_exact():
-  _, target = _poses(2)
-  sums = jax.jit(
-    jax.grad(lambda p: metrics.pose_sums(p, target)["square"].sum())
-  )
-  assert np.isfinite(np.asarray(sums(jnp.asarray(target)))).all()
+  assert got == pytest.approx([want[k] for k in ("rmse", "mae", "pckh50")])
+  assert [f.key for f in metrics.METRICS.figures] == ["rmse", "mae", "pckh50"]
+  assert [f.lowest for f in metrics.METRICS.figures] == [True, True, False]
 
 
 def test_bad_shapes_and_empty_sets_raise():

@@ -6,10 +6,11 @@ import types
 import numpy as np
 import pytest
 
-from bgm2pose_jax.evaluation import bootstrap
+from bgm2pose_jax.evaluation import bootstrap, results
+from bgm2pose_jax.evaluation.baselines import Prediction
 from bgm2pose_jax.files import array_file
-from bgm2pose_jax.systems.bgm2pose import baselines, results
-from bgm2pose_jax.systems.bgm2pose.metrics import pose_metrics
+from bgm2pose_jax.systems.bgm2pose.figures import FIGURES, predictions
+from bgm2pose_jax.systems.bgm2pose.metrics import METRICS, pose_metrics
 from bgm2pose_jax.systems.bgm2pose.splits import make_split
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
@@ -82,12 +83,13 @@ def make_table(n=130, has_pose=True):
 def build(table, rows, predicted, **changes):
   target = table.pose[rows]
   simple = {
-    "mean_pose": baselines.Prediction(target + np.float32(1.0), {}, 63),
-    "ridge": baselines.Prediction(target + np.float32(0.5), {"alpha": 0.1}, 5),
-    "music_only": baselines.Prediction(target + np.float32(1.1), {}, 5),
+    "mean_pose": Prediction(target + np.float32(1.0), {}, 63),
+    "ridge": Prediction(target + np.float32(0.5), {"alpha": 0.1}, 5),
+    "music_only": Prediction(target + np.float32(1.1), {}, 5),
   }
   arguments = {
     "config": CONFIG,
+    "dataset": "ampl/simulated",
     "split": SPLIT,
     "table": table,
     "rows": rows,
@@ -96,14 +98,14 @@ def build(table, rows, predicted, **changes):
     "parameters": 10,
     "steps": 20,
   }
-  return results.build_results(**{**arguments, **changes})
+  return results.build(FIGURES, **{**arguments, **changes})
 
 
 def test_keys_and_figures_of_the_contract():
   table = make_table()
   rows = np.arange(5, 130)
   predicted = table.pose[rows] - np.float32(0.25)
-  found = build(table, rows, predicted, extra={"panels": 1})
+  found = build(table, rows, predicted)
   assert set(found) >= CONTRACT
   assert found["rmse"] == pytest.approx(0.25, rel=1e-5)
   assert found["mae"] == pytest.approx(0.25, rel=1e-5)
@@ -112,7 +114,6 @@ def test_keys_and_figures_of_the_contract():
   assert found["improvement_pct"]["rmse"] == pytest.approx(75, rel=1e-4)
   assert found["ridge"]["improvement_pct"]["mae"] == pytest.approx(50, rel=1e-4)
   assert found["windows"] == 125
-  assert found["panels"] == 1
   assert found["per_track"]["haze"]["windows"] == 60
   assert found["per_track"]["tide"]["windows"] == 65
   assert set(found["per_subject"]) == {"s1"}
@@ -131,10 +132,10 @@ def test_same_input_writes_the_same_bytes(tmp_path):
   written = []
   for name in ("a", "b"):
     path = tmp_path / name / "results.json"
-    results.write_results(path, build(table, rows, predicted))
+    results.write(path, build(table, rows, predicted))
     array_file.write(
       path.with_name("predictions.npz"),
-      results.predictions(table, rows, predicted),
+      predictions(table, rows, predicted),
     )
     written.append(
       (path.read_bytes(), path.with_name("predictions.npz").read_bytes())
@@ -152,7 +153,7 @@ def test_predictions_read_back_without_pickle(tmp_path):
   table = make_table()
   rows = np.asarray([3, 4, 100])
   path = tmp_path / "predictions.npz"
-  array_file.write(path, results.predictions(table, rows, table.pose[rows] + 1))
+  array_file.write(path, predictions(table, rows, table.pose[rows] + 1))
   with np.load(path, allow_pickle=False) as arrays:
     np.testing.assert_array_equal(arrays["target"], table.pose[rows])
     np.testing.assert_array_equal(arrays["pred"], table.pose[rows] + 1)
@@ -171,7 +172,7 @@ def test_without_ground_truth_figures_are_none():
   assert found["rmse"] is None
   assert found["ridge"]["mae"] is None
   assert found["ground_truth"] is False
-  assert "target" not in results.predictions(table, rows, table.pose[rows])
+  assert "target" not in predictions(table, rows, table.pose[rows])
 
 
 def test_bad_input_is_refused(tmp_path):
@@ -183,10 +184,8 @@ def test_bad_input_is_refused(tmp_path):
   broken[0, 0, 0, 0] = np.nan
   with pytest.raises(ValueError, match="not finite"):
     build(table, rows, broken)
-  with pytest.raises(ValueError, match="'rmse' exists"):
-    build(table, rows, table.pose[rows], extra={"rmse": 1})
   with pytest.raises(ValueError, match="not JSON compliant"):
-    results.write_results(tmp_path / "r.json", {"rmse": float("nan")})
+    results.write(tmp_path / "r.json", {"rmse": float("nan")})
   assert list(tmp_path.iterdir()) == []
 
 
@@ -202,8 +201,9 @@ def test_interval_covers_the_truth_at_its_rate():
     target[:, :, 4, 1] = 1.0
     pred = target + level[:, None, None, None].astype(np.float32)
     found = bootstrap.bootstrap_interval(
-      pred, target, None, recording, index, seed=trial, resamples=300
-    )
+      METRICS, pred, target, None, recording, index,
+      improved=(), seed=trial, resamples=300,
+    )  # fmt: skip
     low, high = found["mae"]
     covered += low <= 1.0 <= high
   assert found["blocks"] == 20
@@ -216,14 +216,16 @@ def test_interval_is_paired_and_needs_two_blocks():
   target = rng.normal(0, 1, (200, 2, 21, 3)).astype(np.float32)
   level = rng.uniform(0.1, 3, 200).astype(np.float32)[:, None, None, None]
   found = bootstrap.bootstrap_interval(
-    target + level / 2, target, target + level, np.full(200, "a"), index, seed=0
-  )
+    METRICS, target + level / 2, target, target + level,
+    np.full(200, "a"), index, improved=("rmse", "mae"), seed=0,
+  )  # fmt: skip
   low, high = found["improvement_pct"]["mae"]
   assert low == pytest.approx(50, abs=1e-3)
   assert high == pytest.approx(50, abs=1e-3)
   assert found["mae"][0] < 0.98 * found["mae"][1]
   one = bootstrap.bootstrap_interval(
-    target[:40], target[:40], None, np.full(40, "a"), index[:40], seed=0
-  )
+    METRICS, target[:40], target[:40], None, np.full(40, "a"), index[:40],
+    improved=(), seed=0,
+  )  # fmt: skip
   assert one["blocks"] == 1
   assert one["rmse"] is None

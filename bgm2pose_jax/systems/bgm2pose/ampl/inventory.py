@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bgm2pose_jax.data.split import natural_key
+from bgm2pose_jax.report import text_table
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
 
@@ -88,7 +89,7 @@ def render(
       "with motion capture",
     ]
   )
-  return "\n".join([*_aligned(table), *notes])
+  return "\n".join([*text_table.aligned(table, left=(-1,)), *notes])
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:
@@ -121,14 +122,3 @@ def _remark(
   if not here:
     remarks.append("not here")
   return "; ".join(remarks)
-
-
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
-  """Right-aligns all columns but the last."""
-  widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-  return [
-    "  ".join(
-      [cell.rjust(width) for cell, width in zip(row[:-1], widths)] + [row[-1]]
-    ).rstrip()
-    for row in table
-  ]

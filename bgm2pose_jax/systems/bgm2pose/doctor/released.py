@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import tqdm
 
-from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   recording_index,
   released_layout,
@@ -29,7 +28,6 @@ from bgm2pose_jax.systems.bgm2pose.doctor.raw_recording import Facts
 # Poses are stored as float32, in hip-spine lengths.
 _TOLERANCE = 1e-3
 _MICROPHONE = 4
-_SIDES = (BODY21.index("LeftUpLeg"), BODY21.index("RightUpLeg"))
 _COPY = "copy the published files again"
 
 

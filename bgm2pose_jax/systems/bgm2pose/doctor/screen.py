@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from bgm2pose_jax.report import text_table
 from bgm2pose_jax.systems.bgm2pose.doctor.examine import Diagnosis, Part
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
   SEVERITIES,
@@ -102,20 +103,7 @@ def _clocks(part: Part) -> str:
 
 
 def _columns(title: str, rows: list[list[str]]) -> str:
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  return "\n".join(
-    [
-      title,
-      *(
-        "  ".join(
-          [row[0].ljust(widths[0])]
-          + [cell.rjust(w) for cell, w in zip(row[1:-1], widths[1:-1])]
-          + [row[-1]]
-        ).rstrip()
-        for row in rows
-      ),
-    ]
-  )
+  return "\n".join([title, *text_table.aligned(rows, left=(0, -1))])
 
 
 def _summary(diagnosis: Diagnosis) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.files import whole_file
-from bgm2pose_jax.report import document, packed_poses
+from bgm2pose_jax.report import document, html_table, packed_poses, player
+from bgm2pose_jax.report.page import Page, Panel, render
 from bgm2pose_jax.systems.bgm2pose.predict import tracks
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ, PoseTrack
+from bgm2pose_jax.systems.bgm2pose.report import BODY
 
 _PACKAGE = "bgm2pose_jax.systems.bgm2pose.predict"
 _SIMULATED = (
@@ -80,28 +82,37 @@ def _render(
     clip_frames=1,
     rate_hz=RATE_HZ,
     simulated=track.simulated,
+    body=BODY,
   )
   data["tracks"] = tracks.pack(track, frames, spectrogram, attention)
   shown = (*data["tracks"]["images"], *data["tracks"]["lines"])
   names = ", ".join(each["title"] for each in shown)
   fields = {
-    "banner": document.banner(
-      f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
-      _SIMULATED if track.simulated else "",
-    ),
-    "title": html.escape(title),
-    "facts": document.facts_line(_short_facts(track)),
-    "player": document.asset("player.html"),
-    "spoken": html.escape(f"Against time: {names}.", quote=True),
+    "spoken": html.escape(f"Against time: {names}."),
     "cap": html.escape(_left_out(track, frames, data["tracks"]["per_column"])),
-    "rows": _rows((*facts, *_flat(track.facts))),
   }
-  return document.render(
-    title,
-    styles=(document.asset("player.css"), document.asset("page.css", _PACKAGE)),
-    main=document.fill(document.asset("page.html", _PACKAGE), fields),
-    data=data,
-    scripts=(*document.player_scripts(), document.asset("page.js", _PACKAGE)),
+  time = Panel(
+    "In time",
+    document.fill(document.asset("time.html", _PACKAGE), fields),
+    name="time",
+    styles=(document.asset("page.css", _PACKAGE),),
+    scripts=(document.asset("page.js", _PACKAGE),),
+  )
+  return render(
+    Page(
+      title=title,
+      banners=[
+        (
+          f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
+          _SIMULATED if track.simulated else "",
+        )
+      ],
+      facts=_short_facts(track),
+      panels=(
+        (player.panel(data, starts=False), time),
+        Panel("Facts", html_table.facts((*facts, *_flat(track.facts)))),
+      ),
+    )
   )
 
 
@@ -147,12 +158,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable:
       yield prefix + str(name), value
     else:
       yield prefix + str(name), json.dumps(value, default=str)
-
-
-def _rows(facts: Iterable[tuple[str, Any]]) -> str:
-  """Table rows, all text escaped here."""
-  return "".join(
-    f"<tr><td>{html.escape(str(name))}</td>"
-    f"<td>{html.escape(str(value))}</td></tr>"
-    for name, value in facts
-  )

@@ -16,8 +16,7 @@ from absl import flags, logging
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import command_flags as config_flags
-from bgm2pose_jax.files import json_file
-from bgm2pose_jax.simulate import sessions
+from bgm2pose_jax.simulate import scene_file, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.config import DataConfig
 from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
@@ -68,28 +67,6 @@ def define_flags(values: flags.FlagValues) -> None:
   )
 
 
-def read_scene(path: str | None) -> Scene:
-  """Reads a scene file; fields it leaves out keep their defaults.
-
-  Args:
-    path: JSON file, or None for the default scene. A `simulated.json` of an
-      earlier run is accepted too.
-
-  Raises:
-    InputError: missing or broken file, unknown fields or values.
-  """
-  if path is None:
-    return Scene()
-  fix = 'write an object such as {"room_m": [8, 3, 6]}'
-  values = json_file.read(path, fix)
-  if "simulated" in values:
-    values = json_file.read(path, fix, key="scene")
-  try:
-    return Scene.from_dict(values)
-  except (TypeError, ValueError, OverflowError) as error:
-    raise InputError(path, str(error), "correct the value") from None
-
-
 def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
   """The plan that the flags describe.
 
@@ -103,7 +80,7 @@ def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
       people = (values.subjects[0],)
   elif values.subjects:
     people = tuple(values.subjects)
-  scene = read_scene(values.scene)
+  scene = scene_file.read(values.scene)
   return raw_folder.RawPlan(
     subjects=people,
     tracks=tuple(values.tracks),

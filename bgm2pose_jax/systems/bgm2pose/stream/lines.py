@@ -10,9 +10,11 @@ import numpy as np
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.report import document
+from bgm2pose_jax.report import document, player
+from bgm2pose_jax.report.page import Page, Panel, render
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import FRAME_SAMPLES
+from bgm2pose_jax.systems.bgm2pose.report import BODY
 from bgm2pose_jax.systems.bgm2pose.stream.live_poses import LiveFrame
 
 _PACKAGE = "bgm2pose_jax.systems.bgm2pose.stream"
@@ -103,27 +105,33 @@ def live_page(*, simulated: bool) -> str:
     simulated: the model was trained on simulated recordings.
   """
   data = {
-    "bones": [list(bone) for bone in BODY21.bones],
-    "head": BODY21.index("Head"),
-    "joints": list(BODY21.joints),
-    "live": {"frames": _PAGE_FRAMES, "spread": False, "target": False},
+    **BODY,
+    "live": {
+      "frames": _PAGE_FRAMES,
+      "height": 19,
+      "reach": 8,
+      "spread": False,
+      "target": False,
+    },
     "rate_hz": RATE_HZ,
     "simulated": simulated,
   }
+  label = "MODEL OF SIMULATED DATA" if simulated else "MODEL OF RECORDED DATA"
   warning = "The model was trained on recordings from a simulator."
-  fields = {
-    "banner": document.banner(
-      "MODEL OF SIMULATED DATA" if simulated else "MODEL OF RECORDED DATA",
-      warning if simulated else "",
-    ),
-    "player": document.asset("player.html"),
-  }
-  return document.render(
-    "Live",
-    styles=(document.asset("player.css"),),
-    main=document.fill(document.asset("live.html", _PACKAGE), fields),
-    data=data,
-    scripts=(*document.player_scripts(), document.asset("live.js", _PACKAGE)),
-    # Not every browser counts a socket as the page's own.
-    connect="'self' ws://localhost:* ws://127.0.0.1:*",
+  return render(
+    Page(
+      title="Live",
+      banners=[(label, warning if simulated else "")],
+      status="Waiting for the stream.",
+      panels=(
+        player.panel(data, title="", starts=False),
+        Panel(
+          "Facts",
+          '<p class="facts" id="facts"></p>',
+          scripts=(document.asset("live.js", _PACKAGE),),
+        ),
+      ),
+      # Not every browser counts a socket as the page's own.
+      connect="'self' ws://localhost:* ws://127.0.0.1:*",
+    )
   )

@@ -1,11 +1,17 @@
-"""The result table that is printed to the terminal."""
+"""The result table of a run as text, and the words that its page shares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bgm2pose_jax.report import text_table
+from bgm2pose_jax.systems.bgm2pose.figures import FIGURES
+from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
+
 PARTS = ("arm", "leg", "body")
+# The figures of every table, in order: their keys in results.json, and titles.
+TITLES = {figure.key: figure.title for figure in METRICS.figures}
 
 
 def data_label(results: Mapping[str, Any]) -> str:
@@ -24,11 +30,7 @@ def model_rows(
 ) -> list[tuple[str, str, Mapping[str, Any]]]:
   """The rows of every table: (key, name, figures), the model last."""
   rows = []
-  for key, name in (
-    ("mean_pose", "mean pose"),
-    ("music_only", "music only, ridge"),
-    ("ridge", "ridge, 5 frames"),
-  ):
+  for key, name in FIGURES.baselines.items():
     if results.get(key, {}).get("rmse") is not None:
       rows.append((key, name, results[key]))
   rows.append(
@@ -66,9 +68,12 @@ def render(results: Mapping[str, Any]) -> str:
     lines.append("No ground truth in these recordings: predictions only.")
     return "\n".join(lines)
   rows = model_rows(results)
-  lines += _grid(
-    ("", "RMSE", "MAE", "PCKh@0.5", "RMSE vs mean", "MAE vs mean"),
-    [(name, *figures(row), *gains(row)) for _, name, row in rows],
+  lines += text_table.aligned(
+    [
+      ("", *TITLES.values(), "RMSE vs mean", "MAE vs mean"),
+      *((name, *figures(row), *gains(row)) for _, name, row in rows),
+    ],
+    rule=True,
   )
   interval = results.get("interval_95") or {}
   if interval.get("rmse"):
@@ -81,15 +86,15 @@ def render(results: Mapping[str, Any]) -> str:
       f"{_range(gain.get('rmse'), '.1f')} %.",
     ]
   lines += ["", "Per part (RMSE / MAE / PCKh@0.5)"]
-  lines += _grid(
-    ("", *PARTS),
+  lines += text_table.aligned(
     [
-      (
-        name,
-        *(part_figures(row, part) for part in PARTS),
-      )
-      for _, name, row in rows
+      ("", *PARTS),
+      *(
+        (name, *(part_figures(row, part) for part in PARTS))
+        for _, name, row in rows
+      ),
     ],
+    rule=True,
   )
   lines += [
     "",
@@ -108,7 +113,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def figures(row: Mapping[str, Any]) -> tuple[str, ...]:
   """RMSE, MAE and PCKh@0.5 as text."""
-  return tuple(f"{row[key]:.3f}" for key in ("rmse", "mae", "pckh50"))
+  return tuple(f"{row[key]:.3f}" for key in TITLES)
 
 
 def part_figures(row: Mapping[str, Any], part: str) -> str:
@@ -134,16 +139,3 @@ def _range(pair: Sequence[float] | None, form: str = ".3f") -> str:
   if not pair:
     return "-"
   return f"{pair[0]:{form}} to {pair[1]:{form}}"
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-  """Aligned columns, the first to the left, the others to the right."""
-  columns = list(zip(head, *rows, strict=True))
-  widths = [max(map(len, column)) for column in columns]
-  lines = []
-  for row in (head, *rows):
-    cells = [row[0].ljust(widths[0])]
-    cells += [cell.rjust(w) for cell, w in zip(row[1:], widths[1:])]
-    lines.append("  ".join(cells).rstrip())
-  lines.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
-  return lines

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from results_fixture import make_results
 
-from bgm2pose_jax.report import table
+from bgm2pose_jax.systems.bgm2pose import result_table as table
 
 
 def test_first_line_names_data_setting_fold_tracks_and_subjects():

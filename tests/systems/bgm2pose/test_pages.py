@@ -10,11 +10,12 @@ import results_fixture
 from track_fixture import make_track
 
 from bgm2pose_jax.files import whole_file
-from bgm2pose_jax.report import document
-from bgm2pose_jax.report import page as report_page
+from bgm2pose_jax.report import charts, html_table
+from bgm2pose_jax.report import page as page_lib
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import result
 from bgm2pose_jax.systems.bgm2pose.predict import page as predict_page
+from bgm2pose_jax.systems.bgm2pose.report import REPORT
 
 NAMES = (
   "<script>alert(1)</script>",
@@ -61,7 +62,7 @@ def report(name, folder):
   arrays |= {"track": np.full(12, name), "recording": np.full(12, name)}
   curves = [{"step": i, name: float(i), "loss": 1.0} for i in range(3)]
   path = folder / "report.html"
-  report_page.write_page(path, results=found, curves=curves, predictions=arrays)
+  whole_file.write_text(path, REPORT.page(found, curves, arrays))
   return path
 
 
@@ -85,20 +86,39 @@ def aligned(name, folder):
   return align_page.write(folder, found, name)[1]
 
 
-def drawn(name, folder):
+def composed(name, folder):
+  """Every part that a page can have."""
   path = folder / "page.html"
-  text = document.render(
-    name,
-    styles=(),
-    main=document.banner(name, name) + document.facts_line([(name, name)]),
-    data={name: [name]},
-    scripts=("void 0;",),
+  cell = html_table.Cell(html="", kind=name, hint=name)
+  point = charts.Point(1.0, 1.0, name)
+  drawn = (
+    charts.bars({name: [charts.Bar(name, 1.0, name, 2.0)]})
+    + charts.scatter(
+      name, [point], x_end=2.0, y_top=1.0, x_unit=name, y_unit=name
+    )
+    + charts.line_chart(name, [(name, [(0, 1), (1, 2)])], x_name=name)
+    + html_table.table([(name,)], [(name, (name, cell))], kind=name)
+  )
+  text = page_lib.render(
+    page_lib.Page(
+      title=name,
+      heading=name,
+      banners=[(name, name)],
+      facts=[(name, name)],
+      status=name,
+      tiles=[page_lib.Tile(name, name, [name])],
+      panels=[
+        page_lib.Panel(
+          name, drawn, name=name, scripts=["void 0;"], data={name: [name]}
+        )
+      ],
+    )
   )
   whole_file.write_text(path, text)
   return path
 
 
-@pytest.mark.parametrize("write", [report, predicted, aligned, drawn])
+@pytest.mark.parametrize("write", [report, predicted, aligned, composed])
 def test_names_are_text_and_nothing_else(write, tmp_path):
   def shape(name):
     shape = Shape()

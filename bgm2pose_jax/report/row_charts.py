@@ -1,6 +1,6 @@
-"""Charts of the comparison page as SVG text, in the style of `charts`.
+"""Charts with a labelled line for each thing compared, as SVG text.
 
-Every chart of a table gives a row the same colour, so one legend serves all.
+Their colours are the caller's, so that one legend serves many charts.
 """
 
 from __future__ import annotations
@@ -8,48 +8,34 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-import numpy as np
+from bgm2pose_jax.report import axes
 
-from bgm2pose_jax.report import charts
-
-COLOURS = 8  # classes c0 .. c7 in comparison.css
 _WIDTH = 340
 _RIGHT, _TOP, _BOTTOM = 14, 6, 22
 _LETTER = 6.1  # width of one at 11 pixels, generous
 _LONGEST = 24  # letters of a label
 
 
-def colour(number: int) -> str:
-  """The colour class of a table's row."""
-  return f"c{number % COLOURS}"
-
-
-def legend(names: Sequence[str]) -> str:
-  """Names of the rows in their colours, in the rows' order."""
-  keys = "".join(
-    f'<span class="key {colour(number)}">{html.escape(name)}</span>'
-    for number, name in enumerate(names)
-  )
-  return f'<p class="legend">{keys}</p>'
-
-
 def dot_plot(
   title: str,
   labels: Sequence[str],
   series: Sequence[tuple[str, str, Sequence[float | None]]],
-  marks: Sequence[float | None],
+  marks: Sequence[float | None] | None = None,
+  mark_name: str = "",
 ) -> str:
-  """A line for each label with a dot for each row of the table.
+  """A line for each label with a dot for each member of the series.
 
   Args:
     title: what is drawn.
     labels: of the lines, top to bottom.
     series: (name, colour class, value at each label or None).
-    marks: at each label an upright mark, or None.
+    marks: at each label an upright mark, or None; None for no marks at all.
+    mark_name: what the marks are.
 
   Returns:
     A `<figure>`; empty text when there is nothing to draw.
   """
+  marks = marks or [None] * len(labels)
   known = [v for _, _, values in series for v in values if v is not None]
   known += [v for v in marks if v is not None]
   if not known:
@@ -63,8 +49,8 @@ def dot_plot(
       x = frame.x(mark)
       parts.append(
         f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 6:.1f}" '
-        f'y2="{y + 6:.1f}"><title>{html.escape(label)}, mean pose: '
-        f"{mark:.3f}</title></line>"
+        f'y2="{y + 6:.1f}"><title>{html.escape(label)}, '
+        f"{html.escape(mark_name)}: {mark:.3f}</title></line>"
       )
     for name, kind, values in series:
       value = values[line]
@@ -74,7 +60,7 @@ def dot_plot(
           f'cy="{y:.1f}" r="3.5"><title>{html.escape(label)}, '
           f"{html.escape(name)}: {value:.3f}</title></circle>"
         )
-  return _figure(title, frame.height, parts)
+  return axes.figure(title, (_WIDTH, frame.height), parts)
 
 
 def forest_plot(
@@ -116,19 +102,7 @@ def forest_plot(
       f'<circle class="dot {kind}" cx="{frame.x(value):.1f}" cy="{y:.1f}" '
       f'r="4"><title>{html.escape(told)}</title></circle>'
     )
-  return _figure(title, frame.height, parts)
-
-
-def smoothed(values: np.ndarray, width: int) -> np.ndarray:
-  """Mean over `width` neighbours, fewer at the ends.
-
-  Args:
-    values: [n].
-    width: number of neighbours.
-  """
-  kernel = np.ones(min(width, len(values)))
-  count = np.convolve(np.ones(len(values)), kernel, "same")
-  return np.convolve(values, kernel, "same") / count
+  return axes.figure(title, (_WIDTH, frame.height), parts)
 
 
 class _Frame:
@@ -139,7 +113,7 @@ class _Frame:
   ):
     self._labels = labels
     self._line_px = line_px
-    self._ticks = charts.round_ticks(min(values), max(values))
+    self._ticks = axes.round_ticks(min(values), max(values))
     longest = max(min(len(label), _LONGEST) for label in labels)
     self._left = 10 + _LETTER * longest
     self.height = _TOP + line_px * len(labels) + _BOTTOM
@@ -171,12 +145,3 @@ class _Frame:
         f'text-anchor="end">{html.escape(shown)}</text>'
       )
     return parts
-
-
-def _figure(title: str, height: float, parts: Sequence[str]) -> str:
-  label = html.escape(title)
-  return (
-    f'<figure class="chart"><figcaption><b>{label}</b></figcaption>'
-    f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}">'
-    f"{''.join(parts)}</svg></figure>"
-  )

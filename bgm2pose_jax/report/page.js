@@ -1,3 +1,0 @@
-makePlayer(
-  document.getElementById("player"),
-  JSON.parse(document.getElementById("data").textContent));
