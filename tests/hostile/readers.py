@@ -16,6 +16,7 @@ from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.inference.export import reading
 from bgm2pose_jax.poses import bvh, clip_table, optitrack, position_csv
 from bgm2pose_jax.simulate import music, scene_file
+from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   annotations,
@@ -24,6 +25,7 @@ from bgm2pose_jax.systems.bgm2pose.ampl import (
   released_windows,
 )
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.doctor import sound_header, sound_levels
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
 from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
@@ -116,7 +118,11 @@ def _scene(path: Path) -> None:
 
 
 def _config(path: Path) -> None:
-  run_folder.read_config(path.parent)
+  run_folder.read_config(path.parent, Config)
+
+
+def _sweep(path: Path) -> None:
+  sweep_folder.read_sweep(path.parent, registry.of_model)
 
 
 def _npy(path: Path) -> None:
@@ -160,7 +166,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
   "config": {"workdir": _config},
   "scene": {"scene": _scene},
   "tracks": {"tracks": recording_index.read_genres},
-  "sweep": {"sweep": lambda path: sweep_folder.read_sweep(path.parent)},
+  "sweep": {"sweep": _sweep},
   "npy": {"released_windows": _npy},
   "npz": {"response_file": response_file.read},
   "safetensors": {"weights": _weights},
