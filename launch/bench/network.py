@@ -20,6 +20,7 @@ from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.systems.bgm2pose.models import registry as models
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.training import steps
@@ -148,7 +149,16 @@ def made_up_windows(count: int, seed: int = 0) -> MusicWindows:
 
 
 def task_of(config: Config, table: MusicWindows) -> Any:
-  """The task of a configuration on a table's windows."""
+  """The task of a configuration on a table's windows.
+
+  Args:
+    config: the run's configuration.
+    table: its windows.
+
+  Raises:
+    InputError: a field of the network that cannot be right.
+  """
+  models.make_config(config.model, config.network)
   return PoseFromMusic(config, table.spec, len(table.tracks))
 
 
