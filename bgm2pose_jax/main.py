@@ -1,4 +1,4 @@
-"""The command line: `python -m bgm2pose_jax.main --setting=single`."""
+"""The command line: `python -m bgm2pose_jax.main`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def run() -> None:
-  """Entry point of the `bgm2pose` command."""
+  """Entry point of the installed command."""
   log_lines.show_own()
   command.start(main)
 
