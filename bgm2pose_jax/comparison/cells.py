@@ -52,7 +52,7 @@ def per_seed(
   """Mean over folds within each place, then over places, for each seed.
 
   Args:
-    entries: of one row and column.
+    entries: the entries of one row and column.
     value: what to average, of one run.
   """
   groups: dict[int, dict[str, list[np.ndarray]]] = {}
@@ -69,7 +69,7 @@ def make_cell(sweep: Sweep, asked: Sequence[Entry], who: str) -> Cell:
 
   Args:
     sweep: the runs.
-    asked: of one row and column.
+    asked: the entries of one row and column.
     who: "model", or the baseline whose figures these are.
   """
   places = {(e.place, e.fold) for e in asked}
@@ -103,7 +103,7 @@ def reduction_pct(sweep: Sweep, cell: Cell) -> float | None:
 
   Args:
     sweep: the runs.
-    cell: of the figure; the baseline is that of its runs.
+    cell: the figure's cell; the baseline is that of its runs.
 
   Returns:
     Percent of the baseline; None without figures, or where they are zero.

@@ -24,14 +24,14 @@ class Entry:
   """One line of `sweep.json`: a run, and its place in a table.
 
   Attributes:
-    name: of the run's folder.
+    name: name of the run's folder.
     table: one of the system's, or `GRID`.
     row, column: labels in the table.
     keys: what the system says of it beyond these, see `contract.sweep`; in the
       line they stand beside the others.
     fold, seed: what was trained.
-    model: of the run.
-    ablation: of the run; "none" for the whole model.
+    model: the run's model.
+    ablation: the run's ablation; "none" for the whole model.
   """
 
   name: str
@@ -66,8 +66,8 @@ def read_line(where: object, line: Any, keys: Sequence[str]) -> dict[str, Any]:
 
   Args:
     where: names the line in messages.
-    line: of any origin.
-    keys: of the system.
+    line: a line of any origin.
+    keys: the system's keys.
 
   Raises:
     InputError: for a line that is not right.
@@ -99,7 +99,7 @@ def read_entries(
   """Reads the lines of `sweep.json`, and whose models they have.
 
   Args:
-    path: of the file.
+    path: the file.
     find: name of a model -> its system.
 
   Raises:

@@ -33,7 +33,7 @@ def figures_html(
 
   Args:
     sweep: the runs.
-    table: of these runs.
+    table: the runs' table.
     found: from `pairing.differences`.
 
   Returns:

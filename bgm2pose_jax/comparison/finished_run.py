@@ -35,8 +35,8 @@ class Run:
   Attributes:
     path: its folder.
     dataset, fingerprint, simulated: the data, from results.json.
-    recordings_digest: of the recordings; the fingerprint where a run does not
-      say it.
+    recordings_digest: digest of the recordings; the fingerprint where a run
+      does not say it.
     sections: every section it trained or tested on.
     figures: [figure] the headline figures, by "model" and each baseline.
     by_name: for each chart of `Comparison.by_name` {name: value}, by "model"
@@ -44,7 +44,7 @@ class Run:
     curve: [k] of `Comparison.curve`; None where the system has none.
     sums: [n, m] from `Metrics.overall`, in order of recording and window.
     recording, window_index: [n] of each window.
-    digest: of windows and targets: equal digests may be paired.
+    digest: digest of windows and targets: equal digests may be paired.
   """
 
   path: pathlib.Path
@@ -84,7 +84,7 @@ def read_run(
   Args:
     folder: holds results.json and predictions.npz.
     expected: entries that results.json must have.
-    system: of the run.
+    system: the run's system.
 
   Raises:
     InputError: for anything that is not as it should be.
@@ -188,8 +188,8 @@ def _reduced(
   """What `Run` keeps of the predictions, checked against results.json.
 
   Args:
-    path: of the predictions.
-    system: of the run.
+    path: file of the predictions.
+    system: the run's system.
     figure: the first headline figure of results.json.
   """
   arrays = _read_predictions(path, system)

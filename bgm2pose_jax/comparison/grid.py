@@ -93,10 +93,10 @@ def cell_texts(
   """The numbers of a cell as text.
 
   Args:
-    figures: of the table.
+    figures: the table's figures.
     cell: None gives empty texts.
     best: from `Table.best`.
-    key: of the cell's row.
+    key: key of the cell's row.
   """
   if cell is None:
     return (CellText(""),) * len(figures)

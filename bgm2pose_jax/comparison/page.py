@@ -35,7 +35,7 @@ def render(
 
   Args:
     sweep: the runs.
-    tables: of these runs.
+    tables: the runs' tables.
     differences: table name -> differences to its reference.
   """
   names = {e.name for e in sweep.entries}

@@ -51,7 +51,7 @@ def differences(sweep: Sweep, table: Table) -> list[Difference]:
 
   Args:
     sweep: the runs.
-    table: of these runs.
+    table: the runs' table.
 
   Returns:
     One for each row and column that has figures beside the reference's;

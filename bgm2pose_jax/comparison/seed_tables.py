@@ -46,7 +46,7 @@ class Table:
 
   Attributes:
     name: one of `entries.tables_of`.
-    system: of its runs.
+    system: its runs' system.
     columns: labels, in the sweep's order.
     rows: baselines first, then the sweep's rows in their order.
     baselines_of: labels of the rows whose runs the baselines are of.

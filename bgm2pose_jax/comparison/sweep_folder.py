@@ -41,7 +41,7 @@ class Sweep:
 
   Attributes:
     root: the folder.
-    system: of all its runs.
+    system: the system of all its runs.
     entries: lines of `sweep.json`.
     runs: name -> what a finished run left.
     absent: name -> why there is nothing, for all other runs.

@@ -46,7 +46,7 @@ def markdown(
 
   Args:
     sweep: the runs.
-    table: of these runs.
+    table: the runs' table.
     differences: from `pairing.differences`.
   """
   lines = [f"# {_md(notes.caption(table))}", ""]
@@ -106,7 +106,7 @@ def csv_text(
 
   Args:
     sweep: the runs.
-    table: of these runs.
+    table: the runs' table.
     differences: from `pairing.differences`.
   """
   buffer = io.StringIO()
@@ -186,7 +186,7 @@ def latex(sweep: Sweep, table: Table, differences: Sequence[Difference]) -> str:
 
   Args:
     sweep: the runs.
-    table: of these runs.
+    table: the runs' table.
     differences: from `pairing.differences`.
   """
   grid = grid_lib.main_grid(table)

@@ -27,7 +27,7 @@ def define(
   preset's value stays.
 
   Args:
-    classes: of the configurations.
+    classes: the configurations' classes.
     values: takes the flags.
     only: names of the flags to add; None adds all.
   """
@@ -63,7 +63,7 @@ def given(cls: type, values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
   """Returns {dotted key: value} of the fields whose flags were given.
 
   Args:
-    cls: of the configuration; flags of others are left alone.
+    cls: class of the configuration; flags of others are left alone.
     values: holds the flags.
   """
   return {
@@ -79,8 +79,8 @@ def foreign(
   """Names the flags that were given and belong to other configurations.
 
   Args:
-    cls: of the configuration in use.
-    others: of all configurations.
+    cls: class of the configuration in use.
+    others: classes of all configurations.
     values: holds the flags.
   """
   own = {name for name, *_ in _flagged(cls)}

@@ -63,7 +63,7 @@ def walk(cls: type, prefix: str = "") -> Iterator[tuple[str, Any, Rules]]:
 
   Args:
     cls: dataclass whose fields may be dataclasses.
-    prefix: of the keys.
+    prefix: what the keys begin with.
   """
   for each in dataclasses.fields(cls):
     if dataclasses.is_dataclass(each.default):

@@ -152,7 +152,7 @@ def read_config(
   """Reads the configuration that a run's folder was made with.
 
   Args:
-    workdir: of a run.
+    workdir: a run's folder.
     cls: class of the configurations of the model's system.
 
   Raises:
@@ -168,7 +168,7 @@ def inside(path: pathlib.Path) -> Iterator[None]:
   """Names the file in errors that name only what stands in it.
 
   Args:
-    path: of the file.
+    path: the file.
 
   Raises:
     InputError: what the block raised, with the file in front.
@@ -187,7 +187,7 @@ def read_json(path: pathlib.Path, key: str | None = None) -> dict[str, Any]:
   """Reads an object that a run wrote.
 
   Args:
-    path: of the file.
+    path: the file.
     key: an object in it to return instead of the whole.
 
   Raises:
@@ -202,7 +202,7 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
   """Writes an object that `read_json` reads, whole or not at all.
 
   Args:
-    path: of the file.
+    path: the file.
     content: plain values.
   """
   text = json.dumps(content, indent=2, sort_keys=True)

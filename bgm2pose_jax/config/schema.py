@@ -55,7 +55,7 @@ class OptimConfig:
 
   Attributes:
     optimizer: `adam`, `amsgrad` or `sgd`.
-    learning_rate: of the first epoch.
+    learning_rate: rate of the first epoch.
     learning_rate_min: where the cosine ends, and the least of any schedule.
     schedule: `cosine` over the run, `exponential` or `constant`.
     schedule_by: an exponential rate falls each `epoch` or each `step`.
@@ -137,7 +137,7 @@ class Config:
     ablation: what was taken out of the model; a label here, its changes are
       laid over the preset.
     fold: position in the order of what folds leave out.
-    seed: of initialisation, order, dropout and noise.
+    seed: seed of initialisation, order, dropout and noise.
     init_from: checkpoint folder to take parameters from; null is none.
     network: the model's own fields.
     batch, optim, run: see their classes.

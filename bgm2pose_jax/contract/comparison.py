@@ -33,7 +33,7 @@ class Control:
   """Rows that lack an input and so must not beat the reference baseline.
 
   Attributes:
-    ablation: of these rows.
+    ablation: the ablation of these rows.
     limit_pct: a reduction of the first headline figure beyond this is warned
       about.
     lacking: what such a row does, such as `hears nothing`.
@@ -51,7 +51,7 @@ class ByName:
   """A chart of a figure for each name: a dot for each row of the table.
 
   Attributes:
-    title: of the chart.
+    title: the chart's title.
     block: entry of results.json, {name: {figure: value}}.
     figure: which of them.
     names: in the order drawn; empty draws all in natural order.
@@ -70,8 +70,8 @@ class Curve:
   """A chart of a figure along an axis of the window.
 
   Attributes:
-    title: of the chart.
-    x_name: of the axis.
+    title: the chart's title.
+    x_name: the axis's label.
     values: (predicted, target), both [n, ...] -> [k].
   """
 
@@ -85,7 +85,7 @@ class Course:
   """A chart of a headline figure over each recording.
 
   Attributes:
-    title: of the chart.
+    title: the chart's title.
     figure: key of the headline figure.
     window_s: seconds from one window to the next.
     smooth: windows that a point is the mean of.
@@ -102,7 +102,7 @@ class Comparison:
   """Tables of many runs.
 
   Attributes:
-    heading: of the page.
+    heading: the page's heading.
     titles: {name of a table: its title}, in the order of the page.
     whole: (model, ablation) of the row that others are compared with.
     window: shape of one window's prediction.

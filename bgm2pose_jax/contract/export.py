@@ -40,7 +40,7 @@ class Program:
   where nobody gives one, computed over all windows.
 
   Attributes:
-    name: of its file; an identifier.
+    name: its file's name; an identifier.
     what: what it does.
     inputs: by name.
     outputs: by name.

@@ -33,7 +33,7 @@ class System:
   """One way to read pose from sound.
 
   Attributes:
-    name: of its folder.
+    name: its folder's name.
     models: {name that `--model` takes: what it is}; the first is the default.
       A model belongs to one system.
     closed_form: those of `models` that are fitted at once: baselines of the

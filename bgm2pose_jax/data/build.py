@@ -41,9 +41,9 @@ def check_disk(
   Args:
     home: existing folder they go to.
     counts: {section: windows}.
-    window_bytes: of one window.
-    raw_bytes: of the recordings behind one window, where they are made first,
-      a section at a time, on the same disk.
+    window_bytes: size of one window.
+    raw_bytes: size of the recordings behind one window, where they are made
+      first, a section at a time, on the same disk.
     in_parts: the windows of single recordings are kept until their section is
       whole.
     progress: say on stderr what it comes to.

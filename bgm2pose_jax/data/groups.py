@@ -49,7 +49,7 @@ def epoch_table(
       looked up at `rows`; None groups nothing.
     rows: [n] rows of the table to draw from, each once.
     batch_size: rows in a batch, over all devices.
-    seed: of the order.
+    seed: the order's seed.
     epoch: counts from 0.
     dedup: no row twice in a batch; always so where nothing is grouped.
     steps: batches in the epoch; None is floor(n / batch_size) with `dedup`,

@@ -44,7 +44,7 @@ class Parts:
 
   Attributes:
     folder: made when missing.
-    fingerprint: of the prepared data, see `prepared.identify`.
+    fingerprint: the prepared data's fingerprint, see `prepared.identify`.
   """
 
   folder: Path
@@ -243,6 +243,6 @@ def of_section(home: Path, section: str, fingerprint: str) -> Parts:
   Args:
     home: folder that the section goes to.
     section: its name.
-    fingerprint: of the prepared data.
+    fingerprint: the prepared data's fingerprint.
   """
   return Parts(home / f".{section}.parts", fingerprint)

@@ -79,8 +79,8 @@ class WindowTable:
     recordings: names of the recordings.
     spec: description of the sequence column.
     simulated: the recordings were made by a simulator.
-    fingerprint: of the source the windows were made from, and how.
-    recordings_digest: of the recordings and targets alone, the same whatever
+    fingerprint: digest of the source of the windows and of how they were made.
+    recordings_digest: digest of recordings and targets alone, the same whatever
       the sequence column holds; empty where nothing is known.
   """
 
@@ -102,7 +102,7 @@ class WindowTable:
     """Returns {array column: shape of one window}.
 
     Args:
-      fields: of a section's manifest.
+      fields: what a section's manifest says.
     """
     raise NotImplementedError
 
@@ -111,7 +111,7 @@ class WindowTable:
     """Returns the attributes that are no columns and no vocabularies.
 
     Args:
-      fields: of a section's manifest.
+      fields: what a section's manifest says.
     """
     return {
       "spec": fields["spec"],

@@ -34,7 +34,7 @@ def bootstrap_interval(
   the interval of the improvement a paired one.
 
   Args:
-    metrics: of the system.
+    metrics: the system's metrics.
     predicted: [n, ...].
     target: [n, ...].
     reference: [n, ...] prediction of the reference, or None.
@@ -113,7 +113,7 @@ def paired_differences(
   so that what makes a stretch of a recording hard or easy cancels.
 
   Args:
-    metrics: of the system.
+    metrics: the system's metrics.
     parts: the windows; recordings of different parts are never mixed.
     seed: seed of the draws.
     resamples: number of draws.

@@ -14,7 +14,7 @@ class Figures:
   """Metrics, baselines and groups of results.json.
 
   Attributes:
-    metrics: of predictions against targets.
+    metrics: compares predictions with targets.
     baselines: {key in results.json: label in tables}, in the order of tables;
       the first is the reference that `improvement_pct` is against.
     improved: keys of the figures that `improvement_pct` is given for.

@@ -80,7 +80,7 @@ def measure(
   """Figures of a whole set of examples.
 
   Args:
-    metrics: of the system.
+    metrics: the system's metrics.
     predicted: [n, ...].
     target: the same shape.
   """

@@ -38,16 +38,16 @@ def build(
   """Assembles the contents of `results.json`.
 
   Args:
-    figures: of the system.
+    figures: the system's figures.
     config: `schema.to_dict` of the run's configuration.
     dataset: name of the data.
     split: who trained and who tests.
     table: the windows.
     rows: int [n] test rows.
     predicted: [n, ...] the model's values for `rows`.
-    baselines: of the same rows; None where there is no ground truth, which
+    baselines: predictions of the same rows; None without ground truth, which
       leaves every figure None.
-    parameters: of the model.
+    parameters: number of the model's parameters.
     steps: optimiser steps done.
 
   Returns:

@@ -33,7 +33,7 @@ def make(
 
   Args:
     out: folder to make.
-    config: of the network.
+    config: the network's configuration.
     state: the one checkpoint.
     dataset: name and kind of the data that the weights were trained on.
     origin: where they come from.

@@ -36,7 +36,7 @@ class TrainedModel:
     folder: the run's.
     system: the network's.
     config: it was trained with.
-    step: of the checkpoint.
+    step: the checkpoint's step.
     facts: content of model.json.
     described: content of config.json.
     state: weights and statistics, on the device.

@@ -29,7 +29,7 @@ def damage_of(path: pathlib.Path) -> Iterator[None]:
   """Makes one line of whatever reading a damaged checkpoint fails with.
 
   Args:
-    path: of the checkpoint.
+    path: the checkpoint file.
 
   Raises:
     InputError: the block failed.

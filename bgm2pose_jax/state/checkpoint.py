@@ -94,7 +94,7 @@ class Checkpoints:
     """Starts to write a state; it counts once it is sealed, see `wait`.
 
     Args:
-      state: of the run.
+      state: the run's state.
       metrics: must hold the metric that names the best; None for weights that
         were never validated, which are no candidates.
       facts: plain values to find again with the state, see `facts`.
@@ -325,7 +325,7 @@ def read_whole(path: pathlib.Path, step: int) -> dict[str, np.ndarray]:
 
   Args:
     path: folder of checkpoints.
-    step: of a finished one, see `find_step`.
+    step: number of a finished step, see `find_step`.
 
   Returns:
     {`params/...`, `model_state/...`, `statistics/...`, ...: array}.
@@ -370,7 +370,7 @@ def with_weights(
   """Returns a state with other weights.
 
   Args:
-    state: of the wanted structure.
+    state: a state of the wanted structure.
     arrays: by the names of `weight_leaves`, all of them.
   """
   tree = {"params": state.params, "model_state": state.model_state}

@@ -39,7 +39,7 @@ def numbered(folder: str | os.PathLike[str]) -> list[int]:
   has lost it.
 
   Args:
-    folder: of checkpoints; may not exist.
+    folder: checkpoint folder; may not exist.
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
@@ -83,7 +83,7 @@ def read(step_folder: pathlib.Path) -> dict[str, Any]:
   """Reads a seal, which is checked against itself alone.
 
   Args:
-    step_folder: of one step.
+    step_folder: folder of one step.
 
   Raises:
     DamagedError: there is none, or it is not what was written.
@@ -124,7 +124,7 @@ def check(step_folder: pathlib.Path) -> dict[str, Any]:
   """Compares every file with the seal.
 
   Args:
-    step_folder: of one step.
+    step_folder: folder of one step.
 
   Returns:
     The seal's content.

@@ -55,7 +55,7 @@ def admit(
   Args:
     place: the sealed folder, beside the others.
     step: its number.
-    seals: of the steps so far.
+    seals: the seals of the steps so far.
     best: figure that chooses the best weights.
 
   Returns:
@@ -75,8 +75,8 @@ def prune(folder: pathlib.Path, seals: Seals, best: Best) -> dict[int, Any]:
   """Deletes the steps that need not be kept.
 
   Args:
-    folder: of checkpoints that this process alone writes to.
-    seals: of the steps there are.
+    folder: checkpoint folder that this process alone writes to.
+    seals: the seals of the steps there are.
     best: figure that chooses the best weights.
 
   Returns:
@@ -95,7 +95,7 @@ def best_of(folder: pathlib.Path, seals: Seals, best: Best) -> int | None:
   """Finds the best step that is as it was saved.
 
   Args:
-    folder: of checkpoints.
+    folder: checkpoint folder.
     seals: {step: content of its seal}.
     best: figure that chooses the best weights.
 
@@ -136,7 +136,7 @@ def sweep(folder: pathlib.Path) -> None:
   """Deletes what killed saves left behind, and ends their deletions.
 
   Args:
-    folder: of checkpoints that this process alone writes to.
+    folder: checkpoint folder that this process alone writes to.
   """
   for child in folder.iterdir():
     number = child.name.removeprefix(_REPLACED)
@@ -153,7 +153,7 @@ def clean_up(folder: pathlib.Path) -> None:
   is deleted must not hide why the save failed.
 
   Args:
-    folder: of checkpoints that this process alone writes to.
+    folder: checkpoint folder that this process alone writes to.
   """
   for _ in range(_CLEAN_UPS):
     try:
@@ -166,7 +166,7 @@ def set_aside_damaged(folder: pathlib.Path) -> None:
   """Moves steps that are not as they were saved, if there is another.
 
   Args:
-    folder: of checkpoints that this process alone writes to.
+    folder: checkpoint folder that this process alone writes to.
 
   Raises:
     InputError: none of the steps is as it was saved; nothing is moved.

@@ -46,7 +46,7 @@ def load(step_folder: pathlib.Path, template: TrainState) -> TrainState:
   """Reads a state whose structure is known.
 
   Args:
-    step_folder: of one step.
+    step_folder: folder of one step.
     template: a state of the same shapes; its placement is taken over.
 
   Raises:
@@ -76,7 +76,7 @@ def load_as_saved(step_folder: pathlib.Path, kinds: dict[str, str]) -> Any:
   """Reads a whole state, on one device.
 
   Args:
-    step_folder: of one step.
+    step_folder: folder of one step.
     kinds: {name: type and shape} of the arrays that must be as they are here;
       the others may be anything.
 

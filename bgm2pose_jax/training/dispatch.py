@@ -56,7 +56,7 @@ class Dispatches:
       steps_per_call: updates of one call; an epoch's last call may have fewer.
       fields: columns that are streamed.
       cache: from `device_cache.put`; or
-      stream: of this host's batches {field: [batch / hosts, ...]}, opened at
+      stream: this host's batches {field: [batch / hosts, ...]}, opened at
         the first step of `epochs`; read by the thread alone, closed here.
 
     Raises:

@@ -38,7 +38,7 @@ class EpochLines:
       run: whose lines these are.
       table: windows.
       task: gives the learning rates.
-      place: of its figures in those of several replicas; None when the
+      place: position of its figures in those of several replicas; None when the
         figures are its own alone.
     """
     self._run, self._table, self._place = run, table, place

@@ -60,9 +60,9 @@ class Trainer:
     """Places the data and builds the steps.
 
     Args:
-      config: of a run; the others may differ in seed and fold.
+      config: a run's configuration; the others may differ in seed and fold.
       task: brings the update and the predictions.
-      metrics: of validation.
+      metrics: the validation's metrics.
       table: windows.
       mesh: devices.
     """
@@ -153,7 +153,7 @@ class Trainer:
 
     Args:
       state: whose snapshots are averaged when the config says so.
-      rows: of the table.
+      rows: positions in the table.
     """
     return np.concatenate([found for _, found in self._predicted(state, rows)])
 
@@ -162,7 +162,7 @@ class Trainer:
 
     Args:
       state: as in `predict`.
-      rows: of the table.
+      rows: positions in the table.
 
     Returns:
       {`validation_<figure>`: value} of the headline figures.

@@ -160,7 +160,7 @@ class NetworkTask(abc.ABC):
     Not to be called while tracing; `state_shapes` is for that.
 
     Args:
-      seed: of the run.
+      seed: the run's seed.
       statistics: from `fit`.
     """
     return self._init(jax.random.key(seed), statistics)

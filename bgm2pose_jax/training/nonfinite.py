@@ -37,9 +37,9 @@ def note(
   A run that goes on from before it writes the same line again, not a second.
 
   Args:
-    path: of the file.
+    path: the file.
     table: windows.
-    first_step: of the call, counted from 1.
+    first_step: number of the call's first step, from 1.
     rows: int [step, batch] of the table, what each step saw.
     figures: means over the call's steps.
 

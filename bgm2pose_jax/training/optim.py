@@ -88,7 +88,7 @@ def rate_at_step(
 
   Args:
     config: its factor and least value.
-    rate: of the first step.
+    rate: the first step's rate.
     step: updates done.
   """
   power = jnp.float32(config.decay) ** step.astype(jnp.float32)

@@ -63,7 +63,7 @@ def make_plans(
   """Settles every run and claims its folder, or refuses all.
 
   Args:
-    system: of the runs.
+    system: the runs' system.
     configs: as asked for, one a run.
     source: what there is.
     workdir: the run's folder, or with several runs the folder that theirs lie

@@ -39,7 +39,7 @@ class Order:
   Attributes:
     table: epoch -> int32 [steps, batch].
     steps_per_epoch: updates between two learning rates.
-    epochs: of the whole run.
+    epochs: number of epochs of the whole run.
     stream: what decides which windows come when, by name.
   """
 
@@ -60,7 +60,7 @@ def make_order(
   """Settles the order of a run's batches.
 
   Args:
-    config: of the run.
+    config: the run's configuration.
     table: windows.
     rows: which of them train.
     devices: that a batch is spread over.
@@ -117,7 +117,7 @@ class Begun:
     epoch: counts from 0.
     done: its steps.
     pending: (steps, their means) since the last line of metrics.jsonl.
-    log_bytes: of metrics.jsonl.
+    log_bytes: length of metrics.jsonl.
   """
 
   epoch: int
@@ -154,7 +154,7 @@ class Replica:
     folder: the run's own.
     config: the run's configuration.
     rows: which windows train, validate and test.
-    order: of its batches.
+    order: order of its batches.
     state: fresh or restored, at the start of an epoch or where it was stopped;
       replaced as it trains.
     metrics_log: metrics.jsonl, already cut back to the state's step.
@@ -251,8 +251,8 @@ class Replica:
     """Saves the state, after the lines of metrics.jsonl that led to it.
 
     Args:
-      figures: of the validation; None for a state that a run is stopped with,
-        which is kept until the next one is saved.
+      figures: the validation's figures; None when the run is stopped. That
+        state is kept until the next one is saved.
 
     Raises:
       InputError: this save or the one before cannot be done.
@@ -283,10 +283,10 @@ def resume(
   """Takes up a run where it was saved last.
 
   Args:
-    checkpoints: of the run.
+    checkpoints: the run's checkpoints.
     state: fresh; gives shapes and placement.
-    order: of the batches of the run as it would go on.
-    metrics_log: of the run; cut back to what the state has done.
+    order: order of the run's batches as it would go on.
+    metrics_log: the run's log; cut back to what the state has done.
 
   Returns:
     The state and the epoch it was stopped in; None when nothing was saved.

@@ -40,7 +40,7 @@ def run_all(
   runs from their last saved epoch and gives back the results of finished ones.
 
   Args:
-    system: of the runs.
+    system: the runs' system.
     configs: as asked for, one a run.
     options: where and how.
 

@@ -22,7 +22,7 @@ def check(system: System, configs: Sequence[Config], options: Options) -> None:
   """Refuses what several processes cannot share, or do not agree on.
 
   Args:
-    system: of the runs.
+    system: the runs' system.
     configs: as asked for, one a run.
     options: as asked for.
 
@@ -66,7 +66,7 @@ def claim(
   """Settles every run and claims its folder, process 0 before all others.
 
   Args:
-    system: of the runs.
+    system: the runs' system.
     configs: see `plan.make_plans`.
     source: what there is.
     options: name the work folder and the mode.

@@ -73,9 +73,9 @@ def example_keys(seed: jax.Array, step: jax.Array, rows: int) -> jax.Array:
   """Returns one key per row of this device.
 
   Args:
-    seed: of the run.
-    step: of the update.
-    rows: of this device's share of the batch.
+    seed: the run's seed.
+    step: number of the update.
+    rows: size of this device's share of the batch.
 
   Returns:
     Key array [rows]; row i of device d has global position d * rows + i.
@@ -94,7 +94,7 @@ def update(
 
   Args:
     task: brings `update`.
-    state: of the run.
+    state: the run's state.
     batch: {field: [rows, ...]}.
     control: from `make_control`.
   """

@@ -34,7 +34,7 @@ def settle(asked: str, runs: Sequence[Replica], trainer: Trainer) -> str:
       else what is fastest when tried, on CPU of long runs only and only
       forms with a separate run's own numbers.
     runs: that are not finished; opened when they have to be tried.
-    trainer: of the runs.
+    trainer: the runs' trainer.
 
   Raises:
     InputError: when one program is asked for and the windows do not fit on

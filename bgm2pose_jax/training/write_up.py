@@ -50,7 +50,7 @@ def write_up(
     rows: int [n] test rows.
     predicted: [n, ...] the model's values for `rows`.
     baselines: from `fit_baselines`.
-    parameters: of the model.
+    parameters: number of the model's parameters.
     steps: optimiser steps done.
     curves: lines of metrics.jsonl.
 

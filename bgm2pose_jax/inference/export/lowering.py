@@ -38,7 +38,7 @@ def lower(program: Program) -> bytes:
   """Traces a program and returns it serialized.
 
   Args:
-    program: of any system.
+    program: any system's program.
   """
   (batch,) = jax.export.symbolic_shape(BATCH)
   shapes = {

@@ -57,7 +57,7 @@ class Export:
     It compiles once for every batch size.
 
     Args:
-      name: of `facts["programs"]`; MODEL_CARD.md says what each takes.
+      name: a key of `facts["programs"]`; MODEL_CARD.md says what each takes.
 
     Raises:
       InputError: there is none of that name.

@@ -52,7 +52,7 @@ def compare(model: TrainedModel, folder: pathlib.Path) -> dict[str, float]:
 
   Args:
     model: that was exported.
-    folder: of the export.
+    folder: the export's folder.
 
   Returns:
     For each program the largest difference over the largest value.
@@ -89,7 +89,7 @@ def run(
   """Runs programs in a process that has nothing of this package.
 
   Args:
-    folder: of the export.
+    folder: the export's folder.
     given: {PROGRAM-anything: inputs by name}.
 
   Returns:
@@ -129,7 +129,7 @@ def case(
 
   Args:
     model: trained.
-    program: of its programs.
+    program: one of its programs.
     count: windows.
 
   Returns:

@@ -49,7 +49,7 @@ def complete(given, described, folder=FOLDER):
   Args:
     given: {name: array}, windows first.
     described: content of config.json.
-    folder: of the export.
+    folder: the export's folder.
 
   Returns:
     The program's name and its inputs.
