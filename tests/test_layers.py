@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 
 import pytest
+
+from bgm2pose_jax.systems import registry
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -32,6 +35,18 @@ FLOORS = (
 FLOOR = {room: i for i, row in enumerate(FLOORS) for room in row}
 # Worker processes read data with NumPy alone; these use JAX.
 JAX_IN_DATA = {"bgm2pose_jax.data.device_cache"}
+# What trains, evaluates and exports any system is told of its model by the
+# registry and reads no model's name.
+OF_ANY_MODEL = (
+  "training",
+  "evaluation",
+  "state",
+  "data",
+  "comparison",
+  "inference",
+  "main",
+)
+MODELS = sorted({m for system in registry.SYSTEMS for m in system.models})
 
 
 def modules(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
@@ -164,3 +179,72 @@ def test_data_workers_do_not_load_jax():
         if name.split(".")[0] in ("jax", "flax", "optax")
       ]
   assert wrong == []
+
+
+def said(source: str) -> list[str]:
+  """Every identifier and every text of a module but its docstrings."""
+  tree = ast.parse(source)
+  docstrings = {
+    id(node.body[0].value)
+    for node in ast.walk(tree)
+    if isinstance(
+      node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    )
+    and ast.get_docstring(node) is not None
+    and isinstance(node.body[0], ast.Expr)
+  }
+  found = []
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Constant) and id(node) not in docstrings:
+      found.append(str(node.value))
+    elif isinstance(node, ast.ImportFrom):
+      found.append(node.module or "")
+    for field in ("id", "attr", "arg", "name", "asname"):
+      if isinstance(value := getattr(node, field, None), str):
+        found.append(value)
+  # The package has the name of a model, on disk and where it is installed from.
+  return [re.sub("bgm2pose[_-]jax", "", text.lower()) for text in found]
+
+
+def named_models(source: str) -> list[str]:
+  """Models whose names stand in a module."""
+  # A class has its model's name in front: BGM2PoseConfig.
+  pattern = re.compile(rf"(?<![a-z0-9])({'|'.join(MODELS)})")
+  return sorted({m for text in said(source) for m in pattern.findall(text)})
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+  "line",
+  [
+    "is_it = config.model == '{}'",
+    "log(f'{{count}} of {} done')",
+    "from bgm2pose_jax.systems.bgm2pose.models.{} import thing",
+    "{}_count = 3",
+    "def f(x, *, {}=None): return x",
+  ],
+)
+def test_a_models_name_is_found_wherever_it_stands(line, name):
+  assert name in named_models(line.format(name))
+
+
+def test_docstrings_and_the_package_may_have_a_models_name():
+  source = '''"""Trains wipose."""
+from bgm2pose_jax.training import loop
+def f():
+  """Ridge."""
+  return loop.bridge("bgm2pose_jax.training.loop", "bgm2pose-jax[beam]")
+'''
+  assert named_models(source) == []
+
+
+def test_models_are_known():
+  assert {"bgm2pose", "wipose", "mean_pose", "ridge"} <= set(MODELS)
+
+
+@pytest.mark.parametrize("name", OF_ANY_MODEL)
+def test_trainer_names_no_model(name):
+  place = ROOT / "bgm2pose_jax" / name
+  paths = sorted(place.rglob("*.py")) or [place.with_suffix(".py")]
+  found = {str(path): named_models(path.read_text()) for path in paths}
+  assert {path: names for path, names in found.items() if names} == {}

@@ -6,9 +6,11 @@ import io
 import re
 import xml.etree.ElementTree as ET
 
+import comparison_case
 import numpy as np
 import pytest
 import sweep_fixture as fixture
+from comparison_case import BASELINES, COLUMNS, ROWS
 
 from bgm2pose_jax import comparison
 from bgm2pose_jax.comparison import figures
@@ -17,6 +19,7 @@ from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose.figures import DEFINITIONS
 
 EVIL = "=x|*&<img src=x>_%$#[1]{\\}\n\"'<!--css-->"
+HEAD = ["RMSE", "MAE", "PCKh@0.5"]
 FORMS = ("main.md", "main.tex", "main.csv", "report.html")
 
 
@@ -144,3 +147,61 @@ def test_smoothing_keeps_a_constant_up_to_the_ends():
   got = figures.smoothed(np.full(120, 2.0), 50)
   np.testing.assert_allclose(got, 2.0)
   assert len(figures.smoothed(np.ones(7), 50)) == 7
+
+
+@pytest.fixture(scope="module")
+def cells(case):
+  """Rows of each table, a row a list of cells; ** where the page is bold."""
+  text = (case.root / "tables" / "report.html").read_text()
+  return [
+    [
+      [
+        re.sub(r"<.*?>", "", re.sub(r"</?b>", "**", cell))
+        for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row)
+      ]
+      for row in re.findall(r"<tr.*?>(.*?)</tr>", table)
+    ]
+    for table in re.findall(r"<table>(.*?)</table>", text)
+  ]
+
+
+def test_runs_are_counted(cells):
+  assert cells[0] == [
+    ["", "finished", "failed", "cannot be used", "not there"],
+    ["main", "24", "0", "0", "0"],
+  ]
+
+
+def test_main_table_is_of_the_poses(case, cells):
+  groups, names, *rows = cells[1]
+  assert groups == ["", *COLUMNS]
+  assert names == ["", *HEAD, *HEAD]
+  assert rows == [
+    [row, *(text for column in COLUMNS for text in case.cells(row, column))]
+    for row in (*BASELINES, *ROWS)
+  ]
+
+
+def test_table_of_each_track_is_of_the_poses(case, cells):
+  groups, names, *rows = cells[2]
+  assert groups == ["", "haze", "tide"]
+  assert names == ["", *HEAD, *HEAD]
+  assert rows == [
+    [
+      row,
+      *(t for name in groups[1:] for t in case.cells(row, "single", name)),
+    ]
+    for row in (*BASELINES, *ROWS)
+  ]
+
+
+def test_differences_are_of_the_poses(case, cells):
+  head, *rows = cells[3]
+  assert head == ["", "RMSE", "MAE"]
+  assert rows == [
+    [
+      f"WiPose, {column}",
+      *map(comparison_case.signed, case.differences("WiPose", column)),
+    ]
+    for column in COLUMNS
+  ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy_figures
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
@@ -131,3 +132,17 @@ def test_pck_of_a_limb_counts_its_parent_once_a_side():
   arm, leg = metrics.PCK_PARTS["arm"], metrics.PCK_PARTS["leg"]
   assert arm.count(BODY21.index("Spine1")) == 2
   assert leg.count(BODY21.index("Hips")) == 2
+
+
+def test_sums_of_a_window_are_its_own():
+  rng = np.random.default_rng(1)
+  target = rng.normal(0, 1, (3, 12, 21, 3)).astype(np.float32)
+  pred = (target + rng.normal(0, 0.4, target.shape)).astype(np.float32)
+  sums = metrics.METRICS.overall(metrics.METRICS.sums(pred, target))
+  for row, p, t in zip(sums, pred, target):
+    square, absolute, correct, count = row
+    wanted = numpy_figures.figures(p, t)
+    assert count == 12 * 21 * 3
+    assert np.sqrt(square / count) == pytest.approx(wanted["rmse"])
+    assert absolute / count == pytest.approx(wanted["mae"])
+    assert correct / (12 * 21) == pytest.approx(wanted["pckh50"])

@@ -4,8 +4,12 @@ import base64
 import html.parser
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import numpy as np
+import numpy_figures
+import pytest
+import report_case
 import results_fixture
 
 from bgm2pose_jax.poses.body21 import BODY21
@@ -197,3 +201,161 @@ def test_joint_bars_scale_to_the_largest_and_mark_the_mean_pose():
   assert "left:100.00%" in text
   assert "Head" not in text
   assert joint_bars({}, {}) == ""
+
+
+def test_joint_bars_are_mean_absolute_errors_of_the_poses():
+  case = report_case.make_case()
+  own, still = (
+    numpy_figures.joint_figures(case.poses[name], case.target)
+    for name in ("model", "mean_pose")
+  )
+  text = joint_bars(own, still)
+  top = max(row["mae"] for row in (*own.values(), *still.values()))
+  assert re.findall(r"<h3>(.*?)</h3>", text) == list(numpy_figures.PARTS)
+  bars = ET.fromstring(text).findall(".//div[@class='bar']")
+  names = [name for part in numpy_figures.PARTS.values() for name in part]
+  assert [bar.find("span").text for bar in bars] == names
+  for name, bar in zip(names, bars):
+    row, mean = own[name], still[name]["mae"]
+    assert bar.get("title") == (
+      f"{name}: MAE {row['mae']:.3f}, PCKh@0.5 {row['pckh50']:.3f}; "
+      f"mean pose MAE {mean:.3f}"
+    )
+    assert bar.find("em").text == f"{row['mae']:.3f}"
+    width, left = (
+      float(re.fullmatch(pattern, bar.find(f"div/{tag}").get("style")).group(1))
+      for tag, pattern in (("b", r"width:([\d.]+)%"), ("i", r"left:([\d.]+)%"))
+    )
+    assert width == pytest.approx(100 * row["mae"] / top, abs=0.006)
+    assert left == pytest.approx(100 * mean / top, abs=0.006)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["", "swapped"])
+def case(request):
+  """A run; once better and once worse than the mean pose."""
+  return report_case.make_case(swapped=request.param)
+
+
+@pytest.fixture(scope="module")
+def text(case):
+  return page(case.results, [], case.predictions)
+
+
+def tables_of(text):
+  """Title -> (head, row -> cells) of every table."""
+  found = {}
+  for title, rest in re.findall(r"<h2>([^<]*)</h2>(<table>.*?</table>)", text):
+    rows = [
+      re.findall(r"<t[hd]>(.*?)</t[hd]>", row)
+      for row in re.findall(r"<tr.*?>(.*?)</tr>", rest)
+    ]
+    found[title] = rows[0], {row[0]: row[1:] for row in rows[1:]}
+  return found
+
+
+def test_tiles_are_figures_of_the_poses(case, text):
+  own, still = (
+    numpy_figures.figures(case.poses[name], case.target)
+    for name in ("model", "mean_pose")
+  )
+  ranges = report_case.intervals(case)
+  wanted = []
+  for key, name in (
+    ("rmse", "RMSE, hip-spine lengths"),
+    ("mae", "MAE, hip-spine lengths"),
+    ("pckh50", "PCKh@0.5"),
+  ):
+    change = numpy_figures.change_pct(own[key], still[key])
+    note = f"{abs(change):.1f} % {'below' if change < 0 else 'above'} "
+    note += "the mean pose"
+    if key == "pckh50":
+      note = f"mean pose {still[key]:.3f}"
+    low, high = ranges[key]
+    ends = f"95 % interval {low:.3f} to {high:.3f}"
+    wanted.append((name, f"{own[key]:.3f}", note, ends))
+  tile = r"<div><span>(.*?)</span><strong>(.*?)</strong>"
+  note = r"<em>(.*?)</em>"
+  assert re.findall(f"{tile}{note}{note}</div>", text) == wanted
+
+
+def test_scores_and_parts_are_figures_of_the_poses(case, text):
+  head, rows = tables_of(text)["Results"]
+  assert head[1:4] == ["RMSE", "MAE", "PCKh@0.5"]
+  assert head[4:] == ["RMSE vs mean pose", "MAE vs mean pose"]
+  part_head, parts = tables_of(text)["By body part"]
+  assert part_head == ["RMSE / MAE / PCKh@0.5", "arm", "leg", "body"]
+  assert list(rows) == list(parts) == list(report_case.ROWS)
+  still = numpy_figures.figures(case.poses["mean_pose"], case.target)
+  for label, name in report_case.ROWS.items():
+    row = numpy_figures.figures(case.poses[name], case.target)
+    changes = [
+      f"{numpy_figures.change_pct(row[key], still[key]):+.1f} %"
+      for key in ("rmse", "mae")
+    ]
+    if name == "mean_pose":
+      changes = ["", ""]
+    assert rows[label] == numpy_figures.printed(row) + changes
+    of_part = numpy_figures.part_figures(case.poses[name], case.target)
+    assert parts[label] == [
+      " / ".join(numpy_figures.printed(of_part[part])) for part in part_head[1:]
+    ]
+
+
+@pytest.mark.parametrize("title", ["By track", "By subject"])
+def test_groups_are_figures_of_their_windows(case, text, title):
+  head, rows = tables_of(text)[title]
+  assert head[1:] == ["windows", "RMSE", "MAE", "PCKh@0.5", "mean pose RMSE"]
+  of_window = {"By track": case.track, "By subject": case.subject}[title]
+  assert list(rows) == sorted(set(of_window))
+  for name, cells in rows.items():
+    here = of_window == name
+    own, still = (
+      numpy_figures.figures(case.poses[who][here], case.target[here])
+      for who in ("model", "mean_pose")
+    )
+    assert cells == [
+      str(here.sum()),
+      *numpy_figures.printed(own),
+      f"{still['rmse']:.3f}",
+    ]
+
+
+def test_joints_are_drawn_with_the_title_over_them(case, text):
+  """The section's title says which error the bars are."""
+  section = re.search(
+    r"<h2>Mean absolute error of each joint[^<]*</h2>(.*?)</section>", text
+  ).group(1)
+  found = re.findall(r"<span>(.*?)</span>.*?<em>(.*?)</em>", section)
+  joints = numpy_figures.joint_figures(case.poses["model"], case.target)
+  assert dict(found) == {
+    name: f"{row['mae']:.3f}" for name, row in joints.items()
+  }
+  assert "The upright mark is the mean pose." in section
+
+
+def test_clips_say_the_error_of_their_windows(case, text):
+  (data,) = re.findall(
+    r'<script type="application/json"[^>]*>(.*?)</script>', text
+  )
+  labels = [clip["label"] for clip in json.loads(data)["clips"]]
+  assert len(labels) == len(case.blocks)
+  for label, here in zip(labels, case.blocks):
+    row = numpy_figures.figures(case.poses["model"][here], case.target[here])
+    assert f"subject {case.subject[here[0]]}, {case.track[here[0]]}," in label
+    assert label.endswith(f"RMSE {row['rmse']:.3f}")
+
+
+def test_facts_are_the_runs(text):
+  facts = re.search(r'<p class="facts">(.*?)</p>', text, re.S).group(1)
+  facts = re.sub(r"<.*?>", "", facts)
+  for said in (
+    "setting single",
+    "test track haze, tide",
+    "test subject s1, s2",
+    "fold 1",
+    "seed 3",
+    "test windows 22",
+    "parameters 1,234,567",
+    "steps 8,901",
+  ):
+    assert said in facts

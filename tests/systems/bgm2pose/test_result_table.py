@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import re
+
+import numpy_figures
+import pytest
+import report_case
 from results_fixture import make_results
 
 from bgm2pose_jax.systems.bgm2pose import result_table as table
@@ -47,3 +52,76 @@ def test_control_characters_do_not_reach_the_terminal():
   text = table.render(make_results(test_subjects=["s\x1b[2J1\n2"]))
   assert "\x1b" not in text
   assert "s?[2J1?2" in text.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def case():
+  return report_case.make_case()
+
+
+def _cells(line):
+  return re.split(r" {2,}", line.strip())
+
+
+def _below(lines, title):
+  """Head and rows of the grid below a line; row -> cells."""
+  start = lines.index(title) + 1
+  head, rule, *rows = lines[start : start + 2 + len(report_case.ROWS)]
+  assert set(rule) == {"-"}
+  return _cells(head), {_cells(row)[0]: _cells(row)[1:] for row in rows}
+
+
+def test_figures_of_the_case_all_differ(case):
+  for found in (
+    [numpy_figures.figures(p, case.target) for p in case.poses.values()],
+    numpy_figures.joint_figures(case.poses["model"], case.target).values(),
+    numpy_figures.part_figures(case.poses["model"], case.target).values(),
+  ):
+    rows = [numpy_figures.printed(row) for row in found]
+    for line in (*rows, *zip(*rows)):
+      assert len(set(line)) == len(line)
+
+
+def test_every_figure_is_that_of_the_poses(case):
+  lines = table.render(case.results).splitlines()
+  head, rows = _below(lines, "")
+  assert head == ["RMSE", "MAE", "PCKh@0.5", "RMSE vs mean", "MAE vs mean"]
+  assert list(rows) == list(report_case.ROWS)
+  still = numpy_figures.figures(case.poses["mean_pose"], case.target)
+  signs = set()
+  for label, name in report_case.ROWS.items():
+    row = numpy_figures.figures(case.poses[name], case.target)
+    wanted = numpy_figures.printed(row)
+    if name != "mean_pose":
+      for key in ("rmse", "mae"):
+        change = numpy_figures.change_pct(row[key], still[key])
+        wanted.append(f"{change:+.1f} %")
+        signs.add(wanted[-1][0])
+    assert rows[label] == wanted
+  assert signs == {"+", "-"}
+
+
+def test_every_figure_of_a_part_is_that_of_the_poses(case):
+  lines = table.render(case.results).splitlines()
+  head, rows = _below(lines, "Per part (RMSE / MAE / PCKh@0.5)")
+  assert head == ["arm", "leg", "body"]
+  for label, name in report_case.ROWS.items():
+    parts = numpy_figures.part_figures(case.poses[name], case.target)
+    assert rows[label] == [
+      " / ".join(numpy_figures.printed(parts[part])) for part in head
+    ]
+
+
+def test_intervals_are_those_of_the_poses(case):
+  wanted = report_case.intervals(case)
+  low, high = (
+    {name: f"{pair[side]:.3f}" for name, pair in wanted.items()}
+    for side in (0, 1)
+  )
+  below = [f"{end:.1f}" for end in wanted["rmse_gain"]]
+  assert (
+    "\n95 % interval over 4 stretches of about 30 s: "
+    f"RMSE {low['rmse']} to {high['rmse']}, MAE {low['mae']} to "
+    f"{high['mae']},\nPCKh@0.5 {low['pckh50']} to {high['pckh50']}; RMSE below "
+    f"the mean pose by {below[0]} to {below[1]} %.\n"
+  ) in table.render(case.results)

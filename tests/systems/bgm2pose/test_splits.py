@@ -133,3 +133,36 @@ def test_natural_order():
 
 def test_digits_that_are_no_numbers_sort_too():
   assert sorted(["²", "1"], key=natural_key) == ["1", "²"]
+
+
+def test_papers_numbers_of_people():
+  """Raw id -> the paper's (specification 2.1); raw 3 is unused."""
+  paper = {0: 1, 1: 9, 2: 6, 4: 7, 5: 8, 6: 2, 7: 3, 8: 4, 9: 5}
+  assert dict(splits.AMPL_PAPER_SUBJECTS) == {
+    f"paper:{number}": str(raw) for raw, number in paper.items()
+  }
+
+
+@pytest.mark.parametrize(
+  ("setting", "versions"),
+  [
+    # Training tracks and the test track of each version (specification 3).
+    ("single", ["arnor=>arnor", "mantron=>mantron", "cirrus=>cirrus"]),
+    (
+      "cross_music",
+      [
+        "cirrus,arnor,jazz=>mantron",
+        "cirrus,mantron,jazz=>arnor",
+        "mantron,arnor,jazz=>cirrus",
+      ],
+    ),
+    ("cross_genre", ["mantron,arnor,cirrus=>jazz"]),
+  ],
+)
+def test_versions_of_a_setting_in_the_official_order(setting, versions):
+  found = splits.test_tracks(setting, AMPL.genres)
+  assert list(found) == [version.split("=>")[1] for version in versions]
+  for version in versions:
+    train, test = version.split("=>")
+    split = splits.resolve(setting, AMPL, test_track=test)
+    assert sorted(split.train_tracks) == sorted(train.split(","))

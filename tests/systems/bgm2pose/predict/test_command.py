@@ -5,12 +5,15 @@ import pathlib
 import shutil
 
 import numpy as np
+import numpy_figures
 import pytest
+import raw_fixture
 import soundfile
 import trained_fixture
 from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.body21 import normalize_pose
 from bgm2pose_jax.systems.bgm2pose.predict import __main__ as command
 from bgm2pose_jax.systems.bgm2pose.predict import predictor
 
@@ -72,6 +75,36 @@ def test_files_of_an_ensemble(place):
   facts = json.loads((place / "out" / "poses.json").read_text())["facts"]
   assert facts["offset_samples"] == RATE / 2
   assert facts["statistics"] == "training"
+
+
+def test_figures_beside_true_poses_are_of_the_poses_written(place, monkeypatch):
+  rng = np.random.default_rng(0)
+  positions = raw_fixture.make_positions(3.0, rng)
+
+  def near(self, features, rows):
+    """Poses not far from the true ones, without a network to compile."""
+    still = normalize_pose(positions[0]).astype(np.float32)
+    noise = rng.normal(0, 0.3, (len(features), 12, 21, 3))
+    return still + noise.astype(np.float32)
+
+  monkeypatch.setattr(predictor.MusicModel, "predict", near)
+  raw_fixture.write_positions(place / "true.csv", positions)
+  run = f"--checkpoint={place / 'run0'}"
+  said = _run(place, run, f"--poses={place / 'true.csv'}", "--formats=npz")
+  with np.load(place / "out" / "poses.npz") as found:
+    arrays = dict(found)
+  pose, target = arrays["pose"], arrays["target"]
+  row = numpy_figures.figures(pose, target)
+  (line,) = [text for text in said if "against the true poses" in text]
+  assert line == (
+    f"against the true poses: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f}, "
+    f"PCKh@0.5 {row['pckh50']:.3f} (hip-spine lengths)"
+  )
+  assert 0.1 < row["pckh50"] < 0.9
+  told = json.loads((place / "out" / "metrics.json").read_text())
+  assert told == pytest.approx(row)
+  # Specification 2.5: a hip-spine length is 9.21 cm.
+  np.testing.assert_allclose(arrays["pose_m"], 0.0921 * pose, rtol=1e-5)
 
 
 def test_page_of_a_network_with_attention(place):
