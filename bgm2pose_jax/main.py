@@ -1,71 +1,26 @@
-"""The command line: `python -m bgm2pose_jax.main --setting=single`."""
+"""The command line: `python -m bgm2pose_jax.main`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import logging
 
 from bgm2pose_jax.base import command, local_path, log_lines
-from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config import command_flags, schema, tree
+from bgm2pose_jax.config import command_flags, schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import compilation, processes, stop_signal
-from bgm2pose_jax.systems import registry
+from bgm2pose_jax.systems import config_flags, registry
 from bgm2pose_jax.training.options import Options
 
-_CLASSES = [system.config for system in registry.SYSTEMS]
-
-
-_MODEL = flags.DEFINE_string(
-  "model", None, f"it implies the system. {registry.described('models')}"
-)
-_PRESET = flags.DEFINE_enum(
-  "preset",
-  None,
-  registry.names("presets"),
-  f"where to start. {registry.described('presets')}",
-)
-_ABLATION = flags.DEFINE_enum(
-  "ablation",
-  "none",
-  registry.names("ablations"),
-  f"what is taken out. {registry.described('ablations')}",
-)
-command_flags.define([*_CLASSES, Options])
-command_flags.define_set()
-
-
-def config_from_flags() -> Config:
-  """Returns the preset with every given flag laid over it.
-
-  Raises:
-    InputError: for a value that cannot be right, or flags that exclude each
-      other.
-  """
-  system = registry.of_model(_MODEL.value)
-  foreign = command_flags.foreign(system.config, _CLASSES)
-  if foreign:
-    raise InputError(
-      f"--{foreign[0]}", f"is no flag of {system.name}", "drop it"
-    )
-  config = system.make_config(
-    _PRESET.value or next(iter(system.presets)),
-    _MODEL.value or next(iter(system.models)),
-    _ABLATION.value,
-  )
-  changes = system.settle(command_flags.given(system.config))
-  config = schema.overlay(config, changes)
-  assigned = tree.parse_assignments(flags.FLAGS.set)
-  return schema.overlay(config, assigned)
+config_flags.define()
+command_flags.define([Options])
 
 
 def flag_names() -> tuple[str, ...]:
   """Every flag of this command."""
-  own = (_PRESET.name, _MODEL.name, _ABLATION.name)
-  fields = command_flags.names([*_CLASSES, Options])
-  return (*own, *fields, command_flags.SET)
+  return (*config_flags.names(), *command_flags.names([Options]))
 
 
 def configs_from_flags(options: Options) -> list[Config]:
@@ -75,9 +30,9 @@ def configs_from_flags(options: Options) -> list[Config]:
     options: may name several seeds and folds.
 
   Raises:
-    InputError: as `config_from_flags`; or a list that is none of numbers.
+    InputError: as `config_flags.config`; or a list that is none of numbers.
   """
-  base = config_from_flags()
+  base = config_flags.config()
   return [
     schema.overlay(base, {"fold": fold, "seed": seed})
     for fold in options.numbers("folds", base)
@@ -116,7 +71,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def run() -> None:
-  """Entry point of the `bgm2pose` command."""
+  """Entry point of the installed command."""
   log_lines.show_own()
   command.start(main)
 

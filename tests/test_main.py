@@ -329,7 +329,8 @@ WRONG = [
 # Imports once what the command does; then each has a process of its own.
 ONE_AFTER_ANOTHER = """
 import json, os, sys
-from bgm2pose_jax import main, train
+from bgm2pose_jax import main
+from bgm2pose_jax.training import run
 
 ends = []
 for i, flags in enumerate(json.loads(sys.argv[2])):

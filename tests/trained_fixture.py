@@ -74,7 +74,7 @@ def make_run(
   store = checkpoint.Checkpoints(
     folder / run_folder.CHECKPOINTS, best=task.best
   )
-  store.save(state, {task.best_metric: 1.0})
+  store.save(state, {task.best.figure: 1.0})
   store.close()
   run_folder.write_json(
     folder / run_folder.CONFIG,

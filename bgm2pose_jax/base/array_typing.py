@@ -5,7 +5,7 @@ Shapes are written `[b, t, f, c]` in docstrings with these letters:
   n  examples (windows) of a data set        b  examples of a batch
   t  frames of a window                      d  embedding size
   f  frequency bands                         c  feature channels
-  joint  points of a body, then x, y, z      s  audio samples
+  s  audio samples
 
 Leading axes that a function only carries along are written `...`.
 """

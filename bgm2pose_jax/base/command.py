@@ -162,7 +162,7 @@ def _unforeseen(error: Exception) -> InputError:
     f"{platform.platform()}\n{''.join(traceback.format_exception(error))}"
   )
   with contextlib.suppress(OSError):
-    number, name = tempfile.mkstemp(prefix="bgm2pose-", suffix=".log")
+    number, name = tempfile.mkstemp(prefix="bgm2pose-jax-", suffix=".log")
     with open(number, "w", encoding="utf-8", errors="backslashreplace") as log:
       log.write(text)
     fix = f"please report it with {name}"

@@ -47,9 +47,9 @@ class System:
     check: refuses an unknown model, network field or other value, before any
       work is done.
     open_source: looks at where recordings come from, computing nothing.
-    resolve: names of tracks, people or folds -> the configuration with them
-      filled in, and the split.
-    title: what a run's name begins with, such as `single-bgm2pose`.
+    resolve: (configuration, source) -> the configuration with the names that
+      it leaves open filled in, and the split.
+    title: what a run's name begins with, such as protocol and model.
     table: class of the windows in memory; a subclass of `WindowTable`.
     facts: what a prediction needs to know besides configuration and weights;
       the content of model.json.

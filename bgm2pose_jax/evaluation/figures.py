@@ -19,10 +19,11 @@ class Figures:
       the first is the reference that `improvement_pct` is against.
     improved: keys of the figures that `improvement_pct` is given for.
     groups: {key in results.json: column of the table}, such as
-      `per_subject: subject`.
+      `per_room: room`.
     kept: entries of `metrics.finish` beside the headline figures that every
       baseline has too, such as `per_part`.
-    head: the split's entries of results.json, such as `test_tracks`.
+    head: the split's entries of results.json, such as the names
+      of its test sections.
     definitions: {key: what it means}, for readers; `unit` among them.
   """
 

@@ -1,7 +1,7 @@
-"""A body of 21 joints, named as MotionBuilder names them, and its unit.
+"""A body of 21 points, named as MotionBuilder names them, and its unit.
 
-Joint order and normalisation are those of Shibata et al. (CVPR 2023; BGM2Pose,
-arXiv 2503.00389, section 4). Positions are right-handed with y up.
+Joint order and normalisation are those of Shibata et al. (CVPR 2023) and of
+arXiv 2503.00389, section 4. Positions are right-handed with y up.
 """
 
 from __future__ import annotations

@@ -76,11 +76,11 @@ class ClipRow:
   frames: int | None = None
 
 
-def read_clip_table(mocap_dir: str | pathlib.Path) -> dict[str, ClipRow]:
+def read_clip_table(folder: str | pathlib.Path) -> dict[str, ClipRow]:
   """Reads `clips.csv` of a folder, if there is one.
 
   Args:
-    mocap_dir: the folder.
+    folder: where motion files and table lie.
 
   Returns:
     file -> ClipRow in the table's order; empty without a table.
@@ -90,7 +90,7 @@ def read_clip_table(mocap_dir: str | pathlib.Path) -> dict[str, ClipRow]:
       outside the folder, or a value that makes no sense. The message names
       the line and the column.
   """
-  folder = pathlib.Path(mocap_dir)
+  folder = pathlib.Path(folder)
   path = folder / TABLE_NAME
   if not os.path.lexists(path):
     return {}

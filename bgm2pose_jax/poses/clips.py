@@ -68,16 +68,16 @@ class Clip:
     return len(self.positions_m) / self.rate_hz
 
 
-def load_folder(mocap_dir: str | pathlib.Path) -> list[Clip]:
+def load_folder(folder: str | pathlib.Path) -> list[Clip]:
   """Loads all motion capture files below a folder.
 
   Formats are told apart by content. The subject is the `subject` of
-  `clips.csv`, else the file's first folder below `mocap_dir`, else (files
-  lying flat) the part of the file's name before its first `_`, else
+  `clips.csv`, else the file's first folder below `folder`, else (files lying
+  flat) the part of the file's name before its first `_`, else
   `subject_00`.
 
   Args:
-    mocap_dir: the folder.
+    folder: motion capture files, with or without `clips.csv`.
 
   Returns:
     Clips in the order of `clips.csv`, then of the paths.
@@ -87,7 +87,7 @@ def load_folder(mocap_dir: str | pathlib.Path) -> list[Clip]:
       motion in them, or a file or table that cannot be read (named in the
       message).
   """
-  folder = pathlib.Path(mocap_dir)
+  folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise InputError(folder, "no such folder", "give a motion capture folder")
   table = read_clip_table(folder)
@@ -120,11 +120,11 @@ def _files(folder: pathlib.Path) -> list[str]:
 
 
 def _read_points(path: pathlib.Path, *, listed: bool) -> CapturedPoints | None:
-  """Reads one file to its 21 joints; None for a CSV of something else."""
+  """Reads one file to `BODY21`'s joints; None for a CSV of another kind."""
   lower = path.name.lower()
   if lower.endswith((".bvh", ".bvh.gz")):
     motion = read_bvh(path)
-    # Only the branches that lead to the 21 joints are computed.
+    # Only the branches that lead to these joints are computed.
     columns = joint_columns(motion.names, path)
     names = tuple(motion.names[i] for i in columns)
     return CapturedPoints(names, motion.positions(columns), motion.rate_hz)

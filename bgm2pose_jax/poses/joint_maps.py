@@ -1,4 +1,4 @@
-"""Name tables from the skeletons in use to the 21 joints of this package."""
+"""Name tables from the skeletons in use to the joints of `BODY21`."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ NAME_TABLES: dict[str, _Table] = {
 
 
 def joint_columns(names: Sequence[str], where: object) -> list[int]:
-  """Finds the 21 joints among a file's point names.
+  """Finds the joints of `BODY21` among a file's point names.
 
   A prefix up to the last colon (`Skeleton:Hips`, `mixamorig:Hips`) and a
   prefix with an underscore that all points share are left aside; case does

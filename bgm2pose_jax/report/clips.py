@@ -9,7 +9,7 @@ import numpy as np
 
 from bgm2pose_jax.report import packed_poses
 
-# 12 frames of 21 joints as int16 numbers, twice, in base64: 4 kB a window,
+# With 250 points a window as int16 numbers, twice, in base64: 4 kB a window,
 # 1.6 MB in all.
 MAX_WINDOWS = 400
 _CLIP_S = 15.0

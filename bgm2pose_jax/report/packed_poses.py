@@ -11,8 +11,8 @@ import numpy as np
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.skeleton import Skeleton
 
-# 20 minutes at 20 frames a second: 24,000 frames of 21 joints as int16 numbers
-# in base64 are 4 MB, twice that with ground truth.
+# 20 minutes at 20 frames a second: with some 20 joints as int16 numbers in
+# base64 they are 4 MB, twice that with ground truth.
 MAX_FRAMES = 24_000
 
 

@@ -1,9 +1,7 @@
-"""The public name of `systems.bgm2pose.simulated`."""
+"""Runs the command of the same name: a package hides it from `python -m`."""
 
 import runpy
 
 runpy.run_module(
-  "bgm2pose_jax.systems.bgm2pose.simulated",
-  run_name="__main__",
-  alter_sys=True,
+  "bgm2pose_jax.commands.simulate", run_name="__main__", alter_sys=True
 )

@@ -1,8 +1,8 @@
 """The person as the simulator hears it: rigid spheres and two rectangles.
 
-32 spheres in six radius classes, placed on the bones as fixed weights of the
-21 joints plus an offset along the body's lateral axis. At 1.75 m they have
-61 litres (70 kg at 1 g/cm3, -13 %) and a summed cross-section pi a^2 of
+32 spheres in six radius classes, placed on the bones as fixed weights of
+`BODY21`'s joints plus an offset along the body's lateral axis. At 1.75 m they
+have 61 litres (70 kg at 1 g/cm3, -13 %) and a summed cross-section pi a^2 of
 0.50 m2, a quarter of a person's skin.
 
 - Spheres that touch along a bone have 1.2 times the radius of the cylinder of

@@ -72,7 +72,7 @@ class BodyDimensions:
   The defaults are an adult of 1.70 m; `scaled` gives other people.
 
   Attributes:
-    hip_spine_m: Hips to Spine, the unit of normalised poses.
+    hips_to_spine_m: Hips to Spine, the unit of `BODY21`.
     spine_m: Spine to Spine1.
     chest_m: Spine1 to Neck.
     neck_m: Neck to Head.
@@ -88,7 +88,7 @@ class BodyDimensions:
     foot_m: ankle to toe base, horizontally.
   """
 
-  hip_spine_m: float = 0.0921
+  hips_to_spine_m: float = 0.0921
   spine_m: float = 0.165
   chest_m: float = 0.235
   neck_m: float = 0.12
@@ -227,7 +227,9 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
   joints[:, at["Hips"]] = hips
 
   half = rotation(0.5 * ch["turn"], 0.5 * ch["bend"], -0.5 * ch["lean"])
-  joints[:, at["Spine"]] = hips + _apply(pelvis, (0.0, body.hip_spine_m, 0.0))
+  joints[:, at["Spine"]] = hips + _apply(
+    pelvis, (0.0, body.hips_to_spine_m, 0.0)
+  )
   spine = pelvis @ half
   joints[:, at["Spine1"]] = joints[:, at["Spine"]] + _apply(
     spine, (0.0, body.spine_m, 0.0)

@@ -227,7 +227,7 @@ def _levers(body: kinematics.BodyDimensions) -> np.ndarray:
   limbs; an entry is the longest radius the channel can swing them on.
   """
   arm = body.upper_arm_m + body.forearm_m
-  above = body.spine_m + body.chest_m + body.hip_spine_m
+  above = body.spine_m + body.chest_m + body.hips_to_spine_m
   names = kinematics.INDEX
   table = np.zeros((5, len(names)))
   leg = body.leg_m

@@ -254,12 +254,31 @@ class Trainer:
       for i, run in enumerate(runs)
     ]
     live = [not run.finished for run in runs]
+    states, stop = self._steps_of(
+      lines, live, [run.state for run in runs], form, calls.epoch(number), bar
+    )
+    for run, line, state in zip(runs, lines, states):
+      line.flush()
+      run.state = state
+      run.begun = line.begun() if stop else None
+    if stop is not None:
+      _save_and_stop([run for run, goes in zip(runs, live) if goes], stop)
+
+  def _steps_of(
+    self,
+    lines: Sequence[EpochLines],
+    live: Sequence[bool],
+    states: Sequence[TrainState],
+    form: str,
+    items: Iterator[dispatch.Item],
+    bar: tqdm.tqdm,
+  ) -> tuple[Sequence[TrainState], str | None]:
+    """An epoch's steps: the new states, and the signal that asked to stop."""
     control = self._control(lines, form)
-    states = [run.state for run in runs]
     before: Any = None
     # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
     first = bar.n == getattr(bar, "initial", None)
-    items = calls.epoch(number)
+    alone = jax.process_count() == 1
     stop = _asked_to_stop()
     while stop is None and (item := _next(items)) is not None:
       source, index = item
@@ -279,15 +298,9 @@ class Trainer:
         if going:
           bar.update(line.add(index.shape[0], figures, state))
       # Several hosts have to agree, which is not worth it after each call.
-      if jax.process_count() == 1 or any(line.due for line in lines):
+      if alone or any(line.due for line in lines):
         stop = _asked_to_stop()
-    stop = stop or (stop_signal.asked() if jax.process_count() == 1 else None)
-    for run, line, state in zip(runs, lines, states):
-      line.flush()
-      run.state = state
-      run.begun = line.begun() if stop else None
-    if stop is not None:
-      _save_and_stop([run for run, goes in zip(runs, live) if goes], stop)
+    return states, stop or (stop_signal.asked() if alone else None)
 
   def _close_epoch(self, run: Replica, timing: dict[str, Any]) -> None:
     """Validates, logs and saves a run that has done an epoch."""

@@ -48,31 +48,35 @@ def settle(asked: str, runs: Sequence[Replica], trainer: Trainer) -> str:
       "needs the windows on the device, where they do not fit",
       "raise batch.cache_budget_gib, or take --replicas=separate",
     )
-  began = {_read(run.folder) for run in runs}
   form = asked
   if asked == "auto":
-    form, why = SEPARATE, ""
-    on_cpu = jax.default_backend() == "cpu"
-    before = next(iter(began))
-    if len(began) == 1 and before is not None:
-      form, why = before, "as they began"
-    elif on_cpu and min(r.order.total_steps for r in runs) < _CPU_MIN_STEPS:
-      why = "short runs on CPU; --replicas=unrolled would compile too long"
-    elif not trainer.cached:
-      why = "the windows do not fit on the device"
-    elif jax.process_count() > 1:
-      why = "several hosts would have to time alike"
-    else:
-      for run in runs:
-        trainer.open(run)
-      form, speed = trainer.fastest(runs, ("unrolled",) if on_cpu else FORMS)
-      why = ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
+    form, why = _chosen(runs, trainer)
     logging.info("%d runs: %s (%s)", len(runs), form, why)
   content = {"form": form, "runs": sorted(run.folder.name for run in runs)}
   if processes.leads():
     for run in runs:
       run_folder.write_json(run.folder / REPLICAS, content)
   return form
+
+
+def _chosen(runs: Sequence[Replica], trainer: Trainer) -> tuple[str, str]:
+  """The form of `auto`, and why."""
+  began = {_read(run.folder) for run in runs}
+  before = next(iter(began))
+  if len(began) == 1 and before is not None:
+    return before, "as they began"
+  on_cpu = jax.default_backend() == "cpu"
+  if on_cpu and min(r.order.total_steps for r in runs) < _CPU_MIN_STEPS:
+    why = "short runs on CPU; --replicas=unrolled would compile too long"
+    return SEPARATE, why
+  if not trainer.cached:
+    return SEPARATE, "the windows do not fit on the device"
+  if jax.process_count() > 1:
+    return SEPARATE, "several hosts would have to time alike"
+  for run in runs:
+    trainer.open(run)
+  form, speed = trainer.fastest(runs, ("unrolled",) if on_cpu else FORMS)
+  return form, ", ".join(f"{k} {v:.0f} windows/s" for k, v in speed.items())
 
 
 def _read(workdir: pathlib.Path) -> str | None:

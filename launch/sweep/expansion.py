@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from absl import flags
 from absl.testing import flagsaver
 
-from bgm2pose_jax import main as main_command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.sweep import Places
 from bgm2pose_jax.contract.system import System
+from bgm2pose_jax.systems import config_flags
 from launch.sweep.run import Run
 from launch.sweep.tables import Cell
 
@@ -96,7 +96,7 @@ def _config_of(system: System, cell: Cell) -> Config:
           "the main command has no such flag",
           "see python -m bgm2pose_jax.main --help",
         )
-    config = main_command.config_from_flags()
+    config = config_flags.config()
   system.check(config)
   return config
 

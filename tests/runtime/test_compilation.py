@@ -126,7 +126,9 @@ def test_no_import_of_a_run_opens_a_device_before_the_choice():
   script = textwrap.dedent("""
     import os, jax
     os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=3"
-    from bgm2pose_jax import compilation, main, train
+    from bgm2pose_jax import main
+    from bgm2pose_jax.runtime import compilation
+    from bgm2pose_jax.training import run
     compilation.set_deterministic(True)
     assert "--xla_gpu_deterministic_ops=true" in os.environ["XLA_FLAGS"]
     os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].replace("=3", "=5")

@@ -23,7 +23,7 @@ from bgm2pose_jax.state import seal
 # Needs no JAX: the watch is sockets and threads alone.
 WATCHED = """
 import os, signal, sys, time
-from bgm2pose_jax import process_watch
+from bgm2pose_jax.runtime import process_watch
 port, index, how, victim = int(sys.argv[1]), *map(str, sys.argv[2:5])
 index, victim = int(index), int(victim)
 if how == "SIGSTOP":
@@ -327,7 +327,8 @@ import json, os, pathlib, shutil, sys
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 import jax, numpy as np
 import linear_case
-from bgm2pose_jax import loop, mesh, replica, seal
+from bgm2pose_jax.runtime import mesh
+from bgm2pose_jax.training import loop
 folder = pathlib.Path(sys.argv[1])
 def trainer(devices, epochs):
   config = linear_case.make_config(**{"batch.size": 8, "optim.epochs": epochs})

@@ -37,7 +37,7 @@ def test_bone_lengths_are_those_of_the_body():
   body = kinematics.BodyDimensions().scaled(0.9)
   joints = kinematics.joint_positions(_random_channels(1.0, 5), body)
   for child, parent, want in (
-    ("Spine", "Hips", body.hip_spine_m),
+    ("Spine", "Hips", body.hips_to_spine_m),
     ("Head", "Neck", body.neck_m),
     ("LeftForeArm", "LeftArm", body.upper_arm_m),
     ("RightHand", "RightForeArm", body.forearm_m),

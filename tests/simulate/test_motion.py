@@ -132,7 +132,7 @@ def test_subjects_differ_in_size_and_manner():
   assert 0.02 < legs.std() / legs.mean() < 0.10
   assert len({style.tempo for style in styles}) == 20
   assert motion.subject_style("4") == styles[4]
-  units = np.array([style.body.hip_spine_m for style in styles])
+  units = np.array([style.body.hips_to_spine_m for style in styles])
   assert abs(units.mean() - 0.0921) < 0.005
 
 

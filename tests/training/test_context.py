@@ -73,7 +73,9 @@ def test_training_and_evaluation_gather_the_frames_around(
 ):
   config = linear_case.make_config(**{"batch.device_cache": device_cache})
   table, task = linear_case.make_table(), _Around()
-  trainer = loop.Trainer(config, task, table, mesh_lib.make_mesh())
+  trainer = loop.Trainer(
+    config, task, linear_case.Error(), table, mesh_lib.make_mesh()
+  )
   rows = np.arange(linear_case.WINDOWS)
   run = linear_case.open_run(trainer, config, rows, tmp_path)
   trainer.run([run])

@@ -256,7 +256,7 @@ def _audit(*arguments: object) -> tuple[int, str, str]:
     "import sys\n"
     "for name in ('jax', 'jaxlib', 'orbax', 'flax', 'absl', 'numpy'):\n"
     "  if name != 'numpy' or sys.argv[1] == 'bare': sys.modules[name] = None\n"
-    "from bgm2pose_jax import audit\n"
+    "from bgm2pose_jax.state import audit\n"
     "sys.exit(audit.main(sys.argv[2:]))\n"
   )
   kind = "numpy" if any("--arrays" in str(a) for a in arguments) else "bare"

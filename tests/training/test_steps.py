@@ -171,12 +171,14 @@ def test_padded_last_batch_is_exact(setup):
     "mesh": setup.mesh,
   }
   state = setup.copy()
-  whole = predict_rows.predict_rows(
-    predict, state, setup.table, rows, batch_size=16, **arguments
-  )
-  part = predict_rows.predict_rows(
-    predict, state, setup.table, rows[:21], batch_size=16, **arguments
-  )
+
+  def predicted(rows):
+    found = predict_rows.batches(
+      predict, state, setup.table, rows, batch_size=16, **arguments
+    )
+    return np.concatenate([part for _, part in found])
+
+  whole, part = predicted(rows), predicted(rows[:21])
   assert part.shape == (21, 12, 21, 3)
   np.testing.assert_array_equal(part, whole[:21])
 

@@ -223,7 +223,7 @@ def test_another_order_is_refused_by_name(tmp_path, monkeypatch):
 
 LISTENS = """
 import hashlib, os, sys, time
-from bgm2pose_jax import stop_signal
+from bgm2pose_jax.runtime import stop_signal
 try:
   with stop_signal.listening():
     print("ready", flush=True)

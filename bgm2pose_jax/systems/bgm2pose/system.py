@@ -212,10 +212,7 @@ SYSTEM = System(
   },
   closed_form=models.CLOSED_FORM,
   presets=presets.PRESETS,
-  ablations={
-    name: "hides the recording, for any network" if name == "music_only" else ""
-    for name in ablations.ABLATIONS
-  },
+  ablations=ablations.DESCRIPTIONS,
   config=Config,
   make_config=make_config,
   settle=settle,

@@ -23,9 +23,7 @@ def _resolve(config, source):
 @pytest.fixture
 def toy(monkeypatch):
   """A system whose configuration is a dict; its data have two people."""
-  monkeypatch.setattr(
-    expansion.main_command, "config_from_flags", lambda: {"fold": 0}
-  )
+  monkeypatch.setattr(expansion.config_flags, "config", lambda: {"fold": 0})
   monkeypatch.setattr(
     expansion.schema, "overlay", lambda config, changes: {**config, **changes}
   )

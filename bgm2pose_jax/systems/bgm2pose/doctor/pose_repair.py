@@ -10,9 +10,9 @@ from bgm2pose_jax.systems.bgm2pose.doctor.findings import command
 def repair(path: Path, expression: str) -> str:
   """A command that rewrites a position file; `p` is [time, joint, 3]."""
   code = (
-    "import sys; from bgm2pose_jax import mocap; p ="
-    " mocap.read_position_csv(sys.argv[1]);"
-    f" mocap.write_position_csv(sys.argv[2], {expression})"
+    "import sys; from bgm2pose_jax import poses; p ="
+    " poses.read_position_csv(sys.argv[1]);"
+    f" poses.write_position_csv(sys.argv[2], {expression})"
   )
   return run_python(code, path)
 

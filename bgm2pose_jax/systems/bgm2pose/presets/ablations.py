@@ -25,6 +25,14 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
   # than the mean pose now is told by the music or a leak.
   "music_only": {"data.inputs": "music"},
 }
+DESCRIPTIONS = {
+  "none": "nothing",
+  "no_cpe": "contrastive pose extraction",
+  "no_hard_negatives": "batches of windows of the same music",
+  "no_fa": "attention over frequency bands",
+  "no_bgm": "the music",
+  "music_only": "the recording, as a control; for any network",
+}
 # These are parts of BGM2Pose alone.
 _OWN = ("no_cpe", "no_hard_negatives", "no_fa", "no_bgm")
 

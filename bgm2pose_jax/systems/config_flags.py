@@ -1,0 +1,62 @@
+"""A run's configuration from the command line, of whichever system."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import command_flags, schema, tree
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.systems import registry
+
+_CLASSES = [system.config for system in registry.SYSTEMS]
+_OWN = ("model", "preset", "ablation")
+
+
+def define() -> None:
+  """Adds `--model`, `--preset`, `--ablation` and every system's flags."""
+  flags.DEFINE_string(
+    "model", None, f"it implies the system. {registry.described('models')}"
+  )
+  flags.DEFINE_enum(
+    "preset",
+    None,
+    registry.names("presets"),
+    f"where to start. {registry.described('presets')}",
+  )
+  flags.DEFINE_enum(
+    "ablation",
+    "none",
+    registry.names("ablations"),
+    f"what is taken out. {registry.described('ablations')}",
+  )
+  command_flags.define(_CLASSES)
+  command_flags.define_set()
+
+
+def names() -> tuple[str, ...]:
+  """Every flag that `define` adds."""
+  return (*_OWN, *command_flags.names(_CLASSES), command_flags.SET)
+
+
+def config() -> Config:
+  """Returns the preset with every given flag laid over it.
+
+  Raises:
+    InputError: for a value that cannot be right, or flags that exclude each
+      other or belong to another system.
+  """
+  values = flags.FLAGS
+  system = registry.of_model(values.model)
+  foreign = command_flags.foreign(system.config, _CLASSES)
+  if foreign:
+    raise InputError(
+      f"--{foreign[0]}", f"is no flag of {system.name}", "drop it"
+    )
+  made = system.make_config(
+    values.preset or next(iter(system.presets)),
+    values.model or next(iter(system.models)),
+    values.ablation,
+  )
+  made = schema.overlay(made, system.settle(command_flags.given(system.config)))
+  return schema.overlay(made, tree.parse_assignments(values.set))
