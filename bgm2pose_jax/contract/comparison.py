@@ -12,6 +12,16 @@ import numpy as np
 Published = Sequence[tuple[float, float | None]]
 
 
+def _nothing(keys: Mapping[str, str]) -> dict[str, Any]:
+  del keys
+  return {}
+
+
+def _data_name(dataset: str, sections: Sequence[str]) -> str:
+  del sections
+  return dataset
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Literature:
   """Figures that others published, to stand beside our own.
@@ -103,7 +113,8 @@ class Comparison:
 
   Attributes:
     heading: the page's heading.
-    titles: {name of a table: its title}, in the order of the page.
+    titles: {name of a table: its title}, in the order of the page; a sweep
+      of a grid alone needs none.
     whole: (model, ablation) of the row that others are compared with.
     window: shape of one window's prediction.
     sections: entries of results.json that name the sections a run read.
@@ -116,12 +127,12 @@ class Comparison:
   """
 
   heading: str
-  titles: Mapping[str, str]
+  titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
   whole: tuple[str, str]
   window: tuple[int, ...]
-  sections: tuple[str, ...]
-  expected: Callable[[Mapping[str, str]], Mapping[str, Any]]
-  data_label: Callable[[str, Sequence[str]], str]
+  sections: tuple[str, ...] = ()
+  expected: Callable[[Mapping[str, str]], Mapping[str, Any]] = _nothing
+  data_label: Callable[[str, Sequence[str]], str] = _data_name
   stretch: str
   literature: Literature | None = None
   controls: tuple[Control, ...] = ()

@@ -25,12 +25,31 @@ from bgm2pose_jax.data.source import Source
 from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation.baselines import Prediction
-from bgm2pose_jax.evaluation.figures import Figures
+from bgm2pose_jax.evaluation.figures import Figures, predictions
+
+
+def _as_given(given: Mapping[str, Any]) -> Mapping[str, Any]:
+  return given
+
+
+def _accepted(config: Config) -> None:
+  del config
+
+
+def _model(config: Config) -> str:
+  return config.model
+
+
+def _no_facts(
+  config: Config, source: Source, table: WindowTable, split: Split
+) -> dict[str, Any]:
+  del config, source, table, split
+  return {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class System:
-  """One way to read pose from sound.
+  """Models of one kind of data; what has a default is for some systems alone.
 
   Attributes:
     name: its folder's name.
@@ -67,23 +86,27 @@ class System:
 
   name: str
   models: Mapping[str, str]
-  closed_form: tuple[str, ...]
+  closed_form: tuple[str, ...] = ()
   presets: Mapping[str, str]
-  ablations: Mapping[str, str]
+  ablations: Mapping[str, str] = dataclasses.field(
+    default_factory=lambda: {"none": ""}
+  )
   config: type[Config]
   make_config: Callable[[str, str, str], Config]
-  settle: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+  settle: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_given
   # `Any` stands for the system's own subclasses of Config, Source, Split and
   # WindowTable, which its functions name.
-  check: Callable[[Any], None]
+  check: Callable[[Any], None] = _accepted
   open_source: Callable[[Any], Source]
   resolve: Callable[[Any, Any], tuple[Any, Split]]
-  title: Callable[[Any], str]
+  title: Callable[[Any], str] = _model
   table: type[WindowTable]
-  facts: Callable[[Any, Any, Any, Any], dict[str, Any]]
+  facts: Callable[[Any, Any, Any, Any], dict[str, Any]] = _no_facts
   make_task: Callable[[Any, Mapping[str, Any]], Task]
   baselines: Callable[[Any, Any, Rows, Any], Mapping[str, Prediction] | None]
-  predictions: Callable[[Any, np.ndarray, np.ndarray], dict[str, np.ndarray]]
+  predictions: Callable[
+    [Any, np.ndarray, np.ndarray], dict[str, np.ndarray]
+  ] = predictions
   figures: Figures
   report: Report
   comparison: Comparison

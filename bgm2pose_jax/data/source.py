@@ -7,8 +7,8 @@ data set that is prepared at once, such as all recordings of one day.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,11 @@ from bgm2pose_jax.data.partial_builds import Parts
 
 
 class Source(Protocol):
-  """What `prepare` needs of a source that was looked at."""
+  """What `prepare` needs of a source that was looked at.
+
+  A subclass that makes its windows anew, reading no folder, leaves out what has
+  a body here.
+  """
 
   @property
   def dataset(self) -> str:
@@ -31,7 +35,7 @@ class Source(Protocol):
   @property
   def keeps_parts(self) -> bool:
     """Whether a recording's windows are kept until its section is whole."""
-    ...
+    return True
 
   @property
   def window_bytes(self) -> int:
@@ -41,7 +45,7 @@ class Source(Protocol):
   @property
   def raw_bytes(self) -> int:
     """Bytes of recordings behind one window; 0 where they need not be made."""
-    ...
+    return 0
 
   def sections(self) -> tuple[str, ...]:
     """Names of the sections that can be prepared."""
@@ -49,7 +53,7 @@ class Source(Protocol):
 
   def usable_sections(self) -> tuple[str, ...]:
     """Those of them that somebody can learn from."""
-    ...
+    return self.sections()
 
   def content(self) -> dict[str, Any]:
     """JSON values that, if changed, mean other windows."""
@@ -61,9 +65,10 @@ class Source(Protocol):
 
   def folder(
     self, section: str, scratch: Path, progress: bool
-  ) -> AbstractContextManager[Path]:
+  ) -> contextlib.AbstractContextManager[Path]:
     """The folder to build a section from, made in `scratch` if need be."""
-    ...
+    del section, progress
+    return contextlib.nullcontext(scratch)
 
   def manifest_fields(self, section: str) -> dict[str, Any]:
     """What a section's manifest says besides `prepared.prepare`'s own.
@@ -101,4 +106,4 @@ class Source(Protocol):
 
   def inventory(self) -> str | None:
     """A table of what was found; None when nothing was looked for."""
-    ...
+    return None

@@ -3,10 +3,55 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from bgm2pose_jax.data.split import Split
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.evaluation.metrics import Metrics
+
+
+def split_names(split: Split) -> dict[str, Any]:
+  """Who trains and who tests, as results.json says it by default.
+
+  Args:
+    split: of the run.
+  """
+  return {
+    "train": {column: list(names) for column, names in split.train.items()},
+    "test": {column: list(names) for column, names in split.test.items()},
+  }
+
+
+def predictions(
+  table: WindowTable,
+  rows: np.ndarray,
+  predicted: np.ndarray,
+  names: Sequence[str] | None = None,
+) -> dict[str, np.ndarray]:
+  """The arrays of predictions.npz.
+
+  Args:
+    table: the windows.
+    rows: int [n] test rows.
+    predicted: [n, ...].
+    names: columns of names to write; None takes all.
+
+  Returns:
+    pred and, where every row is usable, target (float32 [n, ...]);
+    window_index (int32 [n]); the names (text [n]).
+  """
+  columns = table.columns
+  arrays: dict[str, np.ndarray] = {"pred": np.asarray(predicted, np.float32)}
+  if all(table.column(name)[rows].all() for name in columns.usable):
+    target = table.column(columns.target)[rows]
+    arrays["target"] = np.asarray(target, np.float32)
+  arrays["window_index"] = np.asarray(table.window_index[rows], np.int32)
+  for name in columns.all_names if names is None else names:
+    arrays[name] = table.named(name, rows)
+  return arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,15 +67,14 @@ class Figures:
       `per_room: room`.
     kept: entries of `metrics.finish` beside the headline figures that every
       baseline has too, such as `per_part`.
-    head: the split's entries of results.json, such as the names
-      of its test sections.
-    definitions: {key: what it means}, for readers; `unit` among them.
+    head: the split's entries of results.json; names by default.
+    definitions: {key: what it means}, for readers, such as `unit`.
   """
 
   metrics: Metrics
   baselines: Mapping[str, str]
-  improved: tuple[str, ...]
-  groups: Mapping[str, str]
-  kept: tuple[str, ...]
-  head: Callable[[Any], dict[str, Any]]
-  definitions: Mapping[str, str]
+  improved: tuple[str, ...] = ()
+  groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  kept: tuple[str, ...] = ()
+  head: Callable[[Any], dict[str, Any]] = split_names
+  definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)

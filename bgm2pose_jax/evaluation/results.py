@@ -75,7 +75,8 @@ def build(
     "definitions": dict(figures.definitions),
   }
   if baselines is None:
-    head["definitions"] = {"unit": figures.definitions["unit"]}
+    known = figures.definitions.items()
+    head["definitions"] = {key: text for key, text in known if key == "unit"}
     return {**head, **_without_ground_truth(figures)}
   target = table.column(table.columns.target)[rows]
   _check(target, predicted, baselines)

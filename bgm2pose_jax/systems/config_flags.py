@@ -53,10 +53,17 @@ def config() -> Config:
     raise InputError(
       f"--{foreign[0]}", f"is no flag of {system.name}", "drop it"
     )
+  preset = values.preset or next(iter(system.presets))
+  for name, value in (("preset", preset), ("ablation", values.ablation)):
+    known = getattr(system, f"{name}s")
+    if value not in known:
+      raise InputError(
+        f"--{name}={value}",
+        f"is no {name} of {system.name}",
+        f"choose one of {', '.join(known)}",
+      )
   made = system.make_config(
-    values.preset or next(iter(system.presets)),
-    values.model or next(iter(system.models)),
-    values.ablation,
+    preset, values.model or next(iter(system.models)), values.ablation
   )
   made = schema.overlay(made, system.settle(command_flags.given(system.config)))
   return schema.overlay(made, tree.parse_assignments(values.set))

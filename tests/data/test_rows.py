@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from takes import Takes
+from toy_system.takes import Takes
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import rows as rows_lib
@@ -16,21 +16,21 @@ WINDOWS = 20
 
 
 def _table(**changes):
-  """Three players, two environments, 20 windows each; clips change every 4."""
-  take = np.repeat(np.arange(6), WINDOWS)
+  """Three players, two environments, 20 windows each; takes change every 4."""
+  recording = np.repeat(np.arange(6), WINDOWS)
   window = np.tile(np.arange(WINDOWS), 6)
   values = {
-    "echo": np.zeros((120, 2, 3), np.float32),
-    "place": np.zeros((120, 3), np.float32),
-    "player": take // 2,
-    "environment": take % 2,
-    "recording": take,
-    "recordings": tuple(f"take{i}" for i in range(6)),
-    "clip": window // 4,
+    "echo": np.zeros((120, 5), np.float32),
+    "place": np.zeros((120, 2), np.float32),
+    "player": recording // 2,
+    "environment": recording % 2,
+    "recording": recording,
+    "recordings": tuple(f"day{i}" for i in range(6)),
+    "take": window // 4,
     "window_index": window,
     "players": ("ann", "bo", "cy"),
     "environments": ("hall", "lab"),
-    "clips": tuple(f"clip{i}" for i in range(5)),
+    "takes": tuple(f"take{i}" for i in range(5)),
     "kept": window != 7,
     "measured": np.ones(120, bool),
     "spec": None,
@@ -68,7 +68,7 @@ def test_split_is_disjoint_and_by_name():
 @pytest.mark.parametrize(
   ("key", "train", "test", "recordings"),
   [
-    ("recording", ("take0", "take3"), ("take5",), ({0, 3}, {5})),
+    ("recording", ("day0", "day3"), ("day5",), ({0, 3}, {5})),
     ("player", ("ann", "cy"), ("bo",), ({0, 1, 4, 5}, {2, 3})),
     ("environment", ("lab",), ("hall",), ({1, 3, 5}, {0, 2, 4})),
   ],
@@ -105,17 +105,17 @@ def test_dealt_names_are_left_out_whole_and_within_each_other_name():
   table = _table()
   everybody = {"environment": ("hall",)}
   split = _split(
-    train=everybody, test=everybody, fold=3, dealt=Dealt("clip", "player", 5)
+    train=everybody, test=everybody, fold=3, dealt=Dealt("take", "player", 5)
   )
   rows = rows_lib.split_rows(table, split, 0.1)
-  assert set(table.clip[rows.test]) == {3}
-  assert 3 not in set(table.clip[rows.train]) | set(table.clip[rows.validation])
+  assert set(table.take[rows.test]) == {3}
+  assert 3 not in set(table.take[rows.train]) | set(table.take[rows.validation])
   # With names of each player's own, in natural order: every group has all.
-  clip = table.player * 5 + table.clip
+  take = table.player * 5 + table.take
   names = tuple(f"c{i}" for i in (20, 3, 100, 1, 11, *range(200, 210)))
-  own = dataclasses.replace(table, clip=clip, clips=names)
+  own = dataclasses.replace(table, take=take, takes=names)
   rows = rows_lib.split_rows(own, split, 0.1)
-  assert set(own.named("clip", rows.test)) == {"c20", "c203", "c208"}
+  assert set(own.named("take", rows.test)) == {"c20", "c203", "c208"}
 
 
 def test_windows_without_a_target_are_of_recordings_without_any():
@@ -132,7 +132,7 @@ def test_windows_without_a_target_are_of_recordings_without_any():
   rows = rows_lib.split_rows(table, split, 0.1)
   assert set(table.named("player", rows.test)) == {"ann"}
   assert not table.measured[rows.test].any()
-  assert (table.clip[rows.test] != 0).all()
+  assert (table.take[rows.test] != 0).all()
   assert len(rows.test) == 16
 
 

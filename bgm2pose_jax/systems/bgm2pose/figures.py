@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import numpy as np
-
-from bgm2pose_jax.evaluation.figures import Figures
+from bgm2pose_jax.evaluation import figures
 from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
-from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 DEFINITIONS = {
   "unit": (
@@ -38,7 +36,7 @@ def head(split: MusicSplit) -> dict[str, Any]:
   }
 
 
-FIGURES = Figures(
+FIGURES = figures.Figures(
   metrics=METRICS,
   baselines={
     "mean_pose": "mean pose",
@@ -53,24 +51,7 @@ FIGURES = Figures(
 )
 
 
-def predictions(
-  table: MusicWindows, rows: np.ndarray, predicted: np.ndarray
-) -> dict[str, np.ndarray]:
-  """The arrays of `predictions.npz`.
-
-  Args:
-    table: the windows.
-    rows: int [n] test rows.
-    predicted: [n, 12, 21, 3].
-
-  Returns:
-    pred and, where every row has one, target (float32 [n, 12, 21, 3]);
-    window_index (int32 [n]); track, subject, recording, label (text [n]).
-  """
-  arrays: dict[str, np.ndarray] = {"pred": np.asarray(predicted, np.float32)}
-  if table.has_pose[rows].all():
-    arrays["target"] = np.asarray(table.pose[rows], np.float32)
-  arrays["window_index"] = np.asarray(table.window_index[rows], np.int32)
-  for name in ("track", "subject", "recording", "label"):
-    arrays[name] = table.named(name, rows)
-  return arrays
+# Arrays of `predictions.npz`; `pred` and `target` are [n, 12, 21, 3].
+predictions = functools.partial(
+  figures.predictions, names=("track", "subject", "recording", "label")
+)

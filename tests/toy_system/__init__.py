@@ -1,0 +1,1 @@
+"""A system of a made-up domain: where a player stands, from an echo."""
