@@ -36,7 +36,7 @@ ENDINGS = (".py", ".js", ".css", ".html")
 
 # No shared room says these. The package is called bgm2pose_jax: its name and
 # its environment variables (BGM2POSE_) may stand anywhere.
-SYSTEM_WORDS = (
+SYSTEM_WORDS: tuple[str, ...] = (
   "ampl",
   "arnor",
   "mantron",
