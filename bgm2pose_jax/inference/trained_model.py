@@ -94,7 +94,7 @@ class TrainedModel:
     if not np.isfinite(predicted).all():
       raise InputError(
         self.folder,
-        "predicts poses that are not finite",
+        "predicts values that are not finite",
         "train again with a lower learning rate; see its metrics.jsonl",
       )
     return predicted

@@ -105,7 +105,7 @@ def test_it_predicts_by_what_training_fitted(run):
   np.testing.assert_array_equal(got, [[10, 13], [0, 0]])
   none = {"sound": {"mean": np.zeros(3, np.float32)}}
   np.testing.assert_array_equal(model.run({"sound": sound}, none)[1], [6, 9])
-  with pytest.raises(InputError, match="poses that are not finite"):
+  with pytest.raises(InputError, match="values that are not finite"):
     model.run({"sound": sound * np.nan})
 
 

@@ -39,6 +39,7 @@ PRESET = {
   "run.log_every_steps": 4,
   "run.report_weights": "best",
 }
+ABLATIONS = {"none": {}, "narrow": {"network.width": 1}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +50,13 @@ class Config(schema.Config):
 
 
 def make_config(preset, model, ablation):
-  network = {} if model == "mean" else {"width": 8}
   config = Config(
-    preset=preset, model=model, ablation=ablation, network=network
+    preset=preset,
+    model=model,
+    ablation=ablation,
+    network={} if model == "mean" else {"width": 8},
   )
-  changes = {"network.width": 1} if ablation == "narrow" else {}
-  return schema.overlay(config, PRESET | changes)
+  return schema.overlay(config, PRESET | ABLATIONS[ablation])
 
 
 def resolve(config, source):

@@ -49,8 +49,8 @@ def _head(facts: Mapping[str, Any], card: Card) -> str:
   title = f": {card.title}" if card.title else ""
   if facts.get("simulated", dataset.get("simulated")):
     data = (
-      "> **TRAINED ON SIMULATED RECORDINGS.** No microphone heard anything of "
-      "this.\n> What it does on recordings of a real room is not known."
+      "> **TRAINED ON SIMULATED RECORDINGS.** Nothing of this was recorded.\n"
+      "> What it does on real recordings is not known."
     )
   else:
     name = dataset.get("name")
