@@ -17,7 +17,7 @@ def split_names(split: Split) -> dict[str, Any]:
   """Who trains and who tests, as results.json says it by default.
 
   Args:
-    split: of the run.
+    split: the run's split.
   """
   return {
     "train": {column: list(names) for column, names in split.train.items()},
