@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import pathlib
 import re
+import tomllib
 
 import pytest
 
@@ -248,3 +249,18 @@ def test_trainer_names_no_model(name):
   paths = sorted(place.rglob("*.py")) or [place.with_suffix(".py")]
   found = {str(path): named_models(path.read_text()) for path in paths}
   assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_every_folder_is_packaged():
+  project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+  setup = project["tool"]["setuptools"]
+  folders = {
+    ".".join(path.parent.relative_to(ROOT).parts)
+    for path in (ROOT / "bgm2pose_jax").rglob("*.py")
+  }
+  folders |= {"bgm2pose_jax.datasets", "bgm2pose_jax.datasets.ampl"}
+  assert set(setup["packages"]) == folders
+  for path in (ROOT / "bgm2pose_jax").rglob("*"):
+    if path.suffix in (".html", ".css", ".js"):
+      package = ".".join(path.parent.relative_to(ROOT).parts)
+      assert f"*{path.suffix}" in setup["package-data"].get(package, ()), path
