@@ -6,14 +6,12 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bgm2pose_jax.config.schema import Config
-
 
 def _as_it_is(values: Any) -> Any:
   return values
 
 
-def _unknown(config: Config, described: Mapping[str, Any]) -> None:
+def _unknown(config: Any, described: Mapping[str, Any]) -> None:
   del config, described
 
 
@@ -32,7 +30,7 @@ class Trained:
   """
 
   facts: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _as_it_is
-  old_facts: Callable[[Config, Mapping[str, Any]], Mapping[str, Any] | None] = (
+  old_facts: Callable[[Any, Mapping[str, Any]], Mapping[str, Any] | None] = (
     _unknown
   )
   statistics: Callable[[Any], Any] = _as_it_is

@@ -25,7 +25,7 @@ from bgm2pose_jax.state import checkpoint as checkpoint_lib
 from bgm2pose_jax.state.train_state import TrainState
 from bgm2pose_jax.training import steps
 
-Find = Callable[[str], System]
+Find = Callable[[str | None], System]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
 
   Args:
     folder: a run's, or one step in its checkpoints.
-    find: name of a model -> its system.
+    find: name of a model, None where there is none -> its system.
     flag: that named the folder, for messages.
 
   Raises:
@@ -116,7 +116,8 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
   home = path.parent
   weights.check_plain(path)
   described = run_folder.read_json(home / run_folder.CONFIG)
-  system = system_of(home, find)
+  with run_folder.inside(home / run_folder.CONFIG):
+    system = find(run_folder.read_model(home))
   config = run_folder.read_config(home, system.config)
   if config.model in system.closed_form:
     raise InputError(
@@ -154,24 +155,6 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
       task, mesh_lib.make_mesh(jax.local_devices()[:1])
     ),
   )
-
-
-def system_of(home: pathlib.Path, find: Find) -> System:
-  """Returns the system whose model a run's config.json names.
-
-  Args:
-    home: the run's folder.
-    find: name of a model -> its system.
-
-  Raises:
-    InputError: there is no config.json, or it names no known model.
-  """
-  path = home / run_folder.CONFIG
-  name = run_folder.read_json(path, "config").get("model")
-  with run_folder.inside(path):
-    if not isinstance(name, str):
-      raise InputError("config.model", f"is {name!r}", "restore the file")
-    return find(name)
 
 
 def _facts(

@@ -15,11 +15,11 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.export import BATCH, Array, Export, Program
-from bgm2pose_jax.contract.task import Best
 from bgm2pose_jax.contract.trained import Trained
 from bgm2pose_jax.inference import export, made_folder, trained_model
 from bgm2pose_jax.inference.export import run_exported
 from bgm2pose_jax.state import train_state
+from bgm2pose_jax.state.step_folders import Best
 
 
 class Task:
@@ -59,7 +59,7 @@ def _programs(model) -> list[Program]:
 
 SYSTEM: Any = types.SimpleNamespace(
   name="toy",
-  models=("toy",),
+  models={"toy": "linear"},
   closed_form=(),
   config=Config,
   make_task=lambda config, facts: Task(facts["size"]),
@@ -135,7 +135,7 @@ def test_it_is_taken_away_and_brought_back(run, tmp_path, capsys):
   ("name", "change", "said"),
   [
     ("config.json", lambda x: x["config"].update(model="x"), "--model=x: unk"),
-    ("config.json", lambda x: x["config"].update(model=3), "model: is 3"),
+    ("config.json", lambda x: x["config"].update(model=3), "unknown model"),
     ("model.json", lambda x: x.update(size=4), r"kernel is \[3, 2\], .*\[4, 2"),
   ],
 )

@@ -22,7 +22,7 @@ from bgm2pose_jax.systems.bgm2pose import presets, trained
 from bgm2pose_jax.systems.bgm2pose.models import registry
 from bgm2pose_jax.systems.bgm2pose.system import check
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
-from bgm2pose_jax.training import loop, optim, steps
+from bgm2pose_jax.training import loop, steps
 
 SIZES = {"audio_channels": 3, "music_channels": 2, "bands": 16, "frames": 20}
 SPEC = features_lib.get_feature_set("logmel_intensity").spec
@@ -91,7 +91,7 @@ def test_training_and_evaluation_gather_the_frames_around(
   target = target.reshape(len(rows), 12, 63)
   for number, batch in enumerate(order):
     epoch = number // linear_case.STEPS
-    rate = optim.learning_rate(config.optim, epoch)
+    rate = task.learning_rate(epoch)
     own = x[batch].reshape(-1, 1152)
     gap = own @ weights - target[batch].reshape(-1, 63)
     weights -= rate * 1e-6 * own.T @ gap / len(own)

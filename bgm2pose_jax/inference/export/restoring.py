@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pathlib
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder, tree
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.inference import made_folder
 from bgm2pose_jax.inference import weights as weights_lib
 from bgm2pose_jax.inference.export.reading import (
@@ -67,7 +67,7 @@ def restore(export: Export, out: str | pathlib.Path, find: Find) -> None:
       "export": export.folder.resolve().name,
       "origin": said["origin"],
       "parameters": said["parameters"],
-      "sha256": hashlib.sha256(where.read_bytes()).hexdigest(),
+      "sha256": checksums.of_file(where),
     },
     best=task.best,
     facts=facts,

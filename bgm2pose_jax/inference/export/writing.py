@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import numpy as np
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder, tree
 from bgm2pose_jax.contract.export import Array, Program
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.inference import weights as weights_lib
 from bgm2pose_jax.inference.export import card, lowering, reload, run_exported
 from bgm2pose_jax.inference.export.reading import CONFIG, FORMAT, WEIGHTS
@@ -145,7 +145,7 @@ def _fill(folder: pathlib.Path, model: TrainedModel) -> None:
   (folder / source.name).write_text(source.read_text())
   # Last, over all of them, as `sha256sum -c` reads it.
   lines = [
-    f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+    f"{checksums.of_file(path)}  {path.name}\n"
     for path in sorted(folder.iterdir())
   ]
   (folder / run_exported.SUMS).write_text("".join(lines))

@@ -11,12 +11,13 @@ import jax
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.trained import Trained
 from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics, feature_sets
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.models import registry
+from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 _KINDS: dict[str, Any] = {
   "ambisonic_format": (str, type(None)),
@@ -36,7 +37,8 @@ class MusicModel(TrainedModel):
   None is unknown) and `simulated`.
   """
 
-  task: Any
+  config: Config
+  task: PoseFromMusic
 
   @functools.cached_property
   def spec(self) -> FeatureSpec:

@@ -23,8 +23,8 @@ def load(folder: str, flag: str = "checkpoint") -> MusicModel:
   return music_model.of(trained_model.load(folder, _find, flag))
 
 
-def _find(model: str) -> System:
-  if model not in SYSTEM.models:
+def _find(model: str | None) -> System:
+  if model is not None and model not in SYSTEM.models:
     raise InputError(
       "config.model",
       f"is {model!r}, none of {SYSTEM.name}",
