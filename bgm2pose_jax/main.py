@@ -20,7 +20,7 @@ command_flags.define([Options])
 
 def flag_names() -> tuple[str, ...]:
   """Every flag of this command."""
-  return (*config_flags.names(), *command_flags.names([Options]))
+  return (*command_flags.names([Options]), *config_flags.names())
 
 
 def configs_from_flags(options: Options) -> list[Config]:
