@@ -20,7 +20,8 @@ command_flags.define([Options])
 
 def flag_names() -> tuple[str, ...]:
   """Every flag of this command."""
-  return (*command_flags.names([Options]), *config_flags.names())
+  options = command_flags.names([Options])
+  return (*config_flags.names(), *options, command_flags.SET)
 
 
 def configs_from_flags(options: Options) -> list[Config]:

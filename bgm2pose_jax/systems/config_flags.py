@@ -10,7 +10,7 @@ from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.systems import registry
 
 _CLASSES = [system.config for system in registry.SYSTEMS]
-_OWN = ("model", "preset", "ablation")
+_OWN = ("preset", "model", "ablation")
 
 
 def define() -> None:
@@ -35,8 +35,8 @@ def define() -> None:
 
 
 def names() -> tuple[str, ...]:
-  """Every flag that `define` adds."""
-  return (*_OWN, *command_flags.names(_CLASSES), command_flags.SET)
+  """Every flag that `define` adds but `--set`, which is laid over them."""
+  return (*_OWN, *command_flags.names(_CLASSES))
 
 
 def config() -> Config:
