@@ -89,6 +89,9 @@ class Options:
     None, flag="process", help="which of them this is, counted from 0"
   )
 
+  def __post_init__(self):
+    fields.check(Options, vars(self))
+
   def numbers(self, name: str, config: Config) -> list[int]:
     """Returns the seeds or folds asked for.
 
