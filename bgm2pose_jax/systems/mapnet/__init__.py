@@ -1,0 +1,1 @@
+"""MAPnet: audio of a violin makes poor poses precise."""
