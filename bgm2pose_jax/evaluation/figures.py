@@ -81,7 +81,7 @@ class Figures:
   baselines: Mapping[str, str]
   improved: tuple[str, ...] = ()
   groups: Mapping[str, str | Grouping] = dataclasses.field(default_factory=dict)
-  blocks: Blocks = Blocks()
+  blocks: Blocks = dataclasses.field(default_factory=Blocks)
   kept: tuple[str, ...] = ()
   head: Callable[[Any], dict[str, Any]] = split_names
   definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)

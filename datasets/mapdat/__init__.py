@@ -1,0 +1,1 @@
+"""AMPL: music, ambisonics and motion capture, windowed for learning."""
