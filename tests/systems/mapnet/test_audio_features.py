@@ -34,10 +34,13 @@ def case():
 
 
 def test_columns_are_in_the_order_of_the_specification():
-  assert len(COLUMNS) == 35 and len(set(NAMES)) == 35
-  assert NAMES[0] == "onset" and NAMES[33:] == ["peak", "rms"]
+  assert len(COLUMNS) == 35
+  assert len(set(NAMES)) == 35
+  assert NAMES[0] == "onset"
+  assert NAMES[33:] == ["peak", "rms"]
   assert NAMES[MFCC] == [f"mfcc_{i}" for i in range(20)]
-  assert NAMES[21] == "chroma_C" and NAMES[30] == "chroma_A"
+  assert NAMES[21] == "chroma_C"
+  assert NAMES[30] == "chroma_A"
 
 
 def test_envelope_and_peaks_are_librosas(case):
@@ -109,7 +112,8 @@ def test_clicks_are_peaks_where_they_are():
 def test_scaled_columns_reach_one_and_all_keep_their_range(case):
   _, got = case
   for column, values in zip(COLUMNS, got.T):
-    assert column.low <= values.min() and values.max() <= column.high + 1e-6
+    assert column.low <= values.min()
+    assert values.max() <= column.high + 1e-6
     if column.scaled:
       assert np.abs(values).max() == pytest.approx(1, abs=1e-6)
 
@@ -118,7 +122,8 @@ def test_scaled_columns_reach_one_and_all_keep_their_range(case):
 def test_rows_are_the_frames_whatever_the_length(samples):
   sound = _music(4)[: 151 * 512 + samples]
   got = features(sound, RATE_HZ, 151)
-  assert got.shape == (151, 35) and got.dtype == np.float32
+  assert got.shape == (151, 35)
+  assert got.dtype == np.float32
 
 
 def test_other_rates_are_resampled():
