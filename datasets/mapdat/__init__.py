@@ -1,1 +1,1 @@
-"""AMPL: music, ambisonics and motion capture, windowed for learning."""
+"""MAPdat: violin takes with motion capture and sound, windowed for learning."""

@@ -119,6 +119,18 @@ def window_events(
   return out
 
 
+def are_events(events: np.ndarray) -> np.ndarray:
+  """Says which rows swap anything.
+
+  Args:
+    events: [..., event, 4], from `window_events`.
+
+  Returns:
+    bool [..., event].
+  """
+  return events[..., 1] > events[..., 0]
+
+
 def fixed_jitter(
   noise_key: Array, first_frame: Array, frames: int = WINDOW_FRAMES
 ) -> Array:

@@ -12,6 +12,7 @@ from bgm2pose_jax.data.partial_builds import Parts
 from bgm2pose_jax.poses.body13 import BODY13
 from bgm2pose_jax.systems.mapnet import windows
 from bgm2pose_jax.systems.mapnet.config import SIMULATED, Config
+from bgm2pose_jax.systems.mapnet.table import TakeWindows
 from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES, Take
 from bgm2pose_jax.systems.mapnet.windows import Variants
 
@@ -129,6 +130,7 @@ class TakeSource(source.Source):
     return mapdat_dataset_builder.Builder(
       config=self.dataset.removeprefix("mapdat/"),
       data_dir=str(stage),
+      table=TakeWindows,
       fields=self.manifest_fields(section),
       examples=examples,
     )
