@@ -62,6 +62,15 @@ def peak_sections(
   return np.stack(rows)
 
 
+def _butter(
+  order: int, edges_hz: float | tuple[float, float], kind: str
+) -> np.ndarray:
+  sections = signal.butter(
+    order, edges_hz, kind, fs=SAMPLE_RATE_HZ, output="sos"
+  )
+  return np.asarray(sections)
+
+
 @functools.lru_cache(maxsize=8)
 def _room_response(seed: int) -> np.ndarray:
   """From violin to microphone, direct sound first and of unit gain."""
@@ -102,15 +111,13 @@ def microphone(state: StringState, voice_seed: int, seed: int) -> np.ndarray:
   level = state.noise.astype(np.float32)
   level = level[:-1, None] + (level[1:] - level[:-1])[:, None] * x
   hiss = (white * level).reshape(-1)
-  band = signal.butter(
-    1, (900, 6000), "bandpass", fs=SAMPLE_RATE_HZ, output="sos"
-  )
+  band = _butter(1, (900.0, 6000.0), "bandpass")
   sound += np.asarray(signal.sosfilt(band.astype(np.float32), hiss))
   bands = tuple(
     (f * own.uniform(0.95, 1.05), q, g + own.uniform(-1.5, 1.5))
     for f, q, g in _BODY
   )
-  low = signal.butter(2, 160, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
+  low = _butter(2, 160.0, "highpass")
   sections = np.concatenate([low, peak_sections(bands, SAMPLE_RATE_HZ)])
   sound = signal.sosfilt(sections.astype(np.float32), sound)
   wet = signal.oaconvolve(sound, _room_response(voice_seed))[: len(sound)]

@@ -54,7 +54,7 @@ class Technique:
 _ALL = (
   Technique("detache", (0.22, 0.9), (0.15, 0.50)),
   Technique(
-    "legato", (0.9, 2.0), (0.30, 0.55), notes=(2, 6), attack_s=(0.03, 0.07)
+    "legato", (0.9, 2.0), (0.20, 0.55), notes=(2, 6), attack_s=(0.03, 0.07)
   ),
   Technique(
     "martele",
