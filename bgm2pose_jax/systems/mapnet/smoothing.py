@@ -2,9 +2,9 @@
 
 Shrestha et al. (arXiv 2203.12829) smooth with a simple moving average (SMA) and
 fill in the frames left out with midpoints. The width is not stated. We take
-three frames: the error of 300 mm of white noise per axis is then 276 mm, swapped
-joints not counted, where the paper's is 292 mm. Where two frames were left out,
-straight lines take the place of midpoints.
+three frames: the error of 300 mm of white noise per axis is then 276 mm, not
+counting swapped joints, where the paper's is 292 mm. Where two frames were left
+out, straight lines take the place of midpoints.
 """
 
 from __future__ import annotations
