@@ -9,7 +9,7 @@ from pathlib import Path
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files.text_file import clip_text
-from bgm2pose_jax.systems.mapnet.telmi import players
+from bgm2pose_jax.systems.mapnet.telmi import takes_table
 
 _ZIP = ".zip"
 _FIX = "give the folder that holds TELMI's datapacks, as folders or zip files"
@@ -46,8 +46,8 @@ def find(folder: str | os.PathLike[str]) -> tuple[Datapack, ...]:
     Datapacks by name.
 
   Raises:
-    InputError: no such folder, no datapack in it, two of one name, or a table
-      that cannot be read.
+    InputError: no such folder, no datapack in it, two of one name, a name with
+      control characters, or a table that cannot be read.
   """
   folder = Path(folder)
   with system_errors.in_one_line(folder):
@@ -55,7 +55,7 @@ def find(folder: str | os.PathLike[str]) -> tuple[Datapack, ...]:
       raise InputError(folder, "is no folder", _FIX)
     if _xml_in(folder):
       return (_datapack(folder.resolve().name, folder, {}),)
-    table = players.read_table(folder)
+    table = takes_table.read_table(folder)
     found: dict[str, Datapack] = {}
     for path in sorted(folder.iterdir()):
       name = path.name
@@ -70,6 +70,10 @@ def find(folder: str | os.PathLike[str]) -> tuple[Datapack, ...]:
         name = name[: -len(_ZIP)]
       else:
         continue
+      if not name.isprintable():
+        raise InputError(
+          path, "has a control character in its name", "rename it"
+        )
       if name in found:
         raise InputError(
           path,
@@ -79,7 +83,7 @@ def find(folder: str | os.PathLike[str]) -> tuple[Datapack, ...]:
       found[name] = _datapack(name, path, table)
     if not found:
       raise InputError(folder, "holds no datapack", _FIX)
-    players.warn_of_absent(table, set(found))
+    takes_table.warn_of_absent(table, set(found))
   return tuple(found[name] for name in sorted(found))
 
 

@@ -38,9 +38,7 @@ def describe(datapack: Datapack) -> str:
     held = contents.read(files)
     there = set(files.names())
     lines = [f"{datapack.name}: {files.where(held.xml)}"]
-    labels = (datapack.name, held.name)
-    player = datapack.player or players.player_of(held.facts, labels)
-    technique = datapack.technique or players.technique_of(held.facts, labels)
+    player, technique = players.who_plays_what(datapack, held.facts, held.name)
     lines.append(f"player {player}, technique {technique}")
     lines += _markers(held, there)
     lines += _sounds(held, there)

@@ -57,8 +57,8 @@ _OTHERS = {
 }
 # Bows carry several markers at an end: `BowFrogRcello`, `BowTipL`.
 _INSTRUMENT = (
-  (BOW_FROG, re.compile("bow.*(?:frog|nut)|(?:frog|nut).*bow")),
-  (BOW_TIP, re.compile("bow.*(?:tip|head)|(?:tip|head).*bow")),
+  (BOW_FROG, re.compile("(?<!el)bow.*(?:frog|nut)|(?:frog|nut).*(?<!el)bow")),
+  (BOW_TIP, re.compile("(?<!el)bow.*(?:tip|head)|(?:tip|head).*(?<!el)bow")),
   (BRIDGE, re.compile("bridge")),
 )
 

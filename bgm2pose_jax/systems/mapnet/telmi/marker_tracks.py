@@ -103,6 +103,27 @@ def read(
   )
 
 
+def joined(first: Tracks, second: Tracks) -> Tracks:
+  """Returns the tracks of both.
+
+  Args:
+    first: says how long the result is.
+    second: cut to that length, or filled up as missing.
+  """
+  length = len(next(iter(first.positions.values())))
+  positions = dict(first.positions)
+  for place, track in second.positions.items():
+    lack = max(0, length - len(track))
+    padded = np.pad(track, ((0, lack), (0, 0)), constant_values=np.nan)
+    positions[place] = padded[:length]
+  return Tracks(
+    positions,
+    first.gaps + second.gaps,
+    tuple(sorted({*first.rates_hz, *second.rates_hz})),
+    first.notes + second.notes,
+  )
+
+
 def _read_marker(
   files: PackFiles, marker: Marker, notes: list[str]
 ) -> tuple[np.ndarray, float]:

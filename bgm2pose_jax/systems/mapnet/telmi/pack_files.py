@@ -137,7 +137,9 @@ class _Folder:
 
   def _inside(self, name: str) -> Path:
     path = self.path / name
-    if not path.resolve().is_relative_to(self.path.resolve()):
+    # Not `resolve`, which fails on links that lead in a circle.
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(self.path)):
       raise InputError(path, "is a link that leads out of the datapack", _FIX)
     return path
 
@@ -152,7 +154,8 @@ class _Zip:
     for member in archive.members:
       try:
         parts = member_checks.check_name(member.name)
-        member_checks.check_content(member, LIMITS)
+        if member.problem is not None:
+          raise ValueError(member.problem)
         name = "/".join(parts)
         if not member.is_folder and name in self._members:
           raise ValueError("is there twice")
@@ -186,10 +189,13 @@ class _Zip:
     member = self._members.get(name)
     if member is None:
       raise InputError(self.where(name), "no such file", _FIX)
-    if member.size > max_bytes:
-      raise InputError(
-        self.where(name), f"is larger than {max_bytes} bytes", _FIX
-      )
+    try:
+      # Of what is not read, such as videos, the size is no matter.
+      member_checks.check_content(member, LIMITS)
+      if member.size > max_bytes:
+        raise ValueError(f"is larger than {max_bytes} bytes")
+    except ValueError as error:
+      raise InputError(self.where(name), str(error), _FIX) from None
     count = 0
     for block in self._archive.read(member):
       count += len(block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,24 +14,19 @@ from bgm2pose_jax.poses.body13 import BODY13, FRAMES_PER_S
 from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES, Take
 from bgm2pose_jax.systems.mapnet.telmi import (
   body_frame,
-  contents,
   joint_fit,
   marker_names,
-  marker_tracks,
   pack_files,
-  pack_sound,
+  pieces,
   played_part,
   players,
+  streams,
 )
 from bgm2pose_jax.systems.mapnet.telmi.datapack import Datapack
 from bgm2pose_jax.systems.mapnet.telmi.findings import Findings
-from bgm2pose_jax.systems.mapnet.telmi.marker_names import (
-  BOW_FROG,
-  BOW_TIP,
-  BRIDGE,
-)
-from bgm2pose_jax.systems.mapnet.telmi.marker_tracks import runs
+from bgm2pose_jax.systems.mapnet.telmi.marker_names import INSTRUMENT
 from bgm2pose_jax.systems.mapnet.telmi.pack_sound import PackSound
+from bgm2pose_jax.systems.mapnet.telmi.pieces import Pieces, in_s
 
 ORIGINS = ("take", "frame")
 _LEFT_TOE = BODY13.index("LTOE")
@@ -62,8 +58,7 @@ def read(
 
   All streams begin at one moment and are cut to the shortest, then to what is
   played (see `played_part`). Where a joint is missing for longer than 0.2 s
-  the take is split: a window needs three whole seconds, so a marked frame
-  would lose what a split loses. Pieces shorter than a window are dropped and
+  the take is cut (see `pieces`). Pieces shorter than a window are dropped and
   said.
 
   Args:
@@ -82,79 +77,52 @@ def read(
   """
   if origin not in ORIGINS:
     raise InputError("origin", repr(origin), f"give {' or '.join(ORIGINS)}")
-  chosen_names = marker_names.read_map(marker_map)
+  chosen = marker_names.read_map(marker_map)
   with (
     system_errors.in_one_line(datapack.path),
     pack_files.opened(datapack.path) as files,
   ):
-    held = contents.read(files)
-    where = files.where(held.xml)
-    names = tuple(marker.name for marker in held.markers)
-    _check_unique(names, where)
-    places = marker_names.find_places(names, where, chosen_names)
-    plan = joint_fit.plan(fit, places, names, where)
-    body = sorted({place for chosen in plan.values() for place in chosen})
-    # The bow tells nothing without the place it touches.
-    bow = [place for place in (BOW_FROG, BOW_TIP, BRIDGE) if place in places]
-    bow = bow if len(bow) == 3 else []
-    tracks = marker_tracks.read(files, held, places, [*body, *bow])
-    sound = pack_sound.read(files, held)
-  frame = body_frame.find(tracks.positions, plan, where, unit)
+    held = streams.read(files, fit, chosen)
+  frame = body_frame.find(held.tracks.positions, held.plan, held.where, unit)
   positions_m = {
-    place: frame.apply(track) for place, track in tracks.positions.items()
+    place: frame.apply(track) for place, track in held.tracks.positions.items()
   }
-  pose_m = joint_fit.joints(fit, plan, positions_m)
-  sound_frames = int(len(sound.samples) * FRAMES_PER_S / sound.sample_rate_hz)
-  notes = [*tracks.notes, *sound.notes]
-  if abs(sound_frames - len(pose_m)) > 1:
-    notes.append(
-      f"markers last {len(pose_m) / FRAMES_PER_S:.2f} s, the sound "
-      f"{sound_frames / FRAMES_PER_S:.2f} s: the longer one is cut"
-    )
-  frames = min(sound_frames, len(pose_m))
-  played, trimmed_by = _played(positions_m, bool(bow), sound, frames, notes)
-  missing = np.any(np.isnan(pose_m[:frames]), axis=2)
-  pieces = _usable(np.any(missing, axis=1), played)
-  long_enough = [p for p in pieces if p[1] - p[0] >= WINDOW_FRAMES]
-  if not long_enough:
-    raise InputError(
-      datapack.path,
-      f"has no {WINDOW_FRAMES / FRAMES_PER_S:g} s with all joints in "
-      f"{(played[1] - played[0]) / FRAMES_PER_S:.2f} s played"
-      + _said(_unusable(missing, played)),
-      "leave it out, or name other markers in a --marker_map",
-    )
+  pose_m = joint_fit.joints(fit, held.plan, positions_m)
+  sound, notes = held.sound, list(held.notes)
+  frames = _shortest(len(pose_m), sound, notes)
+  played, trimmed_by = _played(positions_m, sound, frames, notes)
+  found = pieces.cut(pose_m, played)
+  if not found.frames:
+    raise _nothing_left(datapack, played, found)
   findings = Findings(
     datapack=datapack.name,
     fit=fit,
-    places=plan,
+    places=held.plan,
     frame=frame,
-    rates_hz=tracks.rates_hz,
+    rates_hz=held.tracks.rates_hz,
     sound_file=sound.file,
-    gaps=tracks.gaps,
+    gaps=held.tracks.gaps,
     duration_s=frames / FRAMES_PER_S,
-    played_s=_in_s(played),
+    played_s=in_s(played),
     trimmed_by=trimmed_by,
-    unusable_s=_unusable(missing, played),
-    pieces_s=tuple(map(_in_s, long_enough)),
-    short_s=sum(b - a for a, b in pieces if b - a < WINDOW_FRAMES)
-    / FRAMES_PER_S,
+    unusable_s=found.unusable_s,
+    pieces_s=tuple(map(in_s, found.frames)),
+    short_s=found.short_frames / FRAMES_PER_S,
     bones=joint_fit.bone_lengths(
-      np.concatenate([pose_m[a:b] for a, b in long_enough])
+      np.concatenate([pose_m[start:stop] for start, stop in found.frames])
     ),
     notes=tuple(notes),
   )
-  labels = (datapack.name, held.name)
-  player = datapack.player or players.player_of(held.facts, labels)
-  technique = datapack.technique or players.technique_of(held.facts, labels)
+  player, technique = players.who_plays_what(
+    datapack, held.contents.facts, held.contents.name
+  )
   takes = []
-  for number, (start, stop) in enumerate(long_enough, start=1):
+  for number, (start, stop) in enumerate(found.frames, start=1):
+    suffix = "" if len(found.frames) == 1 else f"-{number}"
     edges = played_part.frame_edges(sound.sample_rate_hz, start, stop)
     takes.append(
       Take(
-        name=datapack.name
-        if len(long_enough) == 1
-        else f"{datapack.name}-{number}",
+        name=datapack.name + suffix,
         player=player,
         technique=technique,
         pose_m=_from_origin(pose_m[start:stop], origin),
@@ -165,68 +133,49 @@ def read(
   return Reading(tuple(takes), findings)
 
 
-def _check_unique(names: tuple[str, ...], where: object) -> None:
-  twice = sorted({name for name in names if names.count(name) > 1})
-  if twice:
-    raise InputError(
-      where,
-      f"has several markers of one name: {marker_names.listing(twice)}",
-      "rename them in the XML",
+def _shortest(markers: int, sound: PackSound, notes: list[str]) -> int:
+  """Frames that both last; says so where they differ by more than one."""
+  heard = int(len(sound.samples) * FRAMES_PER_S / sound.sample_rate_hz)
+  if abs(heard - markers) > 1:
+    notes.append(
+      f"markers last {markers / FRAMES_PER_S:.2f} s, the sound "
+      f"{heard / FRAMES_PER_S:.2f} s: the longer one is cut"
     )
+  return min(heard, markers)
 
 
 def _played(
-  positions_m: dict[str, np.ndarray],
-  has_bow: bool,
+  positions_m: Mapping[str, np.ndarray],
   sound: PackSound,
   frames: int,
   notes: list[str],
 ) -> tuple[tuple[int, int], str]:
-  if has_bow:
+  """Frames of the played part, and what told it."""
+  if all(place in positions_m for place in INSTRUMENT):
     found = played_part.by_contact(
-      *(positions_m[place][:frames] for place in (BOW_FROG, BOW_TIP, BRIDGE))
+      *(positions_m[place][:frames] for place in INSTRUMENT)
     )
     if found is not None:
       return found, "bow contact"
     notes.append("the bow's markers never come near the bridge: not used")
-  return (
-    played_part.by_sound(sound.samples, sound.sample_rate_hz, frames),
-    "sound",
+  found = played_part.by_sound(sound.samples, sound.sample_rate_hz, frames)
+  return found, "sound"
+
+
+def _nothing_left(
+  datapack: Datapack, played: tuple[int, int], found: Pieces, most: int = 3
+) -> InputError:
+  said = "; ".join(
+    f"no {', '.join(joints)} from {start:.2f} to {stop:.2f} s"
+    for start, stop, joints in found.unusable_s[:most]
   )
-
-
-def _usable(
-  missing: np.ndarray, played: tuple[int, int]
-) -> list[tuple[int, int]]:
-  start, stop = played
-  return [(start + a, start + b) for a, b in runs(~missing[start:stop])]
-
-
-def _unusable(
-  missing: np.ndarray, played: tuple[int, int]
-) -> tuple[tuple[float, float, tuple[str, ...]], ...]:
-  start, stop = played
-  inside = missing[start:stop]
-  out = []
-  for a, b in runs(np.any(inside, axis=1)):
-    joints = np.flatnonzero(inside[a:b].any(axis=0))
-    names = tuple(BODY13.joints[joint] for joint in joints)
-    out.append((*_in_s((start + a, start + b)), names))
-  return tuple(out)
-
-
-def _said(
-  unusable: tuple[tuple[float, float, tuple[str, ...]], ...], most: int = 3
-) -> str:
-  said = [
-    f"no {', '.join(joints)} from {a:.2f} to {b:.2f} s"
-    for a, b, joints in unusable[:most]
-  ]
-  return f" ({'; '.join(said)})" if said else ""
-
-
-def _in_s(frames: tuple[int, int]) -> tuple[float, float]:
-  return frames[0] / FRAMES_PER_S, frames[1] / FRAMES_PER_S
+  return InputError(
+    datapack.path,
+    f"has no {WINDOW_FRAMES / FRAMES_PER_S:g} s with all joints in "
+    f"{(played[1] - played[0]) / FRAMES_PER_S:.2f} s played"
+    + (f" ({said})" if said else ""),
+    "leave it out, or name other markers in a --marker_map",
+  )
 
 
 def _from_origin(pose_m: np.ndarray, origin: str) -> np.ndarray:

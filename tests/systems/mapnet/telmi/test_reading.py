@@ -161,6 +161,56 @@ def test_a_bow_that_never_comes_near_counts_for_nothing(tmp_path, monkeypatch):
   assert "never come near" in " ".join(found.findings.lines())
 
 
+def bow_file(path, place):
+  """The first file of a marker of the fixture."""
+  places = [*telmi_fixture.markers_of(take(0.1).pose_m, np.ones(5, bool))]
+  return path / f"00_stream{places.index(place):02d}_Xcoord.csv"
+
+
+def test_without_a_whole_bow_the_sound_tells(tmp_path):
+  made = take()
+  path = write_pack(tmp_path / "a", made, is_zip=False, nested=False)
+  bow_file(path, "bow_tip").unlink()
+  (pack,) = telmi.find(tmp_path / "a")
+  found = telmi.read(pack)
+  assert found.findings.trimmed_by == "sound"
+  assert "the bow is not used" in " ".join(found.findings.lines())
+  path = write_pack(tmp_path / "b", made, is_zip=False, nested=False)
+  xml = path / "session.xml"
+  xml.write_text(xml.read_text().replace("ViolinBridge", "ViolinScroll"))
+  (pack,) = telmi.find(tmp_path / "b")
+  found = telmi.read(pack)
+  assert found.findings.trimmed_by == "sound"
+  assert "no marker for bridge" in " ".join(found.findings.lines())
+
+
+def test_a_bow_that_is_lost_early_tells_up_to_there(tmp_path):
+  made = take()
+  path = write_pack(
+    tmp_path, made, is_zip=False, nested=False, trailing_comma=False
+  )
+  file = bow_file(path, "bow_tip")
+  head, line = file.read_text().splitlines()
+  file.write_text(head + "\n" + ",".join(line.split(",")[:160]))
+  (pack,) = telmi.find(tmp_path)
+  found = telmi.read(pack)
+  assert found.findings.played_s == (0.0, 3.2)
+  assert found.findings.duration_s == 4.0
+
+
+@pytest.mark.parametrize("angle", [1.0, 2.5, 4.0])
+def test_any_view_and_a_turning_player(tmp_path, angle):
+  """The waist's shift follows the pelvis, frame by frame."""
+  made = take()
+  angles = angle + np.linspace(0, 0.5, len(made.pose_m))
+  c, s, zero, one = np.cos(angles), np.sin(angles), 0 * angles, 0 * angles + 1
+  turn = np.array([[c, zero, s], [zero, one, zero], [-s, zero, c]])
+  pose_m = np.einsum("ijt,tkj->tki", turn, made.pose_m)
+  made = dataclasses.replace(made, pose_m=pose_m)
+  (got,) = read_back(tmp_path, made).takes
+  np.testing.assert_allclose(got.pose_m, from_toe(pose_m), atol=2e-6)
+
+
 @pytest.mark.parametrize("how", ["nan", "zero", "empty"])
 def test_short_gaps_are_bridged_and_said(tmp_path, how):
   made = take()
