@@ -1,7 +1,7 @@
 """Reader of TELMI's datapacks, in the format of RepoVizz.
 
 `find` lists the datapacks of a folder, `describe` says what one holds, with
-its terms, and `read` makes takes of it.
+its terms, and `read` makes a take of it.
 """
 
 from bgm2pose_jax.systems.mapnet.telmi.datapack import Datapack, find

@@ -24,11 +24,12 @@ class Findings:
     duration_s: up to the end of the shortest stream.
     played_s: (start, stop) of the part that was kept.
     trimmed_by: `bow contact` or `sound`.
+    covered_s: (start, stop) from the first to the last frame with all joints,
+      within the played part: the take.
     unusable_s: (start, stop, joints) within the played part where a joint is
       missing for longer than is bridged.
-    pieces_s: (start, stop) of each take.
-    short_s: seconds of the played part that were dropped with no joint
-      missing, since they are shorter than a window.
+    windows: windows of three seconds in the take, one a second.
+    whole_windows: those of them that touch nothing unusable.
     bones: {bone: (mean length in metres, standard deviation over mean)}.
     notes: everything else, in sentences.
   """
@@ -43,9 +44,10 @@ class Findings:
   duration_s: float
   played_s: tuple[float, float]
   trimmed_by: str
+  covered_s: tuple[float, float]
   unusable_s: tuple[tuple[float, float, tuple[str, ...]], ...]
-  pieces_s: tuple[tuple[float, float], ...]
-  short_s: float
+  windows: int
+  whole_windows: int
   bones: dict[str, tuple[float, float]]
   notes: tuple[str, ...]
 
@@ -83,12 +85,11 @@ class Findings:
       out.append(
         f"unusable from {start:.2f} to {stop:.2f} s: no {', '.join(joints)}"
       )
-    pieces = ", ".join(f"{a:.2f} to {b:.2f} s" for a, b in self.pieces_s)
-    out.append(f"{len(self.pieces_s)} usable: {pieces}")
-    if self.short_s > 0:
-      out.append(
-        f"{self.short_s:.2f} s dropped, in pieces shorter than a window"
-      )
+    start, stop = self.covered_s
+    out.append(
+      f"the take is {start:.2f} to {stop:.2f} s: {self.whole_windows} of its "
+      f"{self.windows} windows have all joints throughout"
+    )
     out += [self._bone_line(), *self.notes]
     return out
 

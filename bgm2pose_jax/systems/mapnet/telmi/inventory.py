@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bgm2pose_jax.base import system_errors
+from bgm2pose_jax.report import text_table
 from bgm2pose_jax.systems.mapnet.telmi import (
   contents,
   marker_names,
@@ -75,6 +78,7 @@ def _sounds(held: Contents, there: set[str]) -> list[str]:
 
 
 def _terms(files: PackFiles, held: Contents, there: set[str]) -> list[str]:
+  """Path and text of every TERMS file, the path on a line of its own."""
   named = [file for kind, file in held.documents if kind == "TERMS"]
   if not named:
     return ["terms: the datapack names no TERMS file; ask its publishers"]
@@ -91,6 +95,48 @@ def _terms(files: PackFiles, held: Contents, there: set[str]) -> list[str]:
     text = data.decode("utf-8-sig", "replace")
     out += [f"  {_printable(line)}" for line in text.splitlines()]
   return out
+
+
+def of_all(packs: Sequence[Datapack]) -> str:
+  """Says what many datapacks hold, a line each, and their terms.
+
+  Args:
+    packs: of `find`.
+
+  Returns:
+    A table, then every text of terms once, with the datapacks that carry it.
+
+  Raises:
+    InputError: a datapack whose XML cannot be used.
+  """
+  rows = [["datapack", "player", "technique", "markers", "sound"]]
+  terms: dict[tuple[str, ...], list[str]] = {}
+  for pack in packs:
+    with (
+      system_errors.in_one_line(pack.path),
+      pack_files.opened(pack.path) as files,
+    ):
+      held = contents.read(files)
+      there = set(files.names())
+      sounds = [s.file for s in pack_sound.choose(held) if s.file in there]
+      rows.append(
+        [
+          pack.name,
+          *players.who_plays_what(pack, held.facts, held.name),
+          str(len(held.markers)),
+          sounds[0] if sounds else "none",
+        ]
+      )
+      path, *text = _terms(files, held, there)
+      terms.setdefault(tuple(text) or (path,), []).append(path)
+  lines = text_table.aligned(rows, left=(0, 1, 2, 4), rule=True)
+  for text, paths in terms.items():
+    if text[0] == paths[0]:
+      lines.append(f"{text[0]} ({len(paths)} datapacks)")
+      continue
+    more = f" and {len(paths) - 1} more with the same text" * (len(paths) > 1)
+    lines += [paths[0] + more, *text]
+  return "\n".join(lines)
 
 
 def _printable(line: str) -> str:

@@ -128,61 +128,69 @@ def find_places(
   Args:
     names: of the markers.
     where: the file, for messages.
-    chosen: {place: marker} of a marker map, which wins over the table.
+    chosen: {marker: place} of a marker map, which wins over the table.
 
   Returns:
     {place: names of its markers}; several only on bow and violin.
 
   Raises:
-    InputError: a place of the body found twice, or a chosen marker that is not
-      there.
+    InputError: a place of the body found twice.
   """
   found: dict[str, list[str]] = {}
+  # A marker that is chosen for a place leaves none to others.
+  settled = {place for name in names if (place := _chosen(name, chosen))}
   for name in names:
-    if place := place_of(name):
+    place = _chosen(name, chosen)
+    if place is None:
+      place = place_of(name)
+      if place in settled:
+        continue
+    if place is not None:
       found.setdefault(place, []).append(name)
-  for place, name in chosen.items():
-    fitting = [n for n in names if name in (n, n.partition(".")[0])]
-    if not fitting:
-      raise InputError(
-        where,
-        f"has no marker '{clip_text(name)}', which the marker map names for "
-        f"{place}; it has {listing(names)}",
-        "correct the marker map",
-      )
-    # What is chosen for one place is not another's.
-    for others in found.values():
-      others[:] = [n for n in others if n not in fitting]
-    found[place] = fitting
   for place, markers in found.items():
     if len(markers) > 1 and place not in INSTRUMENT:
       raise InputError(
         where,
         f"has {place} twice: {listing(markers)}",
-        f'name the right one in a marker map: {{"{place}": "NAME"}}',
+        f'name the right one in a marker map: {{"NAME": "{place}"}}',
       )
-  return {place: tuple(markers) for place, markers in found.items() if markers}
+  return {place: tuple(markers) for place, markers in found.items()}
+
+
+def _chosen(name: str, chosen: dict[str, str]) -> str | None:
+  return chosen.get(name) or chosen.get(name.partition(".")[0])
 
 
 def read_map(path: str | os.PathLike[str] | None) -> dict[str, str]:
-  """Reads a marker map: a JSON object of {place: name of the marker}.
+  """Reads a marker map.
+
+  A name of it that a datapack does not have is no error: one map serves many
+  datapacks.
 
   Args:
-    path: the file; None for no map.
+    path: a JSON object of {marker in the files: place, or any name that the
+      table knows}; None for no map.
+
+  Returns:
+    {marker: place}.
 
   Raises:
-    InputError: no JSON object, a place that is none, or a name that is no
-      text. The message lists the places.
+    InputError: no JSON object, or a value that means no place. The message
+      lists the places.
   """
   if path is None:
     return {}
-  fix = f'give {{"PLACE": "MARKER"}} with places of {", ".join(PLACES)}'
-  found = json_file.read(path, fix, max_bytes=1 << 20)
-  for place, name in found.items():
-    if place not in PLACES:
-      raise InputError(path, f"names the place '{clip_text(place)}'", fix)
-    if not isinstance(name, str) or not name:
-      raise InputError(path, f"{place} is {clip_text(repr(name))}", fix)
+  fix = f'give {{"MARKER": "PLACE"}} with places of {", ".join(PLACES)}'
+  found: dict[str, str] = {}
+  for name, meant in json_file.read(path, fix, max_bytes=1 << 20).items():
+    place = None
+    if isinstance(meant, str):
+      place = meant if meant in PLACES else place_of(meant)
+    if place is None:
+      raise InputError(
+        path, f"{clip_text(name)} is {clip_text(repr(meant))}", fix
+      )
+    found[name] = place
   return found
 
 

@@ -47,6 +47,8 @@ def who_plays_what(
 ) -> tuple[str, str]:
   """Returns (player, technique): of the table, else of the datapack.
 
+  Whatever stands there, both are names that a folder can have.
+
   Args:
     datapack: with what the table says.
     facts: of its metadata.
@@ -54,9 +56,15 @@ def who_plays_what(
   """
   names = (datapack.name, xml_name)
   return (
-    datapack.player or player_of(facts, names),
-    datapack.technique or technique_of(facts, names),
+    _as_name(datapack.player or player_of(facts, names)),
+    _as_name(datapack.technique or technique_of(facts, names)),
   )
+
+
+def _as_name(text: str) -> str:
+  """A player's name becomes that of a folder: no `/`, no `..`, not hidden."""
+  kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in text[:80])
+  return kept.strip(" .") or UNKNOWN
 
 
 def player_of(facts: dict[str, str], names: tuple[str, ...]) -> str:

@@ -14,19 +14,19 @@ from bgm2pose_jax.poses.body13 import BODY13, FRAMES_PER_S
 from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES, Take
 from bgm2pose_jax.systems.mapnet.telmi import (
   body_frame,
+  coverage,
   joint_fit,
   marker_names,
   pack_files,
-  pieces,
   played_part,
   players,
   streams,
 )
+from bgm2pose_jax.systems.mapnet.telmi.coverage import Coverage, in_s
 from bgm2pose_jax.systems.mapnet.telmi.datapack import Datapack
 from bgm2pose_jax.systems.mapnet.telmi.findings import Findings
 from bgm2pose_jax.systems.mapnet.telmi.marker_names import INSTRUMENT
 from bgm2pose_jax.systems.mapnet.telmi.pack_sound import PackSound
-from bgm2pose_jax.systems.mapnet.telmi.pieces import Pieces, in_s
 
 ORIGINS = ("take", "frame")
 _LEFT_TOE = BODY13.index("LTOE")
@@ -37,12 +37,12 @@ class Reading:
   """What came out of a datapack.
 
   Attributes:
-    takes: one; several where a stretch in the middle could not be used. They
-      belong to one performance: splits keep them together.
+    take: named as the datapack. Where a joint is missing for longer than is
+      bridged, it is NaN; windows that touch such a frame are not whole.
     findings: what was found on the way.
   """
 
-  takes: tuple[Take, ...]
+  take: Take
   findings: Findings
 
 
@@ -58,19 +58,15 @@ def read(
 
   All streams begin at one moment and are cut to the shortest, then to what is
   played (see `played_part`). Where a joint is missing for longer than 0.2 s
-  the take is cut (see `pieces`). Pieces shorter than a window are dropped and
-  said.
+  the frames are marked (see `coverage`).
 
   Args:
     datapack: of `find`.
     fit: `mean` or `marker` (see `joint_fit`).
-    origin: `take`: the median left toe of each take; `frame`: the left toe of
+    origin: `take`: the median left toe of the take; `frame`: the left toe of
       every frame.
-    marker_map: JSON file of {place: marker} for markers of other names.
+    marker_map: JSON file of {marker in the files: place or usual name}.
     unit: `mm`, `cm` or `m`; None finds it by the body's size.
-
-  Returns:
-    Takes named as the datapack, with `-1`, `-2`, ... where there are several.
 
   Raises:
     InputError: anything that cannot be used; the message names the file.
@@ -91,9 +87,11 @@ def read(
   sound, notes = held.sound, list(held.notes)
   frames = _shortest(len(pose_m), sound, notes)
   played, trimmed_by = _played(positions_m, sound, frames, notes)
-  found = pieces.cut(pose_m, played)
-  if not found.frames:
-    raise _nothing_left(datapack, played, found)
+  covered = coverage.find(pose_m, played)
+  if not covered.whole:
+    raise _nothing_left(datapack, played, covered)
+  start, stop = covered.frames
+  pose_m = pose_m[start:stop]
   findings = Findings(
     datapack=datapack.name,
     fit=fit,
@@ -105,32 +103,26 @@ def read(
     duration_s=frames / FRAMES_PER_S,
     played_s=in_s(played),
     trimmed_by=trimmed_by,
-    unusable_s=found.unusable_s,
-    pieces_s=tuple(map(in_s, found.frames)),
-    short_s=found.short_frames / FRAMES_PER_S,
-    bones=joint_fit.bone_lengths(
-      np.concatenate([pose_m[start:stop] for start, stop in found.frames])
-    ),
+    covered_s=in_s(covered.frames),
+    unusable_s=covered.unusable_s,
+    windows=covered.windows,
+    whole_windows=covered.whole,
+    bones=joint_fit.bone_lengths(pose_m[np.isfinite(pose_m).all(axis=(1, 2))]),
     notes=tuple(notes),
   )
   player, technique = players.who_plays_what(
     datapack, held.contents.facts, held.contents.name
   )
-  takes = []
-  for number, (start, stop) in enumerate(found.frames, start=1):
-    suffix = "" if len(found.frames) == 1 else f"-{number}"
-    edges = played_part.frame_edges(sound.sample_rate_hz, start, stop)
-    takes.append(
-      Take(
-        name=datapack.name + suffix,
-        player=player,
-        technique=technique,
-        pose_m=_from_origin(pose_m[start:stop], origin),
-        sound=sound.samples[edges[0] : edges[-1]].copy(),
-        sample_rate_hz=sound.sample_rate_hz,
-      )
-    )
-  return Reading(tuple(takes), findings)
+  edges = played_part.frame_edges(sound.sample_rate_hz, start, stop)
+  take = Take(
+    name=datapack.name,
+    player=player,
+    technique=technique,
+    pose_m=_from_origin(pose_m, origin),
+    sound=sound.samples[edges[0] : edges[-1]].copy(),
+    sample_rate_hz=sound.sample_rate_hz,
+  )
+  return Reading(take, findings)
 
 
 def _shortest(markers: int, sound: PackSound, notes: list[str]) -> int:
@@ -163,7 +155,7 @@ def _played(
 
 
 def _nothing_left(
-  datapack: Datapack, played: tuple[int, int], found: Pieces, most: int = 3
+  datapack: Datapack, played: tuple[int, int], found: Coverage, most: int = 3
 ) -> InputError:
   said = "; ".join(
     f"no {', '.join(joints)} from {start:.2f} to {stop:.2f} s"
@@ -171,7 +163,7 @@ def _nothing_left(
   )
   return InputError(
     datapack.path,
-    f"has no {WINDOW_FRAMES / FRAMES_PER_S:g} s with all joints in "
+    f"has no window of {WINDOW_FRAMES / FRAMES_PER_S:g} s with all joints in "
     f"{(played[1] - played[0]) / FRAMES_PER_S:.2f} s played"
     + (f" ({said})" if said else ""),
     "leave it out, or name other markers in a --marker_map",
@@ -181,5 +173,5 @@ def _nothing_left(
 def _from_origin(pose_m: np.ndarray, origin: str) -> np.ndarray:
   toe_m = pose_m[:, _LEFT_TOE]
   if origin == "take":
-    toe_m = np.median(toe_m, axis=0)[None]
+    toe_m = np.nanmedian(toe_m, axis=0)[None]
   return (pose_m - toe_m[:, None]).astype(np.float32)

@@ -47,7 +47,7 @@ def read(files: PackFiles, fit: str, chosen: dict[str, str]) -> Streams:
   Args:
     files: the datapack's.
     fit: `mean` or `marker`.
-    chosen: {place: marker} of a marker map.
+    chosen: {marker: place} of a marker map.
 
   Raises:
     InputError: see the readers of each.

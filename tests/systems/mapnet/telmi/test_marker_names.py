@@ -87,7 +87,7 @@ def test_no_spelling_means_two_places():
 
 def test_a_chosen_marker_wins_over_the_table():
   names = ("RSHO", "RSHO2", "LSHO")
-  chosen = {"right_shoulder": "RSHO2", "c7": "LSHO"}
+  chosen = {"RSHO2": "right_shoulder", "LSHO": "c7", "absent": "left_toe"}
   assert marker_names.find_places(names, "x", chosen) == {
     "right_shoulder": ("RSHO2",),
     "c7": ("LSHO",),
@@ -98,7 +98,7 @@ def test_two_people_are_refused_and_a_map_settles_it():
   names = ("a:LTOE.t", "b:LTOE.t")
   with pytest.raises(InputError, match="left_toe twice: a:LTOE"):
     marker_names.find_places(names, "x", {})
-  found = marker_names.find_places(names, "x", {"left_toe": "b:LTOE"})
+  found = marker_names.find_places(names, "x", {"b:LTOE": "left_toe"})
   assert found == {"left_toe": ("b:LTOE.t",)}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.body13 import BODY13
-from bgm2pose_jax.systems.mapnet import telmi
+from bgm2pose_jax.systems.mapnet import telmi, windows
 from bgm2pose_jax.systems.mapnet.take import Take
 from tests import telmi_fixture
 from tests.telmi_fixture import write_pack
@@ -59,7 +59,7 @@ FORMS = [
 def test_joints_come_back_in_every_form(tmp_path, form):
   made = take()
   found = read_back(tmp_path, made, **form)
-  (got,) = found.takes
+  got = found.take
   assert got.pose_m.dtype == np.float32
   np.testing.assert_allclose(got.pose_m, from_toe(made.pose_m), atol=2e-6)
   # 16 bits of a sound file.
@@ -72,7 +72,7 @@ def test_joints_come_back_in_every_form(tmp_path, form):
 
 def test_whole_millimetres_come_back_as_such(tmp_path):
   made = take()
-  (got,) = read_back(tmp_path, made, number="point").takes
+  got = read_back(tmp_path, made, number="point").take
   np.testing.assert_allclose(got.pose_m, from_toe(made.pose_m), atol=2e-3)
 
 
@@ -80,7 +80,7 @@ def test_whole_millimetres_come_back_as_such(tmp_path):
 def test_other_rates_become_50(tmp_path, rate_hz):
   made = take()
   found = read_back(tmp_path, made, rate_hz=rate_hz, header=0)
-  (got,) = found.takes
+  got = found.take
   assert abs(len(got.pose_m) - len(made.pose_m)) <= 2
   wanted = from_toe(made.pose_m)[: len(got.pose_m)]
   # A tenth of a second at the ends is the filter's guess.
@@ -93,7 +93,7 @@ def test_other_rates_become_50(tmp_path, rate_hz):
 def test_mp3_is_read(tmp_path):
   made = take()
   found = read_back(tmp_path, made, sound="mp3")
-  (got,) = found.takes
+  got = found.take
   assert found.findings.sound_file.endswith("pickup.mp3")
   size = min(len(got.sound), len(made.sound))
   assert abs(len(got.sound) - len(made.sound)) < RATE_HZ / 50
@@ -114,7 +114,7 @@ def test_mp3_is_read(tmp_path):
 def test_the_best_sound_is_taken(tmp_path, rows, best):
   made = take()
   found = read_back(tmp_path, made, sound_rows=rows)
-  (got,) = found.takes
+  got = found.take
   assert np.abs(got.sound).max() == pytest.approx(0.5 * best, abs=1e-3)
   silent = any(gain == 0 for _, gain in rows.values())
   assert ("silence" in " ".join(found.findings.lines())) == silent
@@ -124,7 +124,7 @@ def test_the_best_sound_is_taken(tmp_path, rows, best):
 def test_what_is_not_played_is_cut(tmp_path, bow):
   made = take(5.0)
   found = read_back(tmp_path, made, lead_s=2.0, tail_s=1.4, bow=bow)
-  (got,) = found.takes
+  got = found.take
   margin = 0 if bow else 25
   assert found.findings.played_s == pytest.approx(
     (2.0 - margin / 50, 7.0 + margin / 50), abs=0.021
@@ -207,7 +207,7 @@ def test_any_view_and_a_turning_player(tmp_path, angle):
   turn = np.array([[c, zero, s], [zero, one, zero], [-s, zero, c]])
   pose_m = np.einsum("ijt,tkj->tki", turn, made.pose_m)
   made = dataclasses.replace(made, pose_m=pose_m)
-  (got,) = read_back(tmp_path, made).takes
+  got = read_back(tmp_path, made).take
   np.testing.assert_allclose(got.pose_m, from_toe(pose_m), atol=2e-6)
 
 
@@ -216,7 +216,7 @@ def test_short_gaps_are_bridged_and_said(tmp_path, how):
   made = take()
   lost = (("left_inner_elbow", 1.0, 1.2, how), ("bow_tip", 2.0, 2.1, how))
   found = read_back(tmp_path, made, lost=lost)
-  (got,) = found.takes
+  got = found.take
   np.testing.assert_allclose(got.pose_m, from_toe(made.pose_m), atol=2e-3)
   said = {gap.marker: gap for gap in found.findings.gaps}
   assert set(said) == {"LIEL.take1", "BowTipLviolin.take1"}
@@ -226,43 +226,58 @@ def test_short_gaps_are_bridged_and_said(tmp_path, how):
 
 
 @pytest.mark.parametrize("how", ["nan", "zero", "empty"])
-def test_long_gaps_split_the_take(tmp_path, how):
+def test_long_gaps_are_marked_and_said(tmp_path, how):
   made = take(9.0)
   lost = (("left_inner_elbow", 4.0, 4.22, how),)
   found = read_back(tmp_path, made, lost=lost)
-  first, second = found.takes
-  assert (first.name, second.name) == ("01_detache-1", "01_detache-2")
-  assert (len(first.pose_m), len(second.pose_m)) == (200, 239)
-  assert len(second.sound) == pytest.approx(239 * RATE_HZ / 50, abs=1)
-  np.testing.assert_allclose(
-    first.pose_m, from_toe(made.pose_m[:200]), atol=2e-6
-  )
-  np.testing.assert_allclose(
-    second.pose_m, from_toe(made.pose_m[211:]), atol=2e-6
-  )
-  np.testing.assert_allclose(
-    second.sound, made.sound[round(211 * RATE_HZ / 50) :], atol=1e-3
-  )
+  wanted = from_toe(made.pose_m)
+  wanted[200:211, BODY13.index("LMEL")] = np.nan
+  np.testing.assert_allclose(found.take.pose_m, wanted, atol=2e-6)
+  np.testing.assert_allclose(found.take.sound, made.sound, atol=1 / 32000)
   assert found.findings.unusable_s == ((4.0, 4.22, ("LMEL",)),)
-  assert "no LMEL" in " ".join(found.findings.lines())
+  assert (found.findings.windows, found.findings.whole_windows) == (7, 3)
+  said = " ".join(found.findings.lines())
+  assert "unusable from 4.00 to 4.22 s: no LMEL" in said
+  assert "3 of its 7 windows" in said
 
 
-def test_a_piece_shorter_than_a_window_is_dropped_and_said(tmp_path):
-  found = read_back(tmp_path, take(7.0), lost=(("left_toe", 2.0, 3.0, "nan"),))
-  assert [len(t.pose_m) for t in found.takes] == [200]
-  assert found.findings.short_s == 2.0
-  assert "2.00 s dropped" in " ".join(found.findings.lines())
+def test_the_windows_of_a_marked_take_are_not_whole(tmp_path):
+  made = take(9.0)
+  found = read_back(tmp_path, made, lost=(("left_toe", 4.0, 4.5, "nan"),))
+  examples = list(windows.examples(found.take, windows.Variants(1, 0)))
+  assert len(examples) == found.findings.windows
+  assert [e["whole"] for e in examples].count(True) == (
+    found.findings.whole_windows
+  )
+
+
+def test_what_is_lost_at_the_ends_is_cut(tmp_path):
+  made = take(6.0)
+  lost = (("left_toe", 0.0, 1.0, "nan"), ("c7", 5.5, 6.0, "zero"))
+  found = read_back(tmp_path, made, lost=lost)
+  assert found.findings.covered_s == (1.0, 5.5)
+  assert found.findings.played_s == (0.0, 6.0)
+  part = slice(50, 275)
+  np.testing.assert_allclose(
+    found.take.pose_m, from_toe(made.pose_m[part]), atol=2e-6
+  )
+  samples = slice(RATE_HZ, round(5.5 * RATE_HZ))
+  np.testing.assert_allclose(
+    found.take.sound, made.sound[samples], atol=1 / 32000
+  )
 
 
 def test_too_little_left_is_refused(tmp_path):
-  with pytest.raises(InputError, match=r"no 3 s with all joints.*no LTOE"):
+  with pytest.raises(
+    InputError, match=r"no window of 3 s with all joints.*no LTOE"
+  ):
     read_back(tmp_path, take(), lost=(("left_toe", 2.0, 3.0, "nan"),))
 
 
 def test_c7_from_the_shoulders(tmp_path):
   made = take()
   found = read_back(tmp_path, made, with_c7=False)
-  (got,) = found.takes
+  got = found.take
   right, left = (made.pose_m[:, BODY13.index(s + "SHO")] for s in "RL")
   # The fixture's shoulder markers: 4 cm above, 1 cm up and 3 cm back.
   wanted = (right + left) / 2 + [0.0, 0.04 + 0.01 + 0.03, 0.03]
@@ -275,7 +290,7 @@ def test_single_markers_unchanged(tmp_path):
   made = take()
   write_pack(tmp_path, made)
   (pack,) = telmi.find(tmp_path)
-  (got,) = telmi.read(pack, fit="marker").takes
+  got = telmi.read(pack, fit="marker").take
   markers = telmi_fixture.markers_of(made.pose_m, None)
   for joint, place in (
     ("C7", "c7"),
@@ -298,7 +313,7 @@ def test_the_origin_may_follow_the_toe(tmp_path):
   made.pose_m[:, LTOE, 0] += np.linspace(0, 0.1, len(made.pose_m))
   write_pack(tmp_path, made)
   (pack,) = telmi.find(tmp_path)
-  (got,) = telmi.read(pack, origin="frame").takes
+  got = telmi.read(pack, origin="frame").take
   assert not got.pose_m[:, LTOE].any()
   np.testing.assert_allclose(
     got.pose_m, made.pose_m - made.pose_m[:, LTOE : LTOE + 1], atol=2e-6
@@ -316,7 +331,7 @@ def test_streams_of_unequal_length_are_cut_to_the_shortest(tmp_path):
     ("b", dataclasses.replace(made, pose_m=made.pose_m[:200])),
   ):
     found = read_back(tmp_path / name, short)
-    (got,) = found.takes
+    got = found.take
     assert len(got.pose_m) == 200
     assert len(got.sound) == 4 * RATE_HZ
     assert "the longer one is cut" in " ".join(found.findings.lines())
@@ -367,8 +382,8 @@ def test_a_marker_map_names_what_the_table_does_not(tmp_path):
   ):
     telmi.read(pack)
   mapped = tmp_path / "map.json"
-  mapped.write_text(json.dumps({"left_inner_elbow": "m_17"}))
-  (got,) = telmi.read(pack, marker_map=mapped).takes
+  mapped.write_text(json.dumps({"m_17": "left_inner_elbow", "absent": "LOEL"}))
+  got = telmi.read(pack, marker_map=mapped).take
   np.testing.assert_allclose(got.pose_m, from_toe(made.pose_m), atol=2e-6)
 
 
@@ -384,9 +399,9 @@ def test_player_and_technique(tmp_path):
     "datapack,technique,player\nz.zip,martele,Bea\nx7,,Cem\n"
   )
   got = {
-    take.name: (take.player, take.technique)
+    pack.name: (read.player, read.technique)
     for pack in telmi.find(tmp_path)
-    for take in telmi.read(pack).takes
+    for read in [telmi.read(pack).take]
   }
   assert got == {
     "P03_Détaché slow": ("player_3", "detache"),
@@ -396,13 +411,13 @@ def test_player_and_technique(tmp_path):
   }
   (tmp_path / "takes.csv").unlink()
   z = telmi.find(tmp_path)[-1]
-  (got,) = telmi.read(z).takes
+  got = telmi.read(z).take
   assert (got.player, got.technique) == ("unknown", "unknown")
 
 
 def test_a_datapack_is_read_alike_twice(tmp_path):
   write_pack(tmp_path, take())
   (pack,) = telmi.find(tmp_path)
-  one, two = (telmi.read(pack).takes[0] for _ in range(2))
+  one, two = (telmi.read(pack).take for _ in range(2))
   assert np.array_equal(one.pose_m, two.pose_m)
   assert np.array_equal(one.sound, two.sound)
