@@ -25,9 +25,7 @@ _TIE = 1e-9
 _MOST_DEG = 1e5
 
 
-def rest_offsets(
-  positions: np.ndarray, rest: RestPose = REST21
-) -> np.ndarray:
+def rest_offsets(positions: np.ndarray, rest: RestPose = REST21) -> np.ndarray:
   """The skeleton at rest: each joint relative to its parent.
 
   Args:
@@ -59,19 +57,19 @@ def rest_offsets(
 def _fan_directions(
   bones: np.ndarray,
   usual: np.ndarray,
-  fan: tuple[tuple[float, ...], tuple[float, ...]],
+  weights: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> np.ndarray:
   """Typical directions of the bones of a joint, in the body's axes.
 
   Args:
     bones: [time, bone, 3].
     usual: unit vectors [bone, 3] to take where the bones give no axes.
-    fan: of `RestPose.fans`.
+    weights: of `RestPose.fans`.
 
   Returns:
     Unit vectors [bone, 3]: x from right to left, up in the xy plane.
   """
-  across, up = (np.einsum("b,tbd->td", weights, bones) for weights in fan)
+  across, up = (np.einsum("b,tbd->td", each, bones) for each in weights)
   forward = np.cross(across, up)
   size = np.linalg.norm(forward, axis=-1)
   clear = size > 1e-3 * np.median(np.linalg.norm(bones, axis=-1)) ** 2

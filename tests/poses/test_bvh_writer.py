@@ -16,12 +16,8 @@ from bgm2pose_jax.poses.rest_pose import REST13, REST21
 from bgm2pose_jax.simulate import kinematics, motion
 
 AT = {name: i for i, name in enumerate(BODY21.joints)}
-SINGLE = [
-  children[0] for children in REST21.children if len(children) == 1
-]
-FANS = [
-  list(children) for children in REST21.children if len(children) > 1
-]
+SINGLE = [children[0] for children in REST21.children if len(children) == 1]
+FANS = [list(children) for children in REST21.children if len(children) > 1]
 
 
 def rigid_m(frames=400, seed=3):
