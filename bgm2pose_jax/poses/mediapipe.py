@@ -70,6 +70,8 @@ _LANDMARK_OF = {
 }
 # World landmarks have their hips at the origin by construction.
 _FAR_M = 0.05
+# A foot is three times as long.
+_CLEAR_M = 0.08
 _WORLD = (
   "give world landmarks (pose_world_landmarks), as MediaPipe writes them:"
   " metres, hips at the origin, y down"
@@ -214,13 +216,21 @@ def _middle(points: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
 
 
 def _is_mirrored(points: np.ndarray) -> bool:
-  """Whether the feet point backwards by the person's left and right."""
+  """Whether the feet point backwards by the person's left and right.
+
+  By medians over time, and only where they are clear: noisy feet say nothing.
+  """
   across = points[:, _HIPS[0]] - points[:, _HIPS[1]]  # towards the left
   forward = np.cross(across, np.array([0.0, 1.0, 0.0]))
   feet = _middle(points, _TOES) - _middle(points, _HEELS)
-  ahead = (feet * forward).sum(axis=1)
-  sure = np.isfinite(ahead)
-  return bool(sure.any()) and float(np.median(ahead[sure])) < 0
+  feet[:, 1] = 0.0
+  sure = np.isfinite(feet).all(axis=1) & np.isfinite(forward).all(axis=1)
+  if not sure.any():
+    return False
+  foot, ahead = (np.median(each[sure], axis=0) for each in (feet, forward))
+  length_m = float(np.linalg.norm(foot))
+  size = float(np.linalg.norm(ahead))
+  return length_m > _CLEAR_M and foot @ ahead < -0.5 * length_m * size
 
 
 def _text(point: np.ndarray) -> str:

@@ -39,7 +39,7 @@ def beside(
     InputError: less than half a second of the take has truth.
   """
   time_s = stretch.time_s
-  there = (time_s > truth.time_s[0] - 1e-6) & (time_s < truth.end_s + 1e-6)
+  there = (time_s > truth.time_s[0] - 1e-6) & (time_s < truth.end_s - 1e-6)
   if there.sum() < _LEAST_FRAMES:
     raise InputError(
       truth.where,
