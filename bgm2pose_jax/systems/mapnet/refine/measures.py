@@ -85,14 +85,11 @@ def verdict(figures: dict[str, Any]) -> list[str]:
   before, after = (
     figures[f"acceleration_m_per_s2_{name}"] for name in ("input", "result")
   )
-  said = [
-    f"{_change('Joints accelerate', before, after, '.3g', 'm/s²')}"
-    f"{_jitter(before, after)}"
-  ]
+  said = [_acceleration(before, after)]
   if "mpjpe_mm_result" not in figures:
     return said
   truth = figures["acceleration_m_per_s2_truth"]
-  said.append(f"The true motion has {truth:.3g} m/s².")
+  said.append(f"Those of the truth accelerate by {truth:.3g} m/s².")
   before, after = (
     figures[f"mpjpe_mm_{name}"] / 10 for name in ("input", "result")
   )
@@ -109,18 +106,16 @@ def verdict(figures: dict[str, Any]) -> list[str]:
   return said
 
 
-def _jitter(before: float, after: float) -> str:
+def _acceleration(before: float, after: float) -> str:
+  said = (
+    f"Joints accelerate by {after:.3g} m/s² on average, {before:.3g} in the"
+    " input: "
+  )
   if math.isclose(before, after, rel_tol=_ALIKE):
-    return ": as much jitter as before."
+    return said + "there is as much jitter as before."
   if after < before:
-    return f": {100 * (1 - after / before):.0f} % of the jitter is gone."
-  return ": the result jitters more than the input."
-
-
-def _change(
-  what: str, before: float, after: float, form: str, unit: str
-) -> str:
-  return f"{what} by {after:{form}} {unit} on average, {before:{form}} before"
+    return said + f"{100 * (1 - after / before):.0f} % less."
+  return said + "the result jitters more than the input."
 
 
 def _hip_centred(pose_m: np.ndarray) -> np.ndarray:
