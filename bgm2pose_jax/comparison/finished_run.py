@@ -164,8 +164,8 @@ def _read_predictions(
   path: pathlib.Path, system: System
 ) -> dict[str, np.ndarray]:
   """The arrays, checked, in order of recording and window."""
-  columns = {"recording", *system.figures.groups.values()}
-  names = ("pred", "target", "window_index", *sorted(columns))
+  columns = sorted(system.figures.name_columns)
+  names = ("pred", "target", "window_index", *columns)
   arrays = array_file.read_npz(path, names, _AGAIN)
   n = len(arrays["target"]) if arrays["target"].ndim else 0
   for name, array in arrays.items():
@@ -211,7 +211,7 @@ def _reduced(
   return {
     "curve": curve.values(pred, target) if curve else None,
     "sums": sums,
-    "recording": arrays["recording"],
+    "recording": arrays[system.figures.blocks.column],
     "window_index": arrays["window_index"].astype(np.int64),
     "digest": digest.hexdigest(),
   }

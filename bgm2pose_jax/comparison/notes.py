@@ -48,7 +48,7 @@ def _signed(
 ) -> str:
   form = f"+.{figure.digits}f"
   if interval is None:
-    stretch = table.system.comparison.stretch
+    stretch = table.system.figures.blocks.stretch
     return f"{value:{form}} [too few stretches of {stretch}]"
   return f"{value:{form}} [{interval[0]:{form}}, {interval[1]:{form}}]"
 
@@ -92,7 +92,8 @@ def _baseline(table: Table) -> str:
 
 def notes(sweep: Sweep, table: Table) -> list[str]:
   """What belongs under a table, one line each."""
-  places, stretch = f"{sweep.place_name}s", table.system.comparison.stretch
+  places = f"{sweep.place_name}s"
+  stretch = table.system.figures.blocks.stretch
   whose = "the model rows"
   if table.inputs_differ:
     # Other features of the same recordings, with baselines of their own.

@@ -109,7 +109,10 @@ def _difference(
       )
     )
   found = bootstrap.paired_differences(
-    sweep.system.figures.metrics, parts, seed=_SEED
+    sweep.system.figures.metrics,
+    parts,
+    seed=_SEED,
+    block_windows=sweep.system.figures.blocks.windows,
   )
   return Difference(
     row,

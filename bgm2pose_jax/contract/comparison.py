@@ -120,7 +120,6 @@ class Comparison:
     sections: entries of results.json that name the sections a run read.
     expected: an entry's `keys` -> what results.json must say of the run.
     data_label: (data set, sections) of recordings -> their kind, for readers.
-    stretch: how long a block of the bootstrap is, such as `30 s`.
     literature: published figures.
     controls: rows that must not beat the reference baseline.
     by_name, curve, course: charts below each table.
@@ -133,7 +132,6 @@ class Comparison:
   sections: tuple[str, ...] = ()
   expected: Callable[[Mapping[str, str]], Mapping[str, Any]] = _nothing
   data_label: Callable[[str, Sequence[str]], str] = _data_name
-  stretch: str
   literature: Literature | None = None
   controls: tuple[Control, ...] = ()
   by_name: tuple[ByName, ...] = ()

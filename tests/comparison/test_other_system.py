@@ -14,6 +14,8 @@ from bgm2pose_jax import comparison
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.comparison import ByName, Comparison, Control
 from bgm2pose_jax.contract.sweep import Sweep
+from bgm2pose_jax.evaluation.bootstrap import Blocks
+from bgm2pose_jax.evaluation.figures import Figures
 from bgm2pose_jax.evaluation.metrics import Figure
 
 WINDOWS = 120
@@ -46,11 +48,12 @@ def _figures(predicted, target):
 
 TOY = types.SimpleNamespace(
   name="toy",
-  figures=types.SimpleNamespace(
+  figures=Figures(
     metrics=_Metrics(),
     baselines={"still": "stands still"},
     improved=("hits",),
     groups={"per_room": "room"},
+    blocks=Blocks(stretch="5 s"),
     definitions={"hits": "share nearer than 20 mm"},
   ),
   comparison=Comparison(
@@ -61,7 +64,6 @@ TOY = types.SimpleNamespace(
     sections=("rooms",),
     expected=lambda keys: {},
     data_label=lambda dataset, rooms: f"REAL ROOMS {', '.join(rooms)}",
-    stretch="5 s",
     controls=(
       Control(
         ablation="deaf",
