@@ -23,20 +23,25 @@ _BY_RATE = {
   ("mapnet", "no_rebalancing"): (26.68, 28.16, 31.35),
   ("mapnet", "none"): (26.69, 26.62, 26.60),
 }
-# {model: MPJPE in each of CATEGORIES}.
-BY_CATEGORY = {
-  "lstm_pose": (385.17, 310.62, 273.72),
-  "lstm_pose_audio": (351.83, 263.41, 259.50),
-  "pot": (46.27, 44.43, 29.01),
-  "mapnet": (27.76, 22.29, 19.05),
+# {table: {(model, ablation): figures}}: MPJPE in each of CATEGORIES; MPJPE and
+# MPJAE, late fusion being the whole model.
+_TABLES: dict[str, dict[tuple[str, str], tuple[float, ...]]] = {
+  "mapnet_categories": {
+    ("lstm_pose", "none"): (385.17, 310.62, 273.72),
+    ("lstm_pose_audio", "none"): (351.83, 263.41, 259.50),
+    ("pot", "none"): (46.27, 44.43, 29.01),
+    ("mapnet", "none"): (27.76, 22.29, 19.05),
+  },
+  "mapnet_fusion": {
+    ("mapnet", "early_fusion"): (32.20, 44.37),
+    ("mapnet", "balanced_fusion"): (28.22, 41.53),
+    ("mapnet", "none"): (26.60, 37.51),
+  },
+  "mapnet_rebalancing": {
+    ("mapnet", "no_rebalancing"): (28.39, 45.55),
+    ("mapnet", "none"): (26.60, 37.51),
+  },
 }
-# {ablation: (MPJPE, MPJAE)}, late fusion being the whole model.
-_FUSION = {
-  "early_fusion": (32.20, 44.37),
-  "balanced_fusion": (28.22, 41.53),
-  "none": (26.60, 37.51),
-}
-_REBALANCING = {"no_rebalancing": (28.39, 45.55), "none": (26.60, 37.51)}
 
 
 def data_label(dataset: str, sections: Sequence[str]) -> str:
@@ -50,11 +55,14 @@ def figures(
 ) -> Published | None:
   """Published means of a cell; none has a deviation.
 
+  Tables have MPJPE and MPJAE, `mapnet_categories` MPJPE in each of CATEGORIES.
+  MPJAE at the input rates was not published.
+
   Args:
     table: name of the sweep's table.
     keys: what `sweep.json` says of the run; `tau` is read.
     column: label of the cell's column.
-    model: the row's model.
+    model: the row's model or baseline.
     ablation: the row's ablation.
   """
   del column
@@ -63,9 +71,6 @@ def figures(
     rate = keys.get("tau", "0.33")
     if found is None or rate not in RATES:
       return None
-    return [(found[RATES.index(rate)], None)]
-  if model != "mapnet":
-    return None
-  rows = {"mapnet_fusion": _FUSION, "mapnet_rebalancing": _REBALANCING}
-  found = rows.get(table, {}).get(ablation)
+    return [(found[RATES.index(rate)], None), None]
+  found = _TABLES.get(table, {}).get((model, ablation))
   return None if found is None else [(value, None) for value in found]
