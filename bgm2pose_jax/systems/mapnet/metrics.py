@@ -26,21 +26,28 @@ _MM_PER_M = 1000.0
 _BLOCK = 32
 
 
+# Key and title of each figure, in the order of the sums.
+TITLES = {
+  "mpjpe_mm": "MPJPE (mm)",
+  "mpjae_mm_per_frame2": "MPJAE (mm/frame²)",
+  "mpjve_mm_per_frame": "MPJVE (mm/frame)",
+  "mpjpe_root_mm": "root-relative MPJPE (mm)",
+  "mpjpe_procrustes_mm": "Procrustes MPJPE (mm)",
+}
+# The paper's tables have these.
+_HEADLINE = ("mpjpe_mm", "mpjae_mm_per_frame2")
+
+
 class PoseMetrics:
   """Errors of poses [n, t, joint=13, 3] in metres; see `evaluation.metrics`.
 
   Attributes:
-    figures: MPJPE, errors of acceleration and velocity, MPJPE relative to the
-      middle of the hips, and after a Procrustes alignment of each frame.
+    figures: MPJPE and the error of acceleration. Beside them stand the error
+      of velocity and MPJPE relative to the middle of the hips, and after a
+      Procrustes alignment of each frame.
   """
 
-  figures = (
-    Figure("mpjpe_mm", "MPJPE (mm)", digits=2),
-    Figure("mpjae_mm_per_frame2", "MPJAE (mm/frame²)", digits=2),
-    Figure("mpjve_mm_per_frame", "MPJVE (mm/frame)", digits=2),
-    Figure("mpjpe_root_mm", "root-relative MPJPE (mm)", digits=2),
-    Figure("mpjpe_procrustes_mm", "Procrustes MPJPE (mm)", digits=2),
-  )
+  figures = tuple(Figure(key, TITLES[key], digits=2) for key in _HEADLINE)
 
   def sums(
     self, predicted: np.ndarray, target: np.ndarray
@@ -103,7 +110,7 @@ class PoseMetrics:
       totals: `sums` added over windows.
 
     Returns:
-      The headline figures under their keys, and `per_joint` {joint name:
+      Every figure of `TITLES` under its key, and `per_joint` {joint name:
       {mpjpe_mm}}.
 
     Raises:
@@ -112,10 +119,8 @@ class PoseMetrics:
     if not totals["frames"] > 0:
       raise InputError("metrics", "no frame to evaluate", "choose other takes")
     one = {name: np.asarray(values)[None] for name, values in totals.items()}
-    figures = self.headline(self.overall(one)[0])
-    out: dict[str, Any] = {
-      figure.key: float(value) for figure, value in zip(self.figures, figures)
-    }
+    figures = _divided(self.overall(one)[0])
+    out: dict[str, Any] = dict(zip(TITLES, figures.tolist()))
     per_joint = _MM_PER_M * totals["distance"] / totals["frames"]
     out["per_joint"] = {
       name: {"mpjpe_mm": float(value)}
@@ -136,10 +141,15 @@ class PoseMetrics:
 
   def headline(self, totals: np.ndarray) -> np.ndarray:
     """[..., 8] of `overall`, added -> [..., figure], millimetres."""
-    return _MM_PER_M * totals[..., :5] / totals[..., [5, 6, 7, 5, 5]]
+    return _divided(totals)[..., : len(self.figures)]
 
 
 METRICS = PoseMetrics()
+
+
+def _divided(totals: np.ndarray) -> np.ndarray:
+  """[..., 8] of `overall`, added -> [..., figure of `TITLES`]."""
+  return _MM_PER_M * totals[..., :5] / totals[..., [5, 6, 7, 5, 5]]
 
 
 def procrustes_distance(

@@ -224,7 +224,7 @@ def test_a_lifted_bow_is_soon_silent(played):
 
 
 def test_an_open_string_rings_longer_than_a_stopped_one():
-  assert strings._OPEN_S > strings._STOPPED_S  # noqa: SLF001
+  assert strings._OPEN_S > strings._STOPPED_S
 
 
 def test_peaking_filters_have_their_gain():
@@ -239,7 +239,7 @@ def test_peaking_filters_have_their_gain():
 
 
 def test_violins_and_rooms_differ(played):
-  a, b = (sound._room_response(k) for k in (1, 2))  # noqa: SLF001
+  a, b = (sound._room_response(k) for k in (1, 2))
   assert a[0] == b[0] == 1.0 and np.abs(a[1:9999] - b[1:9999]).max() > 0.01
   # The reverberation is well below the direct sound.
   for response in (a, b):

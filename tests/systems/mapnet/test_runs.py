@@ -179,7 +179,9 @@ def test_variants_and_players_can_be_left_out(home, alone):
   # The training set holds the very windows, with other noise.
   assert found["nearest_take"]["mpjpe_mm"] < 0.5 * found["mpjpe_mm"]
   assert "NOTE: split_by=random_variant" in SYSTEM.report.text(found)
-  (found,) = _train(home, "player", {"split_by": "player"}, model="nearest_take")
+  (found,) = _train(
+    home, "player", {"split_by": "player"}, model="nearest_take"
+  )
   assert found["test"] == {"player": ["P01"]}
   assert found["train"] == {"player": ["P02"]}
   assert found["mpjpe_mm"] == found["nearest_take"]["mpjpe_mm"]
@@ -210,9 +212,7 @@ def test_ablations_change_depths_and_refuse_other_models():
   with pytest.raises(InputError, match="takes a part out of mapnet, not of"):
     make_config("demo", "pot", "early_fusion")
   with pytest.raises(InputError, match="no such fold"):
-    SYSTEM.resolve(
-      schema.overlay(base, {"fold": 5}), SYSTEM.open_source(base)
-    )
+    SYSTEM.resolve(schema.overlay(base, {"fold": 5}), SYSTEM.open_source(base))
 
 
 @pytest.mark.slow
