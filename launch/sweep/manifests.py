@@ -109,7 +109,7 @@ def skypilot(
     bucket: address of the bucket that holds it, e.g. gs://name; None where
       `mount` is a volume of the nodes.
     cpus: cores of a node.
-    accelerators: what SkyPilot is to start, in its words, e.g. H100:1 or tpu-v5e-8.
+    accelerators: a node's, in SkyPilot's words, e.g. H100:1 or tpu-v5e-8.
     workers: nodes; None is 1.
   """
   task: dict[str, Any] = {
