@@ -13,7 +13,7 @@ from bgm2pose_jax.simulate.violin import performance, players
 def played():
   """A function (technique, player, seed, seconds) -> Performance."""
 
-  @functools.lru_cache(maxsize=None)
+  @functools.cache
   def play(
     technique: str, player: str = "P01", seed: int = 3, seconds: float = 20.0
   ) -> performance.Performance:
