@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.poses.body13 import BODY13
 from bgm2pose_jax.systems import registry
+from bgm2pose_jax.systems.mapnet import noise
 from bgm2pose_jax.systems.mapnet.refine.refiner import Refiner
+from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES
 
 SYSTEM = "mapnet"
-# Columns of a batch, and entries of model.json.
-POSES, AUDIO = "pose_in", "audio"
-PLACE, MEAN_POSE = "input_place", "mean_pose_m"
 
 
 def load(folder: str) -> Refiner:
@@ -34,14 +34,14 @@ def load(folder: str) -> Refiner:
     )
 
   def refine(poses: np.ndarray, audio: np.ndarray) -> np.ndarray:
-    return model.run({POSES: poses, AUDIO: audio})
+    return model.run({"poses": poses, "audio": audio})
 
+  config: Any = model.config
+  frames = np.arange(WINDOW_FRAMES, dtype=np.float64)[None]
   return Refiner(
     refine=refine,
-    input_place=np.asarray(model.facts[PLACE], np.float64),
-    mean_pose_m=np.asarray(model.facts[MEAN_POSE], np.float64).reshape(
-      BODY13.num_joints, 3
-    ),
+    input_place=np.asarray(noise.keep_frames(frames, config.data.tau))[0],
+    mean_pose_m=np.asarray(model.state.statistics["pose_mean"], np.float64),
     simulated=model.simulated,
     facts={
       "model": model.config.model,
