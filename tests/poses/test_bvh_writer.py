@@ -375,3 +375,13 @@ def test_13_joints_without_positions_point_where_they_pointed(tmp_path):
   poses.write_bvh(path, rigid, 50.0, rest=REST13)
   tree = poses.read_bvh(path)
   np.testing.assert_allclose(tree.positions(columns) / 100.0, rigid, atol=2e-6)
+
+
+def test_13_joints_at_rest_face_the_front_whichever_way_they_were_seen():
+  offsets = joint_rotations.rest_offsets(bowing_m(), REST13)
+  at = dict(zip(REST13.skeleton.joints, offsets))
+  for right, left in (("RSHO", "LSHO"), ("RBWT", "LBWT")):
+    assert at[right][0] < -0.03
+    assert at[left][0] > 0.03
+  assert at["RBWT"][1] < -0.2
+  np.testing.assert_allclose(offsets[:, 2][[1, 2, 7, 8]], 0, atol=0.02)

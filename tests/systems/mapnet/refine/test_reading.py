@@ -198,15 +198,19 @@ def test_up_to_50_nothing_is_changed(tmp_path):
   assert np.array_equal(track.position_m, wanted)
 
 
-def test_a_lying_person_is_refused(tmp_path):
+@pytest.mark.parametrize(
+  ("turn", "said"),
+  [(lambda p: p[..., [0, 2, 1]], r"\+z"), (lambda p: p * [1, -1, -1], "-y")],
+)
+def test_one_who_does_not_stand_upright_is_refused(tmp_path, turn, said):
   time_s, wanted = _take()
   path = tmp_path / "a.npz"
-  array_file.write(path, {"pose_m": wanted[..., [0, 2, 1]], "time_s": time_s})
-  with pytest.raises(InputError, match=r"stands along .z"):
+  array_file.write(path, {"pose_m": turn(wanted), "time_s": time_s})
+  with pytest.raises(InputError, match=f"stands along {said}"):
     reading.read(path)
 
 
-def test_a_dwarf_is_refused(tmp_path):
+def test_a_giant_is_refused(tmp_path):
   time_s, wanted = _take()
   path = tmp_path / "a.npz"
   array_file.write(path, {"pose_m": wanted * 7, "time_s": time_s})

@@ -287,3 +287,16 @@ def test_the_curve_goes_through_poses_and_beyond_none():
   part = np.linspace(time_s[30], time_s[33], 17)
   whole = track.at(np.concatenate([[time_s[0]], part, [time_s[-1]]]))[1:-1]
   np.testing.assert_allclose(track.at(part), whole, atol=1e-12)
+
+
+def test_a_frame_is_bridged_where_the_nearest_pose_is():
+  missing = np.zeros((4, 13), bool)
+  missing[1, 5] = True
+  time_s = np.array([0.0, 0.1, 0.3, 0.4])
+  track = PoseTrack(
+    "x", time_s, np.zeros((4, 13, 3)), missing, hip_centred=False, notes=()
+  )
+  at_s = np.array([-1, 0.0, 0.04, 0.06, 0.1, 0.19, 0.21, 0.3, 2])
+  found = track.bridged_at(at_s)
+  assert found.sum() == found[:, 5].sum()
+  assert found[:, 5].tolist() == [False] * 3 + [True] * 3 + [False] * 3
