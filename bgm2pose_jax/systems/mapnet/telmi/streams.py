@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 
 from bgm2pose_jax.base.errors import InputError
@@ -18,6 +19,9 @@ from bgm2pose_jax.systems.mapnet.telmi.marker_names import INSTRUMENT
 from bgm2pose_jax.systems.mapnet.telmi.marker_tracks import Tracks
 from bgm2pose_jax.systems.mapnet.telmi.pack_files import PackFiles
 from bgm2pose_jax.systems.mapnet.telmi.pack_sound import PackSound
+
+# Of one end of the bow; no capture has more.
+_MOST_MARKERS = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +59,8 @@ def read(files: PackFiles, fit: str, chosen: dict[str, str]) -> Streams:
   held = contents.read(files)
   where = files.where(held.xml)
   names = tuple(marker.name for marker in held.markers)
-  if twice := sorted({name for name in names if names.count(name) > 1}):
+  counts = collections.Counter(names)
+  if twice := sorted(name for name, count in counts.items() if count > 1):
     raise InputError(
       where,
       f"has several markers of one name: {marker_names.listing(twice)}",
@@ -83,6 +88,9 @@ def _with_bow(
     return tracks, ()
   if lacking:
     return tracks, (f"no marker for {', '.join(lacking)}: the bow is not used",)
+  if crowded := [p for p in INSTRUMENT if len(places[p]) > _MOST_MARKERS]:
+    said = f"more than {_MOST_MARKERS} markers for {', '.join(crowded)}"
+    return tracks, (f"{said}: the bow is not used",)
   try:
     bow = marker_tracks.read(files, held, places, INSTRUMENT)
   except InputError as error:

@@ -184,6 +184,20 @@ def test_without_a_whole_bow_the_sound_tells(tmp_path):
   assert "no marker for bridge" in " ".join(found.findings.lines())
 
 
+def test_a_crowd_of_bow_markers_is_not_read(tmp_path):
+  path = write_pack(tmp_path, take(), is_zip=False, nested=False)
+  xml = path / "session.xml"
+  text = xml.read_text()
+  at = text.rindex("<Generic", 0, text.index("BowTipLviolin"))
+  node = text[at : text.index("</Generic>", at) + len("</Generic>")]
+  crowd = "".join(node.replace("Lviolin", f"L{i}") for i in range(8))
+  xml.write_text(text.replace(node, node + crowd))
+  (pack,) = telmi.find(tmp_path)
+  found = telmi.read(pack).findings
+  assert found.trimmed_by == "sound"
+  assert "more than 8 markers for bow_tip" in " ".join(found.lines())
+
+
 def test_a_bow_that_is_lost_early_tells_up_to_there(tmp_path):
   made = take()
   path = write_pack(
@@ -398,6 +412,7 @@ def test_player_and_technique(tmp_path):
   write_pack(
     tmp_path, made, "y", metadata={"Player": "Ann", "Technique": "col legno"}
   )
+  write_pack(tmp_path, made, "P04T12")
   write_pack(tmp_path, made, "z")
   (tmp_path / "takes.csv").write_text(
     "datapack,technique,player\nz.zip,martele,Bea\nx7,,Cem\n"
@@ -408,6 +423,7 @@ def test_player_and_technique(tmp_path):
     for read in [telmi.read(pack).take]
   }
   assert got == {
+    "P04T12": ("player_4", "unknown"),
     "P03_Détaché slow": ("player_3", "detache"),
     "x7": ("Cem", "spiccato"),
     "y": ("Ann", "col legno"),
