@@ -258,7 +258,10 @@ def test_every_folder_is_packaged():
     ".".join(path.parent.relative_to(ROOT).parts)
     for path in (ROOT / "bgm2pose_jax").rglob("*.py")
   }
-  folders |= {"bgm2pose_jax.datasets", "bgm2pose_jax.datasets.ampl"}
+  folders |= {
+    ".".join(("bgm2pose_jax", *path.parent.relative_to(ROOT).parts))
+    for path in (ROOT / "datasets").rglob("*.py")
+  }
   assert set(setup["packages"]) == folders
   for path in (ROOT / "bgm2pose_jax").rglob("*"):
     if path.suffix in (".html", ".css", ".js"):

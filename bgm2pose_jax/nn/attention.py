@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from flax import nnx
@@ -13,12 +14,15 @@ from bgm2pose_jax.nn.blocks import add_bias, uniform_param
 from bgm2pose_jax.nn.dot_product import attend
 from bgm2pose_jax.nn.dropout import ExampleDropout, example_seeds
 
+Init = Callable[[nnx.Rngs, Sequence[int]], nnx.Param]
+
 
 class Attention(nnx.Module):
   """Scaled dot-product attention with several heads and weight dropout.
 
-  Initialised as PyTorch's MultiheadAttention: Glorot-uniform over the three
-  stacked input projections, zero biases. The softmax runs in float32.
+  Initialised as PyTorch's MultiheadAttention unless `init` says otherwise:
+  Glorot-uniform over the three stacked input projections, zero biases. The
+  softmax runs in float32.
 
   The key bias adds the same number to every score of a query, which the
   softmax removes; it is kept because published weights have it. Its gradient
@@ -34,19 +38,36 @@ class Attention(nnx.Module):
     stream: int,
     rngs: nnx.Rngs,
     dtype: DTypeLike = jnp.float32,
+    init: Init | None = None,
+    scale: float | None = None,
   ):
-    glorot = math.sqrt(6 / (channels + 3 * channels))
+    """Draws the parameters.
+
+    Args:
+      channels: of queries, keys, values and of what comes out.
+      heads: must divide `channels`.
+      dropout: share of attention weights dropped.
+      stream: number of its dropout, see `nn.dropout`.
+      rngs: random streams, `params` or the default.
+      dtype: type to compute in.
+      init: makes the four kernels; None draws them as PyTorch does.
+      scale: what scores are multiplied by; None takes one over the root of a
+        head's channels.
+    """
     square = (channels, channels)
-    self.query_kernel = uniform_param(rngs, square, glorot)
-    self.key_kernel = uniform_param(rngs, square, glorot)
-    self.value_kernel = uniform_param(rngs, square, glorot)
-    self.out_kernel = uniform_param(rngs, square, 1 / math.sqrt(channels))
+    into = init or _uniform(math.sqrt(6 / (channels + 3 * channels)))
+    out = init or _uniform(1 / math.sqrt(channels))
+    self.query_kernel = into(rngs, square)
+    self.key_kernel = into(rngs, square)
+    self.value_kernel = into(rngs, square)
+    self.out_kernel = out(rngs, square)
     self.query_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
     self.key_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
     self.value_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
     self.out_bias = nnx.Param(jnp.zeros((channels,), jnp.float32))
     self.dropout = ExampleDropout(dropout, stream)
     self.heads = heads
+    self.scale = scale or 1 / math.sqrt(channels // heads)
     self.dtype = dtype
 
   def __call__(
@@ -63,18 +84,61 @@ class Attention(nnx.Module):
     Returns:
       [b, g, q, c].
     """
-    heads = self.heads
-    size = query.shape[-1] // heads
     q, k = self._query_and_key(query, key)
-    v = self._split(self._project(value, self.value_kernel, self.value_bias))
+    v = self._split(
+      self._project(value, self.value_kernel[...], self.value_bias[...])
+    )
+    return self._mix(q, k, v, query.shape, keys)
+
+  def among(self, x: Array, keys: Array | None) -> Array:
+    """Attends among tokens: queries, keys and values are one array.
+
+    The same numbers as `__call__(x, x, x, keys)`, to rounding, with the three
+    projections as one product.
+
+    Args:
+      x: [b, g, n, c].
+      keys: PRNG keys [b] of the examples, or None.
+
+    Returns:
+      [b, g, n, c].
+    """
+    kernel = jnp.concatenate(
+      [
+        self.query_kernel[...] * self.scale,
+        self.key_kernel[...],
+        self.value_kernel[...],
+      ],
+      axis=1,
+    )
+    bias = jnp.concatenate(
+      [
+        self.query_bias[...] * self.scale,
+        self.key_bias[...],
+        self.value_bias[...],
+      ]
+    )
+    q, k, v = jnp.split(self._project(x, kernel, bias), 3, axis=-1)
+    q, k, v = (self._split(one) for one in (q, k, v))
+    return self._mix(q, k, v, x.shape, keys)
+
+  def _mix(
+    self,
+    q: Array,
+    k: Array,
+    v: Array,
+    shape: tuple[int, ...],
+    keys: Array | None,
+  ) -> Array:
+    """Attends in every head and projects; `shape` is the result's."""
     if self.dropout.active(keys):
       rate, seeds = self.dropout.rate, example_seeds(keys, self.dropout.stream)
     else:
-      rate, seeds = 0.0, jnp.zeros((query.shape[0], 2), jnp.uint32)
+      rate, seeds = 0.0, jnp.zeros((shape[0], 2), jnp.uint32)
     mixed = attend(q, k, v, seeds, rate)
-    mixed = mixed.reshape(*query.shape[:2], heads, query.shape[2], size)
-    mixed = mixed.swapaxes(2, 3).reshape(query.shape)
-    return self._project(mixed, self.out_kernel, self.out_bias)
+    mixed = mixed.reshape(*shape[:2], self.heads, shape[2], -1)
+    mixed = mixed.swapaxes(2, 3).reshape(shape)
+    return self._project(mixed, self.out_kernel[...], self.out_bias[...])
 
   def weights(self, query: Array, key: Array) -> Array:
     """How much each query attends to each key, without dropout, to be shown.
@@ -96,11 +160,10 @@ class Attention(nnx.Module):
 
   def _query_and_key(self, query: Array, key: Array) -> tuple[Array, Array]:
     """Projected and split into heads; the query scaled."""
-    size = query.shape[-1] // self.heads
     # Scaling the query touches fewer numbers than scaling the scores.
-    q = self._project(query, self.query_kernel, self.query_bias)
-    q = q * jnp.asarray(1 / math.sqrt(size), q.dtype)
-    k = self._project(key, self.key_kernel, self.key_bias)
+    q = self._project(query, self.query_kernel[...], self.query_bias[...])
+    q = q * jnp.asarray(self.scale, q.dtype)
+    k = self._project(key, self.key_kernel[...], self.key_bias[...])
     return self._split(q), self._split(k)
 
   def _split(self, x: Array) -> Array:
@@ -110,6 +173,9 @@ class Attention(nnx.Module):
     x = x.reshape(b, g, n, self.heads, size).swapaxes(2, 3)
     return x.reshape(b, g * self.heads, n, size)
 
-  def _project(self, x: Array, kernel: nnx.Param, bias: nnx.Param) -> Array:
-    x = x.astype(self.dtype) @ kernel[...].astype(self.dtype)
-    return add_bias(x, bias[...])
+  def _project(self, x: Array, kernel: Array, bias: Array) -> Array:
+    return add_bias(x.astype(self.dtype) @ kernel.astype(self.dtype), bias)
+
+
+def _uniform(bound: float) -> Init:
+  return lambda rngs, shape: uniform_param(rngs, shape, bound)

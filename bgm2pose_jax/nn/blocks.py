@@ -42,6 +42,17 @@ def normal_param(rngs: nnx.Rngs, shape: Sequence[int]) -> nnx.Param:
   return nnx.Param(jax.random.normal(rngs.params(), tuple(shape), jnp.float32))
 
 
+def truncated_normal_param(rngs: nnx.Rngs, shape: Sequence[int]) -> nnx.Param:
+  """Float32 parameter drawn from N(0, 0.02^2), cut at two deviations.
+
+  The usual start of transformers since BERT (Devlin et al., 2019).
+  """
+  value = jax.random.truncated_normal(
+    rngs.params(), -2, 2, tuple(shape), jnp.float32
+  )
+  return nnx.Param(0.02 * value)
+
+
 @jax.custom_vjp
 def leaky_relu(x: Array) -> Array:
   """LeakyReLU with slope 0.01.

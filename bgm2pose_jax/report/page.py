@@ -46,6 +46,7 @@ class Panel:
     scripts: JavaScript that it needs; all panels' scripts share one scope.
     data: JSON values, finite; the scripts find those of all panels in the
       element `data`.
+    sounds: whether it plays sound that its data holds.
   """
 
   title: str
@@ -54,6 +55,7 @@ class Panel:
   styles: Sequence[str] = ()
   scripts: Sequence[str] = ()
   data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  sounds: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,7 @@ def render(page: Page) -> str:
     data={name: v for panel in panels for name, v in panel.data.items()},
     scripts=[script for panel in panels for script in panel.scripts],
     connect=page.connect,
+    sounds=any(panel.sounds for panel in panels),
   )
 
 

@@ -101,3 +101,16 @@ def test_heads_are_separate_attentions():
     mixed.append(special.softmax(scores, -1) @ v[..., head])
   want = np.concatenate(mixed, -1) @ w["out"]
   np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [None, 0.3])
+def test_among_is_the_call_on_one_array(scale):
+  layer = Attention(8, 2, dropout=0.3, stream=1, rngs=nnx.Rngs(0), scale=scale)
+  for bias in (layer.query_bias, layer.key_bias, layer.value_bias):
+    bias[...] = jax.random.normal(jax.random.key(5), bias.shape)
+  x = jax.random.normal(jax.random.key(0), (2, 3, 5, 8))
+  keys = jax.random.split(jax.random.key(1), 2)
+  together = layer.among(x, keys)
+  np.testing.assert_allclose(together, layer(x, x, x, keys), atol=1e-5)
+  layer.scale = 2.0
+  assert np.abs(layer.among(x, keys) - together).max() > 1e-3

@@ -2,7 +2,7 @@
 
   player = players.draw_player("P01", seed=0)
   take = performance.perform(player, "detache", duration_s=30.0, seed=7)
-  take.pose_m, take.sound, take.bowing, take.score
+  take.stage.pose_m, take.sound, take.bowing, take.score
 
 `players` draws people, `techniques` and `score` what they play, `bowing` makes
 curves of it, `instrument`, `arms` and `posture` the body, `strings` and

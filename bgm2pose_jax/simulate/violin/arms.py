@@ -172,7 +172,7 @@ def bow_arm(
   wrist = to_chest(player, bow.hold_m + player.hand_m * hand, axes)
   level = bow_rad / instrument.STRING_RAD[0]  # 1 on the G string, -1 on E
   shoulder = shoulders(player, 0.06 * (1 + level), -1.0)
-  lift = player.elbow_rise_rad + 0.35 * level - 0.45
+  lift = player.elbow_rise_rad + 0.35 * level - 0.75
   pole = np.stack(
     [-np.cos(lift), np.sin(lift), np.full_like(lift, -0.35)], axis=-1
   )

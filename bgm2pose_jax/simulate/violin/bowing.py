@@ -29,6 +29,8 @@ _RESISTANCE = 12.0
 _FRICTION = 0.5
 # The force is chosen for this share of the stroke's top speed.
 _NOMINAL = 0.8
+# The bow stops in this many times the time in which it gets going.
+_BRAKING = 1.2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,13 +140,13 @@ def _profile(score: Score, stroke: np.ndarray, place: np.ndarray) -> np.ndarray:
   attack = score.attack[stroke]
   gain = 1 + score.swell[stroke] * np.sin(np.pi * np.clip(x, 0, 1))
   gain = gain * (1 - score.decay[stroke] * np.clip(x, 0, 1))
-  return gain * _rise(x / attack) * _rise((1 - x) / np.maximum(attack, 0.12))
+  return gain * _rise(x / attack) * _rise((1 - x) / (_BRAKING * attack))
 
 
 def _lift(score: Score, stroke: np.ndarray, place: np.ndarray) -> np.ndarray:
   """Height over the string: between bounces, or through the air."""
   top = score.lift_m[stroke]
-  edge = np.clip((np.abs(place - 0.5) - 0.3) / 0.2, 0.0, 1.0)
+  edge = np.clip((np.abs(place - 0.5) - 0.37) / 0.13, 0.0, 1.0)
   bounce = top * edge**2 * (3 - 2 * edge)
   air = top * np.sin(np.pi * np.clip(place, 0, 1)) ** 2
   return np.where(score.sounds[stroke], bounce, air)

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from bgm2pose_jax.poses.body13 import FRAMES_PER_S
 from bgm2pose_jax.simulate.violin import arms, posture, sound, strings
 from bgm2pose_jax.simulate.violin.bowing import Bowing, bow_score
 from bgm2pose_jax.simulate.violin.players import Player
@@ -23,8 +24,7 @@ class Performance:
     score: what is played.
     bowing: bow and fingers, 450 steps a second.
     strings: the four strings, 450 steps a second.
-    pose_m: float64 [t, joint=13, 3], `BODY13`, 50 frames a second, metres, y
-      up, floor at y = 0.
+    stage: player, violin and bow, 50 frames a second.
     sound: float32 [n] at `SAMPLE_RATE_HZ`, as long as the poses.
   """
 
@@ -32,7 +32,7 @@ class Performance:
   score: Score
   bowing: Bowing
   strings: strings.StringState
-  pose_m: np.ndarray
+  stage: posture.Stage
   sound: np.ndarray
 
 
@@ -51,7 +51,7 @@ def perform(
     InputError: if there is no such technique, or the take is too short.
     OutOfReachError: if the player is too small for the violin.
   """
-  duration_s = int(duration_s * 50 + 1e-6) / 50
+  duration_s = round(duration_s * FRAMES_PER_S) / FRAMES_PER_S
   hair = arms.usable_hair_m(player)
   score = write_score(technique, player, hair, duration_s, seed)
   bowing = bow_score(score, player, seed)
@@ -61,6 +61,6 @@ def perform(
     score=score,
     bowing=bowing,
     strings=state,
-    pose_m=posture.body_pose(player, bowing, seed),
-    sound=sound.microphone(state, player.name, seed),
+    stage=posture.stage(player, bowing, seed),
+    sound=sound.microphone(state, player.voice_seed, seed),
   )

@@ -50,6 +50,7 @@ class Player:
     vibrato_hz: usual rate of the vibrato.
     vibrato_cents: its usual depth to either side.
     facing_rad: usual turn of the feet from straight ahead.
+    voice_seed: seed of the violin's resonances and of the room.
   """
 
   name: str
@@ -83,6 +84,7 @@ class Player:
   vibrato_hz: float
   vibrato_cents: float
   facing_rad: float
+  voice_seed: int
 
 
 def draw_player(name: str, seed: int = 0) -> Player:
@@ -139,4 +141,5 @@ def draw_player(name: str, seed: int = 0) -> Player:
     vibrato_hz=between(4.8, 6.4),
     vibrato_cents=between(12.0, 28.0),
     facing_rad=between(-0.25, 0.25),
+    voice_seed=int(rng.integers(2**31)),
   )

@@ -11,6 +11,8 @@ bends, knee to toe as the ankle does; both stay within 5 %.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from bgm2pose_jax.poses.body13 import BODY13, FRAMES_PER_S
@@ -27,6 +29,7 @@ _C7_BACK_M = 0.03
 _TOE_M = 0.025
 # The wrist travels farther than the finger that it rocks.
 _ROCKING = 1.5
+_ENDS_M = (0.0, instrument.STRING_M)
 RIGID = (
   ("C7", "RSHO"),
   ("C7", "LSHO"),
@@ -37,6 +40,29 @@ RIGID = (
   ("RBWT", "RKNE"),
   ("LBWT", "LKNE"),
 )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stage:
+  """Player, violin and bow at t frames, stage frame, metres, float64.
+
+  Attributes:
+    pose_m: [t, joint=13, 3], `BODY13`.
+    strings_m: [t, string=4, (bridge, nut), 3].
+    contact_m: [t, 3], the touched string below the hair.
+    frog_m: [t, 3], end of the hair at the hand.
+    tip_m: [t, 3], other end of the hair.
+    hold_m: [t, 3], where the right hand holds the bow.
+    finger_m: [t, 3], the string plane under the left hand's first finger.
+  """
+
+  pose_m: np.ndarray
+  strings_m: np.ndarray
+  contact_m: np.ndarray
+  frog_m: np.ndarray
+  tip_m: np.ndarray
+  hold_m: np.ndarray
+  finger_m: np.ndarray
 
 
 def _wander(
@@ -54,8 +80,8 @@ def _at(origin: np.ndarray, turn: np.ndarray, point: np.ndarray) -> np.ndarray:
   return origin + np.einsum("tij,tj->ti", turn, point)
 
 
-def body_pose(player: Player, bowing: Bowing, seed: int) -> np.ndarray:
-  """Joints of the player over a take.
+def stage(player: Player, bowing: Bowing, seed: int) -> Stage:
+  """Player, violin and bow over a take.
 
   Args:
     player: who stands there.
@@ -63,7 +89,7 @@ def body_pose(player: Player, bowing: Bowing, seed: int) -> np.ndarray:
     seed: draws sway, weight shifts and breathing; not negative.
 
   Returns:
-    float64 [t, joint=13, 3] metres, stage frame, 50 frames per second.
+    All of them at 50 frames per second.
 
   Raises:
     OutOfReachError: if an arm or leg cannot reach its target.
@@ -109,7 +135,7 @@ def body_pose(player: Player, bowing: Bowing, seed: int) -> np.ndarray:
   axes = arms.violin_axes(
     player,
     0.035 * np.tanh(wander(0.6)),
-    0.03 * np.tanh(wander(0.6)) - 0.0 * travel,
+    0.03 * np.tanh(wander(0.6)),
   )
   bow = instrument.bow_line(
     bowing.hair_m[pick],
@@ -138,8 +164,29 @@ def body_pose(player: Player, bowing: Bowing, seed: int) -> np.ndarray:
   }
   for name, points in placed.items():
     pose[:, BODY13.index(name)] = points
-  facing = rotation(player.facing_rad + rng.uniform(-0.1, 0.1), 0.0, 0.0)
-  return pose @ facing.T
+  turn = player.facing_rad + rng.uniform(-0.1, 0.1)
+  facing = rotation(turn, 0.0, 0.0).T
+
+  def on_stage(points_m: np.ndarray) -> np.ndarray:
+    chest = arms.to_chest(player, points_m, axes)
+    return _at(c7, upper, chest) @ facing
+
+  ends = [instrument.string_points(np.full(count, d)) for d in _ENDS_M]
+  return Stage(
+    pose_m=pose @ facing,
+    strings_m=np.stack(
+      [
+        np.stack([on_stage(end[:, s]) for end in ends], axis=1)
+        for s in range(4)
+      ],
+      axis=1,
+    ),
+    contact_m=on_stage(bow.contact_m),
+    frog_m=on_stage(bow.frog_m),
+    tip_m=on_stage(bow.tip_m),
+    hold_m=on_stage(bow.hold_m),
+    finger_m=on_stage(instrument.string_points(finger[pick]).mean(1)),
+  )
 
 
 def _legs(

@@ -25,11 +25,11 @@ from bgm2pose_jax.simulate.violin.strings import (
 
 # Resonance: frequency, quality, gain in dB.
 _BODY = (
-  (275.0, 9.0, 5.0),
-  (455.0, 14.0, 5.0),
-  (545.0, 14.0, 5.0),
-  (1050.0, 5.0, 3.0),
-  (2400.0, 1.8, 7.0),
+  (275.0, 8.0, 3.5),
+  (455.0, 12.0, 3.5),
+  (545.0, 12.0, 3.5),
+  (1050.0, 4.0, 2.0),
+  (2400.0, 1.5, 7.0),
 )
 _LOUDEST = 0.7
 # Background noise under the loudest sample.
@@ -62,6 +62,15 @@ def peak_sections(
   return np.stack(rows)
 
 
+def _butter(
+  order: int, edges_hz: float | tuple[float, float], kind: str
+) -> np.ndarray:
+  sections = signal.butter(
+    order, edges_hz, kind, fs=SAMPLE_RATE_HZ, output="sos"
+  )
+  return np.asarray(sections)
+
+
 @functools.lru_cache(maxsize=8)
 def _room_response(seed: int) -> np.ndarray:
   """From violin to microphone, direct sound first and of unit gain."""
@@ -74,7 +83,7 @@ def _room_response(seed: int) -> np.ndarray:
     reflection=float(rng.uniform(0.5, 0.75)),
     max_order=3,
     sample_rate_hz=SAMPLE_RATE_HZ,
-    tail=Tail(t60_s=float(rng.uniform(0.25, 0.45)), level_db=-9.0, seed=seed),
+    tail=Tail(t60_s=float(rng.uniform(0.25, 0.45)), level_db=-12.0, seed=seed),
   )
   response = room.static_response(scene)[0, 0]
   first = int(np.argmax(np.abs(response)))
@@ -82,19 +91,19 @@ def _room_response(seed: int) -> np.ndarray:
   return (response / response[0]).astype(np.float32)
 
 
-def microphone(state: StringState, player: str, seed: int) -> np.ndarray:
+def microphone(state: StringState, voice_seed: int, seed: int) -> np.ndarray:
   """What a microphone a metre away records.
 
   Args:
     state: of t control steps.
-    player: whose violin and room it is.
+    voice_seed: draws the violin's body and the room; not negative.
     seed: draws the noise; not negative.
 
   Returns:
     float32 [(t - 1) * 98], 44.1 kHz, the loudest sample at 0.7.
   """
-  rng = random_stream(seed, "bow noise", player)
-  own = random_stream(0, "violin body", player)
+  rng = random_stream(seed, "bow noise")
+  own = random_stream(voice_seed, "violin body")
   steps = len(state.noise) - 1
   sound = string_sound(state)
   white = rng.standard_normal((steps, SAMPLES), np.float32)
@@ -102,19 +111,16 @@ def microphone(state: StringState, player: str, seed: int) -> np.ndarray:
   level = state.noise.astype(np.float32)
   level = level[:-1, None] + (level[1:] - level[:-1])[:, None] * x
   hiss = (white * level).reshape(-1)
-  band = signal.butter(
-    1, (900, 6000), "bandpass", fs=SAMPLE_RATE_HZ, output="sos"
-  )
+  band = _butter(1, (900.0, 6000.0), "bandpass")
   sound += np.asarray(signal.sosfilt(band.astype(np.float32), hiss))
   bands = tuple(
     (f * own.uniform(0.95, 1.05), q, g + own.uniform(-1.5, 1.5))
     for f, q, g in _BODY
   )
-  low = signal.butter(2, 160, "highpass", fs=SAMPLE_RATE_HZ, output="sos")
+  low = _butter(2, 160.0, "highpass")
   sections = np.concatenate([low, peak_sections(bands, SAMPLE_RATE_HZ)])
   sound = signal.sosfilt(sections.astype(np.float32), sound)
-  room_seed = int(own.integers(2**31))
-  wet = signal.oaconvolve(sound, _room_response(room_seed))[: len(sound)]
+  wet = signal.oaconvolve(sound, _room_response(voice_seed))[: len(sound)]
   peak = float(np.max(np.abs(wet)))
   wet *= _LOUDEST / max(peak, 1e-9)
   background = rng.standard_normal(len(wet), np.float32)

@@ -59,7 +59,9 @@ def string_state(bowing: Bowing) -> StringState:
   sounding = instrument.STRING_M * (instrument.OPEN_HZ[bowing.string] / played)
   share = bowing.contact_m / sounding
   speed = np.abs(bowing.speed_m_s)
-  pull = bowing.speed_m_s / share
+  # A violin is about as loud high up as low down: as a shorter string pulls
+  # less, its body radiates better. So the open string's length counts here.
+  pull = bowing.speed_m_s * instrument.STRING_M / bowing.contact_m
   lowest, highest = schelleng_n(speed + 1e-4, share)
   force = bowing.force_n
   pressed = force > 0
@@ -83,7 +85,7 @@ def string_state(bowing: Bowing) -> StringState:
   landing = np.maximum(np.diff(pressed.astype(float), prepend=1.0), 0.0)
   landing = _decaying(landing * 1.5, 0.006)
   noise = 0.035 * np.abs(pull) * (1 + 5 * (1 - regular)) * pressed
-  noise = noise + 0.06 * _decaying(bite * pressed, 0.008) + landing
+  noise = noise + 0.10 * _decaying(bite * pressed, 0.008) + landing
   return StringState(frequency, amplitude, brightness, regular, noise)
 
 

@@ -39,14 +39,14 @@ class Technique:
   bow_m: Range
   notes: tuple[int, int] = (1, 1)
   tune: str = "scale"
-  attack_s: Range = (0.03, 0.07)
+  attack_s: Range = (0.02, 0.05)
   moving: Range = (1.0, 1.0)
   decay: Range = (0.0, 0.25)
   swell: Range = (0.0, 0.3)
   bounce_m: Range = (0.0, 0.0)
   same_way: tuple[int, int] = (1, 1)
   press: Range = (0.40, 0.65)
-  contact_m: Range = (0.024, 0.040)
+  contact_m: Range = (0.026, 0.036)
   vibrato: Range = (0.0, 0.0)
   even: bool = False
 
@@ -54,7 +54,7 @@ class Technique:
 _ALL = (
   Technique("detache", (0.22, 0.9), (0.15, 0.50)),
   Technique(
-    "legato", (0.9, 2.0), (0.30, 0.55), notes=(2, 6), attack_s=(0.05, 0.10)
+    "legato", (0.9, 2.0), (0.20, 0.55), notes=(2, 6), attack_s=(0.03, 0.07)
   ),
   Technique(
     "martele",
@@ -81,8 +81,8 @@ _ALL = (
     (0.15, 0.34),
     (0.06, 0.16),
     tune="repeat",
-    attack_s=(0.04, 0.07),
-    bounce_m=(0.006, 0.015),
+    attack_s=(0.03, 0.05),
+    bounce_m=(0.004, 0.010),
   ),
   Technique(
     "sautille",
@@ -120,7 +120,7 @@ _ALL = (
     (0.7, 2.0),
     (0.25, 0.55),
     tune="melody",
-    attack_s=(0.05, 0.10),
+    attack_s=(0.03, 0.07),
     swell=(0.2, 1.2),
     vibrato=(0.8, 1.4),
   ),
@@ -129,9 +129,9 @@ _ALL = (
     (0.8, 2.0),
     (0.20, 0.55),
     tune="open",
-    attack_s=(0.05, 0.12),
+    attack_s=(0.03, 0.08),
     press=(0.12, 0.92),
-    contact_m=(0.020, 0.050),
+    contact_m=(0.022, 0.042),
   ),
   Technique(
     "dotted",

@@ -96,7 +96,7 @@ def figures(
     table: of the sweep; a grid varies what the paper held fixed.
     keys: of the column's runs, see `sweep.SWEEP`; `setting` is read.
     column: its label; a noise level is read from it, as "10 dB".
-    model: of the row's runs.
+    model: of the row's runs, or a baseline.
     ablation: of the row's runs.
   """
   method = METHODS.get((model, ablation))

@@ -17,9 +17,7 @@ _CHUNK = 256
 _FIELDS = ("pose", "swaps", "noise_key", "first_frame")
 
 
-def input_poses(
-  table: TakeWindows, rows: np.ndarray, tau: float
-) -> np.ndarray:
+def input_poses(table: TakeWindows, rows: np.ndarray, tau: float) -> np.ndarray:
   """The poor poses that a network is given of each window.
 
   Args:
@@ -59,13 +57,12 @@ def all_baselines(
   """
   del split
   poor = input_poses(table, rows.test, config.data.tau)
-  raw = smoothing.raw(poor)
   # Variants of a window have the same clean pose: one of each is enough.
   clean = _distinct(table, rows.train)
-  nearest = nearest_take.nearest(raw, table.pose, clean)
+  nearest, _ = nearest_take.nearest_take(poor, table.pose[clean])
   return {
-    "raw": Prediction(raw, {}, 0),
-    "sma": Prediction(smoothing.moving_average(poor), {}, 0),
+    "raw": Prediction(smoothing.interpolated(poor), {}, 0),
+    "sma": Prediction(smoothing.smoothed(poor), {}, 0),
     "nearest_take": Prediction(nearest, {"searched": len(clean)}, 0),
   }
 

@@ -8,6 +8,7 @@ from bgm2pose_jax.contract.comparison import (
   ByName,
   Comparison,
   Curve,
+  GroupTable,
   Literature,
 )
 from bgm2pose_jax.poses.body13 import BODY13
@@ -35,6 +36,13 @@ COMPARISON = Comparison(
   },
   whole=("mapnet", "none"),
   window=(WINDOW_FRAMES, BODY13.num_joints, 3),
+  by_group={
+    "mapnet_categories": GroupTable(
+      block="per_category",
+      figure="mpjpe_mm",
+      names={"fine": "Fine", "gross": "Gross", "inversions": "Inversions"},
+    )
+  },
   data_label=published.data_label,
   literature=Literature(
     source=published.SOURCE, data=published.DATA, figures=published.figures

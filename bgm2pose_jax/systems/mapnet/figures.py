@@ -110,7 +110,12 @@ FIGURES = figures.Figures(
   },
   # Ten variants of the 18 windows of a take of 20 s.
   blocks=Blocks(column="take", windows=180, stretch="one take"),
-  kept=("per_joint",),
+  kept=(
+    "mpjve_mm_per_frame",
+    "mpjpe_root_mm",
+    "mpjpe_procrustes_mm",
+    "per_joint",
+  ),
   head=head,
   definitions=DEFINITIONS,
 )

@@ -218,18 +218,17 @@ def apply_events(pose: Array, events: Array) -> Array:
     The same shape.
   """
   frame = jnp.arange(pose.shape[1])[:, None]
-  place = jnp.arange(pose.shape[2])
-  # Which joint of the clean pose lies in each place; exchanges act on places.
+  # Which joint of the clean pose lies in each place: from the last event to
+  # the first, where was what lies there now? Integers up to 12 as floats.
+  place = jnp.arange(pose.shape[2], dtype=jnp.float32)
   source = jnp.broadcast_to(place, pose.shape[:3])
-  for event in jnp.moveaxis(events, 1, 0)[..., None, None]:
+  for event in jnp.moveaxis(events, 1, 0)[::-1, :, :, None, None]:
     start, end, first, second = jnp.moveaxis(event, 1, 0)
     active = (start <= frame) & (frame < end)
-    is_first, is_second = place == first, place == second
-    in_first = jnp.sum(source * is_first, axis=-1, keepdims=True)
-    in_second = jnp.sum(source * is_second, axis=-1, keepdims=True)
-    source = jnp.where(active & is_first, in_second, source)
-    source = jnp.where(active & is_second, in_first, source)
-  return jnp.take_along_axis(pose, source[..., None], axis=2)
+    other = jnp.where(source == second, first, source)
+    other = jnp.where(source == first, second, other)
+    source = jnp.where(active, other, source)
+  return jnp.take_along_axis(pose, source[..., None].astype(int), axis=2)
 
 
 def keep_frames(pose: Array, tau: float) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.contract.comparison import Published
 from bgm2pose_jax.systems.mapnet.config import TELMI
+from bgm2pose_jax.systems.mapnet.metrics import METRICS
 
 SOURCE = (
   "Shrestha et al., arXiv 2203.12829, tables 2 to 5; split by random variant"
@@ -14,6 +15,7 @@ DATA = "TELMI"
 RATES = ("1", "0.5", "0.33")
 CATEGORIES = ("fine", "gross", "inversions")
 
+_KEYS = ("mpjpe_mm", "mpjae_mm_per_frame2")
 # {(model, ablation): MPJPE at each of RATES}.
 _BY_RATE = {
   ("sma", "none"): (292.31, 303.63, 311.20),
@@ -24,19 +26,24 @@ _BY_RATE = {
   ("mapnet", "none"): (26.69, 26.62, 26.60),
 }
 # {model: MPJPE in each of CATEGORIES}.
-BY_CATEGORY = {
+_BY_CATEGORY = {
   "lstm_pose": (385.17, 310.62, 273.72),
   "lstm_pose_audio": (351.83, 263.41, 259.50),
   "pot": (46.27, 44.43, 29.01),
   "mapnet": (27.76, 22.29, 19.05),
 }
-# {ablation: (MPJPE, MPJAE)}, late fusion being the whole model.
-_FUSION = {
-  "early_fusion": (32.20, 44.37),
-  "balanced_fusion": (28.22, 41.53),
-  "none": (26.60, 37.51),
+# {table: {(model, ablation): figures of _KEYS}}; the whole model fuses late.
+_TABLES = {
+  "mapnet_fusion": {
+    ("mapnet", "early_fusion"): (32.20, 44.37),
+    ("mapnet", "balanced_fusion"): (28.22, 41.53),
+    ("mapnet", "none"): (26.60, 37.51),
+  },
+  "mapnet_rebalancing": {
+    ("mapnet", "no_rebalancing"): (28.39, 45.55),
+    ("mapnet", "none"): (26.60, 37.51),
+  },
 }
-_REBALANCING = {"no_rebalancing": (28.39, 45.55), "none": (26.60, 37.51)}
 
 
 def data_label(dataset: str, sections: Sequence[str]) -> str:
@@ -50,22 +57,29 @@ def figures(
 ) -> Published | None:
   """Published means of a cell; none has a deviation.
 
+  Each has a place for each headline figure, None where that was not published;
+  in `mapnet_categories` there is MPJPE in each of CATEGORIES.
+
   Args:
     table: name of the sweep's table.
     keys: what `sweep.json` says of the run; `tau` is read.
     column: label of the cell's column.
-    model: the row's model.
+    model: the row's model or baseline.
     ablation: the row's ablation.
   """
   del column
+  if table == "mapnet_categories":
+    numbers = _BY_CATEGORY.get(model, ()) if ablation == "none" else ()
+    return [(number, None) for number in numbers] or None
   if table == "mapnet_main":
-    found = _BY_RATE.get((model, ablation))
-    rate = keys.get("tau", "0.33")
-    if found is None or rate not in RATES:
-      return None
-    return [(found[RATES.index(rate)], None)]
-  if model != "mapnet":
+    at_rates = dict(zip(RATES, _BY_RATE.get((model, ablation), ())))
+    numbers = (at_rates[keys["tau"]],) if keys["tau"] in at_rates else ()
+  else:
+    numbers = _TABLES.get(table, {}).get((model, ablation), ())
+  found = dict(zip(_KEYS, numbers))
+  if not found:
     return None
-  rows = {"mapnet_fusion": _FUSION, "mapnet_rebalancing": _REBALANCING}
-  found = rows.get(table, {}).get(ablation)
-  return None if found is None else [(value, None) for value in found]
+  return [
+    (found[figure.key], None) if figure.key in found else None
+    for figure in METRICS.figures
+  ]

@@ -61,14 +61,19 @@ class TakeSource(source.Source):
   """Takes and their noisy variants: a `data.source.Source`.
 
   Attributes:
-    dataset: name of the data set.
+    name: name of the data set.
     takes: what is there.
     variants: the noisy variants of each take.
   """
 
-  dataset: str
+  name: str
   takes: Takes
   variants: Variants
+
+  @property
+  def dataset(self) -> str:
+    """One of `config.DATASETS`."""
+    return self.name
 
   @property
   def simulated(self) -> bool:
@@ -144,8 +149,8 @@ class TakeSource(source.Source):
         take = self.takes.make(name)
         return windows.examples(take, self.variants, on_windows)
 
-      yield from make() if parts is None else parts.examples(
-        name, make, on_windows
+      yield from (
+        make() if parts is None else parts.examples(name, make, on_windows)
       )
 
   def inventory(self) -> str | None:

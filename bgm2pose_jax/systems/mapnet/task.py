@@ -116,15 +116,18 @@ class RefinePoses(NetworkTask):
     return Losses(losses.terms(self.config.loss, out, target), out, critic)
 
   def predict(self, state: TrainState, batch: Arrays) -> jax.Array:
-    """Refines the variants' own poor poses.
+    """Refines poor poses: the variants' own, or those that are given.
 
     Args:
       state: with the weights to use.
-      batch: the fields of the task.
+      batch: the fields of the task; or `poses` [b, t_in, joint, 3], as
+        `refine` takes them, and `audio`.
 
     Returns:
       float32 [b, t, joint, 3], metres.
     """
+    if "poses" in batch:
+      return self.refine(state, batch["poses"], batch["audio"])
     # Any number that the window has: the same sound in every evaluation.
     bits = batch["noise_key"].astype(jnp.uint32) + batch["first_frame"].astype(
       jnp.uint32

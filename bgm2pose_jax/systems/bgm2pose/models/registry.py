@@ -6,13 +6,12 @@ business.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flax import nnx
 
-from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.nn import model_fields
 from bgm2pose_jax.systems.bgm2pose.models.acousticpose import (
   AcousticPose,
   AcousticPoseConfig,
@@ -64,27 +63,8 @@ def make_config(name: str, fields: Mapping[str, Any]) -> Any:
   Raises:
     InputError: for an unknown model, field or value.
   """
-  if name not in MODELS:
-    raise InputError(
-      f"--model={name}", "unknown model", f"choose one of {', '.join(MODELS)}"
-    )
-  config = MODELS[name].config
-  known = {field.name: field for field in dataclasses.fields(config)}
-  for field, value in fields.items():
-    if field not in known:
-      raise InputError(
-        f"network.{field}", f"no field of {name}", f"known: {', '.join(known)}"
-      )
-    default = known[field].default
-    wanted = (int, float) if isinstance(default, float) else type(default)
-    is_flag = isinstance(default, bool)
-    if not isinstance(value, wanted) or isinstance(value, bool) != is_flag:
-      raise InputError(
-        f"network.{field}",
-        f"{value!r} is no {type(default).__name__}",
-        f"give a value like {default!r}",
-      )
-  return config(**fields)
+  config = model_fields.entry_of(MODELS, name).config
+  return model_fields.config_of(config, name, fields)
 
 
 def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:

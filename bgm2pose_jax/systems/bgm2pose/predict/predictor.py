@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.inference.blending import Blender, starts
 from bgm2pose_jax.systems.bgm2pose.features import feature_sets
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import blending, standardising
@@ -127,8 +128,9 @@ def predict(
         standard.first_pass(features)
   attention = options.attention and any(m.task.attends for m in models)
   caller = _Windows(models, attention)
-  poses = blending.Blender(window, hop, blend)
-  looks = blending.Blender(window, hop, blend)
+  weights = blending.weights(window)
+  poses = Blender(weights, hop, blend)
+  looks = Blender(weights, hop, blend)
   kept: dict[str, list[np.ndarray]] = {"pose": [], "look": [], "sound": []}
 
   def drain(full: bool) -> None:
@@ -142,7 +144,7 @@ def predict(
   # with. The recording is counted from its first frame; `context` copies of it
   # come before.
   first, heard = -context, 0
-  todo = iter(blending.starts(pair.frames, window, hop))
+  todo = iter(starts(pair.frames, window, hop))
   start = next(todo)
   shown = spec.indices("recording")
   stream = _features(pair, spec.name, form, progress)

@@ -94,7 +94,7 @@ def make(plan: TakePlan) -> Take:
     name=plan.name,
     player=plan.player,
     technique=plan.technique,
-    pose_m=from_left_toe(played.pose_m).astype(np.float32),
+    pose_m=from_left_toe(played.stage.pose_m).astype(np.float32),
     sound=played.sound,
     sample_rate_hz=SAMPLE_RATE_HZ,
   )

@@ -1,0 +1,1 @@
+"""The networks that clean poses, and which there are."""
