@@ -65,9 +65,14 @@ _AXES = {
 class TakeLike(Protocol):
   """What a datapack is made of."""
 
-  pose_m: np.ndarray
-  sound: np.ndarray
-  sample_rate_hz: int
+  @property
+  def pose_m(self) -> np.ndarray: ...
+
+  @property
+  def sound(self) -> np.ndarray: ...
+
+  @property
+  def sample_rate_hz(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)

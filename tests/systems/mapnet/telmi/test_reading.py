@@ -239,6 +239,16 @@ def test_short_gaps_are_bridged_and_said(tmp_path, how):
   assert said["LIEL.take1"].left == 0
 
 
+def test_one_coordinate_of_zero_is_no_gap(tmp_path):
+  made = take()
+  made.pose_m[:, LTOE, 0] = -telmi_fixture.PLACE_M[0]
+  found = read_back(tmp_path, made)
+  assert found.findings.gaps == ()
+  np.testing.assert_allclose(
+    found.take.pose_m, from_toe(made.pose_m), atol=2e-6
+  )
+
+
 @pytest.mark.parametrize("how", ["nan", "zero", "empty"])
 def test_long_gaps_are_marked_and_said(tmp_path, how):
   made = take(9.0)
@@ -274,6 +284,7 @@ def test_what_is_lost_at_the_ends_is_cut(tmp_path):
   lost = (("left_toe", 0.0, 1.0, "nan"), ("c7", 5.5, 6.0, "zero"))
   found = read_back(tmp_path, made, lost=lost)
   assert found.findings.covered_s == (1.0, 5.5)
+  assert (found.findings.windows, found.findings.whole_windows) == (2, 2)
   assert found.findings.played_s == (0.0, 6.0)
   part = slice(50, 275)
   np.testing.assert_allclose(
