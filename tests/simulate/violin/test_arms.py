@@ -30,7 +30,7 @@ def test_two_bones_keep_their_lengths_and_point_out():
 
 @pytest.mark.parametrize("distance", [0.97, 0.03])
 def test_out_of_reach_is_said_and_not_clamped(distance):
-  with pytest.raises(arms.OutOfReachError, match="reach 0.040 to 0.960"):
+  with pytest.raises(arms.OutOfReachError, match=r"reach 0\.040 to 0\.960"):
     arms.two_bones(
       np.zeros((1, 3)), np.array([[distance, 0, 0]]), np.eye(3)[1], 0.5, 0.46
     )
@@ -41,8 +41,10 @@ def test_violin_axes_are_square_and_point_as_named():
   axes = arms.violin_axes(player, np.zeros(1), np.zeros(1))[0]
   np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
   right, up, scroll = axes
-  assert scroll[0] > 0.3 and scroll[2] > 0.3  # left and forward
-  assert right[0] < 0 and right[1] < 0  # the E string lies lower
+  assert scroll[0] > 0.3
+  assert scroll[2] > 0.3
+  assert right[0] < 0
+  assert right[1] < 0
   assert up[1] > 0.5
 
 
@@ -59,7 +61,8 @@ def test_players_use_what_their_arms_allow():
   for number in range(99):
     player = players.draw_player(f"P{number:02d}", 7)
     low, high = arms.usable_hair_m(player)
-    assert 0.0 < low < 0.1 and 0.35 < high < instrument.HAIR_M
+    assert 0.0 < low < 0.1
+    assert 0.35 < high < instrument.HAIR_M
     hair[high] = player.upper_arm_m + player.forearm_m
   short, long = (hair[f(hair)] for f in (min, max))
   assert long > short

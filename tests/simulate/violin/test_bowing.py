@@ -40,8 +40,10 @@ def test_strokes_begin_and_end_where_the_score_says(technique, played):
 def test_a_lifted_bow_presses_nothing(technique, played):
   b = played(technique).bowing
   assert np.all(b.force_n[b.lift_m > 0] == 0)
-  assert np.all(b.force_n >= 0) and b.force_n.max() < 6
-  assert np.all(b.lift_m >= 0) and b.lift_m.max() < 0.06
+  assert np.all(b.force_n >= 0)
+  assert b.force_n.max() < 6
+  assert np.all(b.lift_m >= 0)
+  assert b.lift_m.max() < 0.06
   assert np.abs(b.speed_m_s).max() < 2.5
 
 
@@ -60,7 +62,8 @@ def test_forces_of_a_clean_tone_lie_between_the_limits(technique, played):
 
 def test_weight_control_leaves_the_limits_at_times(played):
   take = played("bow_weight", seconds=60.0)
-  assert take.score.press.min() < 0.2 and take.score.press.max() > 0.8
+  assert take.score.press.min() < 0.2
+  assert take.score.press.max() > 0.8
 
 
 def test_frequency_follows_the_finger_and_the_vibrato(played):

@@ -69,7 +69,8 @@ def test_elbows_and_knees_stay_within_their_limits(player, played):
     take = played(technique, player, seconds=30.0)
     for side in "RL":
       elbow = angle_deg(take, f"{side}MEL", f"{side}SHO", f"{side}MWR")
-      assert elbow.min() > 15 and elbow.max() < 175
+      assert elbow.min() > 15
+      assert elbow.max() < 175
       knee = angle_deg(take, f"{side}KNE", f"{side}BWT", f"{side}TOE")
       assert knee.min() > 130
 
@@ -94,7 +95,8 @@ def test_bow_on_the_string_and_hand_on_the_bow(technique, played):
   assert not lifted.any() or gap[lifted].min() > 1e-3
   # The string is under the hair, not beyond its ends.
   along = np.sum((stage.contact_m - stage.frog_m) * hair, -1)
-  assert along[pressed].min() > 0 and along[pressed].max() < 0.65
+  assert along[pressed].min() > 0
+  assert along[pressed].max() < 0.65
   wrist = joint(take, "RMWR")
   hand = np.linalg.norm(wrist - stage.hold_m, axis=-1)
   np.testing.assert_allclose(hand, take.player.hand_m, atol=1e-3)
@@ -107,7 +109,8 @@ def test_bow_on_the_string_and_hand_on_the_bow(technique, played):
 def test_left_hand_at_the_neck(technique, played):
   take = played(technique)
   reach = np.linalg.norm(joint(take, "LMWR") - take.stage.finger_m, axis=-1)
-  assert reach.min() > 0.06 and reach.max() < 0.13
+  assert reach.min() > 0.06
+  assert reach.max() < 0.13
 
 
 @pytest.mark.parametrize("player", [f"P{k:02d}" for k in range(8)])
@@ -142,7 +145,8 @@ def test_the_wrist_spans_what_a_bow_arm_does(technique, played):
     wrist = joint(played(technique, player), "RMWR")
     main = np.linalg.svd(wrist - wrist.mean(0), full_matrices=False)[2][0]
     spans.append(np.ptp(wrist @ main))
-  assert min(spans) > 0.2 and max(spans) < 0.75
+  assert min(spans) > 0.2
+  assert max(spans) < 0.75
 
 
 def test_feet_stand_and_the_trunk_sways(played):

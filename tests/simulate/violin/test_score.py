@@ -36,7 +36,8 @@ def test_there_are_the_techniques_of_the_method_books():
 @pytest.mark.parametrize("technique", techniques.TECHNIQUES)
 def test_strokes_follow_one_another_on_the_hair(technique):
   s = write(technique)
-  assert s.start_s[0] == 0 and s.note_start_s[0] == 0
+  assert s.start_s[0] == 0
+  assert s.note_start_s[0] == 0
   assert s.end_s[-1] >= 40
   np.testing.assert_array_equal(s.start_s[1:], s.end_s[:-1])
   np.testing.assert_array_equal(s.from_m[1:], s.to_m[:-1])
@@ -58,7 +59,8 @@ def test_a_stopped_note_lies_in_the_hand(technique):
     return
   above = (s.semitones - s.hand)[stopped]
   # Half a tone back to a stretched fourth finger.
-  assert above.min() > -1.3 and above.max() < 5.5
+  assert above.min() > -1.3
+  assert above.max() < 5.5
 
 
 @pytest.mark.parametrize("technique", techniques.TECHNIQUES)
@@ -80,7 +82,8 @@ def test_bows_go_both_ways_and_rest():
   way = np.sign(s.to_m - s.from_m)[s.sounds]
   assert 0.3 < np.mean(way > 0) < 0.7
   assert 5 <= np.sum(~s.sounds) <= 20
-  assert np.any(s.lift_m[~s.sounds] > 0) and np.any(s.lift_m[~s.sounds] == 0)
+  assert np.any(s.lift_m[~s.sounds] > 0)
+  assert np.any(s.lift_m[~s.sounds] == 0)
 
 
 def test_staccato_keeps_its_way_for_several_strokes():

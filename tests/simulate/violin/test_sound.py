@@ -76,7 +76,8 @@ def test_the_envelope_follows_the_bow_s_speed(technique, played):
     found.append(np.corrcoef(loud, speed)[0, 1])
     # Of another time, it does not.
     assert np.corrcoef(np.roll(loud, 333), speed)[0, 1] < 0.5
-  assert np.mean(found) > 0.8 and min(found) > 0.7
+  assert np.mean(found) > 0.8
+  assert min(found) > 0.7
 
 
 @pytest.mark.parametrize(
@@ -223,24 +224,23 @@ def test_a_lifted_bow_is_soon_silent(played):
     assert late.mean() < 0.35 * before.max()
 
 
-def test_an_open_string_rings_longer_than_a_stopped_one():
-  assert strings._OPEN_S > strings._STOPPED_S
-
-
 def test_peaking_filters_have_their_gain():
   bands = ((500.0, 5.0, 6.0), (2000.0, 2.0, -4.0))
   for band in bands:
     sections = sound.peak_sections((band,), RATE_HZ)
     w = 2 * np.pi * band[0] / RATE_HZ
     _, h = signal.sosfreqz(sections, worN=[w])
-    assert 20 * np.log10(abs(h[0])) == pytest.approx(band[2], abs=1e-9)
+    assert 20 * np.log10(abs(np.asarray(h)[0])) == pytest.approx(
+      band[2], abs=1e-9
+    )
   _, flat = signal.sosfreqz(sound.peak_sections(bands, RATE_HZ), worN=[0.0])
-  assert abs(flat[0]) == pytest.approx(1.0)
+  assert abs(np.asarray(flat)[0]) == pytest.approx(1.0)
 
 
 def test_violins_and_rooms_differ(played):
   a, b = (sound._room_response(k) for k in (1, 2))
-  assert a[0] == b[0] == 1.0 and np.abs(a[1:9999] - b[1:9999]).max() > 0.01
+  assert a[0] == b[0] == 1.0
+  assert np.abs(a[1:9999] - b[1:9999]).max() > 0.01
   # The reverberation is well below the direct sound.
   for response in (a, b):
     assert np.sum(response[200:] ** 2) < 1.0

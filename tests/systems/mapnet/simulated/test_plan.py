@@ -29,15 +29,18 @@ def test_with_few_takes_the_players_together_play_all():
 def test_names_and_scores_are_unique():
   made = plan.takes(3, 20, 10.0, 5)
   assert len({p.name for p in made}) == len({p.score_seed for p in made}) == 60
-  assert made[0].name == "P01T01" and made[-1].name == "P03T20"
+  assert made[0].name == "P01T01"
+  assert made[-1].name == "P03T20"
   other = plan.takes(3, 20, 10.0, 6)
   assert not {p.score_seed for p in made} & {p.score_seed for p in other}
 
 
 def test_a_take_is_what_the_record_says():
   made = plan.make(plan.takes(1, 1, 4.0, 0)[0])
-  assert made.pose_m.shape == (200, 13, 3) and made.pose_m.dtype == np.float32
-  assert made.sound.shape == (4 * 44100,) and made.sound.dtype == np.float32
+  assert made.pose_m.shape == (200, 13, 3)
+  assert made.pose_m.dtype == np.float32
+  assert made.sound.shape == (4 * 44100,)
+  assert made.sound.dtype == np.float32
   assert made.sample_rate_hz == 44100
   assert 0.5 < np.abs(made.sound).max() <= 0.72
   toe = np.median(made.pose_m[:, BODY13.index("LTOE")], axis=0)

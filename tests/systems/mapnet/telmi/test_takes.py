@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.mapnet import source, windows
+from bgm2pose_jax.systems.mapnet import windows
 from bgm2pose_jax.systems.mapnet.take import Take
 from bgm2pose_jax.systems.mapnet.telmi.takes import TelmiTakes
 from tests import telmi_fixture
@@ -54,15 +54,14 @@ def test_frames_are_no_fewer_than_a_take_has(folder):
     assert made.name == name
 
 
-def test_the_source_counts_what_is_made(folder):
-  found = source.TakeSource(
-    "mapdat/telmi", TelmiTakes.find(folder), windows.Variants(2, 0)
-  )
-  assert found.sections() == ("player_2", "player_10")
-  counts = found.count_windows(found.sections())
-  assert counts == {"player_2": 2 * (3 + 4), "player_10": 2 * 2}
-  assert found.content() == found.content()
-  json.dumps(found.content())
+def test_windows_are_counted_before_they_are_made(folder):
+  takes = TelmiTakes.find(folder)
+  counts = {
+    name: windows.count(takes.frames(name))
+    for names in takes.players().values()
+    for name in names
+  }
+  assert counts == {"P2_legato_2": 4, "P2_legato_11": 3, "P10_scales": 2}
 
 
 def test_identity_follows_files_options_and_tables(folder):
