@@ -185,7 +185,7 @@ class Trainer:
       state,
       self.table,
       rows,
-      fields=[f for f in self.task.fields if f != self.task.target],
+      fields=self.task.predicts_from,
       context=self.task.context,
       batch_size=self.config.run.eval_batch,
       mesh=self.mesh,

@@ -93,6 +93,11 @@ class NetworkTask(abc.ABC):
     options = {"xla_backend_optimization_level": 1} if on_cpu else None
     self._init = jax.jit(self._fresh, compiler_options=options)
 
+  @property
+  def predicts_from(self) -> tuple[str, ...]:
+    """See `contract.task.Task`: every field but the target."""
+    return tuple(name for name in self.fields if name != self.target)
+
   @abc.abstractmethod
   def fit(self, table: WindowTable, rows: np.ndarray) -> Any:
     """See `contract.task.Task.fit`."""

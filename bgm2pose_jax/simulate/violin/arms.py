@@ -21,8 +21,7 @@ _SHOULDER_FORWARD_M = 0.035
 REACH = 0.985
 # Left wrist from the string under the first finger: right, up, to the scroll.
 _LEFT_WRIST_M = np.array([-0.012, -0.085, -0.025])
-# How much of the violin's tilt the left hand follows is all of it; its wrist
-# swings under the neck as the elbow does.
+# The left wrist swings so far under the neck from string to string.
 _SWING_M = 0.018
 
 

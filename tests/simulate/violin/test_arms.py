@@ -30,7 +30,7 @@ def test_two_bones_keep_their_lengths_and_point_out():
 
 @pytest.mark.parametrize("distance", [0.97, 0.03])
 def test_out_of_reach_is_said_and_not_clamped(distance):
-  with pytest.raises(arms.OutOfReachError, match="reach 0.040 to 0.960"):
+  with pytest.raises(arms.OutOfReachError, match=r"reach 0\.040 to 0\.960"):
     arms.two_bones(
       np.zeros((1, 3)), np.array([[distance, 0, 0]]), np.eye(3)[1], 0.5, 0.46
     )
