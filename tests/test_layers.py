@@ -209,8 +209,13 @@ def said(source: str) -> list[str]:
 
 def named_models(source: str) -> list[str]:
   """Models whose names stand in a module."""
-  # A class has its model's name in front: BGM2PoseConfig.
-  pattern = re.compile(rf"(?<![a-z0-9])({'|'.join(MODELS)})")
+  # A class has its model's name in front: BGM2PoseConfig. Other words begin
+  # as a short name does: small.
+  names = [
+    name if len(name) > 4 else f"{name}(?![a-z])"
+    for name in sorted(MODELS, key=len, reverse=True)
+  ]
+  pattern = re.compile(rf"(?<![a-z0-9])({'|'.join(names)})")
   return sorted({m for text in said(source) for m in pattern.findall(text)})
 
 
@@ -258,7 +263,10 @@ def test_every_folder_is_packaged():
     ".".join(path.parent.relative_to(ROOT).parts)
     for path in (ROOT / "bgm2pose_jax").rglob("*.py")
   }
-  folders |= {"bgm2pose_jax.datasets", "bgm2pose_jax.datasets.ampl"}
+  folders |= {
+    ".".join(("bgm2pose_jax", *path.parent.relative_to(ROOT).parts))
+    for path in (ROOT / "datasets").rglob("*.py")
+  }
   assert set(setup["packages"]) == folders
   for path in (ROOT / "bgm2pose_jax").rglob("*"):
     if path.suffix in (".html", ".css", ".js"):

@@ -54,11 +54,17 @@ SYSTEM_WORDS: tuple[str, ...] = (
   "acousticpose",
   "speech2gesture",
   "mocap",
+  "mapnet",
+  "mapdat",
+  "telmi",
+  "repovizz",
+  "mpjpe",
 )
 # These belong to the rooms, or the file, that they are the subject of.
 SUBJECT_WORDS = {
   "joints?": ("poses", "simulate", "report"),
   "music": ("simulate", "audio"),
+  "violin(?:s|ists?)?": ("simulate",),
   "loudspeakers?": ("simulate", "audio"),
   "ambisonics?": ("audio", "simulate"),
   "W,? ?X,? ?Y,? ?Z": ("audio", "simulate"),

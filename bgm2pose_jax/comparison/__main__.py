@@ -1,45 +1,7 @@
-"""Tables and figures of many runs: `python -m bgm2pose_jax.comparison`.
+"""Runs the command of the same name: a package hides it from `python -m`."""
 
-    python -m bgm2pose_jax.comparison --sweep=SWEEP
+import runpy
 
-reads what a sweep's runs left so far and writes SWEEP/tables: for each table
-Markdown, CSV and LaTeX, and one page, report.html, for all of them.
-"""
-
-from __future__ import annotations
-
-import pathlib
-from collections.abc import Sequence
-
-from absl import flags
-
-from bgm2pose_jax.base import command
-from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.comparison import write_comparison
-from bgm2pose_jax.systems import registry
-
-
-def define_flags(values: flags.FlagValues) -> None:
-  """Adds the command line's flags to `values`."""
-  flags.DEFINE_string(
-    "sweep",
-    None,
-    "folder of a sweep: sweep.json, runs/, failed/ (required)",
-    flag_values=values,
-  )
-
-
-def main(argv: Sequence[str]) -> None:
-  """Runs what the flags say; input errors end in one line and code 2."""
-  with command.ending():
-    command.no_arguments(argv)
-    if not flags.FLAGS.sweep:
-      raise InputError("--sweep", "is missing", "give the folder of a sweep")
-    root = pathlib.Path(flags.FLAGS.sweep)
-    for path in write_comparison(root, registry.of_model):
-      print(f"wrote {path}")
-
-
-if __name__ == "__main__":
-  define_flags(flags.FLAGS)
-  command.start(main)
+runpy.run_module(
+  "bgm2pose_jax.commands.comparison", run_name="__main__", alter_sys=True
+)

@@ -21,9 +21,10 @@ class Cell:
   """One row and column.
 
   Attributes:
-    mean: [figure] headline figures; None when no seed has all its folds.
+    mean: [figure] the table's figures; None when no seed has all its folds.
+      NaN for a group of windows that one of the runs lacks.
     std: [figure] sample deviation over seeds; None with one seed, or where
-      every seed gives the same.
+      every seed gives the same. NaN where the mean is.
     used: the runs behind the mean.
     asked: all of its runs.
     done: how many of them are there.
@@ -39,6 +40,14 @@ class Cell:
   def seeds(self) -> tuple[int, ...]:
     """Those that enter, in order."""
     return tuple(sorted({e.seed for e in self.used}))
+
+  def value(self, number: int) -> tuple[float | None, float | None]:
+    """Mean and deviation of a figure; None for what there is not."""
+    mean, std = (
+      None if found is None or np.isnan(found[number]) else float(found[number])
+      for found in (self.mean, self.std)
+    )
+    return mean, std
 
   @property
   def is_whole(self) -> bool:
@@ -79,12 +88,12 @@ def make_cell(sweep: Sweep, asked: Sequence[Entry], who: str) -> Cell:
     for e in there
     if {(o.place, o.fold) for o in there if o.seed == e.seed} == places
   ]
-  seeds = per_seed(used, lambda e: sweep.runs[e.name].figures[who])
+  seeds = per_seed(used, lambda e: sweep.runs[e.name].figures_of(e.table)[who])
   mean = std = None
   if seeds:
     values = np.stack(list(seeds.values()))
     mean = values.mean(axis=0)
-    if len(values) > 1 and (values != values[0]).any():
+    if any(not np.array_equal(v, values[0], equal_nan=True) for v in values):
       std = values.std(axis=0, ddof=1)
   return Cell(mean, std, tuple(used), tuple(asked), len(there))
 
@@ -108,9 +117,8 @@ def reduction_pct(sweep: Sweep, cell: Cell) -> float | None:
   Returns:
     Percent of the baseline; None without figures, or where they are zero.
   """
-  if cell.mean is None:
+  own, _ = cell.value(0)
+  still, _ = make_cell(sweep, cell.used, reference_of(sweep.system)).value(0)
+  if own is None or still is None or not still > 0:
     return None
-  still = make_cell(sweep, cell.used, reference_of(sweep.system)).mean
-  if still is None or not still[0] > 0:
-    return None
-  return 100.0 * (1.0 - float(cell.mean[0] / still[0]))
+  return 100.0 * (1.0 - own / still)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bgm2pose_jax.comparison import notes
 from bgm2pose_jax.comparison.cells import Cell, per_seed
 from bgm2pose_jax.comparison.entries import Entry
 from bgm2pose_jax.comparison.finished_run import MODEL, Run, reference_of
@@ -34,7 +33,7 @@ def figures_html(
   Args:
     sweep: the runs.
     table: the runs' table.
-    found: from `pairing.differences`.
+    found: the differences from `pairing.differences`.
 
   Returns:
     HTML, empty when no seed of any row is whole.
@@ -43,7 +42,7 @@ def figures_html(
   # The reference has the first colour, which is its row's in the table.
   rows.sort(key=lambda row: row.label != table.reference)
   comparison = sweep.system.comparison
-  compared = " and ".join(figure.title for figure in notes.compared(table))
+  compared = " and ".join(figure.title for figure in table.compared)
   drawings = [
     (f"Paired differences of {compared}", _forests(table, found), True)
   ]
@@ -100,7 +99,7 @@ def _forests(table: Table, found: Sequence[Difference]) -> _Draw:
           if d.column == column and d.figures
         ],
       )
-      for figure in notes.compared(table)
+      for figure in table.compared
     )
 
   return draw

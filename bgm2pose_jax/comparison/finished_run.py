@@ -13,7 +13,7 @@ import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.contract.comparison import ByName
+from bgm2pose_jax.contract.comparison import ByName, GroupTable
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.files import array_file
 
@@ -39,6 +39,8 @@ class Run:
       does not say it.
     sections: every section it trained or tested on.
     figures: [figure] the headline figures, by "model" and each baseline.
+    groups: {table of `Comparison.by_group`: its figures, [group], by "model"
+      and the reference baseline}; NaN where no test window is of the group.
     by_name: for each chart of `Comparison.by_name` {name: value}, by "model"
       and, where the chart marks it, the reference baseline.
     curve: [k] of `Comparison.curve`; None where the system has none.
@@ -54,12 +56,17 @@ class Run:
   simulated: bool
   sections: tuple[str, ...]
   figures: Mapping[str, np.ndarray]
+  groups: Mapping[str, Mapping[str, np.ndarray]]
   by_name: tuple[Mapping[str, Mapping[str, float]], ...]
   curve: np.ndarray | None
   sums: np.ndarray
   recording: np.ndarray
   window_index: np.ndarray
   digest: str
+
+  def figures_of(self, table: str) -> Mapping[str, np.ndarray]:
+    """The figures that a table has, by "model" and its baselines."""
+    return self.groups.get(table, self.figures)
 
 
 def one_line(text: object) -> str:
@@ -100,9 +107,16 @@ def read_run(
       for who, block in blocks.items()
     }
     reference = reference_of(system)
+    groups = {
+      table: {
+        who: _of_groups(found, wanted, who)
+        for who in dict.fromkeys((MODEL, reference))
+      }
+      for table, wanted in system.comparison.by_group.items()
+    }
     by_name = tuple(
       {
-        who: _named(blocks[who], chart)
+        who: _named(blocks[who], chart, system)
         for who in ((MODEL, reference) if chart.is_marked else (MODEL,))
       }
       for chart in system.comparison.by_name
@@ -124,6 +138,7 @@ def read_run(
     simulated,
     tuple(map(str, names)),
     figures,
+    groups,
     by_name,
     **_reduced(folder / run_folder.PREDICTIONS, system, figures[MODEL][0]),
   )
@@ -144,10 +159,25 @@ def _check_is(
     raise InputError(path, "has no ground truth", "leave it out of the sweep")
 
 
-def _named(block: Block, chart: ByName) -> dict[str, float]:
-  """{name: value} of a chart."""
+def _of_groups(found: Block, wanted: GroupTable, who: str) -> np.ndarray:
+  """[group] a table's figures of the model or the reference baseline."""
+  block = found[wanted.block]
+  values = []
+  for name in wanted.names:
+    if name not in block:  # no test window is of the group
+      values.append(math.nan)
+      continue
+    row = block[name] if who == MODEL else block[name][who]
+    values += _numbers([row[wanted.figure]])
+  return np.asarray(values)
+
+
+def _named(block: Block, chart: ByName, system: System) -> dict[str, float]:
+  """{name: value} of a chart; without groups that have no test window."""
   found = block[chart.block]
   names = chart.names or tuple(found)
+  if chart.block in system.figures.groups:
+    names = tuple(name for name in names if name in found)
   values = _numbers(found[name][chart.figure] for name in names)
   return dict(zip(map(one_line, names), values))
 
@@ -164,8 +194,8 @@ def _read_predictions(
   path: pathlib.Path, system: System
 ) -> dict[str, np.ndarray]:
   """The arrays, checked, in order of recording and window."""
-  columns = {"recording", *system.figures.groups.values()}
-  names = ("pred", "target", "window_index", *sorted(columns))
+  columns = sorted(system.figures.name_columns)
+  names = ("pred", "target", "window_index", *columns)
   arrays = array_file.read_npz(path, names, _AGAIN)
   n = len(arrays["target"]) if arrays["target"].ndim else 0
   for name, array in arrays.items():
@@ -211,7 +241,7 @@ def _reduced(
   return {
     "curve": curve.values(pred, target) if curve else None,
     "sums": sums,
-    "recording": arrays["recording"],
+    "recording": arrays[system.figures.blocks.column],
     "window_index": arrays["window_index"].astype(np.int64),
     "digest": digest.hexdigest(),
   }

@@ -16,7 +16,7 @@ class CellText:
   """One number as it is printed.
 
   Attributes:
-    value: with the figure's decimals, or "-".
+    value: the number with the figure's decimals, or "-".
     std: the same, empty where there is none.
     remark: such as "(7/15 runs)".
     bold: the best of its column.
@@ -39,7 +39,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-  """Groups of columns, a column a headline figure, and the lines below."""
+  """Groups of columns, a column a figure of the table, and the lines below."""
 
   groups: tuple[str, ...]
   names: tuple[str, ...]
@@ -95,7 +95,7 @@ def cell_texts(
   Args:
     figures: the table's figures.
     cell: None gives empty texts.
-    best: from `Table.best`.
+    best: the best rows from `Table.best`.
     key: key of the cell's row.
   """
   if cell is None:
@@ -105,12 +105,11 @@ def cell_texts(
     remark = f"({cell.done}/{len(cell.asked)} runs)"
   return tuple(
     CellText(
-      "-" if cell.mean is None else f"{cell.mean[i]:.{figure.digits}f}",
-      "" if cell.std is None else f"{cell.std[i]:.{figure.digits}f}",
+      *_printed(figure, *cell.value(number)),
       remark,
-      best is not None and key in best[i],
+      best is not None and key in best[number],
     )
-    for i, figure in enumerate(figures)
+    for number, figure in enumerate(figures)
   )
 
 
@@ -127,7 +126,9 @@ def published_lines(table: Table) -> list[dict[str, object]]:
     for row in table.rows
     for column in table.columns
     if (found := _figures(table, row, column)) is not None
-    for figure, (mean, std) in zip(table.figures, found)
+    for figure, one in zip(table.figures, found)
+    if one is not None
+    for mean, std in [one]
   ]
 
 
@@ -139,13 +140,20 @@ def published(table: Table) -> dict[str, dict[str, tuple[CellText, ...]]]:
       found = _figures(table, row, column)
       if found is not None:
         out.setdefault(column, {})[row.label] = tuple(
-          CellText(
-            f"{mean:.{figure.digits}f}",
-            "" if std is None else f"{std:.{figure.digits}f}",
-          )
-          for figure, (mean, std) in zip(table.figures, found)
+          CellText("") if one is None else CellText(*_printed(figure, *one))
+          for figure, one in zip(table.figures, found)
         )
   return out
+
+
+def _printed(
+  figure: Figure, mean: float | None, std: float | None
+) -> tuple[str, str]:
+  """A mean and its deviation as text."""
+  return (
+    "-" if mean is None else f"{mean:.{figure.digits}f}",
+    "" if std is None else f"{std:.{figure.digits}f}",
+  )
 
 
 def _figures(table: Table, row: Row, column: str) -> Published | None:
@@ -153,5 +161,9 @@ def _figures(table: Table, row: Row, column: str) -> Published | None:
   if literature is None or table.kind != literature.data:
     return None
   return literature.figures(
-    table.name, table.keys[column], column, row.model, row.ablation
+    table.name,
+    table.keys[column],
+    column,
+    row.model or row.who,
+    row.ablation or "none",
   )

@@ -7,6 +7,7 @@ from bgm2pose_jax.comparison.entries import GRID
 from bgm2pose_jax.comparison.pairing import Difference, Interval
 from bgm2pose_jax.comparison.seed_tables import Table
 from bgm2pose_jax.comparison.sweep_folder import Sweep
+from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.contract.comparison import Control
 from bgm2pose_jax.evaluation.metrics import Figure
 
@@ -15,13 +16,10 @@ def caption(table: Table) -> str:
   """One line that says what is compared, on what kind of data."""
   dataset = f" ({table.dataset})" if table.dataset else ""
   titles = {**table.system.comparison.titles, GRID: "Settings varied"}
-  return f"{titles[table.name]}: {table.kind}{dataset}"
-
-
-def compared(table: Table) -> tuple[Figure, ...]:
-  """The figures that differences are given of."""
-  improved = table.system.figures.improved
-  return tuple(figure for figure in table.figures if figure.key in improved)
+  title = titles[table.name]
+  if grouped := table.grouped:
+    title += f", {grouped.of(table.system.figures.metrics.figures).title}"
+  return f"{title}: {table.kind}{dataset}"
 
 
 def difference_text(table: Table, difference: Difference) -> str:
@@ -31,7 +29,7 @@ def difference_text(table: Table, difference: Difference) -> str:
   )
   if difference.refused:
     return f"{start} not paired: {difference.refused}"
-  texts = zip(compared(table), difference_cells(table, difference))
+  texts = zip(table.compared, difference_cells(table, difference))
   return f"{start} {', '.join(f'{f.title} {text}' for f, text in texts)}"
 
 
@@ -39,7 +37,7 @@ def difference_cells(table: Table, difference: Difference) -> list[str]:
   """'+0.050 [+0.020, +0.080]' of each figure of a pair."""
   return [
     _signed(table, figure, *difference.figures[figure.key])
-    for figure in compared(table)
+    for figure in table.compared
   ]
 
 
@@ -48,7 +46,7 @@ def _signed(
 ) -> str:
   form = f"+.{figure.digits}f"
   if interval is None:
-    stretch = table.system.comparison.stretch
+    stretch = table.system.figures.blocks.stretch
     return f"{value:{form}} [too few stretches of {stretch}]"
   return f"{value:{form}} [{interval[0]:{form}}, {interval[1]:{form}}]"
 
@@ -92,7 +90,8 @@ def _baseline(table: Table) -> str:
 
 def notes(sweep: Sweep, table: Table) -> list[str]:
   """What belongs under a table, one line each."""
-  places, stretch = f"{sweep.place_name}s", table.system.comparison.stretch
+  places = f"{sweep.place_name}s"
+  stretch = table.system.figures.blocks.stretch
   whose = "the model rows"
   if table.inputs_differ:
     # Other features of the same recordings, with baselines of their own.
@@ -102,15 +101,22 @@ def notes(sweep: Sweep, table: Table) -> list[str]:
     "each seed, then mean ± sample deviation (n - 1) over seeds; only seeds "
     "with all folds enter. Bold: best of a column."
   ]
-  if labels := "; ".join(table.system.figures.baselines.values()):
+  if labels := "; ".join(r.label for r in table.rows if r.model == ""):
     out.append(
       f"The first rows ({labels}) see the same inputs, training and test "
       f"windows as {whose}; they are fitted in closed form, without a seed."
     )
+  if grouped := table.grouped:
+    of = grouped.of(table.system.figures.metrics.figures)
+    out.append(
+      f"{', '.join(grouped.names.values())}: {of.title} over the test windows "
+      f"of that group ({grouped.block} in {run_folder.RESULTS}); - where a run "
+      "has no such window."
+    )
   literature = table.system.comparison.literature
   if literature is not None and grid.published(table):
     out.append(f"Published: {literature.source}.")
-  if table.reference is not None:
+  if table.reference is not None and table.compared:
     out.append(
       "Differences: row minus reference on the same test windows, averaged "
       f"over seeds, with 95 % bootstrap intervals over stretches of about "

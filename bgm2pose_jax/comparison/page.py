@@ -169,7 +169,7 @@ def _cell_html(cell: CellText) -> str:
 
 
 def _difference_html(table: Table, differences: Sequence[Difference]) -> str:
-  titles = [figure.title for figure in notes.compared(table)]
+  titles = [figure.title for figure in table.compared]
   rows = []
   for d in differences:
     if d.refused:

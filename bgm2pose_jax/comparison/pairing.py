@@ -55,10 +55,10 @@ def differences(sweep: Sweep, table: Table) -> list[Difference]:
 
   Returns:
     One for each row and column that has figures beside the reference's;
-    none without a reference.
+    none without a reference, or without a figure to compare.
   """
   whole = next((r for r in table.rows if r.label == table.reference), None)
-  if whole is None:
+  if whole is None or not table.compared:
     return []
   out = []
   for column in table.columns:
@@ -109,7 +109,10 @@ def _difference(
       )
     )
   found = bootstrap.paired_differences(
-    sweep.system.figures.metrics, parts, seed=_SEED
+    sweep.system.figures.metrics,
+    parts,
+    seed=_SEED,
+    block_windows=sweep.system.figures.blocks.windows,
   )
   return Difference(
     row,

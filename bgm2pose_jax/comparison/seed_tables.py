@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.comparison import cells
 from bgm2pose_jax.comparison.entries import Entry, tables_of
-from bgm2pose_jax.comparison.finished_run import MODEL
+from bgm2pose_jax.comparison.finished_run import MODEL, reference_of
 from bgm2pose_jax.comparison.sweep_folder import Sweep
+from bgm2pose_jax.contract.comparison import GroupTable
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.evaluation.metrics import Figure
 
@@ -20,9 +21,9 @@ class Row:
   """A row of a table.
 
   Attributes:
-    label: as the sweep names it, or the system's of a baseline.
+    label: the sweep's name for it, or the system's of a baseline.
     who: "model", or the baseline whose figures these are.
-    model, ablation: of the row's runs; empty for baselines.
+    model, ablation: those of the row's runs; empty for baselines.
     cells: column -> figures over all its places.
     places: column -> place -> figures of that place alone.
   """
@@ -53,8 +54,8 @@ class Table:
     inputs_differ: not all runs have the same features of the recordings.
     reference: label of the whole model's row, None where there is none.
     keys: column -> `keys` of its last entry.
-    dataset, simulated, sections: of the finished runs; dataset is None when
-      no run has finished.
+    dataset, simulated, sections: those of the finished runs; dataset is None
+      when no run has finished.
     uneven: columns whose rows cover different places or folds.
     entries: the lines of `sweep.json` that belong to this table.
   """
@@ -75,8 +76,20 @@ class Table:
 
   @property
   def figures(self) -> tuple[Figure, ...]:
-    """The headline figures, in the order of columns."""
-    return self.system.figures.metrics.figures
+    """Its figures, in the order of columns: groups' or the headline's."""
+    headline = self.system.figures.metrics.figures
+    return self.grouped.figures(headline) if self.grouped else headline
+
+  @property
+  def grouped(self) -> GroupTable | None:
+    """What it has in place of the headline figures, if anything."""
+    return self.system.comparison.by_group.get(self.name)
+
+  @property
+  def compared(self) -> tuple[Figure, ...]:
+    """The figures that differences are given of."""
+    improved = self.system.figures.improved
+    return tuple(figure for figure in self.figures if figure.key in improved)
 
   @property
   def kind(self) -> str:
@@ -96,9 +109,10 @@ class Table:
     for number, figure in enumerate(self.figures):
       sign = 1 if figure.lowest else -1
       values = {
-        row.key: sign * round(float(cell.mean[number]), figure.digits)
+        row.key: sign * round(mean, figure.digits)
         for row in self.rows
-        if (cell := row.cells.get(column)) and cell.mean is not None
+        if (cell := row.cells.get(column))
+        and (mean := cell.value(number)[0]) is not None
       }  # fmt: skip
       low = min(values.values(), default=None)
       found.append({key for key, v in values.items() if v == low})
@@ -109,7 +123,7 @@ def build_tables(sweep: Sweep) -> list[Table]:
   """Makes the tables of a sweep, in the system's order.
 
   Args:
-    sweep: from `read_sweep`.
+    sweep: the sweep from `read_sweep`.
   """
   entries = {
     name: tuple(e for e in sweep.entries if e.table == name)
@@ -133,7 +147,7 @@ def _table(sweep: Sweep, name: str, entries: tuple[Entry, ...]) -> Table:
     name=name,
     system=sweep.system,
     columns=columns,
-    rows=(*_baseline_rows(sweep, donors), *own),
+    rows=(*_baseline_rows(sweep, name, donors), *own),
     baselines_of=tuple(dict.fromkeys(row.label for row in donors.values())),
     inputs_differ=len({run.fingerprint for run in runs}) > 1,
     reference=reference,
@@ -219,10 +233,17 @@ def _donors(
   return out
 
 
-def _baseline_rows(sweep: Sweep, donors: Mapping[str, Row]) -> list[Row]:
-  """Baselines of the runs of one row of each column."""
+def _baseline_rows(
+  sweep: Sweep, table: str, donors: Mapping[str, Row]
+) -> list[Row]:
+  """Baselines of the runs of one row of each column.
+
+  Groups of windows have the figures of the reference baseline alone.
+  """
+  is_grouped = table in sweep.system.comparison.by_group
   asked = {column: row.cells[column].asked for column, row in donors.items()}
   return [
     _row_of(sweep, label, who, asked)
     for who, label in sweep.system.figures.baselines.items()
+    if not is_grouped or who == reference_of(sweep.system)
   ]

@@ -47,7 +47,7 @@ def markdown(
   Args:
     sweep: the runs.
     table: the runs' table.
-    differences: from `pairing.differences`.
+    differences: the differences from `pairing.differences`.
   """
   lines = [f"# {_md(notes.caption(table))}", ""]
   lines += [f"**{_md(text)}**\n" for text in notes.warnings(sweep, table)]
@@ -107,7 +107,7 @@ def csv_text(
   Args:
     sweep: the runs.
     table: the runs' table.
-    differences: from `pairing.differences`.
+    differences: the differences from `pairing.differences`.
   """
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator="\n")
@@ -126,7 +126,7 @@ def csv_text(
   for line in grid_lib.published_lines(table):
     write("published", **line)
   for d in differences:
-    for figure in notes.compared(table):
+    for figure in table.compared:
       value, interval = d.figures.get(figure.key, (None, None))
       low, high = interval or (None, None)
       write(
@@ -154,14 +154,15 @@ def _csv_figures(table: Table, row: Row) -> list[dict[str, object]]:
   out: list[dict[str, object]] = []
   for column, whole in row.cells.items():
     for place, cell in (("", whole), *row.places[column].items()):
-      for i, figure in enumerate(table.figures):
+      for number, figure in enumerate(table.figures):
+        mean, std = cell.value(number)
         out.append(
           {
             "column": column,
             _PLACE: place,
             "metric": figure.key,
-            "mean": None if cell.mean is None else float(cell.mean[i]),
-            "std": None if cell.std is None else float(cell.std[i]),
+            "mean": mean,
+            "std": std,
             "seeds": len(cell.seeds),
             "runs": cell.done,
             "runs_asked": len(cell.asked),
@@ -187,7 +188,7 @@ def latex(sweep: Sweep, table: Table, differences: Sequence[Difference]) -> str:
   Args:
     sweep: the runs.
     table: the runs' table.
-    differences: from `pairing.differences`.
+    differences: the differences from `pairing.differences`.
   """
   grid = grid_lib.main_grid(table)
   width = len(grid.names)

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-# A published mean of each headline figure, with its deviation over seeds.
-Published = Sequence[tuple[float, float | None]]
+from bgm2pose_jax.evaluation.metrics import Figure
+
+# A published mean of each of a table's figures, with its deviation over seeds;
+# None in the place of a figure that was not published.
+Published = Sequence[tuple[float, float | None] | None]
 
 
 def _nothing(keys: Mapping[str, str]) -> dict[str, Any]:
@@ -29,13 +32,40 @@ class Literature:
   Attributes:
     source: where they were published, and what their deviations are of.
     data: the label, from `Comparison.data_label`, of the data they are of.
-    figures: (table, an entry's `keys`, column, model, ablation) -> figures of
-      that cell; None where nothing was published.
+    figures: (table, an entry's `keys`, column, model or baseline, ablation) ->
+      figures of that cell; None where nothing was published.
   """
 
   source: str
   data: str
   figures: Callable[[str, Mapping[str, str], str, str, str], Published | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GroupTable:
+  """A table of one headline figure in several groups of windows.
+
+  Attributes:
+    block: entry of results.json, a key of `Figures.groups`.
+    figure: key of the headline figure, whose digits and best side hold.
+    names: {name of a group in the block: title of its column}, in order.
+  """
+
+  block: str
+  figure: str
+  names: Mapping[str, str]
+
+  def of(self, headline: Sequence[Figure]) -> Figure:
+    """The headline figure that the table is of."""
+    return next(figure for figure in headline if figure.key == self.figure)
+
+  def figures(self, headline: Sequence[Figure]) -> tuple[Figure, ...]:
+    """A figure for each group, its key the path in results.json."""
+    of = self.of(headline)
+    return tuple(
+      dataclasses.replace(of, key=f"{self.block}.{name}.{of.key}", title=title)
+      for name, title in self.names.items()
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +94,7 @@ class ByName:
     title: the chart's title.
     block: entry of results.json, {name: {figure: value}}.
     figure: which of them.
-    names: in the order drawn; empty draws all in natural order.
+    names: the names in the order drawn; empty draws all in natural order.
     is_marked: the reference baseline has the block too and is drawn as a mark.
   """
 
@@ -118,9 +148,9 @@ class Comparison:
     whole: (model, ablation) of the row that others are compared with.
     window: shape of one window's prediction.
     sections: entries of results.json that name the sections a run read.
+    by_group: {name of a table: what it has in place of the headline figures}.
     expected: an entry's `keys` -> what results.json must say of the run.
     data_label: (data set, sections) of recordings -> their kind, for readers.
-    stretch: how long a block of the bootstrap is, such as `30 s`.
     literature: published figures.
     controls: rows that must not beat the reference baseline.
     by_name, curve, course: charts below each table.
@@ -131,9 +161,9 @@ class Comparison:
   whole: tuple[str, str]
   window: tuple[int, ...]
   sections: tuple[str, ...] = ()
+  by_group: Mapping[str, GroupTable] = dataclasses.field(default_factory=dict)
   expected: Callable[[Mapping[str, str]], Mapping[str, Any]] = _nothing
   data_label: Callable[[str, Sequence[str]], str] = _data_name
-  stretch: str
   literature: Literature | None = None
   controls: tuple[Control, ...] = ()
   by_name: tuple[ByName, ...] = ()

@@ -27,15 +27,12 @@ class Rows:
   test: np.ndarray
 
 
-def split_rows(
-  table: WindowTable, split: Split, validation_fraction: float
-) -> Rows:
+def split_rows(table: WindowTable, split: Split) -> Rows:
   """Applies a split to a window table.
 
   Args:
     table: windows in sequence per recording.
     split: which names train and which test.
-    validation_fraction: share of each training recording, its last part.
 
   Returns:
     Disjoint rows.
@@ -62,8 +59,8 @@ def split_rows(
   for recording in np.unique(table.recording[in_train]):
     rows = np.flatnonzero(in_train & (table.recording == recording))
     # At least one window each; the last in time.
-    held = max(1, round(validation_fraction * len(rows)))
-    train.append(rows[:-held])
+    held = max(1, round(split.validation_fraction * len(rows)))
+    train.append(rows[: max(0, len(rows) - held - split.overlap)])
     validation.append(rows[-held:])
   parts = {
     "train": (np.concatenate(train), split.train),

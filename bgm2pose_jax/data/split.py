@@ -41,6 +41,8 @@ class Split:
       leaves them as they are.
     validation_fraction: the last part of every training recording, kept for
       choosing the best weights; never trained on.
+    overlap: how many windows before a window share frames with it; that many
+      before a validation part are left out of training.
     test_lacks: columns among the table's `usable` that hold in no window of a
       test recording, such as recordings without ground truth.
   """
@@ -55,6 +57,7 @@ class Split:
   dealt: Dealt | None = None
   test_lacks: tuple[str, ...] = ()
   validation_fraction: float = 0.1
+  overlap: int = 0
 
 
 def natural_key(name: str) -> tuple:

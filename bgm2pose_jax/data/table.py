@@ -5,6 +5,7 @@ A system declares the columns of its windows in a subclass of `WindowTable`.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 from collections.abc import Collection, Mapping
@@ -66,7 +67,7 @@ class Columns:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class WindowTable:
+class WindowTable(abc.ABC):
   """The windows of some sections; a recording's windows in sequence.
 
   Windows of a recording may be missing: neighbouring rows are neighbours in
@@ -98,13 +99,13 @@ class WindowTable:
     return len(self.recording)
 
   @classmethod
+  @abc.abstractmethod
   def shapes(cls, fields: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Returns {array column: shape of one window}.
 
     Args:
       fields: what a section's manifest says.
     """
-    raise NotImplementedError
 
   @classmethod
   def described(cls, fields: Mapping[str, Any]) -> dict[str, Any]:

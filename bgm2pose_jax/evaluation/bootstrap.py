@@ -10,9 +10,23 @@ import numpy as np
 
 from bgm2pose_jax.evaluation.metrics import Metrics
 
-# Longer than one action.
-_BLOCK_WINDOWS = 50
 _STREAM = 0x626F6F74  # second Philox key word, so that no other draw shares it
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Blocks:
+  """Windows that are drawn together, for they resemble each other.
+
+  Attributes:
+    column: column of names; no block crosses from one name to another.
+    windows: about how many there are in a block.
+    stretch: how long a block is, for readers, such as `30 s`.
+  """
+
+  column: str = "recording"
+  # Of half a second, longer than one action.
+  windows: int = 50
+  stretch: str = "50 windows"
 
 
 def bootstrap_interval(
@@ -25,6 +39,7 @@ def bootstrap_interval(
   *,
   improved: Sequence[str],
   seed: int,
+  block_windows: int = Blocks.windows,
   resamples: int = 1000,
 ) -> dict[str, Any]:
   """95 % intervals of the model's figures over blocks of windows.
@@ -42,6 +57,7 @@ def bootstrap_interval(
     window_index: int [n].
     improved: keys of the figures that an improvement is given for.
     seed: seed of the draws.
+    block_windows: about how many windows make a block.
     resamples: number of draws.
 
   Returns:
@@ -49,7 +65,7 @@ def bootstrap_interval(
     number, "improvement_pct": {key: [low, high]}}; None in place of an
     interval when there is only one block.
   """
-  block, count = _blocks(recording, window_index)
+  block, count = _blocks(recording, window_index, block_windows)
   columns = [
     metrics.overall(metrics.sums(prediction, target))
     for prediction in (predicted, reference)
@@ -103,6 +119,7 @@ def paired_differences(
   parts: Sequence[PairedWindows],
   *,
   seed: int,
+  block_windows: int = Blocks.windows,
   resamples: int = 1000,
 ) -> dict[str, Any]:
   """Differences of two models' headline figures, with 95 % intervals.
@@ -116,6 +133,7 @@ def paired_differences(
     metrics: the system's metrics.
     parts: the windows; recordings of different parts are never mixed.
     seed: seed of the draws.
+    block_windows: about how many windows make a block.
     resamples: number of draws.
 
   Returns:
@@ -128,7 +146,7 @@ def paired_differences(
   whole, drawn = np.zeros(len(keys)), np.zeros((resamples, len(keys)))
   counts = []
   for part in parts:
-    block, count = _blocks(part.recording, part.window_index)
+    block, count = _blocks(part.recording, part.window_index, block_windows)
     # [n, model, seed, m]
     sums = np.stack([part.reference, part.other]).transpose(2, 0, 1, 3)
     whole += part.weight * _seed_means(metrics, sums.sum(axis=0))
@@ -151,7 +169,7 @@ def _seed_means(metrics: Metrics, sums: np.ndarray) -> np.ndarray:
 
 
 def _blocks(
-  recording: np.ndarray, window_index: np.ndarray
+  recording: np.ndarray, window_index: np.ndarray, block_windows: int
 ) -> tuple[np.ndarray, int]:
   """Block number of each window, int [n], and how many blocks there are."""
   order = np.lexsort((window_index, recording))
@@ -159,7 +177,7 @@ def _blocks(
   count = 0
   for name in sorted(set(recording.tolist())):
     rows = order[recording[order] == name]
-    parts = max(1, round(len(rows) / _BLOCK_WINDOWS))
+    parts = max(1, round(len(rows) / block_windows))
     for part in np.array_split(rows, parts):
       block[part] = count
       count += 1

@@ -10,7 +10,11 @@ import numpy as np
 
 from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.data.table import WindowTable
+from bgm2pose_jax.evaluation.bootstrap import Blocks
 from bgm2pose_jax.evaluation.metrics import Metrics
+
+# (table, test rows) -> {name: which of the rows belong to it, bool [n]}.
+Grouping = Callable[[Any, np.ndarray], Mapping[str, np.ndarray]]
 
 
 def split_names(split: Split) -> dict[str, Any]:
@@ -64,7 +68,9 @@ class Figures:
       the first is the reference that `improvement_pct` is against.
     improved: keys of the figures that `improvement_pct` is given for.
     groups: {key in results.json: column of the table}, such as
-      `per_room: room`.
+      `per_room: room`; or a function in place of the column, whose groups may
+      share rows.
+    blocks: what the bootstrap draws.
     kept: entries of `metrics.finish` beside the headline figures that every
       baseline has too, such as `per_part`.
     head: the split's entries of results.json; names by default.
@@ -74,7 +80,14 @@ class Figures:
   metrics: Metrics
   baselines: Mapping[str, str]
   improved: tuple[str, ...] = ()
-  groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  groups: Mapping[str, str | Grouping] = dataclasses.field(default_factory=dict)
+  blocks: Blocks = dataclasses.field(default_factory=Blocks)
   kept: tuple[str, ...] = ()
   head: Callable[[Any], dict[str, Any]] = split_names
   definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+  @property
+  def name_columns(self) -> tuple[str, ...]:
+    """Columns of names that the figures need of every window, each once."""
+    grouped = (name for name in self.groups.values() if isinstance(name, str))
+    return tuple(dict.fromkeys(("recording", self.blocks.column, *grouped)))

@@ -81,18 +81,21 @@ def build(
   target = table.column(table.columns.target)[rows]
   _check(target, predicted, baselines)
   body = _all_figures(figures, predicted, target, baselines)
-  for key, column in figures.groups.items():
-    body[key] = _by(
-      figures, table.named(column, rows), predicted, target, baselines
-    )
+  for key, grouping in figures.groups.items():
+    if isinstance(grouping, str):
+      members = _named(table.named(grouping, rows))
+    else:
+      members = grouping(table, rows)
+    body[key] = _by(figures, members, predicted, target, baselines)
   reference = next(iter(figures.baselines))
   body["interval_95"] = bootstrap_interval(
     figures.metrics,
     predicted,
     target,
     baselines[reference].values,
-    table.named("recording", rows),
+    table.named(figures.blocks.column, rows),
     table.window_index[rows],
+    block_windows=figures.blocks.windows,
     improved=figures.improved,
     seed=int(config["seed"]),
   )
@@ -152,9 +155,14 @@ def _gain(value: float, reference: float) -> float | None:
   return 100.0 * (1.0 - value / reference)
 
 
+def _named(names: np.ndarray) -> dict[str, np.ndarray]:
+  """{name: which windows have it, bool [n]}, in order of the names."""
+  return {name: names == name for name in sorted(set(names.tolist()))}
+
+
 def _by(
   figures: Figures,
-  names: np.ndarray,
+  members: Mapping[str, np.ndarray],
   predicted: np.ndarray,
   target: np.ndarray,
   baselines: Mapping[str, Prediction],
@@ -163,8 +171,7 @@ def _by(
   keys = [figure.key for figure in figures.metrics.figures]
   reference = next(iter(figures.baselines))
   out = {}
-  for name in sorted(set(names.tolist())):
-    rows = names == name
+  for name, rows in members.items():
     own = measure(figures.metrics, predicted[rows], target[rows])
     other = baselines[reference].values[rows]
     beside = measure(figures.metrics, other, target[rows])

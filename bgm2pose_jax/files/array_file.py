@@ -37,6 +37,7 @@ def read_npz(
   fix: str,
   *,
   max_bytes: int = MAX_BYTES,
+  optional: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
   """Reads arrays of a .npz file.
 
@@ -45,6 +46,7 @@ def read_npz(
     names: arrays wanted; others are not read.
     fix: what to do if it cannot be used.
     max_bytes: most that all its arrays may take.
+    optional: arrays that are read where they are there.
 
   Raises:
     InputError: no regular file, no archive, an array missing, larger than it
@@ -62,8 +64,10 @@ def read_npz(
         path, f"holds {len(entries)} arrays of {size} bytes", fix
       )
     found = {}
-    for name in names:
+    for name in (*names, *optional):
       entry = entries.get(f"{name}.npy")
+      if entry is None and name in optional:
+        continue
       if entry is None:
         raise InputError(path, f"holds no array {name!r}", fix)
       if entry.file_size > _MAX_RATIO * (entry.compress_size + 1):
@@ -93,7 +97,7 @@ def read_header(
 
   Args:
     path: names it in messages.
-    file: at its start; it stands behind the header afterwards.
+    file: the file at its start; it stands behind the header afterwards.
     fix: what to do if there is none.
 
   Returns:
@@ -175,7 +179,7 @@ def write(
 
   Args:
     path: file in a folder that is there.
-    arrays: by name.
+    arrays: {name: array}.
 
   Raises:
     InputError: see `whole_file.writing`.

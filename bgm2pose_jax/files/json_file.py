@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
@@ -46,13 +47,20 @@ def read(
   return found
 
 
-def parse(data: bytes, where: object, fix: str) -> Any:
+def parse(
+  data: bytes,
+  where: object,
+  fix: str,
+  *,
+  hook: Callable[[dict[str, Any]], Any] | None = None,
+) -> Any:
   """Reads JSON text.
 
   Args:
     data: UTF-8.
     where: names it in messages.
     fix: what to do if it cannot be used.
+    hook: turns every object into a value that takes less memory.
 
   Returns:
     Plain values.
@@ -62,7 +70,7 @@ def parse(data: bytes, where: object, fix: str) -> Any:
   """
   try:
     text = data.decode("utf-8-sig")
-    found = json.loads(text)
+    found = json.loads(text, object_hook=hook)
     if _HALF.search(text):
       # Names of files may hold bytes that are no text, as Python spells them.
       text = json.dumps(found, ensure_ascii=False)

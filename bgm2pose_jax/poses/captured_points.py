@@ -15,11 +15,17 @@ class CapturedPoints:
     names: name of each point as in the file.
     positions: float64 [time, point, 3], y up and right-handed, in the file's
       unit; NaN where the capture has no value.
-    rate_hz: frames per second by the file's header.
+    rate_hz: frames per second by the file's header; NaN if it does not say.
     unit_m: metres per unit by the file's header, None if it does not say.
+    visibility: float64 [time, point], 0 to 1, how sure the capture is that it
+      sees a point, NaN where it does not say; None where it never does.
+    time_s: float64 [time], ascending, seconds of each frame by a clock of the
+      capture's own; None where frames are evenly spaced.
   """
 
   names: tuple[str, ...]
   positions: np.ndarray
   rate_hz: float
   unit_m: float | None = None
+  visibility: np.ndarray | None = None
+  time_s: np.ndarray | None = None

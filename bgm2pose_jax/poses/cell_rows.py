@@ -42,7 +42,9 @@ def header_cells(where: object, line: int, row: bytes) -> list[str]:
   return [cell.strip() for cell in cells]
 
 
-def read_rows(where: object, rows, num_cells: int, columns) -> np.ndarray:
+def read_rows(
+  where: object, rows, num_cells: int, columns, *, free: int = 0
+) -> np.ndarray:
   """Reads the remaining lines.
 
   Args:
@@ -50,6 +52,8 @@ def read_rows(where: object, rows, num_cells: int, columns) -> np.ndarray:
     rows: iterator of (line number, line).
     num_cells: cells that every line must have.
     columns: cell indices to return, in that order.
+    free: how many of them, from the last, are no positions: their numbers may
+      be of any size.
 
   Returns:
     float64 [row, column]; NaN for an empty or `nan` cell.
@@ -94,12 +98,12 @@ def read_rows(where: object, rows, num_cells: int, columns) -> np.ndarray:
   if not values:
     raise InputError(where, "no rows of data", "export the file again")
   table = np.stack(values)
-  bad = np.abs(table) > _LARGEST
+  bad = np.abs(table[:, : table.shape[1] - free]) > _LARGEST
   if bad.any():
     first = int(np.argmax(bad.any(axis=1)))
     raise InputError(
       f"{where} line {lines[first]}",
-      f"a position of {table[first][bad[first]][0]:g}",
+      f"a position of {table[first, int(np.argmax(bad[first]))]:g}",
       "export the file again",
     )
   return table

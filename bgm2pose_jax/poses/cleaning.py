@@ -204,18 +204,21 @@ def usable_ranges(
   ]
 
 
-def fill_gaps(positions: np.ndarray, rate_hz: float) -> np.ndarray:
-  """Bridges missing stretches of up to 0.1 s of a joint by straight lines.
+def fill_gaps(
+  positions: np.ndarray, rate_hz: float, longest_s: float = LONGEST_GAP_S
+) -> np.ndarray:
+  """Bridges short missing stretches of a joint by straight lines.
 
   Args:
     positions: [time, joint, 3], NaN where missing; not changed.
     rate_hz: frames per second.
+    longest_s: longest stretch that is bridged, to a frame.
 
   Returns:
     A copy in which longer gaps, and those at the ends, are still NaN.
   """
   filled = np.array(positions, dtype=np.float64)
-  longest = round(LONGEST_GAP_S * rate_hz)
+  longest = round(longest_s * rate_hz)
   missing = np.array(np.any(~np.isfinite(filled), axis=2))
   for joint in np.flatnonzero(missing.any(axis=0)):
     edges = np.flatnonzero(

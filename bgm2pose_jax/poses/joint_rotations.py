@@ -1,13 +1,9 @@
 """Joint positions to a skeleton at rest and its rotations.
 
-The skeleton at rest stands in a T-pose: y up, facing +z, the left arm along
-+x and the right one along -x, legs straight down, feet forward and a little
-down. Which way a recorded person faces is in the rotation of the hips.
-
-A bone that is its joint's only child takes the T-pose's direction. Hips and
-Spine1 carry three bones each; there the rest has the typical angles between
-the three, measured in the body's own axes, so that a rigid pelvis or chest is
-matched exactly. Lengths are medians over time.
+A bone that is its joint's only child takes the direction that it has at rest
+(see `rest_pose`). Where a joint carries several bones, the rest has the
+typical angles between them, measured in the body's own axes, so that a rigid
+pelvis or chest is matched exactly. Lengths are medians over time.
 
 Positions do not say everything about rotations: a joint with one bone is
 turned by the smallest angle that points it, so its twist about the bone is
@@ -18,33 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.poses.rest_pose import REST21, RestPose
 
-CHILDREN: tuple[tuple[int, ...], ...] = tuple(
-  tuple(c for c, parent in enumerate(BODY21.parents) if parent == joint)
-  for joint in range(BODY21.num_joints)
-)
-# Joints whose rotation moves another joint.
-TURNING: tuple[int, ...] = tuple(
-  joint for joint in range(BODY21.num_joints) if CHILDREN[joint]
-)
-
-# Bone that ends in the joint; x is towards the person's left.
-_DIRECTIONS = {
-  "Hips": (0.0, 0.0, 0.0),
-  "Spine": (0.0, 1.0, 0.0),
-  "Spine1": (0.0, 1.0, 0.0),
-  "Neck": (0.0, 1.0, 0.0),
-  "Head": (0.0, 1.0, 0.0),
-  "Shoulder": (0.7, 0.7, 0.0),
-  "Arm": (1.0, 0.0, 0.0),
-  "ForeArm": (1.0, 0.0, 0.0),
-  "Hand": (1.0, 0.0, 0.0),
-  "UpLeg": (0.9, -0.4, 0.0),
-  "Leg": (0.0, -1.0, 0.0),
-  "Foot": (0.0, -1.0, 0.0),
-  "ToeBase": (0.0, -0.4, 0.9),
-}
 # Medians over more frames than this, evenly spread, gain nothing.
 _MEDIAN_FRAMES = 50_000
 # Turns a fan by what its bones leave open, without moving what they fix.
@@ -54,55 +25,51 @@ _TIE = 1e-9
 _MOST_DEG = 1e5
 
 
-def rest_directions() -> np.ndarray:
-  """Unit vectors [joint=21, 3] of the T-pose's bones; zero for the root."""
-  rows = []
-  for joint in BODY21.joints:
-    part = joint.removeprefix("Left").removeprefix("Right")
-    x, y, z = _DIRECTIONS[part]
-    rows.append((-x if joint.startswith("Right") else x, y, z))
-  directions = np.array(rows)
-  directions[1:] /= np.linalg.norm(directions[1:], axis=1, keepdims=True)
-  return directions
-
-
-def rest_offsets(positions: np.ndarray) -> np.ndarray:
+def rest_offsets(positions: np.ndarray, rest: RestPose = REST21) -> np.ndarray:
   """The skeleton at rest: each joint relative to its parent.
 
   Args:
-    positions: [time, joint=21, 3] in any unit, finite.
+    positions: [time, joint, 3] in any unit, finite.
+    rest: the rest pose of the positions' skeleton.
 
   Returns:
     float64 [joint, 3] in that unit; zero for the root. A bone's length is its
     median over time (over 50,000 frames of a longer motion).
   """
-  offsets = rest_directions()
+  offsets = rest.directions()
+  parents = rest.skeleton.parents
   step = -(-len(positions) // _MEDIAN_FRAMES)
   points = np.asarray(positions[::step], np.float64)
-  for children in CHILDREN:
+  for children in rest.children:
     if not children:
       continue
     members = list(children)
-    bones = points[:, members] - points[:, [BODY21.parents[members[0]]]]
+    joint = parents[members[0]]
+    bones = points[:, members] - points[:, [joint]]
     if len(members) > 1:
-      offsets[members] = _fan_directions(bones, offsets[members])
+      fan = rest.fans[rest.skeleton.joints[joint]]
+      offsets[members] = _fan_directions(bones, offsets[members], fan)
     lengths = np.median(np.linalg.norm(bones, axis=-1), axis=0)
     offsets[members] *= lengths[:, None]
   return offsets
 
 
-def _fan_directions(bones: np.ndarray, usual: np.ndarray) -> np.ndarray:
-  """Typical directions of the three bones of a joint, in the body's axes.
+def _fan_directions(
+  bones: np.ndarray,
+  usual: np.ndarray,
+  weights: tuple[tuple[float, ...], tuple[float, ...]],
+) -> np.ndarray:
+  """Typical directions of the bones of a joint, in the body's axes.
 
   Args:
-    bones: [time, (up, left, right), 3].
-    usual: unit vectors [3, 3] to take where the bones give no axes.
+    bones: [time, bone, 3].
+    usual: unit vectors [bone, 3] to take where the bones give no axes.
+    weights: the weights from `RestPose.fans`.
 
   Returns:
-    Unit vectors [3, 3]: x from right to left, the first bone in the xy plane.
+    Unit vectors [bone, 3]: x from right to left, up in the xy plane.
   """
-  up, left, right = np.moveaxis(bones, 1, 0)
-  across = left - right
+  across, up = (np.einsum("b,tbd->td", each, bones) for each in weights)
   forward = np.cross(across, up)
   size = np.linalg.norm(forward, axis=-1)
   clear = size > 1e-3 * np.median(np.linalg.norm(bones, axis=-1)) ** 2
@@ -117,24 +84,27 @@ def _fan_directions(bones: np.ndarray, usual: np.ndarray) -> np.ndarray:
   return np.where(length > 0, fan / np.where(length > 0, length, 1), usual)
 
 
-def orientations(positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def orientations(
+  positions: np.ndarray, offsets: np.ndarray, rest: RestPose = REST21
+) -> np.ndarray:
   """How each joint is turned from rest, in the frame of the positions.
 
   Args:
-    positions: [time, joint=21, 3].
+    positions: [time, joint, 3].
     offsets: [joint, 3] of `rest_offsets`, same unit.
+    rest: the rest pose of the positions' skeleton.
 
   Returns:
     Rotation matrices float64 [time, joint, 3, 3]; a leaf's is its parent's.
   """
   points = np.asarray(positions, np.float64)
-  directions = rest_directions()
-  turns = np.empty((len(points), BODY21.num_joints, 3, 3))
-  for joint, children in enumerate(CHILDREN):
-    if BODY21.parents[joint] < 0:
+  directions, parents = rest.directions(), rest.skeleton.parents
+  turns = np.empty((len(points), rest.skeleton.num_joints, 3, 3))
+  for joint, children in enumerate(rest.children):
+    if parents[joint] < 0:
       before = np.broadcast_to(np.eye(3), (len(points), 3, 3))
     else:
-      before = turns[:, BODY21.parents[joint]]
+      before = turns[:, parents[joint]]
     members = list(children)
     bones = points[:, members] - points[:, [joint]]
     if not children:
@@ -148,17 +118,18 @@ def orientations(positions: np.ndarray, offsets: np.ndarray) -> np.ndarray:
   return turns
 
 
-def local_rotations(turns: np.ndarray) -> np.ndarray:
-  """Rotations of the joints of `TURNING` relative to their parents.
+def local_rotations(turns: np.ndarray, rest: RestPose = REST21) -> np.ndarray:
+  """Rotations of the joints of `rest.turning` relative to their parents.
 
   Args:
-    turns: [time, joint=21, 3, 3] of `orientations`.
+    turns: [time, joint, 3, 3] of `orientations`.
+    rest: the rest pose of the skeleton.
 
   Returns:
-    float64 [time, len(TURNING), 3, 3].
+    float64 [time, len(rest.turning), 3, 3].
   """
-  own = turns[:, list(TURNING)].copy()
-  parents = [BODY21.parents[joint] for joint in TURNING[1:]]
+  own = turns[:, list(rest.turning)].copy()
+  parents = [rest.skeleton.parents[joint] for joint in rest.turning[1:]]
   own[:, 1:] = np.swapaxes(turns[:, parents], -1, -2) @ own[:, 1:]
   return own
 

@@ -6,16 +6,18 @@ The rate is a convention of these tables and stands nowhere in the file.
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file, whole_file
-from bgm2pose_jax.poses import cell_rows
+from bgm2pose_jax.poses import cell_rows, frame_times
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.cleaning import resample
 from bgm2pose_jax.poses.joint_maps import joint_columns
+from bgm2pose_jax.poses.skeleton import Skeleton
 
 RATE_HZ = 120.0
 # Micrometres, a thousandth of what optical capture resolves.
@@ -55,13 +57,31 @@ def write_position_csv(
     raise InputError(
       path, f"positions of shape {positions_m.shape}", "give [time, 21, 3]"
     )
+  write_points_csv(path, BODY21, positions_m)
+
+
+def write_points_csv(
+  path: str | pathlib.Path,
+  skeleton: Skeleton,
+  positions_m: np.ndarray,
+  time_s: np.ndarray | None = None,
+) -> None:
+  """Writes a motion as it is, whole or not at all.
+
+  Args:
+    path: the file to write.
+    skeleton: the skeleton of the positions.
+    positions_m: [time, joint, 3] metres.
+    time_s: [time], a first column of that name; None writes none.
+  """
   table = positions_m.reshape(len(positions_m), -1)
+  names = [f"{joint}_{axis}" for joint in skeleton.joints for axis in "xyz"]
+  if time_s is not None:
+    table = np.column_stack([time_s, table])
+    names = ["time_s", *names]
   line = ",".join([_CELL] * table.shape[1]) + "\n"
-  header = ",".join(
-    f"{joint}_{axis}" for joint in BODY21.joints for axis in "xyz"
-  )
   with whole_file.writing(path) as file:
-    file.write((header + "\n").encode())
+    file.write((",".join(names) + "\n").encode())
     # One %-format for many rows is about ten times np.savetxt.
     for start in range(0, len(table), _ROWS_AT_ONCE):
       rows = table[start : start + _ROWS_AT_ONCE]
@@ -100,7 +120,12 @@ def read_position_csv(
   return resample(positions, points.rate_hz, rate_hz)
 
 
-def read_position_points(path: str | pathlib.Path) -> CapturedPoints:
+def read_position_points(
+  path: str | pathlib.Path,
+  *,
+  renamed: Callable[[list[str]], list[str]] | None = None,
+  with_rest: bool = False,
+) -> CapturedPoints:
   """Reads all points of a `<Joint>_x` table, missing cells as NaN.
 
   The header is one row, or two (joint names above x, y, z) as pandas writes
@@ -108,6 +133,8 @@ def read_position_points(path: str | pathlib.Path) -> CapturedPoints:
 
   Args:
     path: the file, plain or gzip.
+    renamed: turns the header's cells into names that end in an axis.
+    with_rest: whether to read `<Joint>_visibility` and a column of time too.
 
   Returns:
     The points at 120 fps, unit unknown.
@@ -117,14 +144,52 @@ def read_position_points(path: str | pathlib.Path) -> CapturedPoints:
   """
   data = text_file.read_bytes(path)
   rows = text_file.lines(data, path)
+  cells = _header(path, rows, renamed)
+  place = _columns(path, cells)
+  columns = [axes[axis] for axes in place.values() for axis in "xyz"]
+  points = len(columns)
+  seen = time = None
+  if with_rest:
+    lower = [cell.lower() for cell in cells]
+    wanted = [f"{name}_visibility".lower() for name in place]
+    if all(name in lower for name in wanted):
+      seen = slice(len(columns), len(columns) + len(wanted))
+      columns += [lower.index(name) for name in wanted]
+    named = [i for i, cell in enumerate(lower) if cell in frame_times.NAMES]
+    if named:
+      time = len(columns)
+      columns.append(named[0])
+  table = cell_rows.read_rows(
+    path, rows, len(cells), columns, free=len(columns) - points
+  )
+  return CapturedPoints(
+    tuple(place),
+    table[:, :points].reshape(len(table), len(place), 3),
+    RATE_HZ,
+    visibility=None if seen is None else table[:, seen],
+    time_s=None
+    if time is None
+    else frame_times.seconds(table[:, time], cells[columns[time]], path),
+  )
+
+
+def _header(path, rows, renamed) -> list[str]:
+  """The first row's cells; of two rows as one, `<name>_<axis>`."""
   line, first = next(rows)
   cells = cell_rows.header_cells(path, line, first)
-  if not any(cell.lower().endswith("_x") for cell in cells):
-    line, second = next(rows, (line, b""))
-    axes = cell_rows.header_cells(path, line, second)
-    if len(axes) != len(cells) or not {"x", "y", "z"} <= set(axes):
-      raise InputError(path, "no columns named <Joint>_x", _FIX)
-    cells = [f"{name}_{axis}" for name, axis in zip(_filled(cells), axes)]
+  if renamed is not None:
+    cells = renamed(cells)
+  if any(cell.lower().endswith("_x") for cell in cells):
+    return cells
+  line, second = next(rows, (line, b""))
+  axes = cell_rows.header_cells(path, line, second)
+  if len(axes) != len(cells) or not {"x", "y", "z"} <= set(axes):
+    raise InputError(path, "no columns named <Joint>_x", _FIX)
+  return [f"{name}_{axis}" for name, axis in zip(_filled(cells), axes)]
+
+
+def _columns(path, cells: list[str]) -> dict[str, dict[str, int]]:
+  """{point: {axis: column}}, every point with all three axes."""
   place: dict[str, dict[str, int]] = {}
   for column, cell in enumerate(cells):
     name, _, axis = cell.rpartition("_")
@@ -142,15 +207,7 @@ def read_position_points(path: str | pathlib.Path) -> CapturedPoints:
         raise InputError(
           path, f"no column '{text_file.clip_text(name)}_{axis}'", _FIX
         )
-  table = cell_rows.read_rows(
-    path,
-    rows,
-    len(cells),
-    [axes[axis] for axes in place.values() for axis in "xyz"],
-  )
-  return CapturedPoints(
-    tuple(place), table.reshape(len(table), len(place), 3), RATE_HZ
-  )
+  return place
 
 
 def _filled(cells: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ def fill(template: str, fields: Mapping[str, str]) -> str:
   """Puts HTML into the `<!--name-->` places of a template.
 
   Args:
-    template: with such places.
+    template: text with such places.
     fields: name -> HTML, escaped where it must be.
   """
   # One pass, so that nothing inserted is searched for fields again.
@@ -39,6 +39,7 @@ def render(
   data: Any = None,
   scripts: Sequence[str] = (),
   connect: str = "",
+  sounds: bool = False,
 ) -> str:
   """A whole page as text.
 
@@ -51,6 +52,7 @@ def render(
       scripts may run none and holds no data.
     connect: whom the page may talk to, as a content policy says it; nobody
       when empty.
+    sounds: whether the page may play sound that it holds.
   """
   policy, code = "", ""
   if scripts:
@@ -61,6 +63,8 @@ def render(
     )
   if connect:
     policy += f"; connect-src {connect}"
+  if sounds:
+    policy += "; media-src data:"
   fields = {
     "title": html.escape(title),
     "policy": policy,

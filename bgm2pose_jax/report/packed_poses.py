@@ -20,7 +20,7 @@ def body(skeleton: Skeleton, head: str | None = None) -> dict[str, Any]:
   """What the player needs to know of a skeleton, JSON-ready.
 
   Args:
-    skeleton: of the poses.
+    skeleton: the skeleton of the poses.
     head: name of the joint that is drawn as a head; None draws none.
   """
   return {
@@ -36,6 +36,7 @@ def pack(
   target: np.ndarray | None = None,
   spread: np.ndarray | None = None,
   *,
+  other: np.ndarray | None = None,
   clips: Sequence[Mapping[str, Any]],
   clip_frames: int,
   rate_hz: float,
@@ -50,6 +51,7 @@ def pack(
     target: like `pose`, ground truth; None where there is none.
     spread: [..., joint], standard deviation between models in that unit; None
       for one model.
+    other: like `pose`, a third figure to show beside; None for none.
     clips: stretches to choose from, each `label`, `start` (where it begins in
       `pose`), `windows` (its length) and `first` (number of its first
       window), all three counted in windows of `clip_frames` frames; may have
@@ -57,22 +59,28 @@ def pack(
     clip_frames: frames of a window; 1 where frames stand alone.
     rate_hz: frames a second.
     simulated: whether to mark the picture.
-    body: from `body`.
+    body: the body from `body`.
 
   Returns:
     `pred` and `target` as base64 of little-endian int16 in multiples of
     `unit` of the poses' unit, `spread` as base64 of uint8 in multiples of
-    `spread_unit`; empty text stands for what is not there.
+    `spread_unit`; empty text stands for what is not there. `other`, as `pred`
+    is, stands only where it is given.
 
   Raises:
     InputError: a value that is not finite.
   """
-  shown = [pose] if target is None else [pose, target]
-  for name, values in (("pose", pose), ("target", target), ("spread", spread)):
+  figures = {"pose": pose, "target": target, "other": other}
+  for name, values in (*figures.items(), ("spread", spread)):
     if values is not None and not np.isfinite(values).all():
       raise InputError(name, "is not finite", "predict again")
+  shown = [each for each in figures.values() if each is not None]
   unit = (_largest(shown) or 1.0) / 32767
-  packed = [_base64(values, unit, "<i2", 32767) for values in shown]
+  packed = {
+    {"pose": "pred"}.get(name, name): _base64(each, unit, "<i2", 32767)
+    for name, each in figures.items()
+    if each is not None
+  }
   spread_unit = (_largest([] if spread is None else [spread]) or 1.0) / 255
   packed_spread = ""
   if spread is not None:
@@ -81,13 +89,13 @@ def pack(
     **body,
     "clips": [dict(clip) for clip in clips],
     "frames": int(clip_frames),
-    "pred": packed[0],
     "rate_hz": float(rate_hz),
     "simulated": bool(simulated),
     "spread": packed_spread,
     "spread_unit": spread_unit,
-    "target": packed[1] if target is not None else "",
+    "target": "",
     "unit": unit,
+    **packed,
   }
 
 

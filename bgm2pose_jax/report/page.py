@@ -25,7 +25,7 @@ class Tile:
 
   Attributes:
     name: what it is, with its unit.
-    value: as it is printed.
+    value: the number as it is printed.
     notes: lines below it.
   """
 
@@ -46,6 +46,7 @@ class Panel:
     scripts: JavaScript that it needs; all panels' scripts share one scope.
     data: JSON values, finite; the scripts find those of all panels in the
       element `data`.
+    sounds: whether it plays sound that its data holds.
   """
 
   title: str
@@ -54,6 +55,7 @@ class Panel:
   styles: Sequence[str] = ()
   scripts: Sequence[str] = ()
   data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  sounds: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,8 +63,9 @@ class Page:
   """What a page shows, from top to bottom.
 
   Attributes:
-    title: of the browser's window, and of the page without a `heading`.
-    heading: of the page.
+    title: the title of the browser's window, and of the page without a
+      `heading`.
+    heading: the heading of the page.
     banners: (label, warning) of each; see `document.banner`.
     facts: (name, value) in one line.
     status: a line that a script keeps up to date in the element `state`;
@@ -104,6 +107,7 @@ def render(page: Page) -> str:
     data={name: v for panel in panels for name, v in panel.data.items()},
     scripts=[script for panel in panels for script in panel.scripts],
     connect=page.connect,
+    sounds=any(panel.sounds for panel in panels),
   )
 
 

@@ -8,6 +8,10 @@
 //   lengths, rate_hz, simulated }: room for so many frames, the oldest making
 //   way, whether frames come with ground truth and with spread, and how tall
 //   and wide a person is at first. `lengths` names the unit of the poses.
+//   `other` is a third figure, such as what the poses were made from; `names`
+//   what "pred", "target" and "other" are called in the picture; `girth` see
+//   scene.js; `sound` the address of what is heard from the first frame of the
+//   only clip on. A page with sound waits for a press on play.
 // onFrame: called with the player after every drawing; may be left out.
 //
 //   player.push({ pose, target, spread, time_s })   live only: one frame, as
@@ -29,7 +33,11 @@ const makePlayer = (root, data, onFrame) => {
   const joints = data.joints.length;
   const pose = new Float32Array(3 * joints);
   const truth = store.has("target") ? new Float32Array(3 * joints) : null;
+  const other = store.has("other") ? new Float32Array(3 * joints) : null;
   const spread = store.has("spread") ? new Float32Array(joints) : null;
+  const names = { pred: "Prediction", target: "Ground truth", other: "Other",
+                  ...data.names };
+  const sound = data.sound ? makeSound(data.sound) : null;
 
   let clip = data.live ? { label: "", start: 0, windows: 0 } : data.clips[0];
   let position = 0;
@@ -38,7 +46,8 @@ const makePlayer = (root, data, onFrame) => {
   let colour = spread && !truth ? "spread" : "figure";
   let following = Boolean(data.live);
   let newest_s = 0;
-  let playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let playing =
+    !sound && !matchMedia("(prefers-reduced-motion: reduce)").matches;
   let previous = null;
 
   const frames = () =>
@@ -67,22 +76,25 @@ const makePlayer = (root, data, onFrame) => {
     const read = (name, out) => store.at(name, base, count, position, out);
     read("pred", pose);
     if (truth) read("target", truth);
+    if (other) read("other", other);
     if (spread) read("spread", spread);
     const error = truth && store.distances(pose, truth);
     const shown = { error, spread }[colour];
     const body = {
-      name: "Prediction", pose, colour: "pred",
-      alpha: truth && overlay ? 0.85 : 1,
+      name: names.pred, pose, colour: "pred",
+      alpha: overlay ? 0.85 : 1,
       tint: shown ? shown.map((value) => value / store.tops[colour]) : null,
       halo: colour === "spread" ? spread : null,
     };
     const panels = [[body]];
-    if (truth) {
-      const other = { name: "Ground truth", pose: truth, colour: "truth",
-                      alpha: overlay ? 0.75 : 1, tint: null, halo: null };
-      if (overlay) panels[0].unshift(other);
-      else panels.unshift([other]);
-    }
+    const place = (name, pose, colour) => {
+      const beside = { name, pose, colour, alpha: overlay ? 0.75 : 1,
+                       tint: null, halo: null };
+      if (overlay) panels[0].unshift(beside);
+      else panels.unshift([beside]);
+    };
+    if (truth) place(names.target, truth, "truth");
+    if (other) place(names.other, other, "third");
     scene.draw(panels, note);
     tell(error);
     if (onFrame) onFrame(player);
@@ -161,9 +173,15 @@ const makePlayer = (root, data, onFrame) => {
       start();
     }
     if (!playing) following = false;
+    if (!playing && sound) sound.pause();
+  };
+  // Brings the sound to where the picture is.
+  const hear = () => {
+    if (sound && playing) sound.play(position / data.rate_hz, speed);
   };
   const start = () => {
     previous = null;
+    hear();
     requestAnimationFrame(tick);
   };
 
@@ -172,7 +190,10 @@ const makePlayer = (root, data, onFrame) => {
     if (previous !== null) {
       // A page in the background stops its clock; do not jump on return.
       const seconds = Math.min(0.2, (now - previous) / 1000);
-      position += seconds * speed * data.rate_hz;
+      const heard_s = sound ? sound.time_s() : null;
+      // The sound keeps the time: an ear notices a gap, an eye no dropped frame.
+      position = heard_s === null ?
+        position + seconds * speed * data.rate_hz : heard_s * data.rate_hz;
       if (data.live) {
         if (position >= last()) following = true;
         // Frames come in bursts; a few in hand keep the motion even.
@@ -180,6 +201,7 @@ const makePlayer = (root, data, onFrame) => {
         position = Math.min(position, last());
       } else if (position >= frames()) {
         position = 0;
+        hear();
       }
     }
     previous = now;
@@ -190,6 +212,7 @@ const makePlayer = (root, data, onFrame) => {
   const seek = (frame) => {
     position = Math.max(0, Math.min(last(), frame));
     following = Boolean(data.live) && playing && position >= last();
+    hear();
     draw();
   };
   const step = (count) => {
@@ -211,6 +234,11 @@ const makePlayer = (root, data, onFrame) => {
     const index = list.selectedIndex + by;
     list.selectedIndex = Math.max(0, Math.min(list.length - 1, index));
     speed = +list.value;
+    hear();
+  };
+  const setSound = (value) => {
+    sound.setOn(value);
+    byId("sound").checked = value;
   };
   const setOverlay = (value) => {
     overlay = value;
@@ -234,8 +262,11 @@ const makePlayer = (root, data, onFrame) => {
   }
   byId("colour-label").hidden = colours.length < 2;
   byId("help-colour").hidden = colours.length < 2;
-  byId("overlay-label").hidden = !truth;
-  byId("help-overlay").hidden = !truth;
+  const several = Boolean(truth || other);
+  byId("overlay-label").hidden = !several;
+  byId("help-overlay").hidden = !several;
+  byId("sound-label").hidden = !sound;
+  byId("help-sound").hidden = !sound;
   byId("clip-label").hidden = Boolean(data.live) || data.clips.length < 2;
   byId("window-label").hidden = !(data.frames > 1);
 
@@ -251,7 +282,11 @@ const makePlayer = (root, data, onFrame) => {
     seek(+e.target.value);
   });
   byId("play").addEventListener("click", () => setPlaying(!playing));
-  byId("speed").addEventListener("change", (e) => { speed = +e.target.value; });
+  byId("speed").addEventListener("change", (e) => {
+    speed = +e.target.value;
+    hear();
+  });
+  byId("sound").addEventListener("change", (e) => setSound(e.target.checked));
   byId("colour").addEventListener("change", (e) => setColour(e.target.value));
   byId("overlay").addEventListener("change", (e) => {
     setOverlay(e.target.checked);
@@ -271,7 +306,8 @@ const makePlayer = (root, data, onFrame) => {
     "+": () => changeSpeed(1),
     "=": () => changeSpeed(1),
     "-": () => changeSpeed(-1),
-    o: () => { if (truth) setOverlay(!overlay); },
+    o: () => { if (several) setOverlay(!overlay); },
+    m: () => { if (sound) setSound(!sound.isOn()); },
     c: () => setColour(colours[(colours.indexOf(colour) + 1) % colours.length]),
     r: () => scene.reset(),
     w: () => scene.turn(0, 0.12),

@@ -25,13 +25,15 @@ def panel(
   """A player; a page has one at most.
 
   Args:
-    data: from `packed_poses.pack`, or of a live player.
+    data: what `packed_poses.pack` returned, or the data of a live player.
     title: over it.
     caption: plain text below it.
     starts: False where a script of another panel calls `makePlayer`.
   """
   note = f'<p class="note">{html.escape(caption)}</p>' if caption else ""
-  scripts = [document.asset(f"{name}.js") for name in _SCRIPTS]
+  has_sound = bool(data.get("sound"))
+  names = (*_SCRIPTS[:-1], "sound", _SCRIPTS[-1]) if has_sound else _SCRIPTS
+  scripts = [document.asset(f"{name}.js") for name in names]
   return Panel(
     title,
     document.asset("player.html") + note,
@@ -39,4 +41,5 @@ def panel(
     styles=(document.asset("player.css"),),
     scripts=(*scripts, _START) if starts else scripts,
     data=data,
+    sounds=has_sound,
   )

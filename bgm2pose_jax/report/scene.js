@@ -4,16 +4,19 @@
 //   scene.draw([[body, ...], ...], note);   // a panel for each list of bodies
 //   scene.turn(yaw, pitch); scene.zoom(factor); scene.reset();
 //
-// data: `bones` (parent, child), `joints` and the number `head` of one.
+// data: `bones` (parent, child), `joints`, the number `head` of one, and `girth`,
+//   how many of the poses' units are 9 cm, an arm's width; 1 if left out.
 // height, reach: size of the person in the unit of the poses.
 // onChange: called after a hand, a window or a colour scheme changed the view.
-// body: { name, pose: x, y, z of each joint, colour: "truth" or "pred", alpha,
+// body: { name, pose: x, y, z of each joint, colour: "truth", "pred" or
+//   "third", alpha,
 //   tint: per joint 0 to 1 on the ramp of player.css instead of `colour`, or
 //   null, halo: per joint radius of a circle behind it, or null }.
 // note: text in the corner of the picture.
 const makeScene = (canvas, data, size, onChange) => {
   const joints = data.joints.length;
   const { height, reach } = size;
+  const girth = data.girth || 1;
   const home = { yaw: 0.55, pitch: 0.16, zoom: 1 };
   const view = { ...home };
   const colours = {};
@@ -22,7 +25,7 @@ const makeScene = (canvas, data, size, onChange) => {
   const readColours = () => {
     const style = getComputedStyle(document.documentElement);
     const named = (name) => style.getPropertyValue("--" + name).trim();
-    for (const name of ["soft", "truth", "pred", "floor", "bg"]) {
+    for (const name of ["soft", "truth", "pred", "third", "floor", "bg"]) {
       colours[name] = named(name);
     }
     ramp = [0, 1, 2, 3].map((stop) => {
@@ -93,7 +96,7 @@ const makeScene = (canvas, data, size, onChange) => {
     g.strokeStyle = colours.soft;
     g.globalAlpha = 0.14 * body.alpha;
     for (const [a, b] of data.bones) {
-      g.lineWidth = 0.3 * at[b][3];
+      g.lineWidth = 0.3 * girth * at[b][3];
       line(g, shadow[a], shadow[b]);
     }
     if (body.halo) {
@@ -113,7 +116,7 @@ const makeScene = (canvas, data, size, onChange) => {
         body.alpha * Math.max(0.35, Math.min(1, 0.8 + d / depth));
       g.strokeStyle =
         body.tint ? rampColour((body.tint[a] + body.tint[b]) / 2) : plain;
-      g.lineWidth = Math.max(2, 0.38 * at[b][3]);
+      g.lineWidth = Math.max(2, 0.38 * girth * at[b][3]);
       line(g, at[a], at[b]);
     }
     g.globalAlpha = body.alpha;
@@ -123,7 +126,7 @@ const makeScene = (canvas, data, size, onChange) => {
       g.fillStyle = body.tint ? jointColour(j) : colours.bg;
       g.strokeStyle = jointColour(j);
       const wide = j === data.head ? 0.72 : body.tint ? 0.34 : 0.2;
-      circle(g, at[j], wide * at[j][3]);
+      circle(g, at[j], wide * girth * at[j][3]);
       g.fill();
       g.stroke();
     }

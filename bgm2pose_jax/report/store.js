@@ -1,14 +1,15 @@
 // Frames in memory: the packed ones of a page, or a ring of the newest.
 //
 //   const store = makeStore(data);
-//   store.at(name, first, count, place, out)   "pred", "target" or "spread" at
-//     a place, fractional, of the `count` frames from `first` on (of a ring:
+//   store.at(name, first, count, place, out)   "pred", "target", "other" or
+//     "spread" at a place, fractional, of the `count` frames from `first` on (of a ring:
 //     from its oldest on), written into `out`
 //   store.push(frame)   see player.js, as for `data`
 //   store.tops   where the colour scales of error and spread end
 const makeStore = (data) => {
   const joints = data.joints.length;
-  const sizes = { pred: 3 * joints, target: 3 * joints, spread: joints };
+  const sizes = { pred: 3 * joints, target: 3 * joints, other: 3 * joints,
+                  spread: joints };
   const values = {};
 
   const decode = (text, wide, unit) => {
@@ -43,7 +44,7 @@ const makeStore = (data) => {
   const push = (frame) => {
     if (!data.live) throw new Error("this player has frames of its own");
     const named = { pred: frame.pose, target: frame.target,
-                    spread: frame.spread };
+                    other: frame.other, spread: frame.spread };
     for (const name of Object.keys(sizes)) {
       if (!values[name]) continue;
       const given = named[name];

@@ -12,6 +12,7 @@ import os
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.systems.bgm2pose.system import SYSTEM as BGM2POSE
+from bgm2pose_jax.systems.mapnet.system import SYSTEM as MAPNET
 
 PLUGINS = "BGM2POSE_SYSTEMS"
 
@@ -32,7 +33,7 @@ def _plugins() -> tuple[System, ...]:
   return tuple(found)
 
 
-SYSTEMS: tuple[System, ...] = (BGM2POSE, *_plugins())
+SYSTEMS: tuple[System, ...] = (BGM2POSE, MAPNET, *_plugins())
 
 
 def of_model(model: str | None) -> System:

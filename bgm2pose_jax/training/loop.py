@@ -9,11 +9,10 @@ times go to timing.jsonl.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +24,18 @@ from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.task import Task
 from bgm2pose_jax.data import device_cache, pipeline
 from bgm2pose_jax.data.table import WindowTable
-from bgm2pose_jax.evaluation import metrics as metrics_lib
 from bgm2pose_jax.evaluation import predict_rows
 from bgm2pose_jax.evaluation.metrics import Metrics
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes, stop_signal
 from bgm2pose_jax.state.train_state import TrainState, averaged
-from bgm2pose_jax.training import dispatch, replicated, steps
+from bgm2pose_jax.training import (
+  dispatch,
+  replicated,
+  steps,
+  stopping,
+  validation,
+)
 from bgm2pose_jax.training.epoch_lines import EpochLines
 from bgm2pose_jax.training.replica import Replica
 
@@ -124,7 +128,7 @@ class Trainer:
     with (
       stop_signal.held(),
       bar,
-      _saved(runs),
+      stopping.saved(runs),
       self._dispatches(runs, form) as calls,
     ):
       number = 0
@@ -158,26 +162,17 @@ class Trainer:
     return np.concatenate([found for _, found in self._predicted(state, rows)])
 
   def validate(self, state: TrainState, rows: np.ndarray) -> dict[str, float]:
-    """Figures of rows, added batch by batch; no predictions are kept.
+    """Figures of rows, see `validation.figures`.
 
     Args:
-      state: as in `predict`.
+      state: the state, as in `predict`.
       rows: positions in the table.
-
-    Returns:
-      {`validation_<figure>`: value} of the headline figures.
     """
-    totals = None
-    target = self.table.column(self.task.target)
-    for part, predicted in self._predicted(state, rows):
-      sums = self._metrics.sums(predicted, target[part])
-      totals = metrics_lib.added(totals, metrics_lib.total(sums))
-    assert totals is not None  # there is a row at least
-    found = self._metrics.finish(totals)
-    return {
-      f"validation_{figure.key}": float(found[figure.key])
-      for figure in self._metrics.figures
-    }
+    return validation.figures(
+      self._predicted(state, rows),
+      self.table.column(self.task.target),
+      self._metrics,
+    )
 
   def _predicted(
     self, state: TrainState, rows: np.ndarray
@@ -190,7 +185,7 @@ class Trainer:
       state,
       self.table,
       rows,
-      fields=[f for f in self.task.fields if f != self.task.target],
+      fields=self.task.predicts_from,
       context=self.task.context,
       batch_size=self.config.run.eval_batch,
       mesh=self.mesh,
@@ -202,8 +197,8 @@ class Trainer:
     """Tries how runs train fastest on these devices.
 
     Args:
-      runs: at least two; their states are not touched.
-      forms: to try beside `SEPARATE`.
+      runs: the runs, at least two; their states are not touched.
+      forms: the forms to try beside `SEPARATE`.
 
     Returns:
       `SEPARATE` or one of `forms`, and the windows a second of each that was
@@ -262,7 +257,9 @@ class Trainer:
       run.state = state
       run.begun = line.begun() if stop else None
     if stop is not None:
-      _save_and_stop([run for run, goes in zip(runs, live) if goes], stop)
+      stopping.save_and_stop(
+        [run for run, goes in zip(runs, live) if goes], stop
+      )
 
   def _steps_of(
     self,
@@ -279,8 +276,8 @@ class Trainer:
     # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
     first = bar.n == getattr(bar, "initial", None)
     alone = jax.process_count() == 1
-    stop = _asked_to_stop()
-    while stop is None and (item := _next(items)) is not None:
+    stop = stopping.asked()
+    while stop is None and (item := stopping.next_item(items)) is not None:
       source, index = item
       states, figures = self._advance(states, source, index, control, form)
       # Two calls under way, never more: the device has one to do while the
@@ -299,7 +296,7 @@ class Trainer:
           bar.update(line.add(index.shape[0], figures, state))
       # Several hosts have to agree, which is not worth it after each call.
       if alone or any(line.due for line in lines):
-        stop = _asked_to_stop()
+        stop = stopping.asked()
     return states, stop or (stop_signal.asked() if alone else None)
 
   def _close_epoch(self, run: Replica, timing: dict[str, Any]) -> None:
@@ -398,52 +395,3 @@ class Trainer:
       cache=self._cache,
       stream=stream,
     )
-
-
-@contextlib.contextmanager
-def _saved(runs: Sequence[Replica]) -> Iterator[None]:
-  """Waits at the end for what is being saved, also after an error.
-
-  A process that ends does not wait for a save under way.
-  """
-  try:
-    yield
-  finally:
-    for run in runs:
-      run.checkpoints.wait()
-
-
-def _next(items: Iterator[dispatch.Item]) -> dispatch.Item | None:
-  """The next call's data; None at the end, or if a signal ended the readers.
-
-  Ctrl-C reaches every process of a terminal, those that read batches too.
-  """
-  try:
-    return next(items, None)
-  except Exception:
-    if stop_signal.asked() is None or jax.process_count() > 1:
-      raise
-    return None
-
-
-def _asked_to_stop() -> str | None:
-  """The signal that asked to stop, the same on every host, or None."""
-  name = stop_signal.asked()
-  if jax.process_count() == 1:
-    return name
-  from jax.experimental import multihost_utils
-
-  asked = multihost_utils.process_allgather(np.int32(name is not None))
-  return name or ("a signal to another host" if np.any(asked) else None)
-
-
-def _save_and_stop(runs: Sequence[Replica], signal_name: str) -> NoReturn:
-  """Saves the states of runs inside an epoch; they go on to the same bytes."""
-  for run in runs:
-    step = int(run.state.step)
-    if run.begun is not None or step != (run.checkpoints.latest() or 0):
-      run.save(None)
-  for run in runs:  # said only when it is so
-    run.checkpoints.wait()
-  done = ", ".join(str(int(run.state.step)) for run in runs)
-  raise stop_signal.Stopped(signal_name, f"after step {done}")

@@ -41,7 +41,7 @@ def run_all(
 
   Args:
     system: the runs' system.
-    configs: as asked for, one a run.
+    configs: the configurations asked for, one a run.
     options: where and how.
 
   Returns:
@@ -67,10 +67,7 @@ def run_all(
       return list(found.values())
 
     table = _windows(source, todo, options.data_dir)
-    rows = [
-      split_rows(table, plan.split, plan.split.validation_fraction)
-      for plan in todo
-    ]
+    rows = [split_rows(table, plan.split) for plan in todo]
     if configs[0].model in system.closed_form:
       if options.mode != "train":
         for plan, part in zip(todo, rows):

@@ -70,7 +70,7 @@ def find_system(grid: tables.Grid) -> System:
   """The system of the models that the flags name, or else of the table.
 
   Args:
-    grid: from `tables.parse_grid`.
+    grid: the grid from `tables.parse_grid`.
 
   Raises:
     InputError: for a model of no system.
@@ -86,7 +86,7 @@ def base_flags(system: System) -> list[str]:
   """Returns the main command's flags as given, for every run alike.
 
   Args:
-    system: of the runs.
+    system: the system of the runs.
 
   Raises:
     InputError: for a flag that the sweep sets itself.
@@ -137,7 +137,7 @@ def make_book(folder: pathlib.Path) -> Book:
   lists = {name: holder.value for name, holder in _LISTS.items()}
   _check_known(system, lists)
   cells = tables.make_cells(system.sweep, _TABLE.value, grid, lists)
-  _check_given_once(cells, shared)
+  cells = _without_given(cells, shared)
   seeds = values.seeds if values["seeds"].present else DEFAULT_SEEDS
   runs = expansion.expand(
     system,
@@ -161,19 +161,23 @@ def _check_known(
       )
 
 
-def _check_given_once(
+def _without_given(
   cells: Sequence[tables.Cell], shared: Sequence[str]
-) -> None:
+) -> list[tables.Cell]:
+  """Leaves out cells that set a flag which all runs share; not all of them."""
+
   def key(flag: str) -> str:
     parts = flag.split("=")
     return "=".join(parts[:2] if parts[0] == "--set" else parts[:1])
 
   given = {key(flag): flag for flag in shared}
-  for flag in dict.fromkeys(f for cell in cells for f in cell.flags):
-    if key(flag) in given:
-      raise InputError(
-        given[key(flag)], f"the sweep sets it too, to {flag}", "drop one"
-      )
+  twice = [[f for f in cell.flags if key(f) in given] for cell in cells]
+  if all(twice):
+    flag = twice[0][0]
+    raise InputError(
+      given[key(flag)], f"the sweep sets it too, to {flag}", "drop one"
+    )
+  return [cell for cell, flags in zip(cells, twice) if not flags]
 
 
 def _numbers(name: str, given: Sequence[str]) -> list[int]:

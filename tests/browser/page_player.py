@@ -79,6 +79,9 @@ JSON.parse(document.getElementById("data").textContent).target !== ""
 """
 
 
+_RATE = 'JSON.parse(document.getElementById("data").textContent).rate_hz'
+
+
 def look(page: Page) -> tuple[list[str], dict[str, Any]]:
   """Watches the player, then turns every knob it has.
 
@@ -122,13 +125,13 @@ def look(page: Page) -> tuple[list[str], dict[str, Any]]:
 def _keys(page: Page) -> Iterator[str]:
   """Presses the keys that move in time."""
   last = page.evaluate("+document.getElementById('scrub').max")
-  second = min(20, last - 1)
+  second = min(round(page.evaluate(_RATE)), last - 1)
   page.evaluate("document.getElementById('view').focus()")
   for key, shift, wanted in (
     ("Home", False, 0),
     ("ArrowRight", False, 1),
     ("ArrowRight", True, 1 + second),
-    ("ArrowLeft", True, 1 + second - min(20, 1 + second)),
+    ("ArrowLeft", True, 1),
     ("End", False, last),
     ("ArrowLeft", False, last - 1),
   ):

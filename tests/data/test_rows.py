@@ -55,7 +55,7 @@ def _split(**changes):
 
 def test_split_is_disjoint_and_by_name():
   table = _table()
-  rows = rows_lib.split_rows(table, _split(), 0.1)
+  rows = rows_lib.split_rows(table, _split())
   assert set(table.named("player", rows.test)) == {"ann"}
   assert set(table.named("player", rows.train)) == {"bo", "cy"}
   for part in (rows.train, rows.validation, rows.test):
@@ -76,7 +76,7 @@ def test_split_is_disjoint_and_by_name():
 def test_any_column_of_names_can_part_the_windows(key, train, test, recordings):
   table = _table()
   split = _split(train={key: train}, test={key: test}, fold_by=key)
-  rows = rows_lib.split_rows(table, split, 0.1)
+  rows = rows_lib.split_rows(table, split)
   for part, wanted in (
     (rows.train, recordings[0]),
     (rows.validation, recordings[0]),
@@ -84,12 +84,25 @@ def test_any_column_of_names_can_part_the_windows(key, train, test, recordings):
   ):
     assert set(table.recording[part]) == wanted
   with pytest.raises(KeyError, match="'kept' holds no names"):
-    rows_lib.split_rows(table, _split(test={"kept": ("yes",)}), 0.1)
+    rows_lib.split_rows(table, _split(test={"kept": ("yes",)}))
+
+
+def test_no_window_that_overlaps_validation_trains():
+  table = _table()
+  rows, apart = (
+    rows_lib.split_rows(table, _split(overlap=overlap)) for overlap in (0, 2)
+  )
+  np.testing.assert_array_equal(apart.validation, rows.validation)
+  np.testing.assert_array_equal(apart.test, rows.test)
+  left_out = sorted(set(rows.train) - set(apart.train))
+  # Of each of two recordings, those that end where validation begins.
+  assert table.window_index[left_out].tolist() == [16, 17, 16, 17]
+  assert set(apart.train) < set(rows.train)
 
 
 def test_validation_is_the_last_part_of_each_recording():
   table = _table()
-  rows = rows_lib.split_rows(table, _split(), 0.1)
+  rows = rows_lib.split_rows(table, _split())
   for recording in (2, 4):
     trained = table.window_index[
       rows.train[table.recording[rows.train] == recording]
@@ -107,14 +120,14 @@ def test_dealt_names_are_left_out_whole_and_within_each_other_name():
   split = _split(
     train=everybody, test=everybody, fold=3, dealt=Dealt("take", "player", 5)
   )
-  rows = rows_lib.split_rows(table, split, 0.1)
+  rows = rows_lib.split_rows(table, split)
   assert set(table.take[rows.test]) == {3}
   assert 3 not in set(table.take[rows.train]) | set(table.take[rows.validation])
   # With names of each player's own, in natural order: every group has all.
   take = table.player * 5 + table.take
   names = tuple(f"c{i}" for i in (20, 3, 100, 1, 11, *range(200, 210)))
   own = dataclasses.replace(table, take=take, takes=names)
-  rows = rows_lib.split_rows(own, split, 0.1)
+  rows = rows_lib.split_rows(own, split)
   assert set(own.named("take", rows.test)) == {"c20", "c203", "c208"}
 
 
@@ -129,7 +142,7 @@ def test_windows_without_a_target_are_of_recordings_without_any():
     test={"environment": ("hall",), "player": ("ann", "bo")},
     test_lacks=("measured",),
   )
-  rows = rows_lib.split_rows(table, split, 0.1)
+  rows = rows_lib.split_rows(table, split)
   assert set(table.named("player", rows.test)) == {"ann"}
   assert not table.measured[rows.test].any()
   assert (table.take[rows.test] != 0).all()
@@ -142,4 +155,4 @@ def test_empty_part_is_refused():
     InputError,
     match=r"people: no window left to test on \(environment hall; player ann\)",
   ):
-    rows_lib.split_rows(_table(kept=kept), _split(), 0.1)
+    rows_lib.split_rows(_table(kept=kept), _split())

@@ -31,6 +31,7 @@ from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
 from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 from bgm2pose_jax.systems.bgm2pose.still_room import response_file
 from bgm2pose_jax.systems.bgm2pose.stream import pcm, sound_input
+from bgm2pose_jax.systems.mapnet.refine import reading as pose_reading
 from tests.hostile import arrays, sound, text
 from tests.hostile.files import Case
 
@@ -95,6 +96,10 @@ def _bvh(path: Path) -> None:
   bvh.read_bvh(path).positions()
 
 
+def _poses(path: Path) -> None:
+  pose_reading.read(path, fps=50.0)
+
+
 def _table(path: Path) -> None:
   for where, row in released_table.lines(path, released_table.read_bytes(path)):
     released_table.parse(where, row)
@@ -153,11 +158,17 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
     "simulate": music.load_music,
     "track": _track_music,
   },
-  "bvh": {"bvh": _bvh, "folder": _folder_of_motion},
+  "bvh": {
+    "bvh": _bvh,
+    "folder": _folder_of_motion,
+    "refine": pose_reading.read,
+  },
   "positions": {
     "position_csv": position_csv.read_position_csv,
     "folder": _folder_of_motion,
+    "refine": _poses,
   },
+  "landmarks": {"refine": pose_reading.read},
   "optitrack": {"optitrack": optitrack.read_optitrack},
   "clips": {"clip_table": _clips},
   "annotations": {"annotations": annotations.read_annotations},

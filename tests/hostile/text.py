@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.config import run_folder
+from bgm2pose_jax.poses import mediapipe
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import presets
@@ -69,6 +70,19 @@ def _table_text() -> bytes:
   return "\n".join([",".join(released_table.COLUMNS), row]).encode() + b"\n"
 
 
+def _landmarks() -> list[list[dict[str, float]]]:
+  """Six frames of one who stands, as MediaPipe's world landmarks."""
+  height = {"shoulder": -0.5, "hip": 0.0, "knee": 0.42, "foot_index": 0.9}
+  frame = []
+  for name in mediapipe.NAMES:
+    side, _, part = name.partition("_")
+    x = {"left": 0.15, "right": -0.15}.get(side, 0.0)
+    frame.append(
+      {"x": x, "y": height.get(part, -0.3), "z": 0.0, "visibility": 0.9}
+    )
+  return [frame] * 6
+
+
 @functools.cache
 def json_texts() -> dict[str, Any]:
   """Good content of every JSON file that strangers may hand over."""
@@ -83,6 +97,7 @@ def json_texts() -> dict[str, Any]:
     "scene": json.loads(json.dumps(Scene().to_dict())),
     "tracks": {"song": {"genre": "folk", "title": "Song"}},
     "sweep": {"runs": [run]},
+    "landmarks": {"fps": 30, "frames": _landmarks()},
   }
 
 
@@ -100,7 +115,7 @@ FILES = {
   "clips": "clips.csv", "annotations": "subject_0_arnor.txt",
   "table": "music_intensity.csv", "genres": "genres.csv",
   "config": "config.json", "scene": "scene.json", "tracks": "tracks.json",
-  "sweep": "sweep.json",
+  "sweep": "sweep.json", "landmarks": "landmarks.json",
 }  # fmt: skip
 
 

@@ -12,15 +12,12 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses import bvh_writer, joint_rotations
 from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.poses.rest_pose import REST13, REST21
 from bgm2pose_jax.simulate import kinematics, motion
 
 AT = {name: i for i, name in enumerate(BODY21.joints)}
-SINGLE = [
-  children[0] for children in joint_rotations.CHILDREN if len(children) == 1
-]
-FANS = [
-  list(children) for children in joint_rotations.CHILDREN if len(children) > 1
-]
+SINGLE = [children[0] for children in REST21.children if len(children) == 1]
+FANS = [list(children) for children in REST21.children if len(children) > 1]
 
 
 def rigid_m(frames=400, seed=3):
@@ -170,10 +167,10 @@ def test_rotations_turn_by_the_least_angle():
   local = joint_rotations.local_rotations(
     joint_rotations.orientations(points, offsets)
   )
-  for column, joint in enumerate(joint_rotations.TURNING):
-    if len(joint_rotations.CHILDREN[joint]) > 1:
+  for column, joint in enumerate(REST21.turning):
+    if len(REST21.children[joint]) > 1:
       continue
-    rest = offsets[joint_rotations.CHILDREN[joint][0]]
+    rest = offsets[REST21.children[joint][0]]
     angle = Rotation.from_matrix(local[:, column]).magnitude()
     apart = degrees_apart(local[:, column] @ rest, rest)
     np.testing.assert_allclose(np.degrees(angle), apart, atol=1e-6)
@@ -336,3 +333,55 @@ def test_what_cannot_be_written_is_refused(tmp_path, points, options, message):
 def test_a_missing_folder_is_one_line(tmp_path):
   with pytest.raises(InputError, match=r"none/a\.bvh: cannot be written"):
     poses.write_bvh(tmp_path / "none" / "a.bvh", rigid_m(2), 20.0)
+
+
+def bowing_m(frames=200, seed=5):
+  """13 points of one who turns and bends, every bone varying, metres."""
+  rng = np.random.default_rng(seed)
+  still = np.cumsum(REST13.directions() * 0.3, axis=0)
+  for joint, parent in enumerate(REST13.skeleton.parents):
+    if parent >= 0:
+      still[joint] = still[parent] + 0.3 * REST13.directions()[joint]
+  turn = Rotation.random(frames, rng).as_matrix()
+  points = still @ np.swapaxes(turn, 1, 2) + rng.normal(size=(frames, 1, 3))
+  return points + 0.03 * rng.normal(size=points.shape)
+
+
+def test_13_joints_with_positions_lie_where_they_were(tmp_path):
+  points = bowing_m()
+  path = tmp_path / "a.bvh"
+  poses.write_bvh(path, points, 50.0, rest=REST13, exact=True)
+  tree = poses.read_bvh(path)
+  columns = [tree.names.index(name) for name in REST13.skeleton.joints]
+  back = tree.positions(columns) / 100.0
+  assert tree.rate_hz == 50.0
+  np.testing.assert_allclose(back, points, atol=2e-6)
+
+
+def test_13_joints_without_positions_point_where_they_pointed(tmp_path):
+  points = bowing_m()
+  path = tmp_path / "a.bvh"
+  poses.write_bvh(path, points, 50.0, rest=REST13)
+  tree = poses.read_bvh(path)
+  columns = [tree.names.index(name) for name in REST13.skeleton.joints]
+  back = tree.positions(columns) / 100.0
+  np.testing.assert_allclose(back[:, 0], points[:, 0], atol=2e-6)
+  parents = np.array(REST13.skeleton.parents)
+  joints = [3, 4, 5, 6, 9, 10, 11, 12]
+  got, wanted = (x[:, joints] - x[:, parents[joints]] for x in (back, points))
+  assert degrees_apart(got, wanted).max() < 0.01
+  # A rigid trunk is matched exactly.
+  rigid = np.repeat(points[:1], 5, axis=0)
+  poses.write_bvh(path, rigid, 50.0, rest=REST13)
+  tree = poses.read_bvh(path)
+  np.testing.assert_allclose(tree.positions(columns) / 100.0, rigid, atol=2e-6)
+
+
+def test_13_joints_at_rest_face_the_front_whichever_way_they_were_seen():
+  offsets = joint_rotations.rest_offsets(bowing_m(), REST13)
+  at = dict(zip(REST13.skeleton.joints, offsets))
+  for right, left in (("RSHO", "LSHO"), ("RBWT", "LBWT")):
+    assert at[right][0] < -0.03
+    assert at[left][0] > 0.03
+  assert at["RBWT"][1] < -0.2
+  np.testing.assert_allclose(offsets[:, 2][[1, 2, 7, 8]], 0, atol=0.02)

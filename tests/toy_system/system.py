@@ -178,7 +178,7 @@ SYSTEM = System(
   ),
   report=Report(text=text, page=render),
   comparison=Comparison(
-    heading="Places compared", whole=("toy", "none"), window=(2,), stretch="50"
+    heading="Places compared", whole=("toy", "none"), window=(2,)
   ),
   sweep=Sweep(axes={"model": ("toy",)}),
   export=Export(programs=programs),

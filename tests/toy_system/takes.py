@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from bgm2pose_jax.data import source
 from bgm2pose_jax.data.table import Columns, WindowTable
+from bgm2pose_jax.data.window_builder import WindowBuilder
 
 NAMES = {
   "take": ("take1", "take2", "take3"),
@@ -47,29 +48,8 @@ class Takes(WindowTable):
     return {"echo": (fields["spec"]["frames"],), "place": (2,)}
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(WindowBuilder):
   VERSION = tfds.core.Version("1.0.0")
-
-  def __init__(self, *, examples, **kwargs):
-    self._examples = examples
-    super().__init__(**kwargs)
-
-  def _info(self):
-    array = functools.partial(
-      tfds.features.Tensor, dtype=np.float32, encoding="bytes"
-    )
-    kinds = {"echo": array(shape=(5,)), "place": array(shape=(2,))}
-    kinds |= dict.fromkeys((*NAMES, "recording"), tfds.features.Text())
-    kinds |= {"window_index": np.int32, "kept": np.bool_, "measured": np.bool_}
-    return self.dataset_info_from_configs(
-      features=tfds.features.FeaturesDict(kinds), disable_shuffling=True
-    )
-
-  def _split_generators(self, dl_manager):
-    return {"everything": self._generate_examples()}
-
-  def _generate_examples(self):
-    return enumerate(self._examples())
 
 
 @dataclasses.dataclass
@@ -100,7 +80,12 @@ class Source(source.Source):
         make = functools.partial(self.windows, player, section, on_windows)
         yield from parts.examples(f"{player}-{section}", make, on_windows)
 
-    return Builder(data_dir=str(stage), examples=examples)
+    return Builder(
+      data_dir=str(stage),
+      table=Takes,
+      fields=self.manifest_fields(section),
+      examples=lambda: enumerate(examples()),
+    )
 
   def windows(self, player, environment, on_windows=lambda count: None):
     name = f"{player}-{environment}"

@@ -39,7 +39,6 @@ COMPARISON = Comparison(
     "setting": keys["setting"],
   },
   data_label=published.data_label,
-  stretch="30 s",
   literature=Literature(
     source=published.SOURCE, data=published.DATA, figures=published.figures
   ),

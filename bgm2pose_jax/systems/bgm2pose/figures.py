@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from bgm2pose_jax.evaluation import figures
+from bgm2pose_jax.evaluation.bootstrap import Blocks
 from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
 
@@ -45,6 +46,7 @@ FIGURES = figures.Figures(
   },
   improved=("rmse", "mae"),
   groups={"per_track": "track", "per_subject": "subject"},
+  blocks=Blocks(stretch="30 s"),
   kept=("per_part", "per_joint"),
   head=head,
   definitions=DEFINITIONS,

@@ -32,6 +32,7 @@ from bgm2pose_jax.systems.bgm2pose.config import (
   SimulateConfig,
 )
 from bgm2pose_jax.systems.bgm2pose.recipe import DEFAULT, Recipe
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 if TYPE_CHECKING:
   from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
@@ -176,11 +177,11 @@ class MusicSource:
 
       return beam_examples.examples(how, found, beam_refusal)
 
-    spec = self._spec()
     return ampl_dataset_builder.Builder(
       config=self.dataset.removeprefix("ampl/"),
       data_dir=str(stage),
-      feature_shape=(spec.window_frames, spec.bands, len(spec.channels)),
+      table=MusicWindows,
+      fields=self.manifest_fields(section),
       examples=examples,
     )
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import raw_fixture
 import tensorflow_datasets as tfds
-from bgm2pose_jax.datasets.ampl.ampl_dataset_builder import SPLIT, Builder
+from bgm2pose_jax.datasets.ampl.ampl_dataset_builder import Builder
 
-from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose import prepare
+from bgm2pose_jax.data.window_builder import SPLIT
+from bgm2pose_jax.systems.bgm2pose import features, prepare
+from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 
 
 def test_configs_and_metadata(tmp_path):
   assert list(Builder.builder_configs) == ["simulated", "raw", "released"]
-  info = Builder(config="raw", data_dir=tmp_path).info
+  spec = features.get_feature_set("logmel_intensity").spec
+  info = Builder(
+    config="raw",
+    data_dir=tmp_path,
+    table=MusicWindows,
+    fields={"spec": spec.to_dict()},
+  ).info
   assert info.name == "ampl"
   assert "Acoustic Music-based Pose Learning" in info.description
   assert "shibata2026bgm2pose" in info.citation
+  assert info.homepage.startswith("https://yutoshibata07.github.io/")
   assert info.features["features"].shape == (12, 128, 9)
+  assert info.features["pose"].shape == (12, 21, 3)
   assert info.features["pose"].np_dtype == np.float32
 
 
@@ -44,9 +52,3 @@ def test_builds_examples_in_order(tmp_path):
   assert all(np.isfinite(e["features"]).all() for e in examples)
   reader = tfds.builder_from_directory(str(builder.data_dir))
   assert reader.info.splits[SPLIT].num_examples == 6
-
-
-def test_needs_examples_to_build(tmp_path):
-  builder = Builder(config="raw", data_dir=tmp_path)
-  with pytest.raises(InputError, match="no examples to build from"):
-    builder.download_and_prepare(file_format="array_record")

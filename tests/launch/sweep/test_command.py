@@ -12,6 +12,7 @@ import quick_sweep
 from absl import flags
 from absl.testing import flagsaver
 
+from bgm2pose_jax.systems import registry
 from launch.sweep import command
 
 TINY = ("--set=data.simulate.subjects=3", "--set=data.simulate.minutes=0.5")
@@ -88,6 +89,33 @@ def test_a_sweep_is_written_and_goes_on_without_its_flags(tmp_path, capsys):
   assert "waiting      8" in capsys.readouterr().out
   assert _call(*asked, *slurm, "--preset=paper", out=out) == 2
   assert "--preset=paper" in capsys.readouterr().err
+
+
+def test_a_cell_that_sets_a_flag_of_all_runs_is_left_out(
+  tmp_path, capsys, monkeypatch
+):
+  whole = {"setting": "single", "model": "ridge"}
+  noisy = {**whole, "noise_snr_db": "10"}
+  known = registry.of_model("ridge").sweep.tables
+  words = (
+    "--table=main",
+    "--dry_run",
+    "--test_tracks=haze",
+    "--folds=0",
+    "--seeds=0",
+    *TINY,
+  )
+  monkeypatch.setitem(known, "main", [whole, noisy])
+  assert _call(*words, out=tmp_path / "sweep") == 0
+  assert "2 runs in 2 jobs" in capsys.readouterr().out
+  shared = (*words, "--noise_snr_db=5")
+  assert _call(*shared, out=tmp_path / "sweep") == 0
+  out = capsys.readouterr().out
+  assert "1 runs in 1 jobs" in out
+  assert "--noise_snr_db=10" not in out
+  monkeypatch.setitem(known, "main", [noisy])
+  assert _call(*shared, out=tmp_path / "sweep") == 2
+  assert "--noise_snr_db=5.0: the sweep sets it too" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import tqdm
 
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.files import archive_members, staged_folder
+from bgm2pose_jax.files import archive_members, member_checks, staged_folder
 from bgm2pose_jax.files.archive_members import Archive, Limits, Member
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   raw_layout,
@@ -39,9 +39,6 @@ _DATA = "data"
 # Without one of them the folder is of no use.
 _NEEDED = (f"{_DATA}/{raw_layout.SOUND}/", f"{released_layout.FOLDER}/")
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
-_MOST_NAME, _MOST_PART, _MOST_DEPTH = 1000, 255, 16
-# Below this size a ratio says nothing.
-_SMALL_BYTES = 1 << 20
 _UNTRUSTED = "get the archive from where it was published"
 
 
@@ -51,7 +48,7 @@ class Unpacked:
 
   Attributes:
     files: how many.
-    total_bytes: of them.
+    total_bytes: their size.
     skipped: {reason: names of members that were left out}.
   """
 
@@ -80,8 +77,8 @@ def extract(
 
   Raises:
     InputError: an archive that is damaged, holds nothing of AMPL, or has a
-      member that no honest archive has (see `check_name`, `Limits`); a folder
-      that holds something; too little room. Nothing is left then.
+      member that no honest archive has (see `member_checks`, `Limits`); a
+      folder that holds something; too little room. Nothing is left then.
   """
   limits = limits or Limits()
   out = Path(out)
@@ -114,43 +111,11 @@ def extract(
   return Unpacked(len(placed), total, skipped)
 
 
-def check_name(name: str) -> tuple[str, ...]:
-  """Splits a member's name, when it can only mean a file below a folder.
-
-  Args:
-    name: as the archive states it.
-
-  Returns:
-    Its parts.
-
-  Raises:
-    ValueError: with what is wrong with it.
-  """
-  if any(unicodedata.category(letter)[0] == "C" for letter in name):
-    raise ValueError("its name holds a control character")
-  if "\\" in name or ":" in name:
-    raise ValueError("its name holds a backslash or a colon")
-  if name.startswith("/"):
-    raise ValueError("its name is an absolute path")
-  parts = tuple(part for part in name.rstrip("/").split("/") if part != ".")
-  if ".." in parts:
-    raise ValueError("its name leads out of the folder")
-  if any(not part or part[-1] in " ." for part in parts):
-    raise ValueError("its name has an empty part, or one that ends in a dot")
-  if (
-    len(name.encode()) > _MOST_NAME
-    or len(parts) > _MOST_DEPTH
-    or any(len(part.encode()) > _MOST_PART for part in parts)
-  ):
-    raise ValueError("its name is too long")
-  return parts
-
-
 def destination(parts: Sequence[str]) -> tuple[str, str] | None:
   """Says where a file belongs.
 
   Args:
-    parts: of its name.
+    parts: the parts of its name.
 
   Returns:
     The folders before the layout's own and the path below the new folder, both
@@ -191,8 +156,8 @@ def _place_all(
   for source in sources:
     for member in source.members:
       try:
-        parts = check_name(member.name)
-        _check_member(member, limits)
+        parts = member_checks.check_name(member.name)
+        member_checks.check_content(member, limits)
         if not parts and not member.is_folder:
           raise ValueError("its name is empty")
       except ValueError as error:
@@ -251,26 +216,11 @@ def _check_total(
     )
   # Members may share what they take in the archive.
   packed = sum(source.size for source in sources)
-  if total > _SMALL_BYTES and total > limits.ratio * packed:
+  if total > member_checks.SMALL_BYTES and total > limits.ratio * packed:
     raise InputError(
       sources[0].path,
       f"unpacks to {total / packed:.0f} times its size",
       _UNTRUSTED,
-    )
-
-
-def _check_member(member: Member, limits: Limits) -> None:
-  if member.problem is not None:
-    raise ValueError(member.problem)
-  if not 0 <= member.size <= limits.member_bytes:
-    raise ValueError(f"has {member.size} bytes")
-  if (
-    member.packed is not None
-    and member.size > _SMALL_BYTES
-    and member.size > limits.ratio * max(member.packed, 1)
-  ):
-    raise ValueError(
-      f"unpacks to {member.size / max(member.packed, 1):.0f} times its size"
     )
 
 

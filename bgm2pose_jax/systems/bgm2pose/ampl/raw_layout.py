@@ -23,6 +23,7 @@ from pathlib import Path
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.bgm2pose.ampl import recording_index
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
 
@@ -49,7 +50,7 @@ class RawRecording:
     name: `subject_<s>_<track>`, with `_wo_mocap` where there are no poses.
     subject: the raw id, <s>.
     track: the track's token.
-    genre: of the track; `unknown` when nothing names it.
+    genre: the genre of the track; `unknown` when nothing names it.
     wav: the four-channel recording.
     music: the track's music; None when the folder has none.
     annotations: where the annotation lines are, present or not.
@@ -75,7 +76,7 @@ class RawIndex(RecordingIndex[RawRecording]):
   """What a raw folder holds; `root` is the folder that holds `sound_cut`."""
 
   def fingerprint(self) -> str:
-    """Digests which files the folder holds, see `files_digest`."""
+    """Digests which files the folder holds, see `checksums.of_stats`."""
     files = [
       path.relative_to(self.root).as_posix()
       for r in self.recordings
@@ -83,7 +84,7 @@ class RawIndex(RecordingIndex[RawRecording]):
       if path
     ]
     markers = [recording_index.TRACKS_FILE, recording_index.SIMULATED_FILE]
-    return recording_index.files_digest(self.root, markers + files)
+    return checksums.of_stats(self.root, markers + files)
 
 
 def scan_raw(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -92,8 +90,8 @@ class RecordingIndex(Generic[R]):
 
   Attributes:
     root: the folder that file names are relative to.
-    recordings: by track, then by subject in natural order.
-    simulated: made by the simulator.
+    recordings: the recordings by track, then by subject in natural order.
+    simulated: whether the simulator made them.
   """
 
   root: Path
@@ -266,24 +264,3 @@ def read_genres(path: Path, refuse: Refuse = stop) -> Mapping[str, str]:
   except (KeyError, TypeError) as error:
     refuse(InputError(path, f"cannot be read ({error!r})", fix))
   return genres
-
-
-def files_digest(root: Path, names: Iterable[str]) -> str:
-  """Digests which files there are: names, sizes, times of change.
-
-  Args:
-    root: the folder.
-    names: relative to it, with '/'; present or not.
-
-  Returns:
-    64 hex digits; another file, size or modification time gives others.
-  """
-  digest = hashlib.sha256()
-  for name in sorted(set(names), key=lambda n: n.split("/")):
-    try:
-      stat = os.stat(os.path.join(root, name))
-      state = (stat.st_size, stat.st_mtime_ns)
-    except FileNotFoundError:
-      state = None
-    digest.update(json.dumps([name, state]).encode())
-  return digest.hexdigest()

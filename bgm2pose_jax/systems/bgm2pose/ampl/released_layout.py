@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.bgm2pose.ampl import recording_index, released_table
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
 from bgm2pose_jax.systems.bgm2pose.ampl.released_table import (
@@ -43,9 +44,9 @@ class ReleasedRecording:
     name: `subject_<s>_<track>`, with `wo_mocap` where there are no poses.
     subject: the raw id, <s>.
     track: the track's token.
-    genre: of the track.
+    genre: the genre of the track.
     has_pose: motion capture ran.
-    windows: in order of time.
+    windows: the windows in order of time.
   """
 
   name: str
@@ -77,7 +78,7 @@ class ReleasedIndex(RecordingIndex[ReleasedRecording]):
     for recording in self.recordings:
       for window in recording.windows:
         names += [name for name in (window.sound, window.joint) if name]
-    files = recording_index.files_digest(self.root, names)
+    files = checksums.of_stats(self.root, names)
     return hashlib.sha256(repr((self.tables, files)).encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.inference.blending import Blender, starts
 from bgm2pose_jax.systems.bgm2pose.features import feature_sets
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import blending, standardising
@@ -31,11 +32,12 @@ class Options:
   """How windows are cut, put together and standardised.
 
   Attributes:
-    hop_ms: from one window to the next.
+    hop_ms: the time from one window to the next.
     blend: windows that make a pose; 0 is all that hold it.
-    statistics: of `standardising.MODES`; None is the model's usual one.
+    statistics: one of `standardising.MODES`; None is the model's usual one.
     track: music of the training whose statistics to take.
-    static_response: as in a run's configuration; None is the model's own.
+    static_response: what a run's configuration calls so; None is the model's
+      own.
     attention: whether to look at what the network attends to.
   """
 
@@ -127,8 +129,9 @@ def predict(
         standard.first_pass(features)
   attention = options.attention and any(m.task.attends for m in models)
   caller = _Windows(models, attention)
-  poses = blending.Blender(window, hop, blend)
-  looks = blending.Blender(window, hop, blend)
+  weights = blending.weights(window)
+  poses = Blender(weights, hop, blend)
+  looks = Blender(weights, hop, blend)
   kept: dict[str, list[np.ndarray]] = {"pose": [], "look": [], "sound": []}
 
   def drain(full: bool) -> None:
@@ -142,7 +145,7 @@ def predict(
   # with. The recording is counted from its first frame; `context` copies of it
   # come before.
   first, heard = -context, 0
-  todo = iter(blending.starts(pair.frames, window, hop))
+  todo = iter(starts(pair.frames, window, hop))
   start = next(todo)
   shown = spec.indices("recording")
   stream = _features(pair, spec.name, form, progress)

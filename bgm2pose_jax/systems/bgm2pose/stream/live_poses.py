@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bgm2pose_jax.inference.blending import Blender
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import blending
 from bgm2pose_jax.systems.bgm2pose.predict.standardising import Standardiser
@@ -40,7 +41,7 @@ class LivePoses:
 
     Args:
       model: the network.
-      hop_frames: from one window to the next.
+      hop_frames: the distance from one window to the next.
       blend: windows that make a pose, one or more.
       statistics: `training` or `running`.
       track: music of the training whose statistics to take.
@@ -145,7 +146,9 @@ class LivePoses:
 
   def _restart(self, frame: int) -> None:
     """A blender whose first frame is `frame`, for it wants no gaps."""
-    self._blender = blending.Blender(self._size, self._hop, self._blend)
+    self._blender = Blender(
+      blending.weights(self._size), self._hop, self._blend
+    )
     self._origin = self._held_to = frame
 
   def _take(self, poses: np.ndarray) -> list[LiveFrame]:

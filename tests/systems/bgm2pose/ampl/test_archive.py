@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import member_checks
 from bgm2pose_jax.files.archive_members import Limits
 from bgm2pose_jax.systems.bgm2pose.ampl import archive, find, sources
 
@@ -138,7 +139,7 @@ def test_several_archives_become_one_folder(tmp_path):
 )
 def test_names_that_no_archive_needs_are_refused(tmp_path, name):
   with pytest.raises(ValueError, match="its name"):
-    archive.check_name(name)
+    member_checks.check_name(name)
   for make in (make_zip, make_tar):
     path = make(tmp_path / "a.bin", {**FILES, name: b"x"})
     refused(path, tmp_path / "out", "its name")
@@ -174,7 +175,7 @@ def test_two_files_of_one_name_are_refused(tmp_path):
                 f"B/{WINDOW}", WINDOW.replace("w.npy", "W.npy")):  # fmt: skip
     path = tmp_path / "a.zip"
     make_zip(path, {WINDOW: b"1", other: b"2"})
-    if archive.destination(archive.check_name(other)) is not None:
+    if archive.destination(member_checks.check_name(other)) is not None:
       refused(path, tmp_path / "out", "is the same file as")
   with zipfile.ZipFile(path, "w") as file:
     file.writestr(WINDOW, b"1")

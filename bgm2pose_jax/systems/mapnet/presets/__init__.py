@@ -1,0 +1,36 @@
+"""Presets: one file each, its docstring the lab note."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+
+from bgm2pose_jax.systems.mapnet.config import Config
+from bgm2pose_jax.systems.mapnet.models import registry
+
+PRESETS = {
+  "demo": "sized for 2 CPU cores, at most 20 minutes",
+  "paper": "full width as the text says",
+}
+
+
+def get_config(preset: str, model: str) -> Config:
+  """Returns a preset for a model.
+
+  Args:
+    preset: one of `PRESETS`.
+    model: another network than MAPnet gets those of the preset's fields that
+      it has; a model that trains nothing gets none.
+  """
+  module = importlib.import_module(
+    f"bgm2pose_jax.systems.mapnet.presets.{preset}"
+  )
+  config = module.get_config()
+  network = {}
+  if model in registry.MODELS:
+    fields = dataclasses.fields(registry.MODELS[model].config)
+    known = {field.name: field.default for field in fields}
+    network = known | {
+      name: value for name, value in config.network.items() if name in known
+    }
+  return dataclasses.replace(config, model=model, network=network)

@@ -1,0 +1,40 @@
+"""MAPnet small enough for 2 CPU cores and 20 minutes, data included.
+
+Reproduces: nothing published; simulated violinists. It shows that the sound
+  says what the bow arm does between the frames of a poor pose.
+Command: python -m bgm2pose_jax.main --model=mapnet
+Hardware, time and score: BUILD_NOTES.md, "Measured".
+"""
+
+from __future__ import annotations
+
+from bgm2pose_jax.config.schema import BatchConfig, OptimConfig, RunConfig
+from bgm2pose_jax.systems.mapnet.config import Config, DataConfig
+
+
+def get_config() -> Config:
+  """Returns the demo."""
+  return Config(
+    preset="demo",
+    network={
+      "width": 64,
+      "heads": 4,
+      "mlp": 128,
+      "branch_layers": 3,
+      "fusion_layers": 1,
+      "dropout": 0.0,
+    },
+    # Takes are few: noise that never repeats keeps them from being learnt by
+    # heart.
+    data=DataConfig(noise="fresh"),
+    batch=BatchConfig(size=32),
+    optim=OptimConfig(
+      epochs=15,
+      steps_per_epoch=200,
+      learning_rate=2e-3,
+      learning_rate_min=2e-5,
+      clip_norm=1.0,
+      snapshot_average="off",
+    ),
+    run=RunConfig(report_weights="best"),
+  )

@@ -1,0 +1,1 @@
+"""Poor poses and the sound that was played: precise poses."""

@@ -1,0 +1,192 @@
+"""What a run of this system says: its table, and `report.html`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bgm2pose_jax.contract.report import Report
+from bgm2pose_jax.poses.body13 import BODY13, FRAMES_PER_S
+from bgm2pose_jax.report import (
+  charts,
+  clips,
+  curves,
+  html_table,
+  packed_poses,
+  player,
+)
+from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
+from bgm2pose_jax.systems.mapnet import result_table as table
+from bgm2pose_jax.systems.mapnet.take import HOP_FRAMES, WINDOW_FRAMES
+
+BODY = packed_poses.body(BODY13)
+# Windows of 150 frames as int16 numbers, twice, in base64: 31 kB each.
+_MAX_WINDOWS = 40
+_GROUPS = {
+  "per_category": "By kind of motion",
+  "per_player": "By player",
+  "per_technique": "By technique",
+}
+
+
+def page(
+  results: Mapping[str, Any],
+  lines: Sequence[Mapping[str, Any]],
+  predictions: Mapping[str, np.ndarray],
+) -> str:
+  """The page of a run as text.
+
+  Args:
+    results: content of `results.json`.
+    lines: lines of `metrics.jsonl`.
+    predictions: arrays of `predictions.npz`.
+  """
+  banners = [
+    (table.data_label(results), SIMULATED if results["simulated"] else "")
+  ]
+  if results["targets_in_training"]:
+    banners.append((results["targets_in_training"], ""))
+  return render(
+    Page(
+      title=table.headline(results),
+      heading="Poses refined by sound",
+      banners=banners,
+      facts=_facts(results),
+      tiles=_tiles(results),
+      panels=(
+        Panel("Verdict", f"<p>{html.escape(table.verdict(results))}</p>"),
+        _player_panel(results, predictions),
+        _score_panel(results),
+        _joint_panel(results),
+        *_group_panels(results),
+        *curves.panels(lines, table.TITLES),
+        _definition_panel(results),
+      ),
+    )
+  )
+
+
+def _facts(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
+  return [
+    ("dataset", results["dataset"]),
+    ("model", f"{table.model_label(results)} ({results['preset']})"),
+    ("split by", results["fold_by"]),
+    ("fold", results["fold"]),
+    ("seed", results["seed"]),
+    ("test windows", results["windows"]),
+    ("parameters", f"{results['parameters']:,}"),
+    ("steps", f"{results['steps']:,}"),
+  ]
+
+
+def _tiles(results: Mapping[str, Any]) -> list[Tile]:
+  out = []
+  for key, title in list(table.TITLES.items())[:3]:
+    notes = [
+      f"raw input {results['raw'][key]:.1f}",
+      f"moving average {results['sma'][key]:.1f}",
+    ]
+    if interval := results["interval_95"].get(key):
+      notes.append(f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}")
+    out.append(Tile(title, f"{results[key]:.1f}", notes))
+  return out
+
+
+def _player_panel(
+  results: Mapping[str, Any], predictions: Mapping[str, np.ndarray]
+) -> Panel:
+  # Windows that stand end to end, of one variant of each take.
+  index = np.asarray(predictions["window_index"])
+  every = WINDOW_FRAMES // HOP_FRAMES
+  first = np.asarray(predictions["variant"]) == min(predictions["variant"])
+  rows = np.flatnonzero(first & (index % every == 0))
+  named = zip(
+    *(np.asarray(predictions[k])[rows] for k in ("take", "player", "technique"))
+  )
+  data = clips.pack(
+    predictions["pred"][rows],
+    predictions["target"][rows],
+    recording=np.asarray(predictions["recording"])[rows],
+    window_index=index[rows] // every,
+    names=[
+      f"take {take}, player {player}, {technique}"
+      for take, player, technique in named
+    ],
+    error=_mpjpe,
+    window_s=WINDOW_FRAMES / FRAMES_PER_S,
+    body=BODY,
+    simulated=results["simulated"],
+    limit=_MAX_WINDOWS,
+  )
+  shown = sum(clip["windows"] for clip in data["clips"])
+  return player.panel(
+    data,
+    caption=f"{shown} of {results['windows']} test windows are in this page; "
+    "predictions.npz has all.",
+  )
+
+
+def _mpjpe(predicted: np.ndarray, target: np.ndarray) -> str:
+  off = predicted.astype(np.float64) - target
+  return f"MPJPE {1000 * np.linalg.norm(off, axis=-1).mean():.1f} mm"
+
+
+def _score_panel(results: Mapping[str, Any]) -> Panel:
+  rows = [
+    ("model" if key == "model" else "", (name, *table.figures(row)))
+    for key, name, row in table.model_rows(results)
+  ]
+  head = ("", *table.TITLES.values())
+  return Panel("Results", html_table.table([head], rows))
+
+
+def _joint_panel(results: Mapping[str, Any]) -> Panel:
+  own, sma = results["per_joint"], results["sma"]["per_joint"]
+  groups = {
+    part: [
+      charts.Bar(
+        name,
+        own[name]["mpjpe_mm"],
+        f"{name}: {own[name]['mpjpe_mm']:.1f} mm; moving average "
+        f"{sma[name]['mpjpe_mm']:.1f} mm",
+      )
+      for name in (BODY13.joints[joint] for joint in joints)
+    ]
+    for part, joints in BODY13.parts.items()
+  }
+  return Panel("MPJPE of each joint, mm", charts.bars(groups))
+
+
+def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
+  out = []
+  titles = {f.key: f.title for f in table.FIGURES.metrics.figures}
+  head = ("", "windows", *titles.values(), "raw MPJPE")
+  for key, title in _GROUPS.items():
+    rows = [
+      (
+        "",
+        (
+          table.CATEGORIES.get(name, name),
+          str(row["windows"]),
+          *(f"{row[figure]:.1f}" for figure in titles),
+          f"{row['raw']['mpjpe_mm']:.1f}",
+        ),
+      )
+      for name, row in results[key].items()
+    ]
+    out.append(Panel(title, html_table.table([head], rows)))
+  return out
+
+
+def _definition_panel(results: Mapping[str, Any]) -> Panel:
+  items = "".join(
+    f"<dt>{html.escape(str(name))}</dt><dd>{html.escape(str(text))}</dd>"
+    for name, text in results["definitions"].items()
+  )
+  return Panel("What the figures mean", f"<dl>{items}</dl>")
+
+
+REPORT = Report(text=table.render, page=page)

@@ -1,0 +1,131 @@
+"""The result table of a run as text, and the words that its page shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bgm2pose_jax.report import text_table
+from bgm2pose_jax.systems.mapnet.figures import FIGURES
+
+# Figures of every row, in order: their keys in results.json, and titles.
+TITLES = {
+  "mpjpe_mm": "MPJPE mm",
+  "mpjae_mm_per_frame2": "MPJAE mm/f²",
+  "mpjve_mm_per_frame": "MPJVE mm/f",
+  "mpjpe_root_mm": "root-relative",
+  "mpjpe_procrustes_mm": "Procrustes",
+}
+CATEGORIES = {
+  "fine": "fine motion",
+  "gross": "gross motion",
+  "inversions": "swapped joints",
+}
+
+
+def data_label(results: Mapping[str, Any]) -> str:
+  """SIMULATED DATA or RECORDED DATA, first in every report."""
+  return "SIMULATED DATA" if results["simulated"] else "RECORDED DATA"
+
+
+def model_label(results: Mapping[str, Any]) -> str:
+  """The model's name, and what was taken out of it."""
+  ablation = results["ablation"]
+  return results["model"] + (f" {ablation}" if ablation != "none" else "")
+
+
+def model_rows(
+  results: Mapping[str, Any],
+) -> list[tuple[str, str, Mapping[str, Any]]]:
+  """The rows of every table: (key, name, figures), the model last."""
+  rows = [(key, name, results[key]) for key, name in FIGURES.baselines.items()]
+  label = f"{model_label(results)}, {results['preset']}"
+  return [*rows, ("model", label, results)]
+
+
+def headline(results: Mapping[str, Any]) -> str:
+  """One line: kind of data, split, fold and windows."""
+  return ", ".join(
+    (
+      f"{data_label(results)} ({results['dataset']}): split by "
+      f"{results['fold_by']}",
+      f"fold {results['fold']}",
+      f"seed {results['seed']}",
+      f"{results['windows']} windows of 3 s",
+    )
+  )
+
+
+def figures(row: Mapping[str, Any]) -> tuple[str, ...]:
+  """The figures of a row as text."""
+  return tuple(f"{row[key]:.1f}" for key in TITLES)
+
+
+def verdict(results: Mapping[str, Any]) -> str:
+  """What the figures say, in a sentence.
+
+  Args:
+    results: content of `results.json`.
+  """
+  own = results["mpjpe_mm"]
+  raw, sma, nearest = (
+    results[name]["mpjpe_mm"] for name in ("raw", "sma", "nearest_take")
+  )
+  text = f"Joints lie {own / 10:.1f} cm off on average"
+  if results["model"] in FIGURES.baselines:
+    return f"{text}."
+  text += (
+    f": {raw / own:.1f} times nearer than in the input, {sma / own:.1f} times "
+    "nearer than after a moving average"
+  )
+  if own >= nearest:
+    return f"{text}. The nearest training take is as near: nothing was learnt."
+  return f"{text}, and nearer than the nearest training take."
+
+
+def render(results: Mapping[str, Any]) -> str:
+  """The table of a run as text.
+
+  Args:
+    results: content of `results.json`.
+
+  Returns:
+    Lines; no newline at the end.
+  """
+  rows = model_rows(results)
+  lines = [headline(results)]
+  if results["targets_in_training"]:
+    lines.append(f"NOTE: {results['targets_in_training']}")
+  lines += ["", verdict(results), ""]
+  lines += text_table.aligned(
+    [
+      ("", *TITLES.values()),
+      *((name, *figures(row)) for _, name, row in rows),
+    ],
+    rule=True,
+  )
+  interval = results["interval_95"]
+  if interval["mpjpe_mm"]:
+    low, high = interval["mpjpe_mm"]
+    lines += [
+      "",
+      f"95 % interval of MPJPE over {interval['blocks']} takes: {low:.1f} to "
+      f"{high:.1f} mm.",
+    ]
+  lines += ["", "MPJPE in mm by kind of motion (raw input beside it)"]
+  lines += text_table.aligned(
+    [
+      ("", "windows", "MPJPE", "raw"),
+      *(
+        (
+          CATEGORIES[name],
+          str(row["windows"]),
+          f"{row['mpjpe_mm']:.1f}",
+          f"{row['raw']['mpjpe_mm']:.1f}",
+        )
+        for name, row in results["per_category"].items()
+      ),
+    ],
+    rule=True,
+  )
+  return "\n".join(lines)

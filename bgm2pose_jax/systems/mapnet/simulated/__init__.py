@@ -1,0 +1,1 @@
+"""The simulated data set: takes by players that do not exist."""

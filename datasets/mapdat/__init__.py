@@ -1,0 +1,1 @@
+"""MAPdat: violin takes with motion capture and sound, windowed for learning."""

@@ -1,0 +1,240 @@
+"""MAPnet trains, resumes, replicates, evaluates and exports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+
+import numpy as np
+import pytest
+
+from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config import schema
+from bgm2pose_jax.inference import export, trained_model
+from bgm2pose_jax.inference.export import run_exported
+from bgm2pose_jax.runtime import stop_signal
+from bgm2pose_jax.systems.mapnet.system import SYSTEM, make_config
+from bgm2pose_jax.training import loop
+from bgm2pose_jax.training.options import Options
+from bgm2pose_jax.training.run import run_all
+
+EPOCHS, STEPS = 2, 3
+SMALL = {
+  "data.simulate.players": 2,
+  "data.simulate.takes": 5,
+  "data.simulate.take_s": 8.0,
+  "data.variants": 3,
+  "batch.size": 8,
+  "optim.epochs": EPOCHS,
+  "optim.steps_per_epoch": STEPS,
+  "run.log_every_steps": 1,
+}
+NETWORK = {
+  "network.width": 16,
+  "network.heads": 2,
+  "network.mlp": 16,
+  "network.branch_layers": 2,
+  "network.fusion_layers": 1,
+}
+# Of each of two players one take of five, six windows, three variants.
+TEST_WINDOWS = 2 * 6 * 3
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+  """Nothing of the user's cache is read or written."""
+  folder = tmp_path_factory.mktemp("mapnet")
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("XDG_CACHE_HOME", str(folder / "user"))
+    patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "programs"))
+    patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    yield folder
+
+
+def _configs(*changes, model="mapnet", ablation="none"):
+  small = SMALL | (NETWORK if model == "mapnet" else {})
+  if model == "pot":
+    small |= {k: v for k, v in NETWORK.items() if "fusion" not in k}
+  base = make_config("demo", model, "none")
+  if ablation != "none":
+    base = schema.overlay(base, NETWORK)
+    base = make_config_of(base, ablation)
+  base = schema.overlay(base, small if ablation == "none" else SMALL)
+  return [schema.overlay(base, change) for change in changes or ({},)]
+
+
+def make_config_of(base, ablation):
+  from bgm2pose_jax.systems.mapnet.presets import ablations
+
+  return ablations.apply(base, ablation)
+
+
+def _train(home, name, *changes, model="mapnet", ablation="none", **options):
+  chosen = {"workdir": str(home / name), "data_dir": str(home / "cache")}
+  configs = _configs(*changes, model=model, ablation=ablation)
+  return run_all(SYSTEM, configs, Options(**chosen, **options))
+
+
+def _lines(folder):
+  text = (folder / "metrics.jsonl").read_text()
+  return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def alone(home, quick_compiling):
+  """A run that nobody disturbed: its folder and results."""
+  (results,) = _train(home, "alone")
+  return home / "alone", results
+
+
+def _mpjpe_mm(predicted, target):
+  off = predicted.astype(np.float64) - target
+  return 1000 * np.sqrt((off**2).sum(axis=-1)).mean()
+
+
+@pytest.mark.slow
+def test_results_hold_the_figures_of_the_predictions(alone):
+  folder, results = alone
+  with np.load(folder / "predictions.npz") as arrays:
+    pred, target = arrays["pred"], arrays["target"]
+    player, variant = arrays["player"], arrays["variant"]
+  assert pred.shape == (TEST_WINDOWS, 150, 13, 3)
+  assert results["windows"] == TEST_WINDOWS
+  assert results["simulated"] is True
+  assert results["targets_in_training"] is None
+  assert results["mpjpe_mm"] == pytest.approx(_mpjpe_mm(pred, target), 1e-6)
+  jerk = np.diff(pred.astype(np.float64) - target, n=2, axis=1)
+  assert results["mpjae_mm_per_frame2"] == pytest.approx(
+    1000 * np.linalg.norm(jerk, axis=-1).mean(), 1e-5
+  )
+  for name, row in results["per_player"].items():
+    chosen = player == name
+    assert row["windows"] == chosen.sum() == TEST_WINDOWS // 2
+    assert row["mpjpe_mm"] == pytest.approx(
+      _mpjpe_mm(pred[chosen], target[chosen]), 1e-6
+    )
+  assert set(variant) == {"0", "1", "2"}
+  # The jitter's mean length, and joints in other joints' places.
+  assert results["raw"]["mpjpe_mm"] > 0.9 * 1000 * 0.3 * np.sqrt(8 / np.pi) / 2
+  assert results["sma"]["mpjpe_mm"] < results["raw"]["mpjpe_mm"]
+  assert results["interval_95"]["blocks"] == 2
+
+
+@pytest.mark.slow
+def test_the_page_and_the_table_say_what_was_found(alone):
+  folder, results = alone
+  text = SYSTEM.report.text(results)
+  assert text.startswith("SIMULATED DATA (mapdat/simulated): split by take")
+  for key in ("raw", "sma", "nearest_take"):
+    assert f"{results[key]['mpjpe_mm']:.1f}" in text
+  page = (folder / "report.html").read_text()
+  heads = re.findall("<h2>(.*?)</h2>", page)
+  assert heads[:4] == ["Verdict", "Watch", "Results", "MPJPE of each joint, mm"]
+  assert f"<td>{results['mpjpe_mm']:.1f}</td>" in page
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_in_the_same_bytes(home, alone, monkeypatch):
+  folder, _ = alone
+  advance, calls = loop.Trainer._advance, []
+
+  def counted(*arguments):
+    calls.append(1)
+    if len(calls) == STEPS + 2:
+      os.kill(os.getpid(), signal.SIGTERM)
+    return advance(*arguments)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(loop.Trainer, "_advance", counted)
+    with pytest.raises(stop_signal.Stopped), stop_signal.listening():
+      _train(home, "stopped")
+  assert not (home / "stopped" / "results.json").exists()
+  _train(home, "stopped")
+  for name in ("metrics.jsonl", "results.json", "report.html"):
+    found = (home / "stopped" / name).read_bytes()
+    assert found == (folder / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_two_seeds_train_in_one_program(home, alone):
+  folder, results = alone
+  first, second = _train(
+    home, "seeds/s{seed}", {"seed": 0}, {"seed": 1}, replicas="unrolled"
+  )
+  for ours, wanted in zip(_lines(home / "seeds" / "s0"), _lines(folder)):
+    assert ours == pytest.approx(wanted, rel=1e-3)
+  assert first["mpjpe_mm"] == pytest.approx(results["mpjpe_mm"], rel=1e-4)
+  assert second["mpjpe_mm"] != first["mpjpe_mm"]
+
+
+@pytest.mark.slow
+def test_variants_and_players_can_be_left_out(home, alone):
+  (found,) = _train(
+    home, "variant", {"split_by": "random_variant", "fold": 1}, model="sma"
+  )
+  assert found["test"] == {"variant": ["1"]}
+  assert "clean target" in found["targets_in_training"]
+  # The training set holds the very windows, with other noise.
+  assert found["nearest_take"]["mpjpe_mm"] < 0.5 * found["mpjpe_mm"]
+  assert "NOTE: split_by=random_variant" in SYSTEM.report.text(found)
+  (found,) = _train(
+    home, "player", {"split_by": "player"}, model="nearest_take"
+  )
+  assert found["test"] == {"player": ["P01"]}
+  assert found["train"] == {"player": ["P02"]}
+  assert found["mpjpe_mm"] == found["nearest_take"]["mpjpe_mm"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ablation", ["no_audio", "shuffled_audio"])
+def test_what_is_heard_can_be_taken_away(home, alone, ablation):
+  _, results = alone
+  (found,) = _train(home, ablation, ablation=ablation)
+  assert found["ablation"] == ablation
+  assert found["mpjpe_mm"] != results["mpjpe_mm"]
+  assert found["raw"] == results["raw"]
+
+
+def test_ablations_change_depths_and_refuse_other_models():
+  deep = {"network.branch_layers": 12, "network.fusion_layers": 2}
+  base = schema.overlay(make_config("demo", "mapnet", "none"), deep)
+  for ablation, depths in (
+    ("early_fusion", (2, 12)),
+    ("balanced_fusion", (7, 7)),
+    ("none", (12, 2)),
+  ):
+    network = make_config_of(base, ablation).network
+    found = network["branch_layers"], network["fusion_layers"]
+    assert found == depths
+  assert make_config_of(base, "no_rebalancing").network["rebalance"] is False
+  with pytest.raises(InputError, match="takes a part out of mapnet, not of"):
+    make_config("demo", "pot", "early_fusion")
+  with pytest.raises(InputError, match="no such fold"):
+    SYSTEM.resolve(schema.overlay(base, {"fold": 5}), SYSTEM.open_source(base))
+
+
+@pytest.mark.slow
+def test_export_is_written_and_brought_back(home, alone):
+  folder, _ = alone
+  out, back = home / "export", home / "back"
+  model = trained_model.load(str(folder), _find)
+  export.write(model, out)
+  rng = np.random.default_rng(0)
+  poses = rng.normal(size=(2, 50, 13, 3)).astype(np.float32)
+  audio = rng.normal(size=(2, 150, 35)).astype(np.float32)
+  wanted = model.task.refine(model.state, poses, audio)
+  given = {"poses": poses, "audio": audio}
+  (found,) = run_exported.predict(given, out).values()
+  np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+  export.restore(export.read(out), back, _find)
+  again = trained_model.load(str(back), _find)
+  np.testing.assert_array_equal(
+    again.task.refine(again.state, poses, audio), wanted
+  )
+
+
+def _find(model):
+  assert model in SYSTEM.models
+  return SYSTEM
