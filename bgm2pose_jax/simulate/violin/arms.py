@@ -154,7 +154,7 @@ def bow_arm(
     player: whose arm.
     bow: the bow in the violin's frame, [t].
     bow_rad: angle of the bow about the neck, [t].
-    axes: of the violin in the chest frame, [t, 3, 3].
+    axes: the axes of the violin in the chest frame, [t, 3, 3].
 
   Raises:
     OutOfReachError: if the arm is too short for this bow.
@@ -191,7 +191,7 @@ def left_arm(
     player: whose arm.
     finger_m: first finger's distance from the bridge, [t].
     string: where it is, 0 on the G string to 3 on the E string, [t].
-    axes: of the violin in the chest frame, [t, 3, 3].
+    axes: the axes of the violin in the chest frame, [t, 3, 3].
 
   Raises:
     OutOfReachError: if the arm is too short for this violin.
