@@ -57,6 +57,11 @@ class RefinePoses(NetworkTask):
 
     super().__init__(config, build)
 
+  @property
+  def predicts_from(self) -> tuple[str, ...]:
+    """Every field: the poor poses are the clean ones, spoilt on the device."""
+    return self.fields
+
   def fit(self, table: Any, rows: np.ndarray) -> dict[str, Any]:
     """The mean pose of training rows and, where shuffled, sounds to draw.
 

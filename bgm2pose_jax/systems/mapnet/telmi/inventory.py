@@ -64,6 +64,9 @@ def _markers(held: Contents, there: set[str]) -> list[str]:
     f"{len(held.markers)} markers; known: {marker_names.listing(known)}",
     f"unknown names: {marker_names.listing(unknown)}",
   ]
+  if held.incomplete:
+    said = marker_names.listing(held.incomplete)
+    out.append(f"markers without a name or a file for each axis: {said}")
   if absent:
     out.append(f"markers without their files: {marker_names.listing(absent)}")
   return out

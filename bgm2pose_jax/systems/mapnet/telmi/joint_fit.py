@@ -1,9 +1,9 @@
 """Thirteen joints from markers on the skin.
 
 The paper (Shrestha et al., arXiv 2203.12829) fits them "heuristically" and
-prints no formulas; these are our choice (BUILD_NOTES). Markers stand off the
-joints: a shoulder marker lies on the acromion some 4 cm above the joint, a
-waist marker on the back some 8 cm behind the hip.
+prints no formulas; these are our choice (datasets/mapdat/README.md). Markers
+stand off the joints: a shoulder marker lies on the acromion some 4 cm above the
+joint, a waist marker on the back some 8 cm behind the hip.
 """
 
 from __future__ import annotations

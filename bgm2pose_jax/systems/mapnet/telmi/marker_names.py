@@ -19,6 +19,8 @@ C7 = "c7"
 BOW_FROG, BOW_TIP, BRIDGE = "bow_frog", "bow_tip", "bridge"
 INSTRUMENT = (BOW_FROG, BOW_TIP, BRIDGE)
 SIDES = ("right", "left")
+# Patterns take a while on a name of thousands of letters.
+_LONGEST = 200
 
 _SIDE = {"right": ("r", "right", "rt"), "left": ("l", "left", "lt")}
 _INNER = ("inner", "in", "i", "inside", "medial", "med", "m", "internal")
@@ -103,6 +105,8 @@ def place_of(name: str) -> str | None:
   Returns:
     One of `PLACES`; None where no spelling fits.
   """
+  if len(name) > _LONGEST:
+    return None
   head = name.partition(".")[0]
   tried = (
     name,

@@ -2,7 +2,7 @@
 
 The paper (Shrestha et al., arXiv 2203.12829) uses the distance of bow and
 violin and the sound, and prints no thresholds; these are our choice
-(BUILD_NOTES).
+(datasets/mapdat/README.md).
 """
 
 from __future__ import annotations

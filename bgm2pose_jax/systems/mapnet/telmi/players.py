@@ -12,7 +12,8 @@ _PLAYER_FACTS = ("player", "performer", "violinist", "musician", "subject")
 _TECHNIQUE_FACTS = ("technique", "bowing", "exercise")
 _PLAYER = re.compile(
   r"(?<![a-z0-9])(?:player|performer|violinist|subject|p|s|v)[ _-]?0*(\d{1,3})"
-  r"(?![a-z0-9])",
+  # `P03T01` is the first take of the third player.
+  r"(?![a-bd-su-z0-9]|[ct](?!\d))",
   re.IGNORECASE,
 )
 # As names hold them, without accents, blanks and hyphens.
