@@ -30,6 +30,29 @@ if not flags.FLAGS.is_parsed():
 
 pytest_plugins = ["corpus_fixture"]
 
+# A file is the work of one worker. The files that take minutes come first, so
+# that none of them is begun when the other workers have nothing left.
+_LONG = (
+  "training/test_parallel.py",
+  "training/test_replicated.py",
+  "test_main.py",
+  "faults/test_check_builds.py",
+  "systems/bgm2pose/ampl/test_released.py",
+  "systems/bgm2pose/models/test_torch_parity.py",
+  "training/test_steps.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+  """Puts the longest files first; the others keep their order."""
+  root = pathlib.Path(__file__).parent
+
+  def place(item):
+    name = item.path.relative_to(root).as_posix()
+    return _LONG.index(name) if name in _LONG else len(_LONG)
+
+  items.sort(key=place)
+
 
 @pytest.fixture(scope="module")
 def quick_compiling():
