@@ -8,8 +8,9 @@ joints back, and writes the datapack in one of the forms that RepoVizz has.
 from __future__ import annotations
 
 import dataclasses
+import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from xml.sax.saxutils import quoteattr
@@ -19,6 +20,7 @@ import soundfile
 from scipy import interpolate
 
 from bgm2pose_jax.poses.body13 import BODY13
+from bgm2pose_jax.systems.mapnet.take import Take
 
 TERMS = "Free for internal, non-commercial use.\nNo redistribution.\n"
 # {place: name in one of the styles}
@@ -46,6 +48,9 @@ _PAIRS = {
   "KNE": ("inner_knee", "outer_knee"),
 }
 _UP = np.array([0.0, 1.0, 0.0])
+# Where a take's origin stands in the room: a marker at the room's own would be
+# taken for one that was lost.
+PLACE_M = np.array([0.7, 0.03, -0.4])
 _UNITS_M = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 # Rows are the capture's axes in x, y (up), z of the pose.
 _AXES = {
@@ -60,9 +65,14 @@ _AXES = {
 class TakeLike(Protocol):
   """What a datapack is made of."""
 
-  pose_m: np.ndarray
-  sound: np.ndarray
-  sample_rate_hz: int
+  @property
+  def pose_m(self) -> np.ndarray: ...
+
+  @property
+  def sound(self) -> np.ndarray: ...
+
+  @property
+  def sample_rate_hz(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +155,7 @@ def write_pack(
     The datapack's path.
   """
   chosen = Form(**form)
-  pose_m = np.asarray(take.pose_m, np.float64)
+  pose_m = np.asarray(take.pose_m, np.float64) + PLACE_M
   lead, tail = round(50 * lead_s), round(50 * tail_s)
   played = np.zeros(lead + len(pose_m) + tail, bool)
   played[lead : lead + len(pose_m)] = True
@@ -160,6 +170,23 @@ def write_pack(
     del markers["c7"]
   files = pack_files(markers, sound, rate, chosen)
   return write_files(folder, name, files, chosen)
+
+
+def write_takes(folder: Path, takes: Iterable[Take], **form: Any) -> Path:
+  """Writes a datapack for each take, which names its player and technique.
+
+  Args:
+    folder: made when missing.
+    takes: their names become those of the datapacks.
+    **form: as in `write_pack`.
+
+  Returns:
+    The folder.
+  """
+  for take in takes:
+    facts = {"Player": take.player, "Technique": take.technique}
+    write_pack(folder, take, take.name, metadata=facts, **form)
+  return folder
 
 
 def write_files(
@@ -360,8 +387,6 @@ def _number(value: float, form: Form) -> str:
 
 def sound_bytes(sound: np.ndarray, rate: int, ending: str) -> bytes:
   """Encodes a sound."""
-  import io
-
   file = io.BytesIO()
   kind = {"wav": "WAV", "mp3": "MP3"}[ending]
   subtype = {"wav": "PCM_16", "mp3": "MPEG_LAYER_III"}[ending]

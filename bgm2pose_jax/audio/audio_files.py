@@ -104,7 +104,7 @@ def check_room(path: Path, info: Any, folder: str) -> None:
 
   Args:
     path: named in errors.
-    info: from `read_header`.
+    info: what `read_header` returned.
     folder: where its samples are to be kept, as float32 at 48 kHz.
 
   Raises:
@@ -179,7 +179,7 @@ def check_finite(
     path: named in errors.
     samples: [samples, channel].
     start: position of the first in the file.
-    rate_hz: to say when.
+    rate_hz: the sample rate, to say when.
 
   Raises:
     InputError: with the time of the first such sample.

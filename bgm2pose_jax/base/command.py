@@ -74,7 +74,7 @@ def require(values: flags.FlagValues, *names: str) -> None:
 
   Args:
     values: the flags.
-    *names: of those that must be given.
+    *names: the names of those that must be given.
 
   Raises:
     InputError: one is not given, or empty.

@@ -16,7 +16,7 @@ def check(flag: str, path: str | None) -> str | None:
 
   Args:
     flag: its name, for the message.
-    path: as given.
+    path: the path, as given.
 
   Returns:
     The path.

@@ -33,7 +33,7 @@ def figures_html(
   Args:
     sweep: the runs.
     table: the runs' table.
-    found: from `pairing.differences`.
+    found: the differences from `pairing.differences`.
 
   Returns:
     HTML, empty when no seed of any row is whole.

@@ -39,9 +39,8 @@ class Run:
       does not say it.
     sections: every section it trained or tested on.
     figures: [figure] the headline figures, by "model" and each baseline.
-    groups: for each table of `Comparison.by_group` its figures, [group], by
-      "model" and the reference baseline; NaN where no test window is of the
-      group.
+    groups: {table of `Comparison.by_group`: its figures, [group], by "model"
+      and the reference baseline}; NaN where no test window is of the group.
     by_name: for each chart of `Comparison.by_name` {name: value}, by "model"
       and, where the chart marks it, the reference baseline.
     curve: [k] of `Comparison.curve`; None where the system has none.

@@ -16,7 +16,7 @@ class CellText:
   """One number as it is printed.
 
   Attributes:
-    value: with the figure's decimals, or "-".
+    value: the number with the figure's decimals, or "-".
     std: the same, empty where there is none.
     remark: such as "(7/15 runs)".
     bold: the best of its column.
@@ -95,7 +95,7 @@ def cell_texts(
   Args:
     figures: the table's figures.
     cell: None gives empty texts.
-    best: from `Table.best`.
+    best: the best rows from `Table.best`.
     key: key of the cell's row.
   """
   if cell is None:

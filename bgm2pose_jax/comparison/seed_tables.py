@@ -21,9 +21,9 @@ class Row:
   """A row of a table.
 
   Attributes:
-    label: as the sweep names it, or the system's of a baseline.
+    label: the sweep's name for it, or the system's of a baseline.
     who: "model", or the baseline whose figures these are.
-    model, ablation: of the row's runs; empty for baselines.
+    model, ablation: those of the row's runs; empty for baselines.
     cells: column -> figures over all its places.
     places: column -> place -> figures of that place alone.
   """
@@ -54,8 +54,8 @@ class Table:
     inputs_differ: not all runs have the same features of the recordings.
     reference: label of the whole model's row, None where there is none.
     keys: column -> `keys` of its last entry.
-    dataset, simulated, sections: of the finished runs; dataset is None when
-      no run has finished.
+    dataset, simulated, sections: those of the finished runs; dataset is None
+      when no run has finished.
     uneven: columns whose rows cover different places or folds.
     entries: the lines of `sweep.json` that belong to this table.
   """
@@ -123,7 +123,7 @@ def build_tables(sweep: Sweep) -> list[Table]:
   """Makes the tables of a sweep, in the system's order.
 
   Args:
-    sweep: from `read_sweep`.
+    sweep: the sweep from `read_sweep`.
   """
   entries = {
     name: tuple(e for e in sweep.entries if e.table == name)

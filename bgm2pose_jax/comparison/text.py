@@ -47,7 +47,7 @@ def markdown(
   Args:
     sweep: the runs.
     table: the runs' table.
-    differences: from `pairing.differences`.
+    differences: the differences from `pairing.differences`.
   """
   lines = [f"# {_md(notes.caption(table))}", ""]
   lines += [f"**{_md(text)}**\n" for text in notes.warnings(sweep, table)]
@@ -107,7 +107,7 @@ def csv_text(
   Args:
     sweep: the runs.
     table: the runs' table.
-    differences: from `pairing.differences`.
+    differences: the differences from `pairing.differences`.
   """
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator="\n")
@@ -188,7 +188,7 @@ def latex(sweep: Sweep, table: Table, differences: Sequence[Difference]) -> str:
   Args:
     sweep: the runs.
     table: the runs' table.
-    differences: from `pairing.differences`.
+    differences: the differences from `pairing.differences`.
   """
   grid = grid_lib.main_grid(table)
   width = len(grid.names)

@@ -54,7 +54,7 @@ def default_name(title: str, config: Config) -> str:
 
   Args:
     title: what the run is, from its system.
-    config: with everything resolved.
+    config: the configuration with everything resolved.
   """
   digest = schema.digest(config)
   return f"{title}-fold{config.fold}-seed{config.seed}-{digest}"
@@ -65,7 +65,7 @@ def check_config(workdir: pathlib.Path, config: Config) -> None:
 
   Args:
     workdir: where a run wants to write; may not exist yet.
-    config: with everything resolved.
+    config: the configuration with everything resolved.
 
   Raises:
     InputError: naming the field that differs.
@@ -87,7 +87,7 @@ def claim(
 
   Args:
     workdir: where the run writes; made when missing.
-    config: with everything resolved.
+    config: the configuration with everything resolved.
     dataset: fingerprint and kind of the data.
 
   Raises:
@@ -124,7 +124,7 @@ def description(config: Config, dataset: dict[str, Any]) -> dict[str, Any]:
   """Returns the content of config.json.
 
   Args:
-    config: with everything resolved.
+    config: the configuration with everything resolved.
     dataset: fingerprint and kind of the data.
   """
   return {

@@ -83,7 +83,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
   """Splits `key.path=value` strings.
 
   Args:
-    assignments: as given on the command line.
+    assignments: the assignments, as given on the command line.
 
   Returns:
     {key: text}.
@@ -146,7 +146,7 @@ def parse(value: Any, hint: Any, key: str) -> Any:
   """Reads a value as an annotated type; strings from the shell as JSON.
 
   Args:
-    value: as given.
+    value: the value, as given.
     hint: the field's annotation.
     key: dotted name, for the message.
 

@@ -94,7 +94,7 @@ class ByName:
     title: the chart's title.
     block: entry of results.json, {name: {figure: value}}.
     figure: which of them.
-    names: in the order drawn; empty draws all in natural order.
+    names: the names in the order drawn; empty draws all in natural order.
     is_marked: the reference baseline has the block too and is drawn as a mark.
   """
 

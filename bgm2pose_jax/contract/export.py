@@ -42,9 +42,9 @@ class Program:
   Attributes:
     name: its file's name; an identifier.
     what: what it does.
-    inputs: by name.
-    outputs: by name.
-    function: to trace. Weights in it are constants.
+    inputs: {name: array} of what it takes.
+    outputs: {name: array} of what it returns.
+    function: the function to trace. Weights in it are constants.
     batches: sizes that the check of an export runs it with.
   """
 

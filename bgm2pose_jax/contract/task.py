@@ -19,14 +19,22 @@ class Task(Protocol):
   """What training, evaluation and inference need of a task.
 
   Attributes:
-    fields: columns of the table that a batch needs.
+    fields: columns of the table that a training batch needs.
     target: the column among them that is predicted.
+    predicts_from: those among `fields` that `predict` reads. The target is
+      not, unless the task spoils it to make its input.
     context: frames on either side of a window that a batch has as well.
     best: which validation figure chooses the best weights.
   """
 
   fields: tuple[str, ...]
   target: str
+
+  @property
+  def predicts_from(self) -> tuple[str, ...]:
+    """Columns that `predict` reads."""
+    ...
+
   context: int
   best: Best
 

@@ -86,7 +86,7 @@ def build_section(
   Args:
     source: gives the builder.
     section: its name.
-    source_dir: from `source.folder`.
+    source_dir: the folder that `source.folder` named.
     folder: where the section goes; must not exist.
     fields: what the manifest says besides `source.manifest_fields`.
     bar: counts windows; closed at the end.

@@ -78,7 +78,7 @@ def take(
   """Gathers a batch; to be called inside `jax.jit`.
 
   Args:
-    cache: from `put`.
+    cache: the cache that `put` made.
     rows: int32 [batch] rows of the table, all of them inside it.
     context: frames of the same recording to add before and after; beyond the
       ends of an unbroken stretch its first and last frame are repeated.

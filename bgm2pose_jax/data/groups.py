@@ -116,7 +116,7 @@ def group_key(columns: Sequence[np.ndarray]) -> np.ndarray | None:
 class EpochOrder:
   """`epoch_table` with everything but the epoch filled in; pickles.
 
-  Attributes: as the arguments of `epoch_table`.
+  Attributes: the arguments of `epoch_table`.
   """
 
   key: np.ndarray | None

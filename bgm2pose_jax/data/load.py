@@ -35,7 +35,7 @@ def load(
   """Reads prepared sections into memory, after checking their shards.
 
   Args:
-    prepared: from `prepared.prepare`.
+    prepared: what `prepared.prepare` returned.
     sections: names in the order wanted; None takes all that were prepared.
     table_class: declares the columns.
 

@@ -50,7 +50,7 @@ class File:
   """One file that holds no records, such as TFDS's descriptions.
 
   Attributes:
-    path, size, sha256: as of a `Shard`.
+    path, size, sha256: the same as of a `Shard`.
   """
 
   path: str
@@ -63,7 +63,7 @@ class Manifest:
   """The files of one prepared section and what they hold.
 
   Attributes:
-    shards: in the order of their records.
+    shards: the shards in the order of their records.
     fields: description of the content: fingerprint, section, spec, ...
     files: all others but the manifest.
   """

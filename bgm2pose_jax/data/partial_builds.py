@@ -43,7 +43,7 @@ class Parts:
   """Where a section's parts lie and what they belong to.
 
   Attributes:
-    folder: made when missing.
+    folder: the folder, made when missing.
     fingerprint: the prepared data's fingerprint, see `prepared.identify`.
   """
 

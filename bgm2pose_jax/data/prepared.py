@@ -33,7 +33,7 @@ class Prepared:
   Attributes:
     dirs: {section: folder with its manifest}, in the order asked for.
     fingerprint: digest of the source's content.
-    simulated: made by a simulator.
+    simulated: whether a simulator made them.
   """
 
   dirs: Mapping[str, Path]
@@ -67,7 +67,7 @@ def folder_name(source: Source, fingerprint: str) -> str:
 
   Args:
     source: where windows come from.
-    fingerprint: from `identify`.
+    fingerprint: the fingerprint from `identify`.
   """
   kind = source.dataset.rpartition("/")[2]
   return f"{kind}-{fingerprint[:12]}-{manifest_lib.FORMAT}"

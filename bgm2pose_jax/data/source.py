@@ -92,9 +92,9 @@ class Source(Protocol):
 
     Args:
       section: its name.
-      folder: from `folder`.
+      folder: the folder that `folder` named.
       stage: what the builder writes below.
-      on_windows: to be called with the number of windows made since the last
+      on_windows: is called with the number of windows made since the last
         call; not through Beam.
       beam_refusal: where workers write `[where, found, fix]` of an
         `InputError`, see `beam_pipeline.reasons_from`; None builds in this

@@ -50,7 +50,8 @@ class WindowBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       examples: gives (key, example) pairs in order, or a root transform of
         Apache Beam that does; an example has a value for each column. Not
         needed to read what was built.
-      **kwargs: of the TFDS builder: `config`, `data_dir`, `file_format`.
+      **kwargs: arguments of the TFDS builder: `config`, `data_dir`,
+        `file_format`.
     """
     self._features = features_of(table, fields)
     self._examples = examples

@@ -31,8 +31,8 @@ def batches(
   off again: every figure is over the true rows alone.
 
   Args:
-    predict_step: from `steps.make_predict_step`.
-    state: with the weights to use.
+    predict_step: the step that `steps.make_predict_step` made.
+    state: the state with the weights to use.
     table: the windows.
     rows: which of them.
     fields: columns that a batch needs.

@@ -38,11 +38,11 @@ class Limits:
   """What an archive may at most be.
 
   Attributes:
-    members: that it lists.
-    total_bytes: of all contents.
-    member_bytes: of one.
-    ratio: of contents to what they take in the archive; sound and poses stay
-      below 20, and deflate gives up to 1,032.
+    members: how many members it may list.
+    total_bytes: how many bytes all contents may have.
+    member_bytes: how many bytes one may have.
+    ratio: the ratio of contents to what they take in the archive; sound and
+      poses stay below 20, and deflate gives up to 1,032.
   """
 
   members: int = 400_000
@@ -56,7 +56,7 @@ class Member:
   """What an archive says of one member.
 
   Attributes:
-    name: as it stands there.
+    name: the name, as it stands there.
     size: bytes of its content.
     packed: bytes that it takes in the archive; None where all members are
       compressed together.
@@ -82,7 +82,7 @@ class Archive:
   Attributes:
     path: its file.
     size: bytes of the file.
-    members: in their order.
+    members: the members in their order.
     read: yields a member's bytes, and one more than it states where it holds
       more.
   """

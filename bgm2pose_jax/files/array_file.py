@@ -97,7 +97,7 @@ def read_header(
 
   Args:
     path: names it in messages.
-    file: at its start; it stands behind the header afterwards.
+    file: the file at its start; it stands behind the header afterwards.
     fix: what to do if there is none.
 
   Returns:
@@ -179,7 +179,7 @@ def write(
 
   Args:
     path: file in a folder that is there.
-    arrays: by name.
+    arrays: {name: array}.
 
   Raises:
     InputError: see `whole_file.writing`.

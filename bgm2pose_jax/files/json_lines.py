@@ -195,7 +195,7 @@ def plain(value: Any) -> Any:
   """JSON-ready copy; float32 keeps its own shortest decimal form.
 
   Args:
-    value: as a line of `JsonLines.write`.
+    value: the value of a line, as `JsonLines.write` takes it.
   """
   if isinstance(value, Mapping):
     return {str(key): plain(item) for key, item in value.items()}

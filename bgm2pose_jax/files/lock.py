@@ -35,7 +35,7 @@ def held(folder: pathlib.Path) -> Iterator[None]:
   """Keeps other processes out of a folder for the length of a block.
 
   Args:
-    folder: that is there.
+    folder: a folder that is there.
 
   Raises:
     InputError: another process holds it, or the lock file cannot be made.

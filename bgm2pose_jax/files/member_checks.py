@@ -15,7 +15,7 @@ def check_name(name: str) -> tuple[str, ...]:
   """Splits a member's name, when it can only mean a file below a folder.
 
   Args:
-    name: as the archive states it.
+    name: the name, as the archive states it.
 
   Returns:
     Its parts.
@@ -47,7 +47,7 @@ def check_content(member: Member, limits: Limits) -> None:
   """Refuses links, devices, sizes beyond the limits and bombs.
 
   Args:
-    member: as the archive states it.
+    member: the member, as the archive states it.
     limits: what it may at most be.
 
   Raises:

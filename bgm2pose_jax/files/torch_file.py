@@ -80,7 +80,7 @@ def write_state_dict(
   """Writes a state_dict that `torch.load` reads, whole or not at all.
 
   Args:
-    path: of the file.
+    path: the path of the file.
     arrays: key to array.
 
   Raises:

@@ -92,7 +92,7 @@ def starts(frames: int, window_frames: int, hop: int) -> range | list[int]:
   """First frames of the windows over a whole recording.
 
   Args:
-    frames: of the recording, a window at least.
+    frames: the length of the recording, a window at least.
     window_frames: frames of a window.
     hop: frames from one to the next.
 

@@ -79,7 +79,8 @@ class TrainedModel:
 
     Args:
       batch: {field: [b, ...]}, as the task's `predict` takes them.
-      statistics: to predict with; None takes those of the training.
+      statistics: the statistics to predict with; None takes those of the
+        training.
 
     Returns:
       Predictions [b, ...].
@@ -106,7 +107,7 @@ def load(folder: str, find: Find, flag: str = "checkpoint") -> TrainedModel:
   Args:
     folder: a run's, or one step in its checkpoints.
     find: name of a model, None where there is none -> its system.
-    flag: that named the folder, for messages.
+    flag: the flag that named the folder, for messages.
 
   Raises:
     InputError: no run or no checkpoint there, a model that is no network,

@@ -75,7 +75,7 @@ def statistics_of(
 
   Args:
     system: the network's.
-    arrays: by the names that checkpoints have.
+    arrays: the arrays under the names that checkpoints have.
     where: they lie, for messages.
 
   Raises:

@@ -44,7 +44,7 @@ class Attention(nnx.Module):
     """Draws the parameters.
 
     Args:
-      channels: of queries, keys, values and of what comes out.
+      channels: the width of queries, keys, values and of what comes out.
       heads: must divide `channels`.
       dropout: share of attention weights dropped.
       stream: number of its dropout, see `nn.dropout`.

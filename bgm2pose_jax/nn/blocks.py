@@ -83,7 +83,7 @@ def add_bias(x: Array, bias: Array) -> Array:
 
   Args:
     x: [..., *bias.shape].
-    bias: of any shape.
+    bias: a bias of any shape.
 
   Returns:
     The shape and type of `x`.

@@ -13,11 +13,13 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from bgm2pose_jax.base.array_typing import Array, at_least_float32
 from bgm2pose_jax.nn.dropout import finalise, keep_threshold
 from bgm2pose_jax.runtime import target
 
+ATTENDED = "attended"
 # Weights handled at a time on CPU: 2 MiB of float32, a core's share of cache.
 _CPU_CHUNK = 2**19
 
@@ -88,6 +90,7 @@ def _forward(rate, query, key, value, seeds):
   # Dividing the result is cheaper than dividing the weights.
   out = _dot(kept.astype(value.dtype), value, 3, 2)
   out = (out / (total * (1 - rate))).astype(value.dtype)
+  out, top, total = (checkpoint_name(x, ATTENDED) for x in (out, top, total))
   return out, (query, key, value, seeds, out, top, total)
 
 

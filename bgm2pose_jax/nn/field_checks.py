@@ -26,7 +26,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
   """Refuses a value that is none of the choices.
 
   Args:
-    name: of the field.
+    name: the name of the field.
     value: given.
     choices: allowed.
 
@@ -45,7 +45,7 @@ def check_rate(name: str, value: float) -> None:
   """Refuses a rate of dropped values outside [0, 1).
 
   Args:
-    name: of the field.
+    name: the name of the field.
     value: given.
 
   Raises:
@@ -63,7 +63,7 @@ def check_positive(name: str, value: float) -> None:
   """Refuses a number that is not above zero.
 
   Args:
-    name: of the field.
+    name: the name of the field.
     value: given.
 
   Raises:

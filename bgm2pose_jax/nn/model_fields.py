@@ -33,7 +33,7 @@ def config_of(config: type, name: str, fields: Mapping[str, Any]) -> Any:
 
   Args:
     config: frozen dataclass whose fields all have defaults.
-    name: of the model, for messages.
+    name: the name of the model, for messages.
     fields: values of its fields; the rest keep their defaults.
 
   Raises:

@@ -29,6 +29,10 @@ from bgm2pose_jax.nn.field_checks import (
 )
 
 _EPSILON = 1e-5
+_KEPT = jax.checkpoint_policies.save_from_both_policies(
+  jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+  jax.checkpoint_policies.save_only_these_names("attended"),
+)
 # Places of dropout in a layer.
 _WEIGHTS, _ATTENDED, _INSIDE, _AFTER = range(4)
 
@@ -178,6 +182,7 @@ class Encoder(nnx.Module):
       return nnx.merge(structure, params)(x, keys), None
 
     keys = None if keys is None else self._layer_keys(keys)
+    step = jax.checkpoint(step, policy=_KEPT, prevent_cse=False)
     return self.norm(jax.lax.scan(step, x, (params, keys))[0])
 
   def _layer_keys(self, keys: Array) -> Array:

@@ -34,7 +34,7 @@ def seconds(values: np.ndarray, name: str, where: object) -> np.ndarray:
 
   Args:
     values: [time], as the file has them.
-    name: of the column or field.
+    name: the name of the column or field.
     where: the file, for messages.
 
   Returns:

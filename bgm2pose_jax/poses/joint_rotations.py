@@ -30,7 +30,7 @@ def rest_offsets(positions: np.ndarray, rest: RestPose = REST21) -> np.ndarray:
 
   Args:
     positions: [time, joint, 3] in any unit, finite.
-    rest: of the positions' skeleton.
+    rest: the rest pose of the positions' skeleton.
 
   Returns:
     float64 [joint, 3] in that unit; zero for the root. A bone's length is its
@@ -64,7 +64,7 @@ def _fan_directions(
   Args:
     bones: [time, bone, 3].
     usual: unit vectors [bone, 3] to take where the bones give no axes.
-    weights: of `RestPose.fans`.
+    weights: the weights from `RestPose.fans`.
 
   Returns:
     Unit vectors [bone, 3]: x from right to left, up in the xy plane.
@@ -92,7 +92,7 @@ def orientations(
   Args:
     positions: [time, joint, 3].
     offsets: [joint, 3] of `rest_offsets`, same unit.
-    rest: of the positions' skeleton.
+    rest: the rest pose of the positions' skeleton.
 
   Returns:
     Rotation matrices float64 [time, joint, 3, 3]; a leaf's is its parent's.
@@ -123,7 +123,7 @@ def local_rotations(turns: np.ndarray, rest: RestPose = REST21) -> np.ndarray:
 
   Args:
     turns: [time, joint, 3, 3] of `orientations`.
-    rest: of the skeleton.
+    rest: the rest pose of the skeleton.
 
   Returns:
     float64 [time, len(rest.turning), 3, 3].

@@ -13,7 +13,7 @@ class Node:
   """A joint or end point.
 
   Attributes:
-    name: as in the file.
+    name: the name, as in the file.
     parent: index of the parent, -1 for the root.
     offset: position in the parent's frame, file units.
     channels: (kind, axis) in file order; kind `position` or `rotation`, axis

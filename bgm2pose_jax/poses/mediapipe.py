@@ -114,7 +114,7 @@ def in_order(points: CapturedPoints, where: object) -> CapturedPoints:
   """All landmarks in their order; those that the file lacks are missing.
 
   Args:
-    points: with the names of landmarks, and others.
+    points: points with the names of landmarks, and others.
     where: the file, for messages.
 
   Raises:

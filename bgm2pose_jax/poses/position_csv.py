@@ -70,7 +70,7 @@ def write_points_csv(
 
   Args:
     path: the file to write.
-    skeleton: of the positions.
+    skeleton: the skeleton of the positions.
     positions_m: [time, joint, 3] metres.
     time_s: [time], a first column of that name; None writes none.
   """

@@ -15,7 +15,7 @@ class Skeleton:
   """The joints that poses [..., joint, 3] hold, in stored order.
 
   Attributes:
-    name: of the skeleton, for messages.
+    name: the name of the skeleton, for messages.
     joints: names; parents stand before their children.
     parents: index of each joint's parent, -1 for the root.
     parts: {part of the body: indices of its joints}; each joint once.
@@ -44,7 +44,7 @@ class Skeleton:
     """Returns the index of a joint in the stored order.
 
     Args:
-      name: of the joint.
+      name: the name of the joint.
 
     Raises:
       InputError: no joint has that name.

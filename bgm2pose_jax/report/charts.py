@@ -110,12 +110,13 @@ def scatter(
   """Points around a level line at zero, against an axis that begins at zero.
 
   Args:
-    title: for those who cannot see the chart.
-    points: with finite numbers; those beyond the axis are drawn at its edge.
+    title: the title for those who cannot see the chart.
+    points: points with finite numbers; those beyond the axis are drawn at its
+      edge.
     x_end: where the axis ends.
     y_top: the numbers drawn lie at least between plus and minus this.
-    x_unit: of the numbers below.
-    y_unit: of the numbers at the left.
+    x_unit: the unit of the numbers below.
+    y_unit: the unit of the numbers at the left.
 
   Returns:
     A wide `<figure>`.
@@ -153,7 +154,7 @@ class Bar:
   """A bar with its number.
 
   Attributes:
-    name: at its left.
+    name: the name at its left.
     value: its length, not negative.
     hint: plain text that is shown on hovering.
     mark: number at which an upright mark stands, not negative.

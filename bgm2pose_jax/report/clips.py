@@ -78,7 +78,7 @@ def pack(
     names: [n] what a clip that begins with this window is called.
     error: (predicted, target) of a clip's windows -> text for its label.
     window_s: length of a window in seconds.
-    body: from `packed_poses.body`.
+    body: the body from `packed_poses.body`.
     simulated: whether to mark the picture.
     limit: windows at most.
 

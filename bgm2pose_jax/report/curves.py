@@ -17,7 +17,7 @@ def panels(
 
   Args:
     lines: lines of `metrics.jsonl`.
-    titles: as for `curve_charts`.
+    titles: the titles, as `curve_charts` takes them.
   """
   main, other = curve_charts(lines, titles)
   if not main and not other:

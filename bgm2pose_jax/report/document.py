@@ -24,7 +24,7 @@ def fill(template: str, fields: Mapping[str, str]) -> str:
   """Puts HTML into the `<!--name-->` places of a template.
 
   Args:
-    template: with such places.
+    template: text with such places.
     fields: name -> HTML, escaped where it must be.
   """
   # One pass, so that nothing inserted is searched for fields again.

@@ -20,7 +20,7 @@ def body(skeleton: Skeleton, head: str | None = None) -> dict[str, Any]:
   """What the player needs to know of a skeleton, JSON-ready.
 
   Args:
-    skeleton: of the poses.
+    skeleton: the skeleton of the poses.
     head: name of the joint that is drawn as a head; None draws none.
   """
   return {
@@ -59,7 +59,7 @@ def pack(
     clip_frames: frames of a window; 1 where frames stand alone.
     rate_hz: frames a second.
     simulated: whether to mark the picture.
-    body: from `body`.
+    body: the body from `body`.
 
   Returns:
     `pred` and `target` as base64 of little-endian int16 in multiples of

@@ -25,7 +25,7 @@ class Tile:
 
   Attributes:
     name: what it is, with its unit.
-    value: as it is printed.
+    value: the number as it is printed.
     notes: lines below it.
   """
 
@@ -63,8 +63,9 @@ class Page:
   """What a page shows, from top to bottom.
 
   Attributes:
-    title: of the browser's window, and of the page without a `heading`.
-    heading: of the page.
+    title: the title of the browser's window, and of the page without a
+      `heading`.
+    heading: the heading of the page.
     banners: (label, warning) of each; see `document.banner`.
     facts: (name, value) in one line.
     status: a line that a script keeps up to date in the element `state`;

@@ -25,7 +25,7 @@ def panel(
   """A player; a page has one at most.
 
   Args:
-    data: from `packed_poses.pack`, or of a live player.
+    data: what `packed_poses.pack` returned, or the data of a live player.
     title: over it.
     caption: plain text below it.
     starts: False where a script of another panel calls `makePlayer`.

@@ -27,7 +27,7 @@ def dot_plot(
 
   Args:
     title: what is drawn.
-    labels: of the lines, top to bottom.
+    labels: the labels of the lines, top to bottom.
     series: (name, colour class, value at each label or None).
     marks: at each label an upright mark, or None; None for no marks at all.
     mark_name: what the marks are.

@@ -24,7 +24,7 @@ def keep_programs(folder: pathlib.Path) -> bool:
   was given through JAX_COMPILATION_CACHE_DIR stays the one in use.
 
   Args:
-    folder: of the user's own.
+    folder: a folder of the user's own.
 
   Returns:
     Whether programs are kept; if not, a warning said why.

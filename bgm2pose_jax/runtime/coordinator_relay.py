@@ -20,7 +20,7 @@ def start(host: str, port: int) -> int:
 
   Args:
     host: name or number.
-    port: of the host.
+    port: the port of the host.
 
   Returns:
     The port on this host's own loopback address that leads there.

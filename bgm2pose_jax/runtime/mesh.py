@@ -41,8 +41,8 @@ def place(sharding: jax.sharding.Sharding, tree: Any) -> Any:
   compared, which `jax.device_put` would do array by array.
 
   Args:
-    sharding: of every array.
-    tree: of arrays, whole.
+    sharding: the sharding of every array.
+    tree: a tree of whole arrays.
   """
   if sharding.is_fully_addressable:
     return jax.device_put(tree, sharding)
@@ -91,7 +91,7 @@ def over_devices(
   Args:
     function: sees its own share of spread arguments and the whole of the
       others; may use collectives over `DATA_AXIS`.
-    mesh: from `make_mesh`.
+    mesh: the mesh from `make_mesh`.
     in_axes: for each argument the axis spread over devices, or None.
     out_axes: the same for the output: one value, or a tuple of them.
     donate: positions of arguments whose memory may be reused.

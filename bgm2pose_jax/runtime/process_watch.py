@@ -33,8 +33,8 @@ class Watch:
   """One process's view of the others.
 
   Attributes:
-    index: of this process.
-    count: of processes.
+    index: the index of this process.
+    count: the number of processes.
     goes_on: what the same command does next, for the line that names who is
       gone, e.g. "goes on after step 40".
   """
@@ -45,9 +45,9 @@ class Watch:
     """Starts to watch.
 
     Args:
-      index: of this process.
-      count: of processes.
-      links: by process, those of `accept`, or the one of `dial`.
+      index: the index of this process.
+      count: the number of processes.
+      links: {process: socket}, those of `accept`, or the one of `dial`.
     """
     self.index, self.count = index, count
     self.goes_on = "goes on"
@@ -78,8 +78,8 @@ class Watch:
     However long the others take: who is gone ends the wait.
 
     Args:
-      name: of the place.
-      value: of process 0's, plain for JSON.
+      name: the name of the place.
+      value: process 0's value, plain for JSON.
 
     Returns:
       Process 0's value.
@@ -219,7 +219,7 @@ def listen(port: int) -> socket.socket:
   """Opens process 0's side.
 
   Args:
-    port: on every address of this host.
+    port: the port, on every address of this host.
 
   Raises:
     OSError: it is taken.
@@ -237,10 +237,10 @@ def accept(
   """Waits for all other processes; strangers are turned away.
 
   Args:
-    server: of `listen`, closed afterwards.
-    count: of processes.
+    server: the server from `listen`, closed afterwards.
+    count: the number of processes.
     told: number that all are told once they are there.
-    seconds: to wait at most.
+    seconds: how long to wait at most.
 
   Returns:
     Connections by process.
@@ -295,11 +295,11 @@ def dial(
   """Connects to process 0, and waits until all have.
 
   Args:
-    host: of process 0.
-    port: that it listens at.
-    index: of this process.
-    count: of processes.
-    seconds: to wait at most.
+    host: the host of process 0.
+    port: the port that it listens at.
+    index: the index of this process.
+    count: the number of processes.
+    seconds: how long to wait at most.
 
   Returns:
     {0: connection}, and the number that process 0 tells.

@@ -39,8 +39,8 @@ class Place:
 
   Attributes:
     coordinator: HOST:PORT at which process 0 is met by the others.
-    count: of processes.
-    index: of this process.
+    count: the number of processes.
+    index: the index of this process.
     devices: local numbers of those it takes; None is all it sees.
   """
 
@@ -60,9 +60,9 @@ def place(
 
   Args:
     hosts: "auto", or None.
-    coordinator: HOST:PORT; given with
-    count: of processes, and
-    index: of this one.
+    coordinator: HOST:PORT; `count` and `index` go with it.
+    count: the number of processes.
+    index: the index of this one.
 
   Raises:
     InputError: for flags that do not go together, or when nothing here says
@@ -115,8 +115,8 @@ def meet(name: str, value: Any = None) -> Any:
   """Waits for the other processes of the run, if there are any.
 
   Args:
-    name: of the place where they meet.
-    value: of process 0's, plain for JSON.
+    name: the name of the place where they meet.
+    value: process 0's value, plain for JSON.
 
   Returns:
     Process 0's value.
@@ -171,7 +171,7 @@ def joined(mine: Place | None) -> Iterator[None]:
   a signal. No JAX program survives either.
 
   Args:
-    mine: from `place`; None is one process alone.
+    mine: what `place` returned; None is one process alone.
   """
   global _watch
   if mine is None:

@@ -146,7 +146,7 @@ def struck(
     decay_s: time constant of the fundamental.
     tilt: partial h starts at h^-tilt.
     stretch: inharmonicity B of a stiff string, f_h = h f0 sqrt(1 + B h^2).
-    seed: of the partials' phases, which differ between channels.
+    seed: the seed of the partials' phases, which differ between channels.
     sample_rate_hz: sample rate.
 
   Returns:

@@ -36,7 +36,7 @@ class Piece:
 
   Attributes:
     style: `ambient` or `jazz` (or whatever a user's folder says).
-    title: for tables and reports.
+    title: the title for tables and reports.
     path: audio file, None for one that `compose` plays.
   """
 

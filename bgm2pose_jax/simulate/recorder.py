@@ -124,7 +124,7 @@ def background_noise(
       does, and comes from all sides (X, Y, Z a third of W's energy in SN3D).
     samples: length.
     level: RMS of the noise in W.
-    seed: of the noise.
+    seed: the noise's seed.
 
   Returns:
     float32 [4, samples].
@@ -193,7 +193,7 @@ def render(
       sample; held beyond its ends. None for the empty room.
     pose_rate_hz: rate of the positions.
     body: False leaves the person out (the empty room with its noise).
-    seed: of the noise.
+    seed: the noise's seed.
     body_model: the person's spheres; None fits one to the positions.
     chunk_s: length of the chunks that the body is worked through in.
 

@@ -79,9 +79,9 @@ class Plan:
   """How a recording is cut up.
 
   Attributes:
-    sizes: of a chunk.
+    sizes: the sizes of a chunk.
     base_delay: samples of delay common to all paths, taken out of them.
-    sample_rate_hz: of music and recording.
+    sample_rate_hz: the sample rate of music and recording.
     ceiling_hz: end of the roll-off.
   """
 

@@ -222,7 +222,7 @@ def specular_path_m(
   To be used in place of d1 + d2 in the phase by callers of `lookup_smooth`.
 
   Args:
-    table: from `make_table`.
+    table: the table from `make_table`.
     radius_class: int [...].
     cos_theta: [...], as for `lookup`.
     d1_m: distance source - centre, [...].
@@ -252,7 +252,7 @@ def lookup_smooth(
   """Amplitude to be used with the phase of `specular_path_m`.
 
   Args:
-    table: from `make_table`.
+    table: the table from `make_table`.
     radius_class: int [...], index into the table's radii.
     cos_theta: [...], angle between the directions source -> sphere and
       sphere -> microphone, 1 = forward.
@@ -307,7 +307,7 @@ def lookup(
   """Scattering amplitude, phase of (d1 + d2) and 1/(d1 d2) taken out.
 
   Args:
-    table: from `make_table`.
+    table: the table from `make_table`.
     radius_class: int [...], index into the table's radii.
     cos_theta: [...], angle between the directions source -> sphere and
       sphere -> microphone, 1 = forward.

@@ -240,7 +240,7 @@ def find_step(folder: str, flag: str = "init_from") -> tuple[pathlib.Path, int]:
 
   Args:
     folder: a run's work folder, its `checkpoints` folder, or one step in it.
-    flag: that named it, for the message.
+    flag: the flag that named it, for the message.
 
   Returns:
     The folder of checkpoints and the newest step that is as it was saved,
@@ -305,7 +305,7 @@ def read_weights(
   Args:
     folder: see `find_step`.
     template: shapes and types of that run's state.
-    flag: that named the folder, for messages.
+    flag: the flag that named the folder, for messages.
 
   Returns:
     Arrays by the names of `weight_leaves`, and the step they are of.
@@ -371,7 +371,7 @@ def with_weights(
 
   Args:
     state: a state of the wanted structure.
-    arrays: by the names of `weight_leaves`, all of them.
+    arrays: all arrays under the names of `weight_leaves`.
   """
   tree = {"params": state.params, "model_state": state.model_state}
   leaves = [arrays[name] for name in stored_state.flat(tree)]

@@ -190,7 +190,7 @@ def check_leaves(
   """Compares arrays that were read with those that were saved.
 
   Args:
-    step_folder: for the message.
+    step_folder: the step's folder, for the message.
     sealed: `leaves` of the seal.
     leaves: {name: NumPy array}, all or some of them.
 

@@ -24,7 +24,7 @@ def start_saving(folder: pathlib.Path, state: TrainState) -> Callable[[], Any]:
   """Starts to write a state in the background.
 
   Args:
-    folder: to make.
+    folder: the folder to make.
     state: whose arrays nobody donates until it is written.
 
   Returns:

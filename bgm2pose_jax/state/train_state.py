@@ -84,7 +84,7 @@ def end_epoch(state: TrainState, mode: str) -> TrainState:
   "snapshot averaging").
 
   Args:
-    state: at the end of an epoch.
+    state: the state at the end of an epoch.
     mode: `replace`, `eval_only` or `off`.
   """
   if mode == "off":

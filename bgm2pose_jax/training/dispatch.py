@@ -55,7 +55,7 @@ class Dispatches:
       epochs: those still to come; the unit after the last is never made.
       steps_per_call: updates of one call; an epoch's last call may have fewer.
       fields: columns that are streamed.
-      cache: from `device_cache.put`; or
+      cache: the cache from `device_cache.put`; or
       stream: this host's batches {field: [batch / hosts, ...]}, opened at
         the first step of `epochs`; read by the thread alone, closed here.
 

@@ -165,7 +165,7 @@ class Trainer:
     """Figures of rows, see `validation.figures`.
 
     Args:
-      state: as in `predict`.
+      state: the state, as in `predict`.
       rows: positions in the table.
     """
     return validation.figures(
@@ -185,7 +185,7 @@ class Trainer:
       state,
       self.table,
       rows,
-      fields=[f for f in self.task.fields if f != self.task.target],
+      fields=self.task.predicts_from,
       context=self.task.context,
       batch_size=self.config.run.eval_batch,
       mesh=self.mesh,
@@ -197,8 +197,8 @@ class Trainer:
     """Tries how runs train fastest on these devices.
 
     Args:
-      runs: at least two; their states are not touched.
-      forms: to try beside `SEPARATE`.
+      runs: the runs, at least two; their states are not touched.
+      forms: the forms to try beside `SEPARATE`.
 
     Returns:
       `SEPARATE` or one of `forms`, and the windows a second of each that was

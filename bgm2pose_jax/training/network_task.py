@@ -93,6 +93,11 @@ class NetworkTask(abc.ABC):
     options = {"xla_backend_optimization_level": 1} if on_cpu else None
     self._init = jax.jit(self._fresh, compiler_options=options)
 
+  @property
+  def predicts_from(self) -> tuple[str, ...]:
+    """See `contract.task.Task`: every field but the target."""
+    return tuple(name for name in self.fields if name != self.target)
+
   @abc.abstractmethod
   def fit(self, table: WindowTable, rows: np.ndarray) -> Any:
     """See `contract.task.Task.fit`."""
@@ -117,9 +122,9 @@ class NetworkTask(abc.ABC):
     """Runs the network in training mode and takes its loss terms.
 
     Args:
-      model: from `training_model`.
-      given: from `training_inputs`.
-      statistics: from `fit`.
+      model: the model from `training_model`.
+      given: the inputs from `training_inputs`.
+      statistics: the statistics from `fit`.
       batch: {field: [b, ...]}.
       keys: [b], one per example.
       control: traced `epoch` and others.
@@ -161,7 +166,7 @@ class NetworkTask(abc.ABC):
 
     Args:
       seed: the run's seed.
-      statistics: from `fit`.
+      statistics: the statistics from `fit`.
     """
     return self._init(jax.random.key(seed), statistics)
 
@@ -169,7 +174,7 @@ class NetworkTask(abc.ABC):
     """Returns `init_state`'s shapes and types, with nothing computed.
 
     Args:
-      statistics: from `fit`.
+      statistics: the statistics from `fit`.
     """
     return jax.eval_shape(self._fresh, jax.random.key(0), statistics)
 
@@ -264,10 +269,10 @@ class NetworkTask(abc.ABC):
 
     Args:
       state: replicated.
-      figures: from `gradients`; `parameter_norm` is added.
-      grads: from `gradients`.
-      new_model_state: from `gradients`.
-      new_critic: from `gradients`.
+      figures: the figures from `gradients`; `parameter_norm` is added.
+      grads: the gradients from `gradients`.
+      new_model_state: the new model state from `gradients`.
+      new_critic: the new critic from `gradients`.
       control: traced `learning_rate` and others.
 
     Returns:

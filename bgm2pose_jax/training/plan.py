@@ -32,8 +32,8 @@ class Plan:
   """One run, settled.
 
   Attributes:
-    system: that it belongs to.
-    config: with the names filled in that its fold stood for.
+    system: the system that it belongs to.
+    config: the configuration, with the names filled in that its fold stood for.
     split: which windows train and test.
     workdir: the run's own folder, claimed.
     dataset: name, kind and fingerprint of the data.
@@ -64,7 +64,7 @@ def make_plans(
 
   Args:
     system: the runs' system.
-    configs: as asked for, one a run.
+    configs: the configurations asked for, one a run.
     source: what there is.
     workdir: the run's folder, or with several runs the folder that theirs lie
       in; {fold} and {seed} in it are replaced, which gives each run's own

@@ -63,7 +63,7 @@ def make_order(
     config: the run's configuration.
     table: windows.
     rows: which of them train.
-    devices: that a batch is spread over.
+    devices: how many devices a batch is spread over.
 
   Raises:
     InputError: when a batch cannot be made of the training windows, or not
@@ -150,7 +150,7 @@ class Replica:
   checkpoints.
 
   Attributes:
-    name: for log lines.
+    name: the name in log lines.
     folder: the run's own.
     config: the run's configuration.
     rows: which windows train, validate and test.

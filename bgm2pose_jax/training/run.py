@@ -41,7 +41,7 @@ def run_all(
 
   Args:
     system: the runs' system.
-    configs: as asked for, one a run.
+    configs: the configurations asked for, one a run.
     options: where and how.
 
   Returns:

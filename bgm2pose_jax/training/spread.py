@@ -23,8 +23,8 @@ def check(system: System, configs: Sequence[Config], options: Options) -> None:
 
   Args:
     system: the runs' system.
-    configs: as asked for, one a run.
-    options: as asked for.
+    configs: the configurations asked for, one a run.
+    options: the options asked for.
 
   Raises:
     InputError: naming it.

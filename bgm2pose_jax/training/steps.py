@@ -96,7 +96,7 @@ def update(
     task: brings `update`.
     state: the run's state.
     batch: {field: [rows, ...]}.
-    control: from `make_control`.
+    control: the control from `make_control`.
   """
   rows = jax.tree.leaves(batch)[0].shape[0]
   keys = example_keys(control["seed"], state.step, rows)

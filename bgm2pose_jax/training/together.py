@@ -33,7 +33,7 @@ def settle(asked: str, runs: Sequence[Replica], trainer: Trainer) -> str:
     asked: one of `config.REPLICAS`. `auto` takes what these runs began with;
       else what is fastest when tried, on CPU of long runs only and only
       forms with a separate run's own numbers.
-    runs: that are not finished; opened when they have to be tried.
+    runs: the runs that are not finished; opened when they have to be tried.
     trainer: the runs' trainer.
 
   Raises:

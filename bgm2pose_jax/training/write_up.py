@@ -49,7 +49,7 @@ def write_up(
     table: the windows.
     rows: int [n] test rows.
     predicted: [n, ...] the model's values for `rows`.
-    baselines: from `fit_baselines`.
+    baselines: what `fit_baselines` returned.
     parameters: number of the model's parameters.
     steps: optimiser steps done.
     curves: lines of metrics.jsonl.

@@ -48,7 +48,7 @@ def run(
     module: the module's name.
     case: a dataclass, the module's argument.
     where: what an error names.
-    environment: of the process.
+    environment: the environment of the process.
 
   Raises:
     RuntimeError: the process fails; with its last line.

@@ -28,8 +28,8 @@ class Case:
   """What the process does.
 
   Attributes:
-    kind: of `KINDS`.
-    preset: to start from.
+    kind: one of `KINDS`.
+    preset: the preset to start from.
     changes: laid over it, as `config.overlay` takes them.
     programs: folder of compiled programs; None keeps none.
     checkpoints: folder with a saved state to restore; None draws parameters.
@@ -73,8 +73,8 @@ def save_state(case: Case, folder: str | pathlib.Path) -> None:
   """Saves a fresh state for `Case.checkpoints`.
 
   Args:
-    case: of the state's network.
-    folder: to make.
+    case: the case of the state's network.
+    folder: the folder to make.
   """
   from bgm2pose_jax.state.checkpoint import Checkpoints
   from launch.bench import network

@@ -47,8 +47,8 @@ class Collective:
   """One exchange.
 
   Attributes:
-    kind: of `KINDS`.
-    nbytes: of the larger side on one device.
+    kind: one of `KINDS`.
+    nbytes: the size of the larger side on one device.
     round: how many exchanges must have ended before this one can, itself
       included; those of one round may travel together.
   """
@@ -80,7 +80,7 @@ def summary(found: Sequence[Collective]) -> dict[str, Any]:
   """Adds up by kind.
 
   Args:
-    found: from `of_function`.
+    found: the collectives from `of_function`.
 
   Returns:
     {kind: {`count`, `bytes`}} and `rounds`, the longest chain of exchanges
@@ -100,8 +100,8 @@ def of_program(text: str, devices: int) -> dict[str, dict[str, int]]:
   """Adds up the collectives of a compiled program.
 
   Args:
-    text: of the optimised HLO module.
-    devices: that each collective runs over.
+    text: the text of the optimised HLO module.
+    devices: how many devices each collective runs over.
 
   Returns:
     {kind: {`count`, `bytes`}}.
@@ -133,7 +133,7 @@ class _Value:
   """What is known of an array while walking through a program.
 
   Attributes:
-    round: of the last exchange it needs.
+    round: the round of the last exchange it needs.
     name: equal for two arrays that are computed alike from the same ones.
   """
 
@@ -149,7 +149,7 @@ def _walk(
   """Collects a program's collectives, equal ones once, as a compiler would.
 
   Args:
-    program: to look through.
+    program: the program to look through.
     inputs: what is known of each argument.
     found: collectives by name, taken further.
 

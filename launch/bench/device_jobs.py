@@ -11,11 +11,11 @@ class Job:
   """One command.
 
   Attributes:
-    name: of its files.
+    name: the name of its files.
     command: module `launch.bench.COMMAND`.
-    flags: besides `--json`, with blanks between.
-    small: in their place with `--small`.
-    limit_s: after which it is ended.
+    flags: its flags besides `--json`, with blanks between.
+    small: the flags in their place with `--small`.
+    limit_s: the time after which it is ended.
     twin: whether `--torch_peer` is handed on.
     environment: added to this process's own.
   """

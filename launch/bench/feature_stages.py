@@ -31,7 +31,7 @@ def operations(windows: int) -> dict[str, float]:
   and sums, three real products a bin. Mel: what the banded product multiplies.
 
   Args:
-    windows: of 0.6 s.
+    windows: the number of windows of 0.6 s.
   """
   frames = windows * _FRAMES
   spectra = frames * _CHANNELS
@@ -51,7 +51,7 @@ def floor_s(windows: int, peaks: Ceilings) -> float:
   """Seconds that the work cannot go under on this device.
 
   Args:
-    windows: of 0.6 s.
+    windows: the number of windows of 0.6 s.
     peaks: the product's for transforms and mel products, the copy's for
       samples in and features out.
   """
@@ -95,8 +95,8 @@ def measure(windows: int, peaks: Ceilings) -> list[dict[str, Any]]:
   window on CPU, all at once elsewhere.
 
   Args:
-    windows: of 0.6 s.
-    peaks: of the device.
+    windows: the number of windows of 0.6 s.
+    peaks: the peaks of the device.
   """
   blocks = windows if jax.default_backend() == "cpu" else 1
   frames = windows * _FRAMES // blocks

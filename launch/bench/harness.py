@@ -138,7 +138,7 @@ def begin(*packages: str) -> dict[str, Any]:
   """Prints in one line where the command runs; returns `facts`.
 
   Args:
-    *packages: as for `facts`.
+    *packages: names of packages, as `facts` takes them.
   """
   about = facts(*packages)
   versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items())

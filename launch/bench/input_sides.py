@@ -28,7 +28,7 @@ class Ours:
   """Batches as the training loop gets them, one a call.
 
   Attributes:
-    name: for the table.
+    name: the name in the table.
   """
 
   def __init__(
@@ -43,8 +43,9 @@ class Ours:
     Args:
       table: the split.
       order: round -> rows [steps, batch].
-      workers: of grain; None keeps the split on the device.
-      rounds: that will be asked for.
+      workers: the number of grain's workers; None keeps the split on the
+        device.
+      rounds: how many rounds will be asked for.
     """
     mesh = mesh_lib.make_mesh()
     given: dict[str, Any] = {}
@@ -93,7 +94,7 @@ class TorchFiles:
   """A PyTorch DataLoader over .npy files; see `torch_files`.
 
   Attributes:
-    name: for the table.
+    name: the name in the table.
   """
 
   def __init__(
@@ -106,10 +107,10 @@ class TorchFiles:
     """Writes the files unless they are there, and starts its process.
 
     Args:
-      folder: of the files, empty at first.
+      folder: the folder of the files, empty at first.
       table: the split.
       order: round -> rows [steps, batch].
-      workers: of the DataLoader.
+      workers: the number of the DataLoader's workers.
 
     Raises:
       InputError: it does not run.

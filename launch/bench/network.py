@@ -38,8 +38,8 @@ def define_flags(preset: str, **defaults: Any) -> None:
 
   Args:
     preset: the default preset.
-    **defaults: of `width`, `batch` and `compute_dtype`, texts with commas;
-      None is the preset's.
+    **defaults: values of `width`, `batch` and `compute_dtype`, texts with
+      commas; None is the preset's.
   """
   flags.DEFINE_enum("preset", preset, list(presets.PRESETS), "where to start")
   for name, field in _FIELDS.items():
@@ -69,7 +69,7 @@ def configs(*apart: str, **changes: Any) -> list[Config]:
 
   Args:
     *apart: names of flags that the caller lays over by itself.
-    **changes: of dotted keys, laid below the flags.
+    **changes: {dotted key: value}, laid below the flags.
 
   Raises:
     InputError: a value that cannot be right.
@@ -90,8 +90,8 @@ def one_config(*apart: str, **changes: Any) -> Config:
   """The configuration of flags that hold one value each.
 
   Args:
-    *apart: as for `configs`.
-    **changes: as for `configs`.
+    *apart: names of flags, as `configs` takes them.
+    **changes: {dotted key: value}, as `configs` takes them.
 
   Raises:
     InputError: a value that cannot be right, or several of them.
@@ -115,7 +115,7 @@ def made_up_windows(count: int, seed: int = 0) -> MusicWindows:
 
   Args:
     count: how many windows.
-    seed: of the numbers.
+    seed: the seed of the numbers.
   """
   rng = np.random.default_rng(seed)
   spec = features.get_feature_set("logmel_intensity").spec
@@ -172,10 +172,10 @@ class Training:
 
   Attributes:
     task: the run's task.
-    statistics: of the table.
+    statistics: the statistics of the table.
     state: fresh, replicated.
     cache: the table's windows on every device.
-    control: of a step at the configured rate.
+    control: the control of a step at the configured rate.
     step: compiled at its first call.
     per_call: steps of one call.
   """
@@ -194,7 +194,7 @@ class Training:
       config: the run's configuration.
       table: its windows.
       mesh: the devices.
-      rate: of learning; the configured one if not given.
+      rate: the learning rate; the configured one if not given.
     """
     self.task = task_of(config, table)
     self.statistics = statistics_of(self.task, table)

@@ -51,8 +51,8 @@ class Side:
   Attributes:
     form: `SEPARATE` or one of `replicated.FORMS`.
     start: each replica's parameters before the first step, flat.
-    compile_s: of the first call.
-    flops: of one step of all replicas.
+    compile_s: the duration of the first call.
+    flops: the operations of one step of all replicas.
     losses: [steps so far][replica].
   """
 
@@ -60,8 +60,8 @@ class Side:
     """Makes the states and compiles.
 
     Args:
-      config: of each run.
-      count: of replicas.
+      config: the configuration of each run.
+      count: the number of replicas.
       form: how they are trained.
     """
     batch = config.batch.size

@@ -106,7 +106,7 @@ def apart_db(
   Args:
     ours: [channel, samples].
     theirs: the same.
-    sample_rate_hz: of both.
+    sample_rate_hz: the sample rate of both.
   """
   freqs_hz = np.fft.rfftfreq(ours.shape[1], 1 / sample_rate_hz)
   band = (freqs_hz >= 100) & (freqs_hz <= 16000)

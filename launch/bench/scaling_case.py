@@ -20,9 +20,9 @@ class Case:
 
   Attributes:
     devices: forced ones.
-    preset: to start from.
+    preset: the preset to start from.
     changes: laid over it, as `config.overlay` takes them.
-    steps: to time.
+    steps: how many steps to time.
   """
 
   devices: int

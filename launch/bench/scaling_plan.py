@@ -30,7 +30,7 @@ class Chip:
   """A chip and its links.
 
   Attributes:
-    name: for the table.
+    name: the name in the table.
     flops: bfloat16 operations a second at most, without sparsity (published).
     link: bytes a second one chip sends to others of its group (published, one
       direction).
@@ -66,8 +66,8 @@ def counted(config: Config, devices: int, rows: int) -> dict[str, Any]:
   """Counts one step on a mesh that need not exist.
 
   Args:
-    config: of the network.
-    devices: of the mesh.
+    config: the configuration of the network.
+    devices: the number of devices in the mesh.
     rows: windows a device.
 
   Returns:
@@ -100,7 +100,7 @@ def exchange_s(chip: Chip, nbytes: float, devices: int) -> float:
 
   Args:
     chip: whose links.
-    nbytes: of the whole array.
+    nbytes: the size of the whole array.
     devices: chips that take part.
   """
   inside = min(chip.group, devices)
@@ -116,9 +116,10 @@ def rows_of(config: Config, rows: int, share: float) -> list[dict[str, Any]]:
   """The plan's table.
 
   Args:
-    config: of the network.
+    config: the configuration of the network.
     rows: windows a chip.
-    share: of the peak that the step's operations are assumed to reach.
+    share: the share of the peak that the step's operations are assumed to
+      reach.
 
   Returns:
     A row for each chip and size.
@@ -163,7 +164,7 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
   """Says which part of the exchanges costs most at the largest size.
 
   Args:
-    rows: from `rows_of`.
+    rows: the rows from `rows_of`.
   """
   lines = []
   for row in rows:

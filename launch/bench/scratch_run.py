@@ -57,8 +57,8 @@ def data_wait(
   Args:
     config: the run's configuration; batch, network and types are kept.
     table: windows, all of which train.
-    steps: of an epoch.
-    workers: of grain; None keeps the split on the device.
+    steps: the number of steps in an epoch.
+    workers: the number of grain's workers; None keeps the split on the device.
 
   Returns:
     One row: `input`, `step ms`, `wait ms` (of a step) and `wait %`.

@@ -92,9 +92,9 @@ class Case:
 
   Attributes:
     scene: the room.
-    seconds: of audio.
-    number: of the person's spheres: the first ones of the model, or all of
-      them and then again; None is the model's own.
+    seconds: the length of the audio.
+    number: how many spheres the person has: the first ones of the model, or
+      all of them and then again; None is the model's own.
   """
 
   scene: Scene

@@ -17,10 +17,10 @@ class Stage:
   """One stage, ready to run.
 
   Attributes:
-    name: for the table.
+    name: the name in the table.
     flops: operations of matrix products and convolutions, as written.
-    run_flops: of those that run here: on CPU wide float32 convolutions take
-      fewer.
+    run_flops: operations of those that run here: on CPU wide float32
+      convolutions take fewer.
     least_bytes: inputs and parameters read once by each pass that needs them,
       outputs and gradients written once; see `roofline`.
     product_bytes: what all products and convolutions read and write.
@@ -52,10 +52,10 @@ def make(
   """Compiles a stage and runs it once.
 
   Args:
-    name: of the stage.
+    name: the name of the stage.
     function: per device.
-    mesh: of one device.
-    arguments: of the function.
+    mesh: the mesh of one device.
+    arguments: the arguments of the function.
     in_axes: see `mesh.over_devices`.
     out_axes: see `mesh.over_devices`.
     calls: how often `run` calls the program before it waits.

@@ -39,7 +39,7 @@ def stages_of(config: Config, calls: int) -> list[stage_program.Stage]:
   """Builds every stage of a configuration's train step, on one device.
 
   Args:
-    config: of the run; the whole batch is this device's.
+    config: the configuration of the run; the whole batch is this device's.
     calls: how often `run` calls the program before it waits.
   """
   return _Builder(config, calls).build()
@@ -136,7 +136,7 @@ class _Builder:
     """A part of the network, forward and backward.
 
     Args:
-      name: of the stage.
+      name: the name of the stage.
       modules: attributes of the network whose parameters it has.
       method: (network, *inputs, keys) -> outputs.
       *inputs: [b, ...].

@@ -45,7 +45,7 @@ def make_inputs(
       music, full scale 1.
     batch: windows.
     group: field that says which normalisation a window takes.
-    seed: of the numbers.
+    seed: the seed of the numbers.
   """
   groups = {group: np.zeros(batch, np.int32)}
   if source == "features":
@@ -79,7 +79,7 @@ class FromAudio:
     """Predicts this device's rows.
 
     Args:
-      state: as the task's `predict`.
+      state: the state, as the task's `predict` takes it.
       batch: recording_signal [b, 4, s], music_signal [b, 2, s] and the
         task's group [b].
 
@@ -98,18 +98,18 @@ class OurPredict:
   """One configuration's compiled prediction and everything it needs.
 
   Attributes:
-    name: for the table.
+    name: the name in the table.
     flops: matrix products and convolutions of one call, our own count.
-    least_bytes: that a call must move: weights, inputs and poses, once each.
+    least_bytes: what a call must move: weights, inputs and poses, once each.
   """
 
   def __init__(self, config: Config, batch: int, source: str):
     """Compiles the step and runs it twice.
 
     Args:
-      config: of the network.
+      config: the configuration of the network.
       batch: windows a call.
-      source: of `SOURCES`.
+      source: one of `SOURCES`.
     """
     self.name = f"bgm2pose_jax, {source}"
     mesh = mesh_lib.make_mesh(jax.devices()[:1])

@@ -25,16 +25,16 @@ class OurStep:
   """One configuration's compiled step and everything it needs.
 
   Attributes:
-    name: for the table.
-    compute_dtype: it computes in.
-    flops: of one step, matrix products and convolutions, by our own count,
+    name: the name in the table.
+    compute_dtype: the type that it computes in.
+    flops: matrix products and convolutions of one step, by our own count,
       which takes the fast convolution on CPU for the plain one.
-    run_flops: of those that run here, fewer with the fast convolution.
-    xla_flops: of one step by XLA's analysis of the compiled program, all
-      devices together; None where XLA does not say (pmap).
+    run_flops: operations that run here, fewer with the fast convolution.
+    xla_flops: operations of one step by XLA's analysis of the compiled
+      program, all devices together; None where XLA does not say (pmap).
     parameters: trained numbers.
     compile_s: seconds to trace and compile.
-    first_loss: of the first dispatch, a mean over its steps.
+    first_loss: the loss of the first dispatch, a mean over its steps.
   """
 
   def __init__(

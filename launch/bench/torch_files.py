@@ -21,7 +21,7 @@ def write(folder: pathlib.Path, features: np.ndarray, pose: np.ndarray) -> None:
   """Writes one file a window for each array.
 
   Args:
-    folder: that exists.
+    folder: a folder that exists.
     features: [n, t, f, c].
     pose: [n, t, joint, 3].
   """

@@ -28,14 +28,14 @@ class Case:
 
   Attributes:
     file: the file that defines it.
-    width: of the network.
+    width: the width of the network.
     batch: windows a step.
     compute_dtype: `float32`, or `bfloat16` by autocast.
     fields: further keywords of `BGM2Pose`.
     compiled: loss through `torch.compile`.
     channels_last: weights in that memory format.
-    predicts: in evaluation mode from the host's memory and back to it,
-      instead of training.
+    predicts: whether it predicts in evaluation mode, from the host's memory
+      and back to it, instead of training.
   """
 
   file: str
@@ -91,7 +91,7 @@ class Peer(child.Peer):
   """A running twin.
 
   Attributes:
-    name: for the table.
+    name: the name in the table.
   """
 
   def __init__(self, case: Case, *, passive_wait: bool):

@@ -33,7 +33,7 @@ class Plan:
   Attributes:
     seconds: length of every recording.
     longest_offset_s: the music begins 0 s to this after the recording.
-    largest_drift_ppm: of the two clocks, either way.
+    largest_drift_ppm: the largest drift between the two clocks, either way.
     snr_db: recording over noise in W.
     body_every: every so many cases a person moves in the room; 0 for none.
   """
@@ -50,11 +50,11 @@ class Case:
   """A recording and the truth about it.
 
   Attributes:
-    name: of its track and what is special about it.
+    name: a name that says its track and what is special about it.
     recording: float32 [4, samples].
     music: float32 [2, samples], what was played.
     offset_samples: where the nearer loudspeaker's sound begins.
-    drift_ppm: of the player over the recorder.
+    drift_ppm: the drift of the player over the recorder.
   """
 
   name: str
@@ -89,7 +89,7 @@ def on_recorders_clock(
   Args:
     sound: float32 [2, samples].
     offset_samples: where it begins.
-    drift_ppm: of the player over the recorder.
+    drift_ppm: the drift of the player over the recorder.
     samples: length of the result.
   """
   ratio = 1 + drift_ppm * 1e-6
@@ -122,7 +122,7 @@ def strange(
     recording: float32 [4, samples].
     before_s: how much earlier; white noise until the recording begins.
     drift_ppm: how much faster the player's clock then seems to run.
-    seed: of the noise.
+    seed: the seed of the noise.
   """
   ratio = 1 / (1 + drift_ppm * 1e-6)
   moved = soxr.resample(
@@ -145,8 +145,8 @@ def make_case(
   Args:
     plan: what is common.
     tracks: music by name.
-    number: of the case.
-    seed: of all cases.
+    number: the number of the case.
+    seed: the seed of all cases.
   """
   rng = np.random.default_rng([seed, number])
   names = sorted(tracks)

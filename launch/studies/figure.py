@@ -25,8 +25,8 @@ def plot(rows: Sequence[Mapping[str, Any]], path: str) -> None:
   training, a dot for the one that never was, and their 95 % intervals.
 
   Args:
-    rows: of `cases.Study.line`.
-    path: of the PNG.
+    rows: the rows from `cases.Study.line`.
+    path: the path of the PNG.
   """
   from matplotlib.figure import Figure
   from matplotlib.lines import Line2D

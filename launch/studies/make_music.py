@@ -58,7 +58,7 @@ def write(folder: pathlib.Path, tracks: Sequence[str], seconds: float) -> None:
   """Writes the tracks and their genres.
 
   Args:
-    folder: made when missing.
+    folder: the folder, made when missing.
     tracks: names such as `haze_0`, each once.
     seconds: length of each.
 

@@ -92,7 +92,7 @@ def make(
 
   Args:
     folder: OUT.
-    runs: from `expansion.expand`.
+    runs: the runs from `expansion.expand`.
     base_flags: flags of the main command that all runs share.
     group: runs that differ in fold and seed alone become one job.
     command: what runs them.
@@ -164,7 +164,7 @@ def command(book: Book, runs: Sequence[Run]) -> list[str]:
   """The command that does some runs.
 
   Args:
-    book: of the sweep.
+    book: the book of the sweep.
     runs: one, or a full product of folds and seeds.
   """
   return [*book.command, *book.base_flags, *_arguments(book, runs)]

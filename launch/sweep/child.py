@@ -34,7 +34,7 @@ def start(
     environment: added to our own.
     cores: it may run on; None is ours. Set before it starts, for libraries
       count cores once.
-    directory: to start in; None is ours.
+    directory: the directory to start in; None is ours.
     death_signal: it gets when this process dies (Linux): nobody would know
       of it any more, and another could begin the same run.
 
@@ -76,7 +76,7 @@ def last_line(log: pathlib.Path, start: int = 0) -> str:
   """Returns the last line of a log that is not empty.
 
   Args:
-    log: of a job.
+    log: the log of a job.
     start: bytes to leave out, of earlier attempts.
   """
   try:

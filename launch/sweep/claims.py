@@ -31,7 +31,7 @@ class Link:
   """A claim as found on disk.
 
   Attributes:
-    path: of its file.
+    path: its file.
     record: host, pid, pid namespace, token, and time of claiming in seconds
       since 1970.
     touched: time of the last heartbeat, by the file system's clock.
@@ -48,8 +48,8 @@ class Claim:
 
   Attributes:
     first: path of the chain's first file.
-    path: of our own.
-    token: of our own.
+    path: our own file.
+    token: our own token.
   """
 
   first: pathlib.Path
@@ -78,7 +78,7 @@ def take(folder: pathlib.Path, job: str) -> Claim | None:
   """Claims a job.
 
   Args:
-    folder: of the sweep's claims.
+    folder: the folder of the sweep's claims.
     job: name of the job.
 
   Returns:

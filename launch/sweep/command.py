@@ -70,7 +70,7 @@ def find_system(grid: tables.Grid) -> System:
   """The system of the models that the flags name, or else of the table.
 
   Args:
-    grid: from `tables.parse_grid`.
+    grid: the grid from `tables.parse_grid`.
 
   Raises:
     InputError: for a model of no system.
@@ -86,7 +86,7 @@ def base_flags(system: System) -> list[str]:
   """Returns the main command's flags as given, for every run alike.
 
   Args:
-    system: of the runs.
+    system: the system of the runs.
 
   Raises:
     InputError: for a flag that the sweep sets itself.

@@ -41,12 +41,12 @@ def expand(
   """Lists the runs of some cells, in the cells' order.
 
   Args:
-    system: of the cells' models.
+    system: the system of the cells' models.
     table: name of the table.
-    cells: from `tables.make_cells`.
+    cells: the cells from `tables.make_cells`.
     seeds: each once.
-    folds: to keep; None is all of a place.
-    places: to keep; None is all of a cell.
+    folds: the folds to keep; None is all of a place.
+    places: the places to keep; None is all of a cell.
 
   Raises:
     InputError: for data that cannot make a cell, a place or fold that is not

@@ -38,7 +38,7 @@ class Slot:
 
   Attributes:
     cores: it runs on.
-    environment: of its processes, known before JAX starts.
+    environment: the environment of its processes, known before JAX starts.
   """
 
   cores: tuple[int, ...]
@@ -74,8 +74,8 @@ def make_slots(
 
   Args:
     workers: how many; None is one a GPU, or one for every two cores.
-    cores: that may be used.
-    gpus: that may be used.
+    cores: the cores that may be used.
+    gpus: the GPUs that may be used.
 
   Raises:
     InputError: for no worker at all.
@@ -110,7 +110,7 @@ def thread_limits(cores: int) -> dict[str, str]:
   how a run rounds.
 
   Args:
-    cores: of the process.
+    cores: how many cores the process has.
   """
   return {name: str(cores) for name in _THREADS}
 
@@ -125,7 +125,7 @@ def run(book: Book, slots: Sequence[Slot]) -> bool:
   """Does what is left of a sweep; Ctrl-C leaves it to be resumed.
 
   Args:
-    book: of the sweep, saved.
+    book: the book of the sweep, saved.
     slots: one a worker.
 
   Returns:

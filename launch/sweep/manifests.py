@@ -30,8 +30,8 @@ def kubernetes(
   Finished jobs end at once, so the same file goes on with a sweep.
 
   Args:
-    book: of the sweep.
-    image: with this repository, see `launch/Dockerfile.gpu`.
+    book: the book of the sweep.
+    image: the image with this repository, see `launch/Dockerfile.gpu`.
     mount: where the pods find the sweep's folder.
     volume_claim: name of the PersistentVolumeClaim that holds it.
     cpus: cores of a pod.
@@ -102,13 +102,14 @@ def skypilot(
   """A task of so many nodes, each with its share of the jobs.
 
   Args:
-    book: of the sweep.
-    image: with this repository; None syncs this folder and installs it.
+    book: the book of the sweep.
+    image: the image with this repository; None syncs this folder and installs
+      it.
     mount: where the nodes find the sweep's folder.
     bucket: address of the bucket that holds it, e.g. gs://name; None where
       `mount` is a volume of the nodes.
     cpus: cores of a node.
-    accelerators: as SkyPilot writes them, e.g. H100:1 or tpu-v5e-8.
+    accelerators: a node's, in SkyPilot's words, e.g. H100:1 or tpu-v5e-8.
     workers: nodes; None is 1.
   """
   task: dict[str, Any] = {

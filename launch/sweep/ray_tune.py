@@ -49,12 +49,13 @@ def run(
   """Does what is left of a sweep.
 
   Args:
-    book: of the sweep, saved.
+    book: the book of the sweep, saved.
     directory: the repository's root, on every node.
     cpus: cores of a trial; None is 1.
     gpus: GPUs of a trial; None is 0.
     workers: trials at a time; None is as many as fit.
-    address: of a cluster; None starts Ray here, or takes $RAY_ADDRESS.
+    address: the address of a cluster; None starts Ray here, or takes
+      $RAY_ADDRESS.
 
   Returns:
     Whether every run is finished.

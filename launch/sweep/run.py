@@ -14,7 +14,8 @@ class Run(Entry):
   """One run of the main command, as `sweep.json` has it.
 
   Attributes:
-    flags: of the main command, besides those all runs share and the folder.
+    flags: the flags of the main command, besides those all runs share and the
+      folder.
   """
 
   flags: tuple[str, ...]
@@ -36,7 +37,7 @@ def read(where: object, line: Any) -> Run:
 
   Args:
     where: names the line in messages.
-    line: of any origin.
+    line: a line of any origin.
 
   Raises:
     InputError: for a line that is not right.

@@ -30,10 +30,10 @@ def script(
   """Writes the text of the batch script.
 
   Args:
-    book: of the sweep; jobs that are finished are left out.
+    book: the book of the sweep; jobs that are finished are left out.
     directory: the repository's root, on every node.
     time: limit of a job, as sbatch takes it.
-    partition: of the cluster; None is its default.
+    partition: the partition of the cluster; None is its default.
     gres: devices a job needs, e.g. gpu:1.
     cpus: cores a job needs.
     workers: jobs at a time; None is as many as the cluster gives.

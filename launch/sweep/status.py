@@ -23,7 +23,7 @@ class Status:
     done, waiting: names of runs.
     running: {run: record of who does it}.
     failed: {run: record of its last attempt}.
-    seconds: of each finished run whose time is known.
+    seconds: the duration of each finished run whose time is known.
   """
 
   done: tuple[str, ...]
@@ -74,8 +74,9 @@ def render(status: Status, workers: int | None = None) -> str:
   """The status as text.
 
   Args:
-    status: from `look`.
-    workers: that share what is left; None counts the jobs that run now.
+    status: the status from `look`.
+    workers: how many workers share what is left; None counts the jobs that run
+      now.
   """
   lines = [
     f"{name:<8} {len(group):>5}"

@@ -36,7 +36,7 @@ class Cell:
   """One row in one column of a table.
 
   Attributes:
-    sweep: of the system.
+    sweep: what sweeps ask of the system.
     values: flags of the main command that the system has labels for.
     grid: (name, value) pairs of a grid beyond those.
     named: the part of `grid` that tells cells apart, for names and labels.
@@ -121,7 +121,7 @@ def parse_grid(entries: Sequence[str]) -> Grid:
   """Reads `name=v1,v2` entries.
 
   Args:
-    entries: as given; a comma inside brackets separates nothing.
+    entries: the texts as given; a comma inside brackets separates nothing.
 
   Returns:
     {name: values}.
@@ -164,9 +164,9 @@ def make_cells(
   """Lists the cells of a table, of a grid, or of a table times a grid.
 
   Args:
-    sweep: of the system.
+    sweep: what sweeps ask of the system.
     table: one of the system's, or None for the grid alone.
-    grid: from `parse_grid`.
+    grid: the grid from `parse_grid`.
     chosen: {axis: values} to keep of the table's; without a table those to
       take, by default the system's. None is not chosen.
 

@@ -47,7 +47,7 @@ def do(book: Book, job: str, stop: threading.Event | None = None) -> int:
   """Does what is left of a job.
 
   Args:
-    book: of the sweep.
+    book: the book of the sweep.
     job: its name.
     stop: set to end early; nothing counts as failed then.
 

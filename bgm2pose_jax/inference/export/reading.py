@@ -75,8 +75,8 @@ def read(folder: str | pathlib.Path, flag: str = "from_export") -> Export:
   """Reads an export.
 
   Args:
-    folder: that `write` made.
-    flag: that named it, for messages.
+    folder: the folder that `write` made.
+    flag: the flag that named it, for messages.
 
   Raises:
     InputError: no export, one of another format, or a file that was changed,

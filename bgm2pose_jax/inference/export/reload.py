@@ -51,7 +51,7 @@ def compare(model: TrainedModel, folder: pathlib.Path) -> dict[str, float]:
   """Runs every program of an export in another process.
 
   Args:
-    model: that was exported.
+    model: the model that was exported.
     folder: the export's folder.
 
   Returns:

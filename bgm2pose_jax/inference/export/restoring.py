@@ -27,7 +27,7 @@ def restore(export: Export, out: str | pathlib.Path, find: Find) -> None:
   """Makes a folder that predicts and that a run may start from.
 
   Args:
-    export: from `read`.
+    export: the export from `read`.
     out: folder to make.
     find: name of a model -> its system.
 

@@ -21,8 +21,7 @@ _SHOULDER_FORWARD_M = 0.035
 REACH = 0.985
 # Left wrist from the string under the first finger: right, up, to the scroll.
 _LEFT_WRIST_M = np.array([-0.012, -0.085, -0.025])
-# How much of the violin's tilt the left hand follows is all of it; its wrist
-# swings under the neck as the elbow does.
+# The left wrist swings so far under the neck from string to string.
 _SWING_M = 0.018
 
 
@@ -155,7 +154,7 @@ def bow_arm(
     player: whose arm.
     bow: the bow in the violin's frame, [t].
     bow_rad: angle of the bow about the neck, [t].
-    axes: of the violin in the chest frame, [t, 3, 3].
+    axes: the axes of the violin in the chest frame, [t, 3, 3].
 
   Raises:
     OutOfReachError: if the arm is too short for this bow.
@@ -192,7 +191,7 @@ def left_arm(
     player: whose arm.
     finger_m: first finger's distance from the bridge, [t].
     string: where it is, 0 on the G string to 3 on the E string, [t].
-    axes: of the violin in the chest frame, [t, 3, 3].
+    axes: the axes of the violin in the chest frame, [t, 3, 3].
 
   Raises:
     OutOfReachError: if the arm is too short for this violin.

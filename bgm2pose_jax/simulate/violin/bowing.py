@@ -118,7 +118,6 @@ def _changes(
   before = np.maximum(stroke - 1, 0)
   rested = ~score.sounds[before] & (score.end_s[before] > start - 1e-6)
   rested &= stroke > 0
-  # The last of a chain of rests that ends here.
   rest = np.where(rested, score.end_s[before] - score.start_s[before], 0.0)
   width = np.where(rested, rest, width)
   begin = np.where(rested, start - rest, begin)

@@ -123,7 +123,7 @@ def draw_player(name: str, seed: int = 0) -> Player:
     knee_bend=between(0.004, 0.014),
     slouch_rad=between(-0.02, 0.12),
     violin_azimuth_rad=between(0.55, 0.90),
-    violin_rise_rad=between(-0.10, 0.20),
+    violin_rise_rad=between(0.0, 0.25),
     violin_tilt_rad=between(0.30, 0.60),
     violin_seat_m=(
       between(0.035, 0.065),

@@ -95,7 +95,7 @@ def microphone(state: StringState, voice_seed: int, seed: int) -> np.ndarray:
   """What a microphone a metre away records.
 
   Args:
-    state: of t control steps.
+    state: the strings' state at t control steps.
     voice_seed: draws the violin's body and the room; not negative.
     seed: draws the noise; not negative.
 

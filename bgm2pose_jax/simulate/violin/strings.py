@@ -123,7 +123,7 @@ def string_sound(state: StringState) -> np.ndarray:
   """Force of the strings on the bridge, without noise.
 
   Args:
-    state: of t control steps.
+    state: the strings' state at t control steps.
 
   Returns:
     float32 [(t - 1) * 98] at 44.1 kHz.

@@ -32,6 +32,8 @@ class Technique:
     contact_m: contact point's distance from the bridge.
     vibrato: factor on the player's depth of vibrato.
     even: whether all strokes of a bar have the same length.
+    varied: whether each stroke has a force and contact point of its own, not
+      each phrase.
   """
 
   name: str
@@ -49,6 +51,7 @@ class Technique:
   contact_m: Range = (0.026, 0.036)
   vibrato: Range = (0.0, 0.0)
   even: bool = False
+  varied: bool = False
 
 
 _ALL = (
@@ -132,6 +135,7 @@ _ALL = (
     attack_s=(0.03, 0.08),
     press=(0.12, 0.92),
     contact_m=(0.022, 0.042),
+    varied=True,
   ),
   Technique(
     "dotted",

@@ -58,7 +58,7 @@ class Adversary(abc.ABC):
     """Draws the critic.
 
     Args:
-      statistics: from `fit`; only their shapes are read.
+      statistics: the statistics from `fit`; only their shapes are read.
       rngs: random streams.
     """
 
@@ -85,7 +85,7 @@ class Adversary(abc.ABC):
 
     Args:
       key: PRNG key.
-      statistics: from `fit`.
+      statistics: the statistics from `fit`.
     """
     critic = self.build(statistics, nnx.Rngs(key))
     params = nnx.as_pure(nnx.state(critic, nnx.Param))
@@ -102,11 +102,11 @@ class Adversary(abc.ABC):
     """One step of the critic on what the network gave.
 
     Args:
-      state: from `init`, the same on every device.
-      out: of the network; no gradient flows back into it.
+      state: the state from `init`, the same on every device.
+      out: the output of the network; no gradient flows back into it.
       target: poses [b, t, joint, 3].
-      batch: with the columns of `fields`.
-      statistics: from `fit`.
+      batch: the batch with the columns of `fields`.
+      statistics: the statistics from `fit`.
 
     Returns:
       The new state and the critic's loss, of all devices' rows.
@@ -136,10 +136,10 @@ class Adversary(abc.ABC):
     """The network's weighted term; no gradient flows into the critic.
 
     Args:
-      state: from `learn`.
-      out: of the network.
-      batch: with the columns of `fields`.
-      statistics: from `fit`.
+      state: the state from `learn`.
+      out: the output of the network.
+      batch: the batch with the columns of `fields`.
+      statistics: the statistics from `fit`.
       control: traced `epoch` and others.
     """
     params = jax.lax.stop_gradient(mesh_lib.to_varying(state["params"]))
@@ -163,7 +163,7 @@ class SubjectAdversary(Adversary):
     """Takes the fields of the network.
 
     Args:
-      config: of the network.
+      config: the configuration of the network.
       hidden_channels: what the critic reads.
     """
     super().__init__(config.critic_learning_rate)
@@ -175,7 +175,7 @@ class SubjectAdversary(Adversary):
 
     Args:
       table: columns `subject` [n] and the names `subjects`.
-      rows: that train.
+      rows: the rows that train.
 
     Returns:
       `subject_class` int32 [subject] and `class_used` bool [subject]: there
@@ -253,8 +253,8 @@ class MotionAdversary(Adversary):
     """Takes the fields of the network.
 
     Args:
-      config: of the network.
-      joints: of a pose.
+      config: the configuration of the network.
+      joints: the number of joints of a pose.
     """
     super().__init__(config.critic_learning_rate)
     self._config = config

@@ -27,7 +27,7 @@ class SimulateConfig:
   Attributes:
     subjects: number of procedural people (with motion files: all of theirs).
     minutes: length of each recording; one is made per subject and track.
-    seed: of motion, music, body sizes, noise and their order.
+    seed: the seed of motion, music, body sizes, noise and their order.
     snr_db: background noise below the recording; null switches it off.
   """
 
@@ -47,8 +47,8 @@ class DataConfig:
     mocap_dir: motion files to simulate from; null for procedural motion.
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `features.feature_sets`.
-    static_response: for sets that measure against the static room, what that
-      is learnt from: `whole` recording, `causal`, `first:SECONDS`,
+    static_response: what the static room is learnt from, for sets that
+      measure against it: `whole` recording, `causal`, `first:SECONDS`,
       `around:SECONDS`, or a file; see `still_room.static_form.StaticForm`.
     ambisonic_format: gains of the recordings' channels, `ambix` (SN3D), `fuma`
       (W 3 dB down) or `n3d`; null is not stated (AMPL does not), or what a

@@ -71,9 +71,9 @@ def make_folder(
 
   Args:
     found: the state_dict, key to array.
-    file: that holds it.
+    file: the file that holds it.
     out: folder to make.
-    config: from `make_config`.
+    config: the configuration from `make_config`.
 
   Returns:
     What config.json says of their origin.
@@ -145,7 +145,7 @@ def published_statistics(config: Config) -> dict[str, Any]:
   """Returns what `PoseFromMusic.fit` would, of AMPL's published constants.
 
   Args:
-    config: of weights that come without recordings.
+    config: the configuration of weights that come without recordings.
 
   Raises:
     InputError: it standardises otherwise than the published code.

@@ -36,8 +36,8 @@ def programs(trained: TrainedModel) -> list[Program]:
   statistics.
 
   Args:
-    trained: of this system, its state on the host. The programs' functions
-      hold it.
+    trained: the trained model of this system, its state on the host. The
+      programs' functions hold it.
   """
   model = music_model.of(trained)
   features, sound = _features_input(model), _sound_inputs(model)

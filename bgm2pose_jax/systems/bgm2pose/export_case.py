@@ -19,8 +19,8 @@ def case(
   """Draws inputs of a program, and computes its outputs as prediction does.
 
   Args:
-    trained: of this system.
-    program: of its `programs`.
+    trained: the trained model of this system.
+    program: one of its `programs`.
     count: windows.
 
   Returns:

@@ -126,8 +126,8 @@ class MusicModel(TrainedModel):
     """How much the network makes use of each band of windows, to be shown.
 
     Args:
-      features: as in `predict`.
-      rows: as in `predict`.
+      features: the features, as in `predict`.
+      rows: the rows, as in `predict`.
 
     Returns:
       float32 [b, t, bands], sums to one over bands (which may be fewer than
@@ -157,7 +157,7 @@ def of(model: TrainedModel) -> MusicModel:
   """Returns a trained network of this system as what it is.
 
   Args:
-    model: of this system.
+    model: the model of this system.
   """
   if isinstance(model, MusicModel):
     return model

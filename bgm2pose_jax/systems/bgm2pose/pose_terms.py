@@ -18,8 +18,8 @@ def loss_terms(
   """Weighted loss terms, each a mean over this device's rows.
 
   Args:
-    weights: of the terms.
-    out: of the network.
+    weights: the weights of the terms.
+    out: the output of the network.
     target: poses [b, t, joint, 3], around what the network predicts around.
 
   Returns:
@@ -54,8 +54,8 @@ def term_norms(
   mean has gradients larger by the number of devices.
 
   Args:
-    weights: of the terms.
-    out: of the network.
+    weights: the weights of the terms.
+    out: the output of the network.
     target: poses [b, t, joint, 3].
 
   Returns:

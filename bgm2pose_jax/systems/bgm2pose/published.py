@@ -79,7 +79,7 @@ def data_label(dataset: str, tracks: Sequence[str]) -> str:
 
   Args:
     dataset: name of the dataset.
-    tracks: that were trained or tested on.
+    tracks: the tracks that were trained or tested on.
   """
   is_ampl = dataset in ("ampl/released", "ampl/raw")
   if is_ampl and tracks and set(tracks) <= set(splits.AMPL_GENRES):
@@ -93,11 +93,11 @@ def figures(
   """Returns the paper's figures for a cell, None where it printed none.
 
   Args:
-    table: of the sweep; a grid varies what the paper held fixed.
-    keys: of the column's runs, see `sweep.SWEEP`; `setting` is read.
+    table: the sweep's table; a grid varies what the paper held fixed.
+    keys: the keys of the column's runs, see `sweep.SWEEP`; `setting` is read.
     column: its label; a noise level is read from it, as "10 dB".
-    model: of the row's runs, or a baseline.
-    ablation: of the row's runs.
+    model: the model of the row's runs, or a baseline.
+    ablation: the ablation of the row's runs.
   """
   method = METHODS.get((model, ablation))
   if table == "grid" or method is None:

@@ -93,7 +93,7 @@ def recordings_digest(content: Mapping[str, Any]) -> str:
   """Digest of recordings and their poses, whatever is made of their sound.
 
   Args:
-    content: from `source.content`: recordings and recipe.
+    content: what `source.content` returned: recordings and recipe.
 
   Returns:
     64 hex digits, the same for every feature set, static response and noise.

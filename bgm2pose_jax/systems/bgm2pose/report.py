@@ -36,7 +36,7 @@ def page(
   Args:
     results: content of `results.json`; figures may be None where there is no
       ground truth.
-    lines: of `metrics.jsonl`.
+    lines: the lines of `metrics.jsonl`.
     predictions: arrays of `predictions.npz`; without `target` the page shows
       the prediction alone.
     max_windows: windows embedded at most; the page states it.

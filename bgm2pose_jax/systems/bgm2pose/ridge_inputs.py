@@ -34,7 +34,8 @@ def frame_features(
     channels: 'difference' or 'music', see `ridge.fit_ridge`.
     context: frames on either side.
     pool: neighbouring bands averaged into one.
-    own: of `own_standardiser`, taken out of each recording; None for none.
+    own: what `own_standardiser` returned, taken out of each recording; None for
+      none.
 
   Returns:
     float32 [m, frame + 2 context, feature = band/pool * channel].
@@ -165,7 +166,7 @@ def standardiser(
   """Mean and reciprocal deviation [feature] over all training frames.
 
   Args:
-    buffers: of `sequence_buffer`.
+    buffers: the buffers from `sequence_buffer`.
     least: smallest deviation divided by, one or [feature].
   """
   count = sum(len(b.centre) for b in buffers)

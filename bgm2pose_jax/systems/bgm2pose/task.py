@@ -147,7 +147,7 @@ class PoseFromMusic(NetworkTask):
     """Normalised features of one batch, with noise where configured.
 
     Args:
-      statistics: from `fit`.
+      statistics: the statistics from `fit`.
       batch: features [b, context + t + context, f, c] and the group of each
         row [b].
       keys: [b], one per example.
@@ -189,7 +189,7 @@ class PoseFromMusic(NetworkTask):
     """Predicts this device's rows.
 
     Args:
-      state: with the weights to use; its running statistics are used.
+      state: the state with the weights to use; its running statistics are used.
       batch: features [b, context + t + context, f, c] and track [b].
 
     Returns:
@@ -203,8 +203,8 @@ class PoseFromMusic(NetworkTask):
     """How much the network makes use of each band, to be shown.
 
     Args:
-      state: as in `predict`.
-      batch: as in `predict`.
+      state: the state, as in `predict`.
+      batch: the batch, as in `predict`.
 
     Returns:
       float32 [b, t, bands]; sums to one over bands.

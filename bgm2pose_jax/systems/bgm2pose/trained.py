@@ -15,7 +15,7 @@ def load(folder: str, flag: str = "checkpoint") -> MusicModel:
 
   Args:
     folder: a run's, or one step in its checkpoints.
-    flag: that named the folder, for messages.
+    flag: the flag that named the folder, for messages.
 
   Raises:
     InputError: see `trained_model.load`; or it is another system's.

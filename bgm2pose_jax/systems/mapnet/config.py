@@ -42,7 +42,7 @@ class DataConfig:
     mapdat_dir: folder of TELMI's datapacks, for `mapdat/telmi`.
     marker_map: JSON file {marker's name in the files: marker}; null knows the
       usual spellings.
-    fit: how 13 joints are found from markers, see `telmi.fit`.
+    fit: how 13 joints are found from markers, see `telmi.joint_fit`.
     origin: `take` (the median left toe) or `frame` (each frame's own).
     tau: input frames for each output frame.
     noise: `fixed` gives every variant of a take its own noise, the same in

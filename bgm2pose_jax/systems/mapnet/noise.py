@@ -99,7 +99,7 @@ def window_events(
 
   Args:
     events: float64 [event, 4] of the take, from `draw_events`.
-    first_frame: of the window, in the take.
+    first_frame: the window's first frame in the take.
     frames: frames of the window.
 
   Returns:

@@ -20,7 +20,8 @@ class Take:
     player: who plays.
     technique: what is played, such as `detache`.
     pose_m: float32 [t, joint=13, 3], `poses.body13`, 50 frames per second,
-      metres, y up; the origin is the take's median left toe.
+      metres, y up; the origin is the take's median left toe; NaN where motion
+      capture lost a joint.
     sound: float32 [n], mono, full scale 1; starts with the first frame and is
       as long as the poses, to a frame.
     sample_rate_hz: rate of `sound`.

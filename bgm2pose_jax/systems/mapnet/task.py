@@ -57,6 +57,11 @@ class RefinePoses(NetworkTask):
 
     super().__init__(config, build)
 
+  @property
+  def predicts_from(self) -> tuple[str, ...]:
+    """Every field: the poor poses are the clean ones, spoilt on the device."""
+    return self.fields
+
   def fit(self, table: Any, rows: np.ndarray) -> dict[str, Any]:
     """The mean pose of training rows and, where shuffled, sounds to draw.
 
@@ -85,7 +90,7 @@ class RefinePoses(NetworkTask):
     """Poor poses, relative to the mean, and sound.
 
     Args:
-      statistics: from `fit`.
+      statistics: the statistics from `fit`.
       batch: the fields of the task.
       keys: [b], one per example.
 
@@ -119,7 +124,7 @@ class RefinePoses(NetworkTask):
     """Refines poor poses: the variants' own, or those that are given.
 
     Args:
-      state: with the weights to use.
+      state: the state with the weights to use.
       batch: the fields of the task; or `poses` [b, t_in, joint, 3], as
         `refine` takes them, and `audio`.
 
@@ -141,7 +146,7 @@ class RefinePoses(NetworkTask):
     """Refines poses as they come.
 
     Args:
-      state: with the weights to use.
+      state: the state with the weights to use.
       poses_m: [b, t_in, joint, 3], metres, the origin as in training.
       audio: [b, t, column], see `audio_features.COLUMNS`.
 

@@ -113,6 +113,17 @@ def test_a_turn_of_the_bow_is_an_onset_within_40_ms(technique, played):
   assert typical.max() > 2
 
 
+def test_the_hair_bites_where_the_bow_turns(played):
+  take = played("detache", seconds=60.0)
+  noise = take.strings.noise
+  s = take.score
+  turns = turns_s(take)
+  at = [noise[round(t * 450) - 2 : round(t * 450) + 10].max() for t in turns]
+  long = s.sounds & (s.end_s - s.start_s > 0.3) & (s.end_s < 60)
+  middle = noise[np.round((s.start_s + s.end_s)[long] * 225).astype(int)]
+  assert np.median(at) > 1.5 * np.median(middle)
+
+
 def long_notes(take: performance.Performance):
   """(start, end, frequency) of notes that one stroke holds for 0.3 s."""
   s = take.score

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
+from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.mapnet.comparison import COMPARISON
 from bgm2pose_jax.systems.mapnet.presets.ablations import DESCRIPTIONS
 from bgm2pose_jax.systems.mapnet.sweep import SWEEP
-from launch.sweep import tables
+from launch.sweep import command, expansion, tables
 
 RATES = ["tau 1", "tau 0.5", "tau 0.33"]
 # The table's rows, and its columns.
@@ -80,3 +83,27 @@ def test_every_ablation_and_split_has_a_label():
 def test_a_table_can_be_narrowed():
   cells = _cells("mapnet_main", model=("pot",), tau=("0.5",))
   assert [(cell.row, cell.column) for cell in cells] == [("PoT", "tau 0.5")]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_main_command_takes_the_flags_of_every_run(table):
+  system = registry.of_model("mapnet")
+  runs = expansion.expand(system, table, _cells(table), seeds=(0, 1))
+  folds = {}
+  for run in runs:
+    folds.setdefault(run.column, set()).add(run.fold)
+    assert run.keys == {"tau": run.column.split()[1].strip(","), "place": ""}
+  for column, found in folds.items():
+    # Five groups of takes; ten noisy variants.
+    assert found == set(range(10 if "variant" in column else 5))
+  assert len({run.name for run in runs}) == len(runs)
+
+
+def test_the_papers_whole_table_has_its_split(tmp_path, capsys):
+  words = ("--table=mapnet_main", "--split_by=random_variant", "--dry_run")
+  with flagsaver.flagsaver():
+    flags.FLAGS(["sweep", f"--out={tmp_path}", "--folds=9", *words])
+    command.main(["sweep"])
+  out = capsys.readouterr().out
+  assert out.count("--split_by=random_variant --tau=") == 15 * 3
+  assert "45 runs in 45 jobs" in out

@@ -60,7 +60,7 @@ class Arrival:
     name: `left`, `right`, or `both` where they cannot be told apart.
     delay_s: after the line.
     polarity: 1, or -1 where the pressure is the wrong way round.
-    height: of its peak in W.
+    height: the height of its peak in W.
     direction: [3] X, Y, Z over W at the peak.
   """
 
@@ -98,8 +98,8 @@ def find_arrivals(response: Response, taper: np.ndarray) -> list[Arrival]:
   """Direct sound of left and right, or of the mid alone.
 
   Args:
-    response: of W alone or of W, X, Y, Z.
-    taper: from `band_taper`.
+    response: the response of W alone or of W, X, Y, Z.
+    taper: the taper from `band_taper`.
 
   Returns:
     Two arrivals; one where the music's channels are too alike, or where only
@@ -150,7 +150,7 @@ def measure(sums: Sums) -> tuple[list[Arrival], float]:
   """Direct sounds, and the standard error of the first by jackknife.
 
   Args:
-    sums: of all blocks.
+    sums: the sums of all blocks.
 
   Returns:
     Arrivals as `find_arrivals` gives them, and s.
@@ -217,7 +217,7 @@ def left_and_right(arrivals: list[Arrival], left: str) -> str:
   """Whether the left channel comes from the left.
 
   Args:
-    arrivals: from `measure`.
+    arrivals: the arrivals from `measure`.
     left: one of `LEFT_AXES`.
 
   Returns:

@@ -20,7 +20,7 @@ class Line:
   Attributes:
     centre: weighted mean of x; intercept and slope are uncorrelated there.
     intercept: y at the centre.
-    slope: of the line.
+    slope: the slope of the line.
     intercept_se: standard error of the intercept, from the scatter.
     slope_se: the same of the slope.
     kept: bool [points], which points count.
@@ -50,7 +50,7 @@ def fit_line(
     x: [points], at least two different ones.
     y: [points].
     deviation: [points] standard deviations, right up to a common factor.
-    overlap: by how much points that share samples raise the variance.
+    overlap: how much points that share samples raise the variance.
 
   Returns:
     The line; errors are of the scatter found, not of the deviations given.

@@ -76,7 +76,7 @@ def write(folder: Path, found: Alignment, name: str) -> list[Path]:
   Args:
     folder: there already.
     found: what to write.
-    name: of the recording, for the title.
+    name: the name of the recording, for the title.
 
   Returns:
     The files.
@@ -92,7 +92,7 @@ def render(found: Alignment, name: str) -> str:
 
   Args:
     found: what to show.
-    name: of the recording.
+    name: the name of the recording.
   """
   note = (
     "Dots: blocks of 1.4 s that count, against the fitted line of offset and"
@@ -118,7 +118,7 @@ def delay_chart(found: Alignment) -> str:
   """Delay off the line against time, as a `<figure>`.
 
   Args:
-    found: with its blocks.
+    found: the alignment with its blocks.
   """
   delay_us = found.block_delay_s * 1e6
   used = np.array([state == result.USED for state in found.block_state])

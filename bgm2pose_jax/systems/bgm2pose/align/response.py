@@ -144,7 +144,7 @@ def fit_response(sums: Sums, folds: Sequence[int] = range(FOLDS)) -> Response:
   """Fits the room by ridge regression, frequency by frequency.
 
   Args:
-    sums: from `sum_products`.
+    sums: the sums from `sum_products`.
     folds: which of them to use.
   """
   music, cross, sound, count = sums.of(folds)
@@ -190,7 +190,7 @@ def explained_share(sums: Sums, response: Response) -> float:
   """Share of W's power, in blocks with music, that the fit explains.
 
   Args:
-    sums: of these blocks.
+    sums: the sums of these blocks.
     response: fitted to them.
   """
   _, cross, sound, _ = sums.of(range(FOLDS))
@@ -228,7 +228,7 @@ def block_delays(
   Args:
     sound: float32 [channel, samples]; the first channel is used.
     placed: float32 [2, samples].
-    sums: of the same.
+    sums: the same blocks' sums.
     quiet: see `sum_products`.
   """
   responses = [fit_response(sums, all_but(fold)) for fold in range(FOLDS)]

@@ -60,7 +60,7 @@ class Alignment:
     channels: `as expected`, `swapped`, `mono music` or `unclear`.
     explained: share of the recording's power, while there is music, that the
       music in the fitted room explains.
-    jump_s: by how much the music comes later, suddenly, from one quarter of
+    jump_s: how much later the music comes, suddenly, from one quarter of
       the recording to the next (lost samples); None for not at all.
     jump_at_s: where.
     rival_s: offset of another place where the music fits nearly as well

@@ -49,7 +49,7 @@ class Candidate:
 
   Attributes:
     offset_s: time in the recording at which the music begins.
-    drift_ppm: of the player over the recorder.
+    drift_ppm: the drift of the player over the recorder.
     votes: blocks that agree.
     strength: sum of their peaks, in standard deviations of the correlation.
   """
@@ -221,10 +221,10 @@ def _sharpened(
   """Fits the line to the peaks near it, with soft limits that narrow.
 
   Args:
-    candidate: from the stripes; right to a few ms.
-    middle: of the blocks in the recording, s, [block, 1].
-    position: of their peaks in the music, s, [block, peak].
-    height: of the peaks.
+    candidate: the candidate from the stripes; right to a few ms.
+    middle: the middles of the blocks in the recording, s, [block, 1].
+    position: the positions of their peaks in the music, s, [block, peak].
+    height: the heights of the peaks.
   """
   offset, drift = candidate.offset_s, candidate.drift_ppm * 1e-6
   ends = float(middle.min()), float(middle.max())

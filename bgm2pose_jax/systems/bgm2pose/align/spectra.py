@@ -26,7 +26,7 @@ class Clocks:
 
   Attributes:
     offset_s: time in the recording at which the music begins.
-    drift_ppm: of the player over the recorder.
+    drift_ppm: the drift of the player over the recorder.
   """
 
   offset_s: float
@@ -37,7 +37,7 @@ class Clocks:
 
     Args:
       delay_s: how much later it comes than thought, at the recording's start.
-      slope: by how much more, per second of recording.
+      slope: how much more, per second of recording.
     """
     ratio = 1 + self.drift_ppm * 1e-6
     return Clocks(
@@ -50,7 +50,7 @@ class BlockSpectra:
   """One block.
 
   Attributes:
-    number: of the block.
+    number: the number of the block.
     middle_s: its middle in the recording.
     sound: complex128 [channel, bins].
     music: complex128 [2, bins]: half the sum and half the difference of the
@@ -69,7 +69,7 @@ def place_music(music: np.ndarray, clocks: Clocks, samples: int) -> np.ndarray:
   Args:
     music: [2, samples] at `RATE_HZ`.
     clocks: where it lies.
-    samples: of the recording at `RATE_HZ`.
+    samples: the length of the recording at `RATE_HZ`.
 
   Returns:
     float32 [2, samples].

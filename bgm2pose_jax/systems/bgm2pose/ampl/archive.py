@@ -48,7 +48,7 @@ class Unpacked:
 
   Attributes:
     files: how many.
-    total_bytes: of them.
+    total_bytes: their size.
     skipped: {reason: names of members that were left out}.
   """
 
@@ -115,7 +115,7 @@ def destination(parts: Sequence[str]) -> tuple[str, str] | None:
   """Says where a file belongs.
 
   Args:
-    parts: of its name.
+    parts: the parts of its name.
 
   Returns:
     The folders before the layout's own and the path below the new folder, both

@@ -60,7 +60,7 @@ def refuse_archive(flag: str, path: pathlib.Path) -> None:
 
   Args:
     flag: its name, for the message.
-    path: as given.
+    path: the path, as given.
 
   Raises:
     InputError: naming the command that unpacks it.

@@ -34,7 +34,7 @@ def render(
   """Returns a table of windows per subject and track.
 
   Args:
-    index: of the folder.
+    index: the index of the folder.
     count: recording -> windows kept by annotations; None when nobody looked.
     notes: sentences to add below.
 

@@ -50,7 +50,7 @@ class RawRecording:
     name: `subject_<s>_<track>`, with `_wo_mocap` where there are no poses.
     subject: the raw id, <s>.
     track: the track's token.
-    genre: of the track; `unknown` when nothing names it.
+    genre: the genre of the track; `unknown` when nothing names it.
     wav: the four-channel recording.
     music: the track's music; None when the folder has none.
     annotations: where the annotation lines are, present or not.

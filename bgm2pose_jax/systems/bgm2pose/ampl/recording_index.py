@@ -90,8 +90,8 @@ class RecordingIndex(Generic[R]):
 
   Attributes:
     root: the folder that file names are relative to.
-    recordings: by track, then by subject in natural order.
-    simulated: made by the simulator.
+    recordings: the recordings by track, then by subject in natural order.
+    simulated: whether the simulator made them.
   """
 
   root: Path

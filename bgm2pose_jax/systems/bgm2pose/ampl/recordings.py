@@ -81,7 +81,7 @@ def check_files(recording: RawRecording) -> int:
   """Checks that a recording's files are there and its header is right.
 
   Args:
-    recording: from `scan_raw`.
+    recording: the recording from `scan_raw`.
 
   Returns:
     Windows that its audio holds.
@@ -120,7 +120,7 @@ def count_kept(recording: RawRecording) -> int:
   """Counts the windows of a recording that an annotation keeps.
 
   Args:
-    recording: from `scan_raw`.
+    recording: the recording from `scan_raw`.
 
   Raises:
     InputError: as `check_files`, or an annotation file that cannot be read.
@@ -141,7 +141,7 @@ def read_windows(
   """Reads labels and poses, and settles how many windows there are.
 
   Args:
-    recording: from `scan_raw`.
+    recording: the recording from `scan_raw`.
     music_frames: samples of its track's music at 48 kHz.
     music_path: named in errors.
     pose_resample: see `windows.resample_windows`.
@@ -193,7 +193,7 @@ def check_music(
   Args:
     music_frames: samples of the music at 48 kHz.
     music_path: its file.
-    windows: that the recording holds.
+    windows: how many windows the recording holds.
     recording: its file's name.
 
   Raises:
@@ -213,7 +213,7 @@ def sound_blocks(wav: Path, music: TrackMusic, windows: int) -> Iterator[Block]:
 
   Args:
     wav: the recording, W X Y Z.
-    music: of its track.
+    music: the music of its track.
     windows: how many windows to read.
 
   Yields:

@@ -44,9 +44,9 @@ class ReleasedRecording:
     name: `subject_<s>_<track>`, with `wo_mocap` where there are no poses.
     subject: the raw id, <s>.
     track: the track's token.
-    genre: of the track.
+    genre: the genre of the track.
     has_pose: motion capture ran.
-    windows: in order of time.
+    windows: the windows in order of time.
   """
 
   name: str

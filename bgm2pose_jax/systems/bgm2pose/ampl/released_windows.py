@@ -36,7 +36,7 @@ def examples(
 
   Args:
     root: folder that file names are relative to.
-    recording: from `scan_released`.
+    recording: the recording from `scan_released`.
     on_windows: called with the number of windows made since the last call.
 
   Yields:
@@ -66,7 +66,7 @@ def read_features(root: Path, window: ReleasedWindow) -> np.ndarray:
   """Reads one window's features.
 
   Args:
-    root: of the index.
+    root: the root of the index.
     window: which one.
 
   Returns:
@@ -86,7 +86,7 @@ def read_pose(root: Path, window: ReleasedWindow) -> np.ndarray:
   """Reads one window's poses.
 
   Args:
-    root: of the index.
+    root: the root of the index.
     window: which one.
 
   Returns:
@@ -156,7 +156,7 @@ def check_finite(
   Args:
     path: named in the error.
     values: first axis as `names`.
-    names: of the entries of the first axis.
+    names: the names of the entries of the first axis.
     axes: what each axis counts, in words.
 
   Raises:

@@ -146,7 +146,7 @@ class _Folder:
 
   Attributes:
     kind: the layout's name, under which the fingerprint is kept.
-    path: as the user gave it.
+    path: the path, as the user gave it.
     index: what it holds.
     windows: recording -> windows to build, after a check of its files.
     kept: recording -> windows an annotation keeps; None when not looked at.

@@ -32,7 +32,7 @@ class TrackExamples:
   Holds names alone, so that it can be sent to another process.
 
   Attributes:
-    root: of the folder's index.
+    root: the root of the folder's index.
     track: its token.
     released: the published layout, not the raw one.
     music: the track's, for raw recordings.

@@ -45,10 +45,11 @@ class Diagnosis:
   """What was found in a folder.
 
   Attributes:
-    folder: as given.
-    findings: at most some hundred of a kind, in the order of the checks.
+    folder: the folder, as given.
+    findings: the findings, at most some hundred of a kind, in the order of the
+      checks.
     counts: {(severity, kind): how many there were}.
-    parts: of each layout that is there.
+    parts: the parts of each layout that is there.
   """
 
   folder: Path
@@ -72,7 +73,7 @@ def examine(
   """Looks over a folder of somebody's own data.
 
   Args:
-    folder: in the raw or the released layout, or in both.
+    folder: the folder in the raw or the released layout, or in both.
     align: recordings that are aligned with their music: `none`, `sample` (the
       first of each track) or `all`; 2 to 4 s for a minute of sound.
     left: microphone axis that points left, see `align.alignment.align`;

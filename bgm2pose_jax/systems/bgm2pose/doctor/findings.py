@@ -98,7 +98,7 @@ class Findings:
 
     Args:
       where: the file, for errors that do not name one.
-      kind: of the finding.
+      kind: the kind of the finding.
     """
     try:
       yield

@@ -32,12 +32,12 @@ class Facts:
 
   Attributes:
     name: `subject_<s>_<track>`.
-    seconds: of sound.
-    windows: of 0.6 s, that sound, music and poses cover.
+    seconds: the length of the sound.
+    windows: how many windows of 0.6 s sound, music and poses cover.
     kept: windows of these that an annotation keeps; None as long as something
       is wrong with the recording.
     level_db: power of W over that of a constant full scale.
-    peak_db: of the loudest channel, alike.
+    peak_db: the peak of the loudest channel, alike.
     clock: what aligning it gave.
     sound: its four channels can be aligned.
   """
@@ -58,7 +58,7 @@ class Music:
 
   Attributes:
     path: its file.
-    frames: at 48 kHz.
+    frames: the length of the sound at 48 kHz.
   """
 
   path: Path
@@ -74,7 +74,7 @@ def examine_recording(
   """Examines a recording's own files; its partners may be missing.
 
   Args:
-    recording: from `scan_raw`.
+    recording: the recording from `scan_raw`.
     music: {track: its music} of the tracks whose music is in order.
     labels: {label: annotation files}, takes those of this recording.
     found: takes the findings.

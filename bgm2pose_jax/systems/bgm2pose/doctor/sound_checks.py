@@ -45,7 +45,7 @@ def check_recording(path: Path, rate_hz: int, found: Findings) -> Levels | None:
 
   Args:
     path: its header was checked.
-    rate_hz: of the file.
+    rate_hz: the file's sample rate.
     found: takes the findings.
 
   Returns:

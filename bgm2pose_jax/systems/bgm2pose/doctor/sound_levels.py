@@ -44,8 +44,8 @@ def measure(path: Path, channels: int, rate_hz: int) -> Levels:
 
   Args:
     path: its header was checked.
-    channels: of the file.
-    rate_hz: of the file.
+    channels: the number of channels in the file.
+    rate_hz: the file's sample rate.
 
   Returns:
     The levels; zeros for a file without samples.

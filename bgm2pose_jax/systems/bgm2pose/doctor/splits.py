@@ -20,9 +20,10 @@ class SettingRow:
   Attributes:
     setting: its name.
     reason: why it cannot; empty where it can.
-    test_tracks: that it can be tested on.
-    folds: of the first of them.
-    train_windows, test_windows: in the first fold of the first of them.
+    test_tracks: the tracks that it can be tested on.
+    folds: the number of folds of the first of them.
+    train_windows, test_windows: how many there are in the first fold of the
+      first of them.
   """
 
   setting: str
@@ -39,7 +40,7 @@ def usable(
   """Holdings of the recordings that have windows to learn from.
 
   Args:
-    index: of the folder.
+    index: the index of the folder.
     kept: {recording: windows}; none or None for one that cannot be used.
   """
   good = tuple(r for r in index.recordings if kept.get(r.name))
@@ -54,7 +55,7 @@ def check_settings(
   """Tries every setting.
 
   Args:
-    index: of the folder.
+    index: the index of the folder.
     kept: {recording: windows that would be used}.
     found: takes a note for each setting that cannot be run, an error where
       none can.

@@ -64,8 +64,8 @@ def laid_over(
   """Puts the constants in the place of fitted statistics.
 
   Args:
-    stats: of `normalisation.fit_stats` in mode `track_channel`: mean and std
-      [tracks + 1, c].
+    stats: what `normalisation.fit_stats` returned in mode `track_channel`:
+      mean and std [tracks + 1, c].
     tracks: token of each row but the last.
     spec: what the channels are.
 

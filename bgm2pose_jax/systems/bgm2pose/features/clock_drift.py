@@ -41,9 +41,9 @@ def add_moment(moments: Moments, new: Correlations, middle: float) -> Moments:
   """Takes in the correlations of the next block.
 
   Args:
-    moments: of the blocks before.
-    new: of the block alone.
-    middle: of the block, in samples from the recording's start.
+    moments: the moments of the blocks before.
+    new: the moments of the block alone.
+    middle: the middle of the block, in samples from the recording's start.
   """
   return Moments(
     *(
@@ -64,7 +64,7 @@ def estimate(moments: Moments, response: jax.Array) -> jax.Array:
   low sounds lead, a drift is still found that turns high ones round.
 
   Args:
-    moments: of the recording.
+    moments: the moments of the recording.
     response: float32 [channel, speaker, tap], fitted to `moments.sums`.
 
   Returns:

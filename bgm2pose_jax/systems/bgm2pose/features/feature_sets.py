@@ -104,7 +104,7 @@ def compiled(name: str, sample_rate_hz: float) -> Callable[..., jax.Array]:
   """Returns a set's `extract`, compiled once for each shape.
 
   Args:
-    name: of the set.
+    name: the name of the set.
     sample_rate_hz: samples per second.
 
   Raises:

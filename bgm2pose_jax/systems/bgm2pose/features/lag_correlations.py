@@ -146,7 +146,7 @@ def add(
   the regularisation), and the solver would not stay near the answer.
 
   Args:
-    sums: of what was heard before.
+    sums: the sums of what was heard before.
     recording: see `correlate`.
     music: see `correlate`.
     keep: what the past counts beside the block's end, 1 in full.

@@ -166,8 +166,8 @@ def fit_stats(
     num_groups: number of known tracks or recordings.
     layout: what the model sees, one of `conditioning.LAYOUTS`.
     rows: indices of the training windows; all when not given.
-    own_rows: for `per_recording`, the windows that count for their own
-      recording, test recordings' too; `rows` when not given.
+    own_rows: the windows that count for their own recording in
+      `per_recording`, test recordings' too; `rows` when not given.
 
   Returns:
     Dict of float32 arrays with num_groups + 1 rows, the last for groups
@@ -323,7 +323,7 @@ def apply_stats(
   """Normalises features and splits them into audio and music.
 
   Args:
-    stats: from `fit_stats` with the same mode.
+    stats: the statistics that `fit_stats` returned in the same mode.
     features: [b, t, f, c] as stored.
     group: [b] index of the track or recording, see `group_field`; one outside
       the fitted ones takes the fallback.

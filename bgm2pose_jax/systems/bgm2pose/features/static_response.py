@@ -68,11 +68,12 @@ def solve(
   """Solves for the response that fits best in the least-squares sense.
 
   Args:
-    sums: of everything heard.
+    sums: the sums of everything heard.
     start: [channel, speaker, tap] to start from, e.g. that of a moment ago.
     regularisation: power added at every frequency, relative to the music's
       mean power.
-    iterations: of conjugate gradients; few are enough after a good start.
+    iterations: the number of steps of conjugate gradients; few are enough after
+      a good start.
 
   Returns:
     The response; zeros where no music was heard.
@@ -112,7 +113,7 @@ def loudness(sums: Correlations, response: jax.Array) -> jax.Array:
   """How loud a recording is beside what a response says of its music.
 
   Args:
-    sums: of the recording.
+    sums: the sums of the recording.
     response: float32 [channel, speaker, tap].
 
   Returns:
@@ -178,7 +179,7 @@ def power_density(sums: Correlations, response: jax.Array) -> jax.Array:
   """Mean power of the static room's W over all that was heard.
 
   Args:
-    sums: of what was heard.
+    sums: the sums of what was heard.
     response: float32 [channel, speaker, tap].
 
   Returns:

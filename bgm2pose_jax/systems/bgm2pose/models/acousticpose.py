@@ -37,7 +37,7 @@ class AcousticPoseConfig:
     adversary_ratio: weight of that term.
     adversary_epochs: after these many the term is left out; the critic goes
       on.
-    critic_learning_rate: of the critic's Adam, constant.
+    critic_learning_rate: the learning rate of the critic's Adam, constant.
     subject_labels: `dense`: a class for each training subject. `mod5`: the
       published code's raw id modulo 5, which gives two people one class.
   """

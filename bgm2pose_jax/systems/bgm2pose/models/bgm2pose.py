@@ -69,7 +69,8 @@ class BGM2PoseConfig:
       code's 8), never fewer than 16 channels a head.
     dropout: after the stems, the body, the first halving of time and twice
       in the decoder. The published code has these places, all at 0.
-    attention_dropout: of attention weights, 0.1 in the published code.
+    attention_dropout: the dropout of attention weights, 0.1 in the published
+      code.
     stem_pool: maximum over this many bands after the first half of each
       stem. 1 in the paper; more makes everything behind it cheaper.
   """
@@ -282,8 +283,8 @@ class BGM2Pose(nnx.Module):
     """How much the network makes use of each band, to be shown.
 
     Args:
-      audio: as in a call.
-      music: as in a call.
+      audio: the audio, as in a call.
+      music: the music, as in a call.
 
     Returns:
       float32 [b, t, f / stem_pool] of frames with a pose, sums to one over

@@ -31,8 +31,8 @@ class MultiScaleSum(nnx.Module):
   """Features to a pose per frame, and a description of the window.
 
   Attributes:
-    joints: of a pose.
-    hidden_channels: of `PoseOutput.hidden`.
+    joints: the number of joints of a pose.
+    hidden_channels: the width of `PoseOutput.hidden`.
 
   Views: `nnx.view(model, use_running_average=...)`.
   """

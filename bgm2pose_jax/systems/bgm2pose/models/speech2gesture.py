@@ -43,7 +43,7 @@ class Speech2GestureConfig:
     adversary: `motion`: a critic tells true from predicted motion by least
       squares (Mao et al., ICCV 2017); `off`, as the baseline is run.
     adversary_ratio: weight of the network's term.
-    critic_learning_rate: of the critic's Adam, constant.
+    critic_learning_rate: the learning rate of the critic's Adam, constant.
   """
 
   width: float = 1.0

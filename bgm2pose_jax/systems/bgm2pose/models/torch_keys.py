@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
   Attributes:
     path: `params/...` or `model_state/...`, names with slashes.
-    key: of the state_dict.
+    key: a key of the state_dict.
     layout: name in `torch_weights.LAYOUTS`.
     third: which third of the first axis it is, where PyTorch stacks the
       projections of query, key and value; None for the whole.

@@ -71,7 +71,7 @@ class WiPose(nnx.Module):
       audio_channels: channels of the features.
       music_channels: not read: the music is among the features.
       bands: mel bands, 8 or more.
-      frames: that are seen; any number.
+      frames: how many frames are seen; any number.
       rngs: random streams, `params` or the default.
       joints: joints of a pose.
       context: how many of them, on either side, get no pose.

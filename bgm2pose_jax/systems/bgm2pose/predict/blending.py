@@ -38,7 +38,7 @@ def windows_per_frame(blend: int, hop: int, window_frames: int) -> int:
   """How many windows make a pose.
 
   Args:
-    blend: as asked for; 0 is all that hold the frame.
+    blend: the number asked for; 0 is all that hold the frame.
     hop: frames between windows.
     window_frames: frames of a window.
 

@@ -44,7 +44,7 @@ def write_page(
       None draws none.
     attention: [frames, bands], how much each frequency band was attended to,
       not negative, in any scale; None draws none.
-    title: of the page.
+    title: the title of the page.
     facts: (name, value) rows of the table.
     max_frames: frames embedded at most, the first of the track; the page
       states it.

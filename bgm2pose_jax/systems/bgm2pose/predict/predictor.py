@@ -32,11 +32,12 @@ class Options:
   """How windows are cut, put together and standardised.
 
   Attributes:
-    hop_ms: from one window to the next.
+    hop_ms: the time from one window to the next.
     blend: windows that make a pose; 0 is all that hold it.
-    statistics: of `standardising.MODES`; None is the model's usual one.
+    statistics: one of `standardising.MODES`; None is the model's usual one.
     track: music of the training whose statistics to take.
-    static_response: as in a run's configuration; None is the model's own.
+    static_response: what a run's configuration calls so; None is the model's
+      own.
     attention: whether to look at what the network attends to.
   """
 

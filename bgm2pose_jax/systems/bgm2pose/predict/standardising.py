@@ -25,7 +25,7 @@ def mode_for(asked: str | None, model: MusicModel, *, stream: bool) -> str:
 
   Args:
     asked: one of `MODES`, or None for the usual one.
-    model: that reads the inputs.
+    model: the model that reads the inputs.
     stream: nothing of the future can be known.
 
   Raises:
@@ -56,7 +56,7 @@ class Standardiser:
     """Starts before anything is heard.
 
     Args:
-      model: that reads the inputs.
+      model: the model that reads the inputs.
       mode: one of `MODES`.
       track: music of the training, or None.
     """

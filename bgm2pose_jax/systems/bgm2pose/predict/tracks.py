@@ -31,7 +31,7 @@ def pack(
 
   Args:
     track: the prediction.
-    frames: of it that are shown.
+    frames: how many frames of it are shown.
     spectrogram: [frames, bands], log-mel dB of channel W; None draws none.
     attention: [frames, bands], how much each band was attended to, not
       negative; None draws none.

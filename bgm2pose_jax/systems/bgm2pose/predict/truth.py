@@ -73,7 +73,7 @@ def beside(
 
   Args:
     track: the prediction.
-    target: from `read`; may end earlier.
+    target: the poses from `read`; may end earlier.
 
   Returns:
     The track, cut to the frames that have both, and `metrics.pose_metrics`.

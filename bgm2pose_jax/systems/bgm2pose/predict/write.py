@@ -47,10 +47,11 @@ def write_all(
   """Writes a prediction in several formats, each file whole or not at all.
 
   Args:
-    folder: made when absent; files of these names in it are replaced.
+    folder: the folder, made when absent; files of these names in it are
+      replaced.
     track: the prediction.
     hip_spine_m: metres per hip-spine length.
-    formats: of `FORMATS`.
+    formats: some of `FORMATS`.
 
   Returns:
     The files, `poses.<format>`, in the order of `formats`.

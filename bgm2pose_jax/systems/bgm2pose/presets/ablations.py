@@ -41,7 +41,7 @@ def apply(config: Config, ablation: str) -> Config:
   """Returns a preset with an ablation's changes.
 
   Args:
-    config: of the run.
+    config: the configuration of the run.
     ablation: one of `ABLATIONS`.
 
   Raises:

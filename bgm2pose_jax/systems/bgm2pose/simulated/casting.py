@@ -42,7 +42,7 @@ class RawPlan:
       `mocap_dir` a number is not looked at: all captured people take part.
     tracks: names of the music to record; empty for all there is.
     minutes: length of each recording; one is made per subject and track.
-    seed: of people, order, timing, music and noise.
+    seed: the seed of people, order, timing, music and noise.
     snr_db: level of the recording over the background noise; None for none.
     scene: room, loudspeakers and microphone (its `snr_db` gives way to ours).
     mocap_dir: folder of captured motion; None for procedural motion.

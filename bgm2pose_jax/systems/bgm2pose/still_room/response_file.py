@@ -54,7 +54,7 @@ def read(path: Path) -> np.ndarray:
   """Reads a response.
 
   Args:
-    path: of a file that `write` made.
+    path: the path of a file that `write` made.
 
   Returns:
     float32 [channel=4, speaker=2, tap].

@@ -194,7 +194,7 @@ def on_clock(blocks: Iterable[Block], drift_ppm: float) -> Iterator[Block]:
   """Moves the music of blocks in sequence onto the recording's clock.
 
   Args:
-    blocks: of one recording, from the music's first sample on.
+    blocks: the blocks of one recording, from the music's first sample on.
     drift_ppm: how much faster the player's clock runs than the recorder's.
 
   Yields:

@@ -118,7 +118,7 @@ class FixedRoom:
 
     Args:
       response: [channel=4, speaker=2, tap].
-      density: as `static_response.power_density` gives it.
+      density: the power density, as `static_response.power_density` gives it.
     """
     self._still, self._usual = _Still(response), density
     self._gain, self._density = np.float32(1), density

@@ -28,8 +28,8 @@ class StaticForm:
       seconds `around` each block, against clocks and rooms that drift;
       `file`, made before, of another recording in the same room; how loud the
       music is now is followed.
-    seconds: of `first` and `around`, else 0.
-    path: of `file`, else None.
+    seconds: the seconds of `first` and `around`, else 0.
+    path: the path of `file`, else None.
   """
 
   kind: str

@@ -78,7 +78,7 @@ def still_blocks(
   """Convolves the music of blocks in sequence with a response.
 
   Args:
-    blocks: of one recording, from the music's first sample on.
+    blocks: the blocks of one recording, from the music's first sample on.
     response: [channel=4, speaker=2, tap].
 
   Yields:
@@ -93,8 +93,9 @@ def with_context(blocks: Iterable[Block], samples: int) -> Iterator[Block]:
   """Adds to each block the sound around it; silence beyond the ends.
 
   Args:
-    blocks: of one recording in sequence, each as long as `samples` at least.
-    samples: on either side.
+    blocks: the blocks of one recording in sequence, each as long as `samples`
+      at least.
+    samples: the length on either side.
 
   Yields:
     The blocks, their sounds longer by 2 `samples`.

@@ -36,7 +36,7 @@ def expected_pair(
   Args:
     music: [2, samples].
     line: where it lies.
-    samples: of the stream; None is until the music ends.
+    samples: the stream's length; None is until the music ends.
     where: names the stream.
   """
   if samples is None:
@@ -80,8 +80,8 @@ class Flow:
 
     Args:
       parts: see `make_parts`.
-      music: to go with the sound.
-      first_sample: of the stream, at which the first frame begins.
+      music: the music to go with the sound.
+      first_sample: the stream's sample at which the first frame begins.
       settings: how late is too late.
       figures: counts.
       emit: takes frames and their latencies in ms, in order.

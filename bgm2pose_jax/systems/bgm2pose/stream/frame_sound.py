@@ -17,7 +17,7 @@ class FrameSound:
     """Starts before any sound.
 
     Args:
-      first_sample: of the stream, at which the first frame begins.
+      first_sample: the stream's sample at which the first frame begins.
       unit_frames: frames of a unit.
     """
     self._unit = unit_frames * FRAME_SAMPLES

@@ -50,8 +50,8 @@ class Lines:
     """Writes the first line.
 
     Args:
-      facts: of the stream.
-      first_sample: of the stream, at which the first frame begins.
+      facts: the facts of the stream.
+      first_sample: the stream's sample at which the first frame begins.
     """
     self._first_sample = first_sample
     line = json.dumps(
@@ -73,7 +73,7 @@ class Lines:
     """Writes frames.
 
     Args:
-      frames: in order.
+      frames: the frames in order.
       late_ms: latency of each.
     """
     said = [self._line(f, ms) for f, ms in zip(frames, late_ms)]

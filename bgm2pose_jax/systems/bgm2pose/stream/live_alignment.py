@@ -78,8 +78,8 @@ class Found(NamedTuple):
     said: why not, or how sure it is.
     end: sample of the stream up to which sound was looked at.
     is_lost: it was not heard in the newest `_LOST_S`.
-    jump_s: by how much it jumped within the sound, or None.
-    warnings: for a person to read.
+    jump_s: how far it jumped within the sound, or None.
+    warnings: lines for a person to read.
   """
 
   line: Line | None
@@ -189,7 +189,7 @@ class Keeper:
     """Begins with a line.
 
     Args:
-      search: to look with.
+      search: the search to look with.
       line: where the music lies.
       since: sample of the stream up to which that is known.
       tell: takes what a person should read, a line each.
@@ -210,7 +210,7 @@ class Keeper:
     """The line as it is known now.
 
     Args:
-      wait: for an answer that is on its way.
+      wait: whether to wait for an answer that is on its way.
     """
     found = self._search.take(wait=wait)
     if found is None:

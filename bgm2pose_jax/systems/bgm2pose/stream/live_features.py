@@ -87,7 +87,7 @@ class LiveFeatures:
     Args:
       feature_set: name of the feature set.
       hop_frames: frames from one window to the next.
-      room: for the sets that need the static room, see `make_room`.
+      room: the room for the sets that need the static one, see `make_room`.
     """
     named = feature_sets.get_feature_set(feature_set)
     self._name, self._room = feature_set, room

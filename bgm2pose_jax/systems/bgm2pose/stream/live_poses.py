@@ -41,7 +41,7 @@ class LivePoses:
 
     Args:
       model: the network.
-      hop_frames: from one window to the next.
+      hop_frames: the distance from one window to the next.
       blend: windows that make a pose, one or more.
       statistics: `training` or `running`.
       track: music of the training whose statistics to take.

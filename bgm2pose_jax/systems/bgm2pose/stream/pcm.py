@@ -50,7 +50,7 @@ class Decoder:
     """Starts before the first byte.
 
     Args:
-      pcm: of `FORMATS`, for streams without a header.
+      pcm: one of `FORMATS`, for streams without a header.
       where: names the stream in messages.
     """
     self._pcm, self._where = pcm, where

@@ -53,7 +53,7 @@ class PageServer:
 
     Args:
       page: HTML.
-      port: to listen on; 0 takes a free one.
+      port: the port to listen on; 0 takes a free one.
       host: address to listen on; another than the default lets others in.
 
     Raises:

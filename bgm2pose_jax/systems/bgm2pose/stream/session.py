@@ -59,7 +59,7 @@ class Session:
     Args:
       model: the network.
       music: [2, samples] at 48 kHz.
-      source: of the sound.
+      source: the source of the sound.
       settings: how.
       begin: called once before the first pose with the facts and the sample
         of the stream at which the first frame begins.

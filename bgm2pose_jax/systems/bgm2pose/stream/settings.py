@@ -25,11 +25,11 @@ class Settings:
   """What a user chose, checked against the model.
 
   Attributes:
-    options: as of a prediction from files; its statistics are stated.
+    options: a prediction's options, as for files; its statistics are stated.
     hop_frames: frames from one window to the next.
     blend: windows that make a pose.
     form: what the static room is learnt from; None where none is needed.
-    gains: of the channels, see `conventions.gains`.
+    gains: the gains of the channels, see `conventions.gains`.
     max_lag_s: windows that come later are left out.
     align_s: sound that is listened to for the music.
     left: axis of the microphone, see `align`.
@@ -52,8 +52,8 @@ def check(model: MusicModel, options: predictor.Options, **others) -> Settings:
 
   Args:
     model: the network.
-    options: as of a prediction from files.
-    **others: of `Settings`.
+    options: a prediction's options, as for files.
+    **others: further fields of `Settings`.
 
   Raises:
     InputError: what a stream or this model cannot have.

@@ -31,7 +31,7 @@ class SoundInput(Protocol):
   """What a stream needs of its source.
 
   Attributes:
-    name: for messages.
+    name: its name in messages.
     queue: pieces come here; closed at the end.
     samples: how many there will be, or None.
     is_patient: nothing is lost or left out when it is used late.
@@ -106,8 +106,8 @@ class PipeInput:
     """Reads nothing yet.
 
     Args:
-      pcm: of `pcm.FORMATS`, for streams without a WAV header.
-      descriptor: of an open file; None is standard input.
+      pcm: one of `pcm.FORMATS`, for streams without a WAV header.
+      descriptor: the number of an open file; None is standard input.
 
     Raises:
       InputError: standard input is a keyboard.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.mapnet import noise
 from bgm2pose_jax.systems.mapnet.refine.refiner import Refiner
+from bgm2pose_jax.systems.mapnet.system import SYSTEM
 from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES
-
-SYSTEM = "mapnet"
 
 
 def load(folder: str) -> Refiner:
@@ -23,29 +23,48 @@ def load(folder: str) -> Refiner:
     folder: a run's, or one step in its checkpoints.
 
   Raises:
-    InputError: see `trained_model.load`; or it is another system's.
+    InputError: see `trained_model.load`; or it is another system's, or was
+      trained on the sound of other windows.
   """
-  model = trained_model.load(folder, registry.of_model)
-  if model.system.name != SYSTEM:
+  model = trained_model.load(folder, _find)
+  config: Any = model.config
+  data = config.data
+  if data.audio == "shuffled":
     raise InputError(
       f"--checkpoint={folder}",
-      f"holds {model.config.model}, a model of {model.system.name}",
-      f"give a run of {SYSTEM}",
+      "was trained on other windows' sound, to show what sound is worth",
+      "give a run without --ablation=shuffled_audio",
     )
 
   def refine(poses: np.ndarray, audio: np.ndarray) -> np.ndarray:
-    return model.run({"poses": poses, "audio": audio})
+    heard = np.zeros_like(audio) if data.audio == "none" else audio
+    return model.run({"poses": poses, "audio": heard})
 
-  config: Any = model.config
-  frames = np.arange(WINDOW_FRAMES, dtype=np.float64)[None]
+  every = jnp.arange(WINDOW_FRAMES)[None, :, None, None]
   return Refiner(
     refine=refine,
-    input_place=np.asarray(noise.keep_frames(frames, config.data.tau))[0],
+    input_place=np.asarray(
+      noise.keep_frames(every, data.tau), np.float64
+    ).ravel(),
     mean_pose_m=np.asarray(model.state.statistics["pose_mean"], np.float64),
     simulated=model.simulated,
     facts={
-      "model": model.config.model,
+      "model": config.model,
+      "preset": config.preset,
       "checkpoint": str(model.folder),
       "step": model.step,
+      "dataset": model.dataset.get("name"),
+      "tau": data.tau,
+      "sound": "not heard" if data.audio == "none" else "heard",
     },
   )
+
+
+def _find(model: str | None) -> System:
+  if model not in SYSTEM.models:
+    raise InputError(
+      "config.model",
+      f"is {model!r}, none of {SYSTEM.name}",
+      f"give a run of {', '.join(SYSTEM.models)}",
+    )
+  return SYSTEM

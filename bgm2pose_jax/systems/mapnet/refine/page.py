@@ -19,6 +19,7 @@ from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.poses.body13 import BODY13, FRAMES_PER_S
 from bgm2pose_jax.report import html_table, packed_poses, player
 from bgm2pose_jax.report.page import Page, Panel, Tile, render
+from bgm2pose_jax.systems.mapnet.refine import measures
 from bgm2pose_jax.systems.mapnet.refine.bridging import Gaps
 from bgm2pose_jax.systems.mapnet.refine.result import RefinedTake
 from bgm2pose_jax.systems.mapnet.refine.sound_beside import Sound, Stretch
@@ -59,12 +60,12 @@ def write_page(
   Args:
     path: file to write or replace.
     take: the poses.
-    title: of the page.
+    title: the title of the page.
     sound: what is heard.
     stretch: where in it the poses begin.
     figures: from `measures.measure`.
-    verdict: from `measures.verdict`.
-    gaps: from `bridging.gaps`, of the input.
+    verdict: the lines from `measures.verdict`.
+    gaps: the input's gaps, from `bridging.gaps`.
     max_frames: frames embedded at most, the first of the take; the page says
       so.
   """
@@ -168,19 +169,22 @@ def _sound_uri(sound: Sound, first_row: int, frames: int) -> str:
 
 
 def _tiles(figures: Mapping[str, Any], gaps: Sequence[Gaps]) -> list[Tile]:
-  before, after = (
-    figures[f"acceleration_m_per_s2_{name}"] for name in ("input", "result")
-  )
+  given, made = figures["input"], figures["result"]
+  name = measures.ACCELERATION
   tiles = [
-    Tile("mean acceleration, m/s²", f"{after:.3g}", [f"input {before:.3g}"])
+    Tile(
+      "mean acceleration, m/s²",
+      f"{made[name]:.3g}",
+      [f"input {given[name]:.3g}"],
+    )
   ]
-  if "mpjpe_mm_result" in figures:
-    for name, key in (
+  if "truth" in figures:
+    for title, key in (
       ("mean joint distance to the truth, cm", "mpjpe_mm"),
-      ("the same, hips in one place, cm", "root_relative_mpjpe_mm"),
+      ("the same, hips in one place, cm", "mpjpe_root_mm"),
     ):
-      before, after = (figures[f"{key}_{k}"] / 10 for k in ("input", "result"))
-      tiles.append(Tile(name, f"{after:.1f}", [f"input {before:.1f}"]))
+      note = f"input {given[key] / 10:.1f}"
+      tiles.append(Tile(title, f"{made[key] / 10:.1f}", [note]))
   joints = sum(each.frames for each in gaps)
   longest_s = max((each.longest_s for each in gaps), default=0.0)
   note = f"longest gap {longest_s:.2f} s" if gaps else "every joint was seen"
@@ -194,7 +198,7 @@ def _sentences(sentences: Sequence[str]) -> str:
 
 
 def _joints_panel(figures: Mapping[str, Any], gaps: Sequence[Gaps]) -> Panel:
-  has_truth = "joint_mm_result" in figures
+  has_truth = "truth" in figures
   heads = ["joint", "poses bridged", "longest gap, s"]
   if has_truth:
     heads += ["input to truth, cm", "result to truth, cm"]
@@ -206,7 +210,7 @@ def _joints_panel(figures: Mapping[str, Any], gaps: Sequence[Gaps]) -> Panel:
     cells.append("–" if gap is None else f"{gap.longest_s:.2f}")
     if has_truth:
       cells += [
-        f"{figures[f'joint_mm_{name}'][joint] / 10:.1f}"
+        f"{figures[name]['per_joint'][joint]['mpjpe_mm'] / 10:.1f}"
         for name in ("input", "result")
       ]
     rows.append(("", cells))

@@ -25,7 +25,7 @@ class Signal:
   """One file of numbers that the XML names.
 
   Attributes:
-    file: in the datapack.
+    file: the file in the datapack.
     frame_size: values of a frame; 1 where the XML leaves it empty.
     samples: values in all, frames x frame_size; None where it is left empty.
     rate_hz: None where it is left empty.
@@ -42,7 +42,7 @@ class Marker:
   """One optical marker.
 
   Attributes:
-    name: as the XML states it.
+    name: the name, as the XML states it.
     signals: x, y and z; or one whose frames hold the three.
   """
 
@@ -55,9 +55,9 @@ class Sound:
   """One sound file.
 
   Attributes:
-    name: as the XML states it.
+    name: the name, as the XML states it.
     category: such as `Pickup` or `Ambient`, as stated.
-    file: in the datapack.
+    file: the file in the datapack.
   """
 
   name: str
@@ -72,11 +72,12 @@ class Contents:
   Attributes:
     xml: its name in the datapack.
     name: the root's.
-    markers: in the XML's order.
+    markers: the markers in the XML's order.
     sounds: likewise.
     documents: (category, file) of TERMS and README files.
     facts: {name in lower case: value} of the metadata and the root.
     counts: {category: number} of all other signals.
+    incomplete: markers that lack a name, or one file each for X, Y and Z.
   """
 
   xml: str
@@ -86,6 +87,7 @@ class Contents:
   documents: tuple[tuple[str, str], ...]
   facts: dict[str, str]
   counts: dict[str, int]
+  incomplete: tuple[str, ...] = ()
 
 
 def read(files: PackFiles) -> Contents:
@@ -151,12 +153,17 @@ class _Reader:
     documents: list[tuple[str, str]] = []
     facts: dict[str, str] = {}
     counts: Counter[str] = Counter()
+    incomplete: list[str] = []
     of_markers: set[int] = set()
     for node, around in root.walk():
       category = node.get("category").lower()
-      if signals := self._marker_signals(node, around):
+      signals = self._marker_signals(node, around)
+      if signals and node.get("name"):
         markers.append(self._marker(node, signals))
         of_markers |= {id(signal) for signal in signals}
+      elif category == _MARKER:
+        incomplete.append(clip_text(node.get("name")) or "one without a name")
+        of_markers |= {id(child) for child in node.children}
       elif node is root or category == "metadata" or _is_metadata(around):
         _add_facts(facts, node)
       elif not node.get("filename"):
@@ -175,6 +182,7 @@ class _Reader:
       documents=tuple(documents),
       facts=facts,
       counts=dict(counts),
+      incomplete=tuple(incomplete),
     )
 
   def _marker_signals(self, node: Node, around: tuple[Node, ...]) -> list[Node]:
@@ -192,21 +200,9 @@ class _Reader:
       return []
     if len(held) == 1 and held[0].get("framesize") == "3":
       return held
-    found = ", ".join(clip_text(child.get("category")) for child in held[:6])
-    raise InputError(
-      self._where,
-      f"marker '{clip_text(node.get('name'))}' has the signals {found}",
-      "give each marker one signal each of the categories X, Y and Z",
-    )
+    return []
 
   def _marker(self, node: Node, signals: list[Node]) -> Marker:
-    if not node.get("name"):
-      raise InputError(
-        self._where,
-        f"a marker without a name (its signal is "
-        f"{clip_text(signals[0].get('filename'))})",
-        "name it in the XML",
-      )
     return Marker(node.get("name"), tuple(map(self._signal, signals)))
 
   def _signal(self, node: Node) -> Signal:

@@ -24,7 +24,7 @@ def describe(datapack: Datapack) -> str:
   """Says what a datapack holds; reads its XML and its terms alone.
 
   Args:
-    datapack: of `find`.
+    datapack: a datapack from `find`.
 
   Returns:
     Lines without an end: markers and the places that they are taken for,
@@ -64,6 +64,9 @@ def _markers(held: Contents, there: set[str]) -> list[str]:
     f"{len(held.markers)} markers; known: {marker_names.listing(known)}",
     f"unknown names: {marker_names.listing(unknown)}",
   ]
+  if held.incomplete:
+    said = marker_names.listing(held.incomplete)
+    out.append(f"markers without a name or a file for each axis: {said}")
   if absent:
     out.append(f"markers without their files: {marker_names.listing(absent)}")
   return out
@@ -101,7 +104,7 @@ def of_all(packs: Sequence[Datapack]) -> str:
   """Says what many datapacks hold, a line each, and their terms.
 
   Args:
-    packs: of `find`.
+    packs: the datapacks from `find`.
 
   Returns:
     A table, then every text of terms once, with the datapacks that carry it.

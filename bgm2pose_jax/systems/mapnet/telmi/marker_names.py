@@ -19,6 +19,8 @@ C7 = "c7"
 BOW_FROG, BOW_TIP, BRIDGE = "bow_frog", "bow_tip", "bridge"
 INSTRUMENT = (BOW_FROG, BOW_TIP, BRIDGE)
 SIDES = ("right", "left")
+# Patterns take a while on a name of thousands of letters.
+_LONGEST = 200
 
 _SIDE = {"right": ("r", "right", "rt"), "left": ("l", "left", "lt")}
 _INNER = ("inner", "in", "i", "inside", "medial", "med", "m", "internal")
@@ -98,11 +100,13 @@ def place_of(name: str) -> str | None:
   """Returns the place that a marker's name stands for.
 
   Args:
-    name: as the file has it.
+    name: the name, as the file has it.
 
   Returns:
     One of `PLACES`; None where no spelling fits.
   """
+  if len(name) > _LONGEST:
+    return None
   head = name.partition(".")[0]
   tried = (
     name,
@@ -126,7 +130,7 @@ def find_places(
   """Finds the places among a file's markers.
 
   Args:
-    names: of the markers.
+    names: the names of the markers.
     where: the file, for messages.
     chosen: {marker: place} of a marker map, which wins over the table.
 

@@ -14,10 +14,13 @@ from bgm2pose_jax.systems.mapnet.telmi import (
 )
 from bgm2pose_jax.systems.mapnet.telmi.contents import Contents
 from bgm2pose_jax.systems.mapnet.telmi.joint_fit import Plan
-from bgm2pose_jax.systems.mapnet.telmi.marker_names import INSTRUMENT
+from bgm2pose_jax.systems.mapnet.telmi.marker_names import C7, INSTRUMENT
 from bgm2pose_jax.systems.mapnet.telmi.marker_tracks import Tracks
 from bgm2pose_jax.systems.mapnet.telmi.pack_files import PackFiles
 from bgm2pose_jax.systems.mapnet.telmi.pack_sound import PackSound
+
+# Of one end of the bow; no capture has more.
+_MOST_MARKERS = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,9 +29,10 @@ class Streams:
 
   Attributes:
     where: the XML, for messages.
-    contents: of the XML.
+    contents: the contents of the XML.
     plan: {joint: places of its markers}.
-    tracks: of those places; of bow and bridge too, where all are there.
+    tracks: the tracks of those places; of bow and bridge too, where all are
+      there.
     sound: the best one.
     notes: what else was found, in sentences.
   """
@@ -55,20 +59,27 @@ def read(files: PackFiles, fit: str, chosen: dict[str, str]) -> Streams:
   held = contents.read(files)
   where = files.where(held.xml)
   names = tuple(marker.name for marker in held.markers)
-  if twice := sorted({name for name in names if names.count(name) > 1}):
-    raise InputError(
-      where,
-      f"has several markers of one name: {marker_names.listing(twice)}",
-      "rename them in the XML",
-    )
   places = marker_names.find_places(names, where, chosen)
-  plan = joint_fit.plan(fit, places, names, where)
+  incomplete = tuple(f"{name} (incomplete)" for name in held.incomplete)
+  plan = joint_fit.plan(fit, places, names + incomplete, where)
   body = sorted({place for each in plan.values() for place in each})
   tracks = marker_tracks.read(files, held, places, body)
   tracks, notes = _with_bow(files, held, places, tracks)
   sound = pack_sound.read(files, held)
-  notes = (*tracks.notes, *notes, *sound.notes)
+  notes = (*_of_markers(held, plan), *tracks.notes, *notes, *sound.notes)
   return Streams(where, held, plan, tracks, sound, notes)
+
+
+def _of_markers(held: Contents, plan: Plan) -> list[str]:
+  notes = []
+  if held.incomplete:
+    notes.append(
+      "markers left out, without a name or a file for each axis: "
+      + marker_names.listing(held.incomplete)
+    )
+  if C7 not in plan["C7"]:
+    notes.append("no marker for C7: it is made of the shoulders'")
+  return notes
 
 
 def _with_bow(
@@ -83,6 +94,9 @@ def _with_bow(
     return tracks, ()
   if lacking:
     return tracks, (f"no marker for {', '.join(lacking)}: the bow is not used",)
+  if crowded := [p for p in INSTRUMENT if len(places[p]) > _MOST_MARKERS]:
+    said = f"more than {_MOST_MARKERS} markers for {', '.join(crowded)}"
+    return tracks, (f"{said}: the bow is not used",)
   try:
     bow = marker_tracks.read(files, held, places, INSTRUMENT)
   except InputError as error:

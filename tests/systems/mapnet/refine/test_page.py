@@ -142,17 +142,16 @@ def test_truth_that_ends_early_stands_still_on_the_page(tmp_path):
   ],
 )
 def test_the_verdict_says_which_way(before, after, words):
+  key = measures.ACCELERATION
   figures = {
-    "acceleration_m_per_s2_input": 10.0,
-    "acceleration_m_per_s2_result": 2.5,
-    "acceleration_m_per_s2_truth": 2.0,
-    "mpjpe_mm_input": before,
-    "mpjpe_mm_result": after,
+    "input": {key: 10.0, "mpjpe_mm": before},
+    "result": {key: 2.5, "mpjpe_mm": after},
+    "truth": {key: 2.0},
   }
   said = measures.verdict(figures)
   assert words in said[-1]
   assert "75 % less" in said[0]
-  worse = dict(figures, acceleration_m_per_s2_result=20.0)
+  worse = dict(figures, result={key: 20.0, "mpjpe_mm": after})
   assert "jitters more" in measures.verdict(worse)[0]
 
 

@@ -130,6 +130,11 @@ def test_counts_of_frames_and_empty_fields(tmp_path):
       <Signal Category="X" Filename="x.csv"/>
       <Signal Category="Y" Filename="y.csv"/>
       <Signal Category="Z" Filename="z.csv"/>
+    </Generic>
+    <Generic Category="MoCapMarker" Name="M3">
+      <Signal Category="X" Filename="x.csv"/>
+      <Signal Category="X" Filename="y.csv"/>
+      <Signal Category="Z" Filename=""/>
     </Generic></Generic>
     <Generic Category="SensorGroup" Name="myo">
       <Signal Category="X" Filename="x.csv"/>
@@ -151,5 +156,6 @@ def test_counts_of_frames_and_empty_fields(tmp_path):
     contents.Signal("deep/c.csv", 1, None, None),
   )
   assert held.counts == {"X": 1, "Y": 1, "Z": 1, "Video": 1}
+  assert held.incomplete == ("M3",)
   assert held.facts["player"] == "Eve"
   assert held.facts["technique"] == "son filé"

@@ -235,10 +235,13 @@ def test_too_many_values_are_refused(tmp_path, good, monkeypatch):
     ('FrameSize="1"', 'FrameSize="1e300"', "framesize '1e300'"),
     ('FrameSize="1"', 'FrameSize="nan"', "framesize 'nan'"),
     ('SampleRate="50"', 'SampleRate="fast"', "samplerate 'fast'"),
-    ('Name="C7.take1"', 'Name=""', "a marker without a name"),
-    ('Name="C7.take1"', 'Name="RSHO.take1"', "several markers of one name"),
+    ('Name="LTOE.take1"', 'Name=""', "one without a name \\(incomplete\\)"),
+    (
+      'Name="C7.take1"',
+      'Name="RSHO.take1"',
+      "right_shoulder twice: RSHO.take1, RSHO.take1",
+    ),
     ('Name="C7.take1"', 'Name="R_SHO"', "right_shoulder twice"),
-    ('Category="X"', 'Category="Y"', "has the signals Y, Y, Z"),
   ],
 )
 def test_xml_that_lies_is_refused(tmp_path, good, old, new, match):
@@ -247,6 +250,21 @@ def test_xml_that_lies_is_refused(tmp_path, good, old, new, match):
   if old not in text:
     old, new = (x.replace(lower, lower.lower(), 1) for x in (old, new))
   refused(written(tmp_path, changed_xml(good, old, new)), match)
+
+
+def test_markers_without_all_axes_are_left_out_and_said(tmp_path, good):
+  def with_axis(marker):
+    """The file's X becomes another Y."""
+    head, found, tail = good[XML].decode().partition(marker)
+    tail = tail.replace('"X"', '"Y"', 1)
+    return {**good, XML: (head + found + tail).encode()}
+
+  pack = written(tmp_path / "a", with_axis("LTOE.take1"))
+  refused(pack, r"LTOE lacks left_toe\..*LTOE.take1 \(incomplete\)")
+  pack = written(tmp_path / "b", with_axis("C7.take1"))
+  said = " ".join(telmi.read(pack).findings.lines())
+  assert "a file for each axis: C7.take1" in said
+  assert "no marker for C7" in said
 
 
 def test_one_value_less_than_counted_is_no_lie(tmp_path, good):

@@ -69,6 +69,7 @@ def test_spellings_in_use(name, place):
     "Waist",
     "m_1",
     "LElbowTip",
+    "bow" * 5000,
   ],
 )
 def test_what_no_spelling_fits_is_left(name):

@@ -38,11 +38,11 @@ def test_bowing_passes_and_shaking_does_not(rate_hz):
 
 def test_what_is_missing_stays_missing_and_nothing_else():
   track = np.ones((240, 3))
-  track[100:150] = NAN
+  track[101:149] = NAN
   got = rate_change.to_50_hz(track, 240.0, "x")
   at = np.arange(50) * 4.8
   # Between a frame that is there and one that is not there is nothing.
-  gone = (at > 99) & (at < 150)
+  gone = (at > 100) & (at < 149)
   np.testing.assert_array_equal(np.isnan(got[:, 0]), gone)
   np.testing.assert_allclose(got[~gone], 1.0, rtol=1e-6)
 

@@ -184,6 +184,20 @@ def test_without_a_whole_bow_the_sound_tells(tmp_path):
   assert "no marker for bridge" in " ".join(found.findings.lines())
 
 
+def test_a_crowd_of_bow_markers_is_not_read(tmp_path):
+  path = write_pack(tmp_path, take(), is_zip=False, nested=False)
+  xml = path / "session.xml"
+  text = xml.read_text()
+  at = text.rindex("<Generic", 0, text.index("BowTipLviolin"))
+  node = text[at : text.index("</Generic>", at) + len("</Generic>")]
+  crowd = "".join(node.replace("Lviolin", f"L{i}") for i in range(8))
+  xml.write_text(text.replace(node, node + crowd))
+  (pack,) = telmi.find(tmp_path)
+  found = telmi.read(pack).findings
+  assert found.trimmed_by == "sound"
+  assert "more than 8 markers for bow_tip" in " ".join(found.lines())
+
+
 def test_a_bow_that_is_lost_early_tells_up_to_there(tmp_path):
   made = take()
   path = write_pack(
@@ -225,6 +239,16 @@ def test_short_gaps_are_bridged_and_said(tmp_path, how):
   assert said["LIEL.take1"].left == 0
 
 
+def test_one_coordinate_of_zero_is_no_gap(tmp_path):
+  made = take()
+  made.pose_m[:, LTOE, 0] = -telmi_fixture.PLACE_M[0]
+  found = read_back(tmp_path, made)
+  assert found.findings.gaps == ()
+  np.testing.assert_allclose(
+    found.take.pose_m, from_toe(made.pose_m), atol=2e-6
+  )
+
+
 @pytest.mark.parametrize("how", ["nan", "zero", "empty"])
 def test_long_gaps_are_marked_and_said(tmp_path, how):
   made = take(9.0)
@@ -260,6 +284,7 @@ def test_what_is_lost_at_the_ends_is_cut(tmp_path):
   lost = (("left_toe", 0.0, 1.0, "nan"), ("c7", 5.5, 6.0, "zero"))
   found = read_back(tmp_path, made, lost=lost)
   assert found.findings.covered_s == (1.0, 5.5)
+  assert (found.findings.windows, found.findings.whole_windows) == (2, 2)
   assert found.findings.played_s == (0.0, 6.0)
   part = slice(50, 275)
   np.testing.assert_allclose(
@@ -398,6 +423,7 @@ def test_player_and_technique(tmp_path):
   write_pack(
     tmp_path, made, "y", metadata={"Player": "Ann", "Technique": "col legno"}
   )
+  write_pack(tmp_path, made, "P04T12")
   write_pack(tmp_path, made, "z")
   (tmp_path / "takes.csv").write_text(
     "datapack,technique,player\nz.zip,martele,Bea\nx7,,Cem\n"
@@ -408,6 +434,7 @@ def test_player_and_technique(tmp_path):
     for read in [telmi.read(pack).take]
   }
   assert got == {
+    "P04T12": ("player_4", "unknown"),
     "P03_Détaché slow": ("player_3", "detache"),
     "x7": ("Cem", "spiccato"),
     "y": ("Ann", "col legno"),

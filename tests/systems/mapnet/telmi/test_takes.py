@@ -151,6 +151,16 @@ def test_a_bad_datapack_is_named(folder):
       ask()
 
 
+def test_takes_that_were_written_are_found(tmp_path):
+  made = [
+    dataclasses.replace(take(), name=f"T{i}", player=f"P{i}", technique="x")
+    for i in range(2)
+  ]
+  takes = TelmiTakes.find(telmi_fixture.write_takes(tmp_path, made, bow=False))
+  assert takes.players() == {"P0": ["T0"], "P1": ["T1"]}
+  assert takes.make("T1").technique == "x"
+
+
 def test_it_is_one_record_of_plain_values():
   takes = TelmiTakes((), fit="marker")
   assert dataclasses.replace(takes, fit="mean") == TelmiTakes(())
