@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +47,8 @@ MAX_EVENTS = 16
 # each third frame is kept: 16.7 frames per second, which the paper calls 17.
 # The 51 frames that 17 per second make would need one behind the window.
 INPUT_FRAMES = {1.0: 150, 0.5: 75, 0.33: 50}
+
+_Pose = TypeVar("_Pose", np.ndarray, Array)
 
 _GAP_FRAMES = 60 * FRAMES_PER_S / EVENTS_PER_MINUTE
 _ANY_TWO = tuple(itertools.combinations(range(BODY13.num_joints), 2))
@@ -231,11 +234,11 @@ def apply_events(pose: Array, events: Array) -> Array:
   return jnp.take_along_axis(pose, source[..., None].astype(int), axis=2)
 
 
-def keep_frames(pose: Array, tau: float) -> Array:
+def keep_frames(pose: _Pose, tau: float) -> _Pose:
   """Every round(1 / tau)-th frame, from the first.
 
   Args:
-    pose: [b, t=150, joint=13, 3], noise included.
+    pose: [b, t=150, joint=13, 3], NumPy or JAX, noise included.
     tau: rate of the input over that of the result, a key of `INPUT_FRAMES`.
 
   Returns:
