@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +16,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+# What one test compiles, no other worker and no command compiles again. The
+# first process makes the folder; its workers find it in their environment.
+if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+  _programs = tempfile.mkdtemp(prefix="test-programs-")
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
+  atexit.register(shutil.rmtree, _programs, ignore_errors=True)
 
 # Plain helper modules (raw_fixture) lie beside the tests that use them. The
 # packages `launch` and `tests` are found from the repository's root.

@@ -54,8 +54,6 @@ def home(tmp_path_factory):
   folder = tmp_path_factory.mktemp("mapnet")
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("XDG_CACHE_HOME", str(folder / "user"))
-    patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "programs"))
-    patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     yield folder
 
 
