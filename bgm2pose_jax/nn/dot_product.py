@@ -19,6 +19,8 @@ from bgm2pose_jax.base.array_typing import Array, at_least_float32
 from bgm2pose_jax.nn.dropout import finalise, keep_threshold
 from bgm2pose_jax.runtime import target
 
+# Name of what the backward pass reads besides its inputs, for policies of
+# `jax.checkpoint`.
 ATTENDED = "attended"
 # Weights handled at a time on CPU: 2 MiB of float32, a core's share of cache.
 _CPU_CHUNK = 2**19

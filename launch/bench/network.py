@@ -1,8 +1,8 @@
 """The configuration, windows and train step that benchmarks measure.
 
-Everything that they take from the trained system is here: its presets, task
-and features. The windows are random numbers of the size that features and
-poses have.
+Everything that they take from the trained systems is here: presets, tasks and
+features. The windows are random numbers of the size that features and poses
+have.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ from absl import flags
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema, tree
 from bgm2pose_jax.data import device_cache
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose import features, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models import registry as models
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
+from bgm2pose_jax.systems.mapnet.config import Config as TakeConfig
+from bgm2pose_jax.systems.mapnet.system import make_task
 from bgm2pose_jax.training import steps
+from launch.bench import made_up_takes
 
 # Flags that stand for a field of the configuration.
 _FIELDS = {
@@ -33,15 +38,25 @@ _FIELDS = {
 }
 
 
-def define_flags(preset: str, **defaults: Any) -> None:
+def define_flags(
+  preset: str, *, any_model: bool = False, **defaults: Any
+) -> None:
   """Defines `--preset`, `--set`, and those of the network's fields.
 
   Args:
     preset: the default preset.
+    any_model: define `--model` too.
     **defaults: values of `width`, `batch` and `compute_dtype`, texts with
       commas; None is the preset's.
   """
   flags.DEFINE_enum("preset", preset, list(presets.PRESETS), "where to start")
+  if any_model:
+    flags.DEFINE_enum(
+      "model",
+      None,
+      registry.names("models"),
+      "as in the main command (default: the preset's)",
+    )
   for name, field in _FIELDS.items():
     flags.DEFINE_list(
       name, defaults.get(name), f"{field}, several by commas where that makes "
@@ -50,18 +65,25 @@ def define_flags(preset: str, **defaults: Any) -> None:
   flags.DEFINE_multi_string("set", [], "key.path=value, as in the main command")
 
 
-def config(preset: str, changes: dict[str, Any]) -> Config:
+def config(
+  preset: str, changes: dict[str, Any], model: str | None = None
+) -> Any:
   """A preset with some fields changed.
 
   Args:
     preset: the preset's name.
     changes: {dotted key: value}.
+    model: of any system; None is the preset's.
 
   Raises:
     InputError: a value that cannot be right.
   """
   changes = {"preset": preset} | changes
-  return schema.overlay(presets.get_config(preset), changes)
+  if model is None:
+    made = presets.get_config(preset)
+  else:
+    made = registry.of_model(model).make_config(preset, model, "none")
+  return schema.overlay(made, changes)
 
 
 def configs(*apart: str, **changes: Any) -> list[Config]:
@@ -80,7 +102,8 @@ def configs(*apart: str, **changes: Any) -> list[Config]:
   for chosen in itertools.product(*(values[n].value or [None] for n in names)):
     given = dict(zip([_FIELDS[n] for n in names], chosen))
     given = {key: value for key, value in given.items() if value is not None}
-    made = config(values.preset, changes | given)
+    model = values["model"].value if "model" in values else None
+    made = config(values.preset, changes | given, model)
     made = schema.overlay(made, tree.parse_assignments(values.set))
     found.append(made)
   return found
@@ -148,7 +171,19 @@ def made_up_windows(count: int, seed: int = 0) -> MusicWindows:
   )
 
 
-def task_of(config: Config, table: MusicWindows) -> Any:
+def made_up_for(config: schema.Config, count: int) -> WindowTable:
+  """Random windows of the kind that a configuration's task reads.
+
+  Args:
+    config: the run's configuration.
+    count: how many windows.
+  """
+  if isinstance(config, TakeConfig):
+    return made_up_takes.windows(count)
+  return made_up_windows(count)
+
+
+def task_of(config: Any, table: Any) -> Any:
   """The task of a configuration on a table's windows.
 
   Args:
@@ -158,11 +193,13 @@ def task_of(config: Config, table: MusicWindows) -> Any:
   Raises:
     InputError: a field of the network that cannot be right.
   """
+  if isinstance(config, TakeConfig):
+    return make_task(config, {})
   models.make_config(config.model, config.network)
   return PoseFromMusic(config, table.spec, len(table.tracks))
 
 
-def statistics_of(task: Any, table: MusicWindows) -> Any:
+def statistics_of(task: Any, table: Any) -> Any:
   """The task's statistics of all windows of a table."""
   return task.fit(table, np.arange(len(table)))
 
@@ -182,8 +219,8 @@ class Training:
 
   def __init__(
     self,
-    config: Config,
-    table: MusicWindows,
+    config: schema.Config,
+    table: Any,
     mesh: jax.sharding.Mesh,
     *,
     rate: float | None = None,

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.config.schema import Config
+from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.systems.bgm2pose.config import Config
-from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from launch.bench import harness, network, product_count
 
 # Distinct random batches in the cache; steps walk through them.
@@ -41,7 +41,7 @@ class OurStep:
     self,
     config: Config,
     *,
-    table: MusicWindows | None = None,
+    table: WindowTable | None = None,
     mesh: jax.sharding.Mesh | None = None,
   ):
     """Compiles the step and runs it twice.
@@ -64,7 +64,7 @@ class OurStep:
         "--batch", f"{batch} is no multiple of {devices} devices", "change it"
       )
     if table is None:
-      table = network.made_up_windows(_BATCHES * batch)
+      table = network.made_up_for(config, _BATCHES * batch)
     made = network.Training(config, table, mesh)
     self.parameters = sum(x.size for x in jax.tree.leaves(made.state.params))
     self._state, self._dispatch = made.state, made.per_call

@@ -1,7 +1,9 @@
 """A PyTorch twin to measure against, in a process of its own.
 
 The twin is a file that defines `BGM2Pose(width, **fields)`, a module, and
-`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. Run as a module
+`loss_fn(model, features [b, 9, 12, 128], pose [b, 12, 63])`. A twin of another
+network defines `build(width, **fields)`, a module, `inputs(batch, device,
+**fields)`, its random inputs, and `loss_fn(model, inputs)`. Run as a module
 this file is the process that is asked for some steps.
 """
 
@@ -153,22 +155,24 @@ def _prediction(model: Any, case: Case, device: str) -> Callable[[], None]:
 
 
 def _update(
-  model: Any, loss_fn: Callable[..., Any], case: Case, device: str
+  model: Any, twin: Any, case: Case, device: str
 ) -> Callable[[], None]:
   """One training step of the twin."""
   import torch  # pyright: ignore[reportMissingImports]
 
   optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-  features = torch.randn(case.batch, 9, 12, 128, device=device)
-  pose = torch.randn(case.batch, 12, 63, device=device)
-  if case.compiled:
-    loss_fn = torch.compile(loss_fn)
+  if hasattr(twin, "build"):
+    given = (twin.inputs(case.batch, device, **case.fields),)
+  else:
+    features = torch.randn(case.batch, 9, 12, 128, device=device)
+    given = features, torch.randn(case.batch, 12, 63, device=device)
+  loss_fn = torch.compile(twin.loss_fn) if case.compiled else twin.loss_fn
   low = case.compute_dtype == "bfloat16"
 
   def step() -> None:
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(device, torch.bfloat16, enabled=low):
-      loss = loss_fn(model, features, pose)
+      loss = loss_fn(model, *given)
     loss.backward()
     optimizer.step()
     if device == "cuda":
@@ -188,13 +192,16 @@ def _make(given: dict[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
   torch.manual_seed(0)
   twin = _load(case.file)
-  model = twin.BGM2Pose(case.width, **case.fields).to(device)
+  if hasattr(twin, "build"):
+    model = twin.build(width=int(case.width), **case.fields).to(device)
+  else:
+    model = twin.BGM2Pose(case.width, **case.fields).to(device)
   if case.channels_last:
     model = model.to(memory_format=torch.channels_last)
   if case.predicts:
     step = _prediction(model, case, device)
   else:
-    step = _update(model, twin.loss_fn, case, device)
+    step = _update(model, twin, case, device)
 
   def timed() -> Timing:
     wall, cpu = time.perf_counter(), time.process_time()

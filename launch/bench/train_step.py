@@ -3,6 +3,8 @@
   python -m launch.bench.train_step --preset=official --width=1,0.25 \
     --batch=16 --compute_dtype=float32,bfloat16 --torch_peer=FILE
 
+`--model=mapnet` measures another system's network, with a twin of its own.
+
 One table for every width and batch given. Arithmetic (GFLOP) is our own count
 of the matrix products and convolutions in the traced step
 (`product_count.py`), the attention weights computed again in the
@@ -53,10 +55,10 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema, tree
-from bgm2pose_jax.systems.bgm2pose.config import Config
+from bgm2pose_jax.config.schema import Config
 from launch.bench import ceilings, harness, network, timed_step, torch_peer
 
-network.define_flags("paper", compute_dtype="float32")
+network.define_flags("paper", any_model=True, compute_dtype="float32")
 _PARALLEL = flags.DEFINE_enum(
   "parallel", "jit", ["jit", "pmap"], "wrapper of the step"
 )
@@ -64,7 +66,7 @@ _STEPS = flags.DEFINE_integer("steps", 5, "of each side in a round", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "both sides take turns", 1)
 _PEER = flags.DEFINE_string("torch_peer", None, "file of a PyTorch twin")
 _PEER_SET = flags.DEFINE_multi_string(
-  "torch_set", [], "key=value, keyword of the twin's BGM2Pose"
+  "torch_set", [], "key=value, keyword of the twin's network"
 )
 _VARIANTS = flags.DEFINE_list(
   "torch_variants",
@@ -240,7 +242,7 @@ def main() -> None:
     torch_peer.check(_PEER.value)
     harness.among(_VARIANTS, list(torch_peer.VARIANTS))
   about = harness.begin("jaxlib", "flax", "torch")
-  print(f"{todo[0].preset}, {_PARALLEL.value}")
+  print(f"{todo[0].model}, {todo[0].preset}, {_PARALLEL.value}")
   if _PEER.value is not None:
     print(f"torch's threads wait {'asleep' if passive else 'spinning'}")
   rows: list[dict[str, Any]] = []

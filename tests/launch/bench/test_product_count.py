@@ -4,12 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.nn import winograd
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
+from bgm2pose_jax.systems.mapnet.models import registry as refiners
 from bgm2pose_jax.training import steps
 from launch.bench import network, product_count
 
@@ -102,3 +104,35 @@ def test_the_paper_step_needs_21_gflop_a_window():
   # Counting leaves the step that runs the faster one.
   faster = step.lower(*arguments).cost_analysis()["flops"]
   assert 0.4 * xla < faster < 0.8 * xla
+
+
+def test_mapnets_gradient_against_the_closed_form():
+  def build():
+    return refiners.build("mapnet", {}, frames_in=150, rngs=nnx.Rngs(0))
+
+  structure, params = nnx.split(nnx.eval_shape(build))
+  params = nnx.as_pure(params)
+
+  def loss(params, pose, audio, keys):
+    return nnx.merge(structure, params)(pose, audio, keys).sum()
+
+  counted = product_count.count(
+    jax.grad(loss),
+    params,
+    jnp.zeros((2, 150, 13, 3)),
+    jnp.zeros((2, 150, 35)),
+    jax.random.split(jax.random.key(0), 2),
+  )
+
+  def encoder(layers, tokens):
+    # Three products for each of the forward pass; attention's two need four,
+    # and the scores are made again.
+    dense = 3 * tokens * (4 * 160**2 + 2 * 160 * 640)
+    return layers * (dense + 7 * tokens**2 * 160)
+
+  # Nothing asks for the gradient of the inputs.
+  ends = 2 * 150 * (39 + 35) * 160 + 3 * 150 * 160 * (160 + 39)
+  over_time = 3 * 160 * (2 * 150**2 + 300 * 150)
+  window = 2 * encoder(12, 150) + encoder(2, 300) + ends + over_time
+  assert counted == 2 * 2 * window
+  assert counted / 2 == pytest.approx(9.476e9, rel=1e-3)

@@ -158,6 +158,45 @@ def test_a_twin_runs_in_turns_in_its_own_process(tmp_path):
   peer.close()
 
 
+@pytest.mark.slow
+def test_another_systems_network_has_a_twin_of_its_own(tmp_path):
+  pytest.importorskip("torch")
+  (tmp_path / "twin.py").write_text(
+    textwrap.dedent("""
+    import torch
+
+    def build(width, frames=1):
+      return torch.nn.Linear(frames, width)
+
+    def inputs(batch, device, frames=1):
+      return torch.randn(batch, frames, device=device)
+
+    def loss_fn(model, given):
+      return model(given).square().mean()
+  """)
+  )
+  done = script_runs.run(
+    "launch.bench.train_step",
+    "--model=mapnet",
+    "--preset=demo",
+    "--width=8",
+    "--set=network.heads=2",
+    "--set=network.mlp=8",
+    "--batch=2",
+    "--steps=1",
+    "--rounds=1",
+    f"--torch_peer={tmp_path / 'twin.py'}",
+    "--torch_set=frames=5",
+    "--torch_variants=eager",
+    f"--json={tmp_path / 'rows.json'}",
+  )
+  assert done.returncode == 0, done.stderr
+  ours, twin = json.loads((tmp_path / "rows.json").read_text())["rows"]
+  assert ours["width"] == 8
+  assert twin["parameters"] == 5 * 8 + 8
+  assert list(ours["ratios"]) == ["torch eager"]
+
+
 def test_a_twin_that_fails_says_why(tmp_path):
   pytest.importorskip("torch")
   from bgm2pose_jax.base.errors import InputError
