@@ -55,11 +55,11 @@ def _table(rows):
   }
 
 
-def trained(parallel):
+def trained(parallel, *kinds):
   """What two steps make of the parameters, on the devices there are."""
   columns = _table(2 * BATCH)
   found = {}
-  for kind in ("fixed", "fresh"):
+  for kind in kinds:
     task = _task(**{"run.compute_dtype": "float64", "data.noise": kind})
     mesh = mesh_lib.make_mesh()
     fitted = task.fit(
@@ -89,10 +89,14 @@ def _flat(params):
 @pytest.mark.slow
 def test_eight_devices_train_like_one_under_both_wrappers():
   found = {}
-  for devices, parallel in ((1, "jit"), (8, "jit"), (8, "pmap")):
+  for devices, parallel, *kinds in (
+    (1, "jit", "fixed", "fresh"),
+    (8, "jit", "fixed", "fresh"),
+    (8, "pmap", "fresh"),
+  ):
     code = (
       "import json, sys; import test_devices; "
-      f"print(json.dumps(test_devices.trained({parallel!r})))"
+      f"print(json.dumps(test_devices.trained({parallel!r}, *{kinds!r})))"
     )
     done = subprocess.run(
       [sys.executable, "-c", code],
@@ -114,9 +118,9 @@ def test_eight_devices_train_like_one_under_both_wrappers():
   assert max(map(abs, one["fixed"][:-1])) > 1e-4
   assert one["fixed"] != one["fresh"]
   for key in ((8, "jit"), (8, "pmap")):
-    for kind, wanted in one.items():
+    for kind, moved in found[key].items():
       np.testing.assert_allclose(
-        found[key][kind], wanted, rtol=1e-7, atol=1e-10, err_msg=f"{key} {kind}"
+        moved, one[kind], rtol=1e-7, atol=1e-10, err_msg=f"{key} {kind}"
       )
 
 
