@@ -10,6 +10,7 @@ import signal
 import numpy as np
 import pytest
 import soundfile
+import telmi_fixture
 from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
@@ -202,6 +203,38 @@ def test_what_is_heard_can_be_taken_away(home, alone, ablation):
   assert found["ablation"] == ablation
   assert found["mpjpe_mm"] != results["mpjpe_mm"]
   assert found["raw"] == results["raw"]
+
+
+@pytest.mark.slow
+def test_datapacks_are_read_trained_on_and_refined(home, alone):
+  _, results = alone
+  (config,) = _configs()
+  takes = SYSTEM.open_source(config).takes
+  packs = telmi_fixture.write_takes(
+    home / "packs",
+    [
+      takes.make(name) for player in takes.players().values() for name in player
+    ],
+  )
+  assert len(list(packs.glob("*.zip"))) == 10
+  given = SYSTEM.settle({"data.mapdat_dir": str(packs)})
+  (found,) = _train(home, "telmi", given)
+  assert found["dataset"] == "mapdat/telmi"
+  assert found["simulated"] is False
+  assert SYSTEM.report.text(found).startswith("RECORDED DATA (mapdat/telmi)")
+  # The same takes, windows and noise, but for rounding in the files.
+  assert found["windows"] == results["windows"]
+  for name in ("raw", "sma", "nearest_take"):
+    ours, wanted = found[name]["mpjpe_mm"], results[name]["mpjpe_mm"]
+    assert ours == pytest.approx(wanted, rel=1e-3), name
+  refiner = binding.load(str(home / "telmi"))
+  assert refiner.simulated is False
+  with np.load(home / "telmi" / "predictions.npz") as arrays:
+    shape = arrays["pred"][:1, ::3].shape
+  pose = refiner.refine(
+    np.zeros(shape, np.float32), np.zeros((1, 150, 35), np.float32)
+  )
+  assert np.isfinite(pose).all()
 
 
 def test_ablations_change_depths_and_refuse_other_models():
