@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +16,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+# What one test compiles, no other worker and no command compiles again. The
+# first process makes the folder; its workers find it in their environment.
+if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+  _programs = tempfile.mkdtemp(prefix="test-programs-")
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
+  atexit.register(shutil.rmtree, _programs, ignore_errors=True)
 
 # Plain helper modules (raw_fixture) lie beside the tests that use them. The
 # packages `launch` and `tests` are found from the repository's root.
@@ -29,6 +38,29 @@ if not flags.FLAGS.is_parsed():
 
 
 pytest_plugins = ["corpus_fixture"]
+
+# A file is the work of one worker. The files that take minutes come first, so
+# that none of them is begun when the other workers have nothing left.
+_LONG = (
+  "training/test_parallel.py",
+  "training/test_replicated.py",
+  "test_main.py",
+  "faults/test_check_builds.py",
+  "systems/bgm2pose/ampl/test_released.py",
+  "systems/bgm2pose/models/test_torch_parity.py",
+  "training/test_steps.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+  """Puts the longest files first; the others keep their order."""
+  root = pathlib.Path(__file__).parent
+
+  def place(item):
+    name = item.path.relative_to(root).as_posix()
+    return _LONG.index(name) if name in _LONG else len(_LONG)
+
+  items.sort(key=place)
 
 
 @pytest.fixture(scope="module")

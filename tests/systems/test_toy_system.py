@@ -44,7 +44,6 @@ def home(tmp_path_factory):
   folder = tmp_path_factory.mktemp("toy")
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("XDG_CACHE_HOME", str(folder / "user"))
-    patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "programs"))
     # All runs have the same programs.
     patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

@@ -90,7 +90,7 @@ class RefinePoses(NetworkTask):
     """Poor poses, relative to the mean, and sound.
 
     Args:
-      statistics: from `fit`.
+      statistics: the statistics from `fit`.
       batch: the fields of the task.
       keys: [b], one per example.
 
@@ -124,7 +124,7 @@ class RefinePoses(NetworkTask):
     """Refines poor poses: the variants' own, or those that are given.
 
     Args:
-      state: with the weights to use.
+      state: the state with the weights to use.
       batch: the fields of the task; or `poses` [b, t_in, joint, 3], as
         `refine` takes them, and `audio`.
 
@@ -146,7 +146,7 @@ class RefinePoses(NetworkTask):
     """Refines poses as they come.
 
     Args:
-      state: with the weights to use.
+      state: the state with the weights to use.
       poses_m: [b, t_in, joint, 3], metres, the origin as in training.
       audio: [b, t, column], see `audio_features.COLUMNS`.
 

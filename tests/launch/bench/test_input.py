@@ -11,6 +11,7 @@ import script_runs
 SMALL = ("--batch=4", "--windows=32", "--batches=3", "--rounds=1", "--steps=0")
 
 
+@pytest.mark.long
 def test_without_grain_and_torch_the_cache_is_measured(tmp_path):
   out = tmp_path / "found.json"
   done = script_runs.run(

@@ -8,7 +8,7 @@ import pytest
 import script_runs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_stage_has_a_line(tmp_path):
   out = tmp_path / "found.json"
   done = script_runs.run(

@@ -27,6 +27,7 @@ def test_operations_grow_with_spheres_bins_and_hops():
   assert low.plan.sizes.bins == case.plan.sizes.bins / 2
 
 
+@pytest.mark.long
 def test_spheres_given_twice_scatter_twice():
   case = simulator_case.Case(Scene(), 0.3)
   # Rectangles add the same to each: differences are spheres alone.

@@ -56,7 +56,7 @@ def _study(folder, **kwargs):
   return cases.Study(str(raw), ["arnor"], "jazz")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_room_is_tested_on_and_not_learnt_from(tmp_path):
   study = _study(tmp_path / "here")
   hall = _study(tmp_path / "hall", seed=1)

@@ -86,3 +86,13 @@ def test_the_bow_is_on_the_string_of_the_note(played):
   inner = (t > s.note_start_s[note] + 0.01) & (t < ends[note] - 0.01)
   inner &= b.force_n > 0
   assert np.mean(b.string[inner] == s.string[note][inner]) > 0.97
+
+
+def test_a_detached_stroke_slows_only_near_its_ends(played):
+  take = played("detache", seconds=60.0)
+  b, s = take.bowing, take.score
+  long = s.sounds & (s.end_s - s.start_s > 0.5) & (s.end_s < 60)
+  assert long.sum() > 10
+  for k in np.flatnonzero(long):
+    speed = np.abs(b.speed_m_s[b.stroke == k])
+    assert np.mean(speed > 0.5 * speed.max()) > 0.75

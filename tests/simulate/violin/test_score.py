@@ -45,7 +45,11 @@ def test_strokes_follow_one_another_on_the_hair(technique):
   places = np.concatenate([s.from_m, s.to_m])
   assert places.min() >= HAIR_M[0] - 1e-9
   assert places.max() <= HAIR_M[1] + 1e-9
-  assert np.all(s.end_s - s.start_s >= 0.09)
+  length = s.end_s - s.start_s
+  assert np.all(length >= 0.09)
+  mean_m_s = np.abs(s.to_m - s.from_m) / length
+  assert mean_m_s[s.sounds].max() < 0.75 + 1e-9
+  assert np.all(mean_m_s[~s.sounds] < 0.45 + 1e-9)
   assert np.all((s.semitones >= 0) & (s.semitones <= 24))
   assert set(s.string) <= {0, 1, 2, 3}
 

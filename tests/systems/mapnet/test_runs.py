@@ -9,12 +9,19 @@ import signal
 
 import numpy as np
 import pytest
+import soundfile
+import telmi_fixture
+from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema
+from bgm2pose_jax.files import array_file
 from bgm2pose_jax.inference import export, trained_model
 from bgm2pose_jax.inference.export import run_exported
 from bgm2pose_jax.runtime import stop_signal
+from bgm2pose_jax.systems.mapnet import noise
+from bgm2pose_jax.systems.mapnet.refine import __main__ as refine
+from bgm2pose_jax.systems.mapnet.refine import binding
 from bgm2pose_jax.systems.mapnet.system import SYSTEM, make_config
 from bgm2pose_jax.training import loop
 from bgm2pose_jax.training.options import Options
@@ -24,7 +31,7 @@ EPOCHS, STEPS = 2, 3
 SMALL = {
   "data.simulate.players": 2,
   "data.simulate.takes": 5,
-  "data.simulate.take_s": 8.0,
+  "data.simulate.take_s": 6.0,
   "data.variants": 3,
   "batch.size": 8,
   "optim.epochs": EPOCHS,
@@ -35,11 +42,11 @@ NETWORK = {
   "network.width": 16,
   "network.heads": 2,
   "network.mlp": 16,
-  "network.branch_layers": 2,
+  "network.branch_layers": 1,
   "network.fusion_layers": 1,
 }
-# Of each of two players one take of five, six windows, three variants.
-TEST_WINDOWS = 2 * 6 * 3
+# Of each of two players one take of five, four windows, three variants.
+TEST_WINDOWS = 2 * 4 * 3
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +55,6 @@ def home(tmp_path_factory):
   folder = tmp_path_factory.mktemp("mapnet")
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("XDG_CACHE_HOME", str(folder / "user"))
-    patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "programs"))
-    patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     yield folder
 
 
@@ -188,13 +193,48 @@ def test_variants_and_players_can_be_left_out(home, alone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ablation", ["no_audio", "shuffled_audio"])
+@pytest.mark.parametrize(
+  "ablation",
+  [pytest.param("no_audio", marks=pytest.mark.long), "shuffled_audio"],
+)
 def test_what_is_heard_can_be_taken_away(home, alone, ablation):
   _, results = alone
   (found,) = _train(home, ablation, ablation=ablation)
   assert found["ablation"] == ablation
   assert found["mpjpe_mm"] != results["mpjpe_mm"]
   assert found["raw"] == results["raw"]
+
+
+@pytest.mark.slow
+def test_datapacks_are_read_trained_on_and_refined(home, alone):
+  _, results = alone
+  (config,) = _configs()
+  takes = SYSTEM.open_source(config).takes
+  packs = telmi_fixture.write_takes(
+    home / "packs",
+    [
+      takes.make(name) for player in takes.players().values() for name in player
+    ],
+  )
+  assert len(list(packs.glob("*.zip"))) == 10
+  given = SYSTEM.settle({"data.mapdat_dir": str(packs)})
+  (found,) = _train(home, "telmi", given)
+  assert found["dataset"] == "mapdat/telmi"
+  assert found["simulated"] is False
+  assert SYSTEM.report.text(found).startswith("RECORDED DATA (mapdat/telmi)")
+  # The same takes, windows and noise, but for rounding in the files.
+  assert found["windows"] == results["windows"]
+  for name in ("raw", "sma", "nearest_take"):
+    ours, wanted = found[name]["mpjpe_mm"], results[name]["mpjpe_mm"]
+    assert ours == pytest.approx(wanted, rel=1e-3), name
+  refiner = binding.load(str(home / "telmi"))
+  assert refiner.simulated is False
+  with np.load(home / "telmi" / "predictions.npz") as arrays:
+    shape = arrays["pred"][:1, ::3].shape
+  pose = refiner.refine(
+    np.zeros(shape, np.float32), np.zeros((1, 150, 35), np.float32)
+  )
+  assert np.isfinite(pose).all()
 
 
 def test_ablations_change_depths_and_refuse_other_models():
@@ -233,6 +273,93 @@ def test_export_is_written_and_brought_back(home, alone):
   np.testing.assert_array_equal(
     again.task.refine(again.state, poses, audio), wanted
   )
+
+
+@pytest.fixture(scope="module")
+def poor_take(home, alone):
+  """A test take's second variant as files, and the windows' predictions."""
+  folder, _ = alone
+  out = home / "poor"
+  out.mkdir()
+  with np.load(folder / "predictions.npz") as arrays:
+    name = str(arrays["take"][0])
+    chosen = (arrays["take"] == name) & (arrays["variant"] == "1")
+    order = np.argsort(arrays["window_index"][chosen])
+    pred = arrays["pred"][chosen][order]
+  (config,) = _configs()
+  take = SYSTEM.open_source(config).takes.make(name)
+  frames, seed = len(take.pose_m), config.data.noise_seed
+  events = noise.draw_events(seed, name, 1, frames)
+  key = noise.noise_key(seed, name, 1)
+  swapped = noise.apply_events(
+    take.pose_m[None], noise.window_events(events, 0, frames)[None]
+  )
+  jitter = noise.fixed_jitter(np.array([key]), np.array([0]), frames)
+  poor = np.asarray(swapped + jitter)[0]
+  rate = {"rate_hz": np.float64(50)}
+  array_file.write(out / "poor.npz", {"pose_m": poor} | rate)
+  turn = np.array([[0.6, 0, -0.8], [0, 1, 0], [0.8, 0, 0.6]])
+  array_file.write(
+    out / "moved.npz", {"pose_m": poor @ turn + [2.0, 0.3, -1.0]} | rate
+  )
+  array_file.write(out / "truth.npz", {"pose_m": take.pose_m} | rate)
+  soundfile.write(
+    out / "a.wav", take.sound, take.sample_rate_hz, subtype="FLOAT"
+  )
+  return out, pred, take.pose_m, turn
+
+
+@pytest.fixture(scope="module")
+def refiner(home, alone):
+  """The run as the command loads it, once."""
+  return binding.load(str(home / "alone"))
+
+
+def _refined(refiner, folder, *more, poses="poor"):
+  values = flags.FlagValues()
+  refine.define_flags(values)
+  files = {
+    "checkpoint": "run",
+    "poses": folder / f"{poses}.npz",
+    "audio": folder / "a.wav",
+    "out": folder / "out",
+  }
+  values(["refine", *(f"--{k}={v}" for k, v in files.items()), *more])
+  said = refine.run(values, lambda _: refiner)
+  with np.load(folder / "out" / "poses.npz") as found:
+    return found["pose_m"], "\n".join(said)
+
+
+@pytest.mark.slow
+def test_refining_a_test_take_gives_the_evaluations_poses(refiner, poor_take):
+  folder, pred, truth, _ = poor_take
+  pose, said = _refined(
+    refiner, folder, "--align=none", f"--truth={folder / 'truth.npz'}"
+  )
+  total, held = np.zeros(truth.shape), np.zeros((len(truth), 1, 1))
+  for number, window in enumerate(pred):
+    total[50 * number : 50 * number + 150] += window
+    held[50 * number : 50 * number + 150] += 1
+  assert held.min() == 1
+  np.testing.assert_allclose(pose, total / held, atol=2e-4)
+  figures = json.loads((folder / "out" / "metrics.json").read_text())
+  assert figures["result"]["mpjpe_mm"] == pytest.approx(
+    _mpjpe_mm(total / held, truth), rel=1e-4
+  )
+  assert "the network takes 16.67" in said
+  last, _ = _refined(refiner, folder, "--align=none", "--overlap=last")
+  np.testing.assert_allclose(last[:50], pred[0][:50], atol=2e-4)
+  np.testing.assert_allclose(last[-150:], pred[-1], atol=2e-4)
+
+
+@pytest.mark.slow
+def test_a_take_seen_from_elsewhere_is_refined_alike(refiner, poor_take):
+  folder, _, _, turn = poor_take
+  straight, _ = _refined(refiner, folder)
+  moved, _ = _refined(refiner, folder, poses="moved")
+  wanted = straight.astype(np.float64) @ turn + [2.0, 0.3, -1.0]
+  # The median pose of turned poses is not the median pose turned.
+  assert np.abs(moved - wanted).max() < 0.1
 
 
 def _find(model):

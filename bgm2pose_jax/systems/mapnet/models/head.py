@@ -43,8 +43,8 @@ class TimeDense(nnx.Module):
     """Draws the parameters.
 
     Args:
-      tokens_in: that come in.
-      tokens_out: that come out.
+      tokens_in: how many tokens come in.
+      tokens_out: how many tokens come out.
       rngs: random streams, `params` or the default.
       dtype: type to compute in.
     """
@@ -73,7 +73,7 @@ class Head(nnx.Module):
     """Draws the parameters.
 
     Args:
-      tokens: that come in.
+      tokens: how many tokens come in.
       width: channels of a token.
       rngs: random streams, `params` or the default.
       dtype: type to compute in; the last layer computes in float32 at least.

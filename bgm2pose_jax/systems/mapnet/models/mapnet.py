@@ -42,10 +42,11 @@ class MAPnetConfig:
   Attributes:
     width: channels of a token; the paper's H1.
     hidden: tokens of each branch after rebalancing; the paper's H2.
-    heads: of each attention.
+    heads: the number of heads of each attention.
     mlp: channels inside a layer's feed-forward part.
-    branch_layers: of the pose transformer and of the audio transformer.
-    fusion_layers: of the transformer that sees both.
+    branch_layers: the depth of the pose transformer and of the audio
+      transformer.
+    fusion_layers: the depth of the transformer that sees both.
     rebalance: bring each branch to `hidden` tokens; otherwise the tokens are
       put together as they are.
     dropout: share of values dropped.

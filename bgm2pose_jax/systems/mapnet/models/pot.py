@@ -32,9 +32,9 @@ class PoTConfig:
   Attributes:
     width: channels of a token.
     hidden: tokens after rebalancing.
-    heads: of each attention.
+    heads: the number of heads of each attention.
     mlp: channels inside a layer's feed-forward part.
-    branch_layers: of the transformer.
+    branch_layers: the depth of the transformer.
     dropout: share of values dropped.
     attn_scale: `head` or `model`, see `nn.transformer.EncoderConfig`.
   """

@@ -47,7 +47,7 @@ def make_config(name: str, fields: Mapping[str, Any]) -> Any:
   """Builds a model's config from plain values.
 
   Args:
-    name: of the model.
+    name: the name of the model.
     fields: the model's own fields; the rest keep their defaults.
 
   Raises:
@@ -61,7 +61,7 @@ def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:
   """Builds a model.
 
   Args:
-    name: of the model.
+    name: the name of the model.
     fields: the model's own fields, see its config class.
     **sizes: what data and run fix: `frames_in`, `rngs`, `dtype`.
 

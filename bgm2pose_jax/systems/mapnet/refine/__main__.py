@@ -107,7 +107,7 @@ def run(
   Args:
     values: the flags.
     load: name of a run -> its network.
-    features: of the sound; None takes the system's own.
+    features: the features of the sound; None takes the system's own.
 
   Raises:
     InputError: input that cannot be used.

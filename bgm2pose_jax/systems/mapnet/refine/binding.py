@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax.numpy as jnp
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
@@ -24,7 +27,8 @@ def load(folder: str) -> Refiner:
       trained on the sound of other windows.
   """
   model = trained_model.load(folder, _find)
-  data = model.config.data
+  config: Any = model.config
+  data = config.data
   if data.audio == "shuffled":
     raise InputError(
       f"--checkpoint={folder}",
@@ -36,15 +40,17 @@ def load(folder: str) -> Refiner:
     heard = np.zeros_like(audio) if data.audio == "none" else audio
     return model.run({"poses": poses, "audio": heard})
 
-  every = np.arange(WINDOW_FRAMES, dtype=np.float64)[None, :, None, None]
+  every = jnp.arange(WINDOW_FRAMES)[None, :, None, None]
   return Refiner(
     refine=refine,
-    input_place=np.asarray(noise.keep_frames(every, data.tau)).ravel(),
+    input_place=np.asarray(
+      noise.keep_frames(every, data.tau), np.float64
+    ).ravel(),
     mean_pose_m=np.asarray(model.state.statistics["pose_mean"], np.float64),
     simulated=model.simulated,
     facts={
-      "model": model.config.model,
-      "preset": model.config.preset,
+      "model": config.model,
+      "preset": config.preset,
       "checkpoint": str(model.folder),
       "step": model.step,
       "dataset": model.dataset.get("name"),

@@ -60,12 +60,12 @@ def write_page(
   Args:
     path: file to write or replace.
     take: the poses.
-    title: of the page.
+    title: the title of the page.
     sound: what is heard.
     stretch: where in it the poses begin.
     figures: from `measures.measure`.
-    verdict: from `measures.verdict`.
-    gaps: from `bridging.gaps`, of the input.
+    verdict: the lines from `measures.verdict`.
+    gaps: the input's gaps, from `bridging.gaps`.
     max_frames: frames embedded at most, the first of the take; the page says
       so.
   """

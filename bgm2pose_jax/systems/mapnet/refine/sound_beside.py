@@ -45,7 +45,7 @@ class Stretch:
   """What poses and sound have in common.
 
   Attributes:
-    first_row: of the sound's frames.
+    first_row: the first row of the sound's frames.
     frames: how many, 50 a second.
     first_s: time of the first on the poses' clock.
     notes: what was cut, sentences.

@@ -68,7 +68,7 @@ def columns(names: tuple[str, ...], where: object) -> tuple[list[int], str]:
   """Finds the joints among points that are no landmarks.
 
   Args:
-    names: of the points.
+    names: the names of the points.
     where: the file, for messages.
 
   Returns:
@@ -100,7 +100,8 @@ def of_points(points: CapturedPoints, where: object) -> ThirteenJoints:
   """The 13 joints of a capture.
 
   Args:
-    points: as a reader gives them; landmarks as MediaPipe gives them.
+    points: the points as a reader gives them; landmarks as MediaPipe gives
+      them.
     where: the file, for messages.
 
   Raises:

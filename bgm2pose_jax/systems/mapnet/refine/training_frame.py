@@ -26,7 +26,7 @@ class Placing:
 
   Attributes:
     origin_m: float64 [3], what becomes the origin.
-    yaw_rad: by how much the person is turned afterwards, from z towards x.
+    yaw_rad: how far the person is turned afterwards, from z towards x.
   """
 
   origin_m: np.ndarray

@@ -27,7 +27,7 @@ def beside(
   input, by one shift and one turn about the vertical for the whole take.
 
   Args:
-    truth: as read, on the poses' clock.
+    truth: the true poses as read, on the poses' clock.
     stretch: the times wanted.
     track: the input poses.
 

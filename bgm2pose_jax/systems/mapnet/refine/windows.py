@@ -40,7 +40,7 @@ def refined(
   Args:
     refiner: the network.
     track: input poses.
-    placing: from the poses' frame to that of the training.
+    placing: the way from the poses' frame to that of the training.
     features: float32 [frames, 35], one row for each frame of the output.
     first_s: time of the first frame on the poses' clock.
     overlap: `mean` of all windows that hold a frame, or the `last` alone.

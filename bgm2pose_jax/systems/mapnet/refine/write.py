@@ -36,7 +36,8 @@ def write_all(
   `bridged`, `facts` and, where there is one, `truth_m`.
 
   Args:
-    folder: made when absent; files of these names in it are replaced.
+    folder: the folder, made when absent; files of these names in it are
+      replaced.
     take: the poses.
     figures: from `measures.measure`.
 

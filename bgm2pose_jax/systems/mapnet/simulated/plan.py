@@ -86,7 +86,7 @@ def make(plan: TakePlan) -> Take:
   """Simulates one take, in about 0.3 s of one core per minute of playing.
 
   Args:
-    plan: from `takes`.
+    plan: the plan from `takes`.
   """
   player = draw_player(plan.player, plan.population_seed)
   played = perform(player, plan.technique, plan.take_s, plan.score_seed)

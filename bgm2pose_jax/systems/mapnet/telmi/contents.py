@@ -25,7 +25,7 @@ class Signal:
   """One file of numbers that the XML names.
 
   Attributes:
-    file: in the datapack.
+    file: the file in the datapack.
     frame_size: values of a frame; 1 where the XML leaves it empty.
     samples: values in all, frames x frame_size; None where it is left empty.
     rate_hz: None where it is left empty.
@@ -42,7 +42,7 @@ class Marker:
   """One optical marker.
 
   Attributes:
-    name: as the XML states it.
+    name: the name, as the XML states it.
     signals: x, y and z; or one whose frames hold the three.
   """
 
@@ -55,9 +55,9 @@ class Sound:
   """One sound file.
 
   Attributes:
-    name: as the XML states it.
+    name: the name, as the XML states it.
     category: such as `Pickup` or `Ambient`, as stated.
-    file: in the datapack.
+    file: the file in the datapack.
   """
 
   name: str
@@ -72,7 +72,7 @@ class Contents:
   Attributes:
     xml: its name in the datapack.
     name: the root's.
-    markers: in the XML's order.
+    markers: the markers in the XML's order.
     sounds: likewise.
     documents: (category, file) of TERMS and README files.
     facts: {name in lower case: value} of the metadata and the root.

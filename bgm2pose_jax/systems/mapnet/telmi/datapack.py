@@ -20,10 +20,10 @@ class Datapack:
   """One recording as RepoVizz gives it.
 
   Attributes:
-    name: of its folder, or of its archive without the ending.
+    name: the name of its folder, or of its archive without the ending.
     path: the folder or the archive.
-    player: as the table beside the datapacks says; empty where it does not.
-    technique: likewise.
+    player: the table's word for who plays; empty where it has none.
+    technique: the table's word for what is played, likewise.
   """
 
   name: str

@@ -24,7 +24,7 @@ def describe(datapack: Datapack) -> str:
   """Says what a datapack holds; reads its XML and its terms alone.
 
   Args:
-    datapack: of `find`.
+    datapack: a datapack from `find`.
 
   Returns:
     Lines without an end: markers and the places that they are taken for,
@@ -104,7 +104,7 @@ def of_all(packs: Sequence[Datapack]) -> str:
   """Says what many datapacks hold, a line each, and their terms.
 
   Args:
-    packs: of `find`.
+    packs: the datapacks from `find`.
 
   Returns:
     A table, then every text of terms once, with the datapacks that carry it.

@@ -111,7 +111,7 @@ def joints(
     fit: `mean`: shoulders are lowered by 4 cm, waist markers go 8 cm forward;
       `marker`: unchanged. Without a C7 marker both take the mean of the
       shoulder markers, raised by 3 cm.
-    chosen: of `plan`.
+    chosen: what `plan` chose.
     positions_m: {place: [t, 3]}, metres, y up, right-handed.
 
   Returns:
@@ -136,8 +136,8 @@ def pelvis_normal(right: np.ndarray, left: np.ndarray) -> np.ndarray:
   """Returns where the pelvis faces, unit vectors [..., 3], level.
 
   Args:
-    right: [..., 3] of the pelvis' right, y up, right-handed.
-    left: of its left.
+    right: [..., 3], the pelvis' right side, y up, right-handed.
+    left: [..., 3], its left side.
   """
   across = right - left
   # up x right

@@ -100,7 +100,7 @@ def place_of(name: str) -> str | None:
   """Returns the place that a marker's name stands for.
 
   Args:
-    name: as the file has it.
+    name: the name, as the file has it.
 
   Returns:
     One of `PLACES`; None where no spelling fits.
@@ -130,7 +130,7 @@ def find_places(
   """Finds the places among a file's markers.
 
   Args:
-    names: of the markers.
+    names: the names of the markers.
     where: the file, for messages.
     chosen: {marker: place} of a marker map, which wins over the table.
 

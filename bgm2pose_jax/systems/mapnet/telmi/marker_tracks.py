@@ -44,7 +44,7 @@ class Tracks:
   Attributes:
     positions: {place: [t, 3]}, NaN where no marker was seen; all of one
       length.
-    gaps: of markers that have any.
+    gaps: the gaps of markers that have any.
     rates_hz: frame rates of the files.
     notes: what else was found, in sentences.
   """
@@ -65,7 +65,7 @@ def read(
 
   Args:
     files: the datapack's.
-    contents: of its XML.
+    contents: the contents of its XML.
     places: {place: names of its markers}; several are averaged.
     wanted: the places to read.
 

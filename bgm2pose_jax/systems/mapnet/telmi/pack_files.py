@@ -86,7 +86,7 @@ def resolve(folder: str, filename: str, where: object) -> str:
 
   Args:
     folder: the XML's own folder in the datapack; empty for the top.
-    filename: as the XML states it.
+    filename: the filename, as the XML states it.
     where: the XML, for messages.
 
   Raises:

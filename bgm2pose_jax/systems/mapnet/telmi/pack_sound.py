@@ -28,7 +28,7 @@ class PackSound:
   Attributes:
     file: its name in the datapack.
     samples: float32 [n], mean over channels.
-    sample_rate_hz: as in the file.
+    sample_rate_hz: the sample rate of the file.
     notes: what was passed over and why, in sentences.
   """
 
@@ -42,7 +42,7 @@ def choose(contents: Contents) -> list[Sound]:
   """Returns the sounds, best first: pickup, mix, room microphone, others.
 
   Args:
-    contents: of the datapack's XML.
+    contents: the contents of the datapack's XML.
   """
 
   def rank(sound: Sound) -> int:
@@ -64,7 +64,7 @@ def read(files: PackFiles, contents: Contents) -> PackSound:
 
   Args:
     files: the datapack's.
-    contents: of its XML.
+    contents: the contents of its XML.
 
   Raises:
     InputError: no sound at all, all missing or silent, or one that cannot be

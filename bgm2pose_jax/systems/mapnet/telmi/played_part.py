@@ -86,7 +86,7 @@ def frame_edges(sample_rate_hz: int, start: int, stop: int) -> np.ndarray:
   """Returns the samples at which frames begin, int [stop - start + 1].
 
   Args:
-    sample_rate_hz: of the sound.
+    sample_rate_hz: the sample rate of the sound.
     start: first frame.
     stop: last frame.
   """

@@ -51,9 +51,9 @@ def who_plays_what(
   Whatever stands there, both are names that a folder can have.
 
   Args:
-    datapack: with what the table says.
-    facts: of its metadata.
-    xml_name: of the XML's root.
+    datapack: the datapack with what the table says.
+    facts: the facts of its metadata.
+    xml_name: the name at the XML's root.
   """
   names = (datapack.name, xml_name)
   return (
@@ -72,8 +72,9 @@ def player_of(facts: dict[str, str], names: tuple[str, ...]) -> str:
   """Finds the player.
 
   Args:
-    facts: of the datapack's metadata.
-    names: of the datapack and its XML; such as `P03_detache` names one.
+    facts: the facts of the datapack's metadata.
+    names: the names of the datapack and its XML; such as `P03_detache` names
+      one.
 
   Returns:
     As stated, or `player_3`; `unknown` where nothing says so.
@@ -91,8 +92,9 @@ def technique_of(facts: dict[str, str], names: tuple[str, ...]) -> str:
   """Finds the technique.
 
   Args:
-    facts: of the datapack's metadata.
-    names: of the datapack and its XML; such as `P03_detache` names one.
+    facts: the facts of the datapack's metadata.
+    names: the names of the datapack and its XML; such as `P03_detache` names
+      one.
 
   Returns:
     As stated, or one of the known ones; `unknown` where nothing says so.

@@ -61,7 +61,7 @@ def read(
   the frames are marked (see `coverage`).
 
   Args:
-    datapack: of `find`.
+    datapack: a datapack from `find`.
     fit: `mean` or `marker` (see `joint_fit`).
     origin: `take`: the median left toe of the take; `frame`: the left toe of
       every frame.

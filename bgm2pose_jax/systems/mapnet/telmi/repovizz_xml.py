@@ -28,7 +28,7 @@ class Node:
   """One element.
 
   Attributes:
-    tag: in lower case.
+    tag: the tag in lower case.
     attributes: {name in lower case: value without outer blanks}; RepoVizz
       writes `Filename` by hand and `filename` by its server.
     children: elements in it.
@@ -44,7 +44,7 @@ class Node:
     """Returns an attribute; an absent one is as an empty one.
 
     Args:
-      name: in lower case.
+      name: the name in lower case.
     """
     return self.attributes.get(name, "")
 

@@ -32,7 +32,7 @@ def read(files: PackFiles, signal: Signal) -> tuple[np.ndarray, float]:
 
   Args:
     files: the datapack's.
-    signal: as its XML states it.
+    signal: the signal, as its XML states it.
 
   Returns:
     float64 [frame, value] with NaN for cells that are empty or `nan`, and

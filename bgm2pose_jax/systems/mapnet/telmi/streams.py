@@ -29,9 +29,10 @@ class Streams:
 
   Attributes:
     where: the XML, for messages.
-    contents: of the XML.
+    contents: the contents of the XML.
     plan: {joint: places of its markers}.
-    tracks: of those places; of bow and bridge too, where all are there.
+    tracks: the tracks of those places; of bow and bridge too, where all are
+      there.
     sound: the best one.
     notes: what else was found, in sentences.
   """

@@ -21,7 +21,7 @@ def read_table(folder: Path) -> dict[str, tuple[str, str]]:
   """Reads `takes.csv` beside the datapacks, if there is one.
 
   Args:
-    folder: that holds the datapacks.
+    folder: the folder that holds the datapacks.
 
   Returns:
     {datapack: (player, technique)}; an empty cell says nothing.

@@ -168,6 +168,17 @@ def test_an_offset_moves_the_sound_not_the_poses(place):
     np.testing.assert_allclose(found["pose_m"][:1], wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize(("overlap", "wanted"), [("mean", 50), ("last", 100)])
+def test_windows_overlap_as_asked(place, overlap, wanted):
+  def refine(poses, audio):
+    return np.zeros((len(poses), 150, 13, 3)) + audio[:, :1, :1, None]
+
+  _run(place, refine, "--align=none", f"--overlap={overlap}")
+  with np.load(place / "out" / "poses.npz") as found:
+    # Windows begin at 0, 50 and 100; all hold this frame.
+    np.testing.assert_allclose(found["pose_m"][120], wanted)
+
+
 def test_truth_that_ends_early_is_said(place):
   rows = (place / "truth.csv").read_text().splitlines()
   (place / "half.csv").write_text("\n".join(rows[:126]))

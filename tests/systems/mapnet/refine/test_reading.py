@@ -190,6 +190,17 @@ def test_faster_files_are_brought_to_50_without_aliases(tmp_path, rate_hz):
   assert "brought to 50" in " ".join(track.notes)
 
 
+def test_faster_files_keep_their_gaps_in_place(tmp_path):
+  _, wanted = _take(100.0)
+  wanted[200:240, 5] = np.nan
+  path = tmp_path / "a.npz"
+  array_file.write(path, {"pose_m": wanted, "rate_hz": np.float64(100)})
+  track = reading.read(path)
+  at_s = track.time_s[track.missing[:, 5]]
+  assert at_s[[0, -1]] == pytest.approx([2.0, 2.38], abs=0.011)
+  assert len(at_s) == track.missing.sum() == 20
+
+
 def test_up_to_50_nothing_is_changed(tmp_path):
   _, wanted = _take(50.0)
   path = tmp_path / "a.npz"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 import violinist_fixture as violinist
 from scipy.spatial.transform import Rotation
 
@@ -300,3 +301,32 @@ def test_a_frame_is_bridged_where_the_nearest_pose_is():
   found = track.bridged_at(at_s)
   assert found.sum() == found[:, 5].sum()
   assert found[:, 5].tolist() == [False] * 3 + [True] * 3 + [False] * 3
+
+
+def test_poses_behind_the_cut_are_not_seen():
+  time_s = np.arange(200) / 50
+  wanted = violinist.bowing_m(time_s)
+  seen = []
+
+  def refine(poses, audio):
+    seen.append(poses)
+    return poses
+
+  windows.refined(
+    refiner_of(refine, np.arange(150)),
+    track_of(wanted, time_s),
+    NOWHERE,
+    violinist.features(None, None, 100),
+    0.0,
+  )
+  np.testing.assert_allclose(
+    seen[0][0, 100:], np.repeat(wanted[99:100], 50, 0), atol=1e-6
+  )
+
+
+def test_a_sound_of_several_channels_is_their_mean(tmp_path):
+  samples = np.random.default_rng(0).uniform(-1, 1, (16_000, 3))
+  soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+  found = sound_beside.read(tmp_path / "a.wav")
+  np.testing.assert_allclose(found.samples, samples.mean(axis=1), atol=1e-6)
+  assert (found.rate_hz, found.frames) == (8000, 100)
