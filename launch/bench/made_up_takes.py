@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bgm2pose_jax.poses.body13 import BODY13
-from bgm2pose_jax.systems.mapnet.audio_features import COLUMNS
+from bgm2pose_jax.systems.mapnet.models.head import AUDIO_COLUMNS
 from bgm2pose_jax.systems.mapnet.noise import MAX_EVENTS
 from bgm2pose_jax.systems.mapnet.table import TakeWindows
 from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES
@@ -23,7 +23,7 @@ def windows(count: int, seed: int = 0) -> TakeWindows:
   rng = np.random.default_rng(seed)
   zeros = np.zeros(count, np.int32)
   pose = rng.normal(size=(count, WINDOW_FRAMES, BODY13.num_joints, 3))
-  audio = rng.normal(size=(count, WINDOW_FRAMES, len(COLUMNS)))
+  audio = rng.normal(size=(count, WINDOW_FRAMES, AUDIO_COLUMNS))
   return TakeWindows(
     pose=pose.astype(np.float32),
     audio=audio.astype(np.float32),
@@ -42,7 +42,7 @@ def windows(count: int, seed: int = 0) -> TakeWindows:
     techniques=("noise",),
     variants=("0",),
     recordings=("0",),
-    spec={"audio": COLUMNS},
+    spec={"audio": tuple(map(str, range(AUDIO_COLUMNS)))},
     simulated=True,
     fingerprint="made up",
   )

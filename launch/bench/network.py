@@ -19,14 +19,15 @@ from bgm2pose_jax.config import schema, tree
 from bgm2pose_jax.data import device_cache
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose import features, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models import registry as models
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
+from bgm2pose_jax.systems.mapnet import presets as take_presets
 from bgm2pose_jax.systems.mapnet.config import Config as TakeConfig
-from bgm2pose_jax.systems.mapnet.system import make_task
+from bgm2pose_jax.systems.mapnet.models import registry as take_models
+from bgm2pose_jax.systems.mapnet.task import RefinePoses
 from bgm2pose_jax.training import steps
 from launch.bench import made_up_takes
 
@@ -54,8 +55,8 @@ def define_flags(
     flags.DEFINE_enum(
       "model",
       None,
-      registry.names("models"),
-      "as in the main command (default: the preset's)",
+      list(take_models.MODELS),
+      "network of MAPnet's system (default: the preset's of BGM2Pose's)",
     )
   for name, field in _FIELDS.items():
     flags.DEFINE_list(
@@ -73,7 +74,7 @@ def config(
   Args:
     preset: the preset's name.
     changes: {dotted key: value}.
-    model: of any system; None is the preset's.
+    model: of MAPnet's system; None is the preset's of BGM2Pose's.
 
   Raises:
     InputError: a value that cannot be right.
@@ -81,8 +82,14 @@ def config(
   changes = {"preset": preset} | changes
   if model is None:
     made = presets.get_config(preset)
+  elif preset in take_presets.PRESETS:
+    made = take_presets.get_config(preset, model)
   else:
-    made = registry.of_model(model).make_config(preset, model, "none")
+    raise InputError(
+      f"--preset={preset}",
+      f"no preset of {model}",
+      f"choose one of {', '.join(take_presets.PRESETS)}",
+    )
   return schema.overlay(made, changes)
 
 
@@ -194,7 +201,8 @@ def task_of(config: Any, table: Any) -> Any:
     InputError: a field of the network that cannot be right.
   """
   if isinstance(config, TakeConfig):
-    return make_task(config, {})
+    take_models.make_config(config.model, config.network)
+    return RefinePoses(config)
   models.make_config(config.model, config.network)
   return PoseFromMusic(config, table.spec, len(table.tracks))
 

@@ -12,7 +12,8 @@ from model_contract import check_contract
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.nn.views import views
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
-from bgm2pose_jax.systems.mapnet.models import registry
+from bgm2pose_jax.systems.mapnet import audio_features
+from bgm2pose_jax.systems.mapnet.models import head, registry
 
 pytestmark = pytest.mark.usefixtures("quick_compiling")
 
@@ -172,3 +173,7 @@ def test_bfloat16_is_near_float32_and_returns_float32():
 def test_what_makes_no_network_is_refused_by_name(name, fields, said):
   with pytest.raises(InputError, match=said):
     registry.make_config(name, fields)
+
+
+def test_networks_read_the_columns_that_there_are():
+  assert len(audio_features.COLUMNS) == head.AUDIO_COLUMNS
