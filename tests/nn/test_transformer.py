@@ -69,7 +69,9 @@ def test_an_encoder_is_its_formulas(attn_scale, score_scale):
   nnx.update(encoder, jax.tree.unflatten(structure, leaves))
   x = _tokens()
   wanted = _plain(encoder, x, score_scale)
-  np.testing.assert_allclose(encoder(x, None), wanted, rtol=1e-4, atol=1e-5)
+  np.testing.assert_allclose(
+    nnx.jit(encoder)(x, None), wanted, rtol=1e-4, atol=1e-5
+  )
 
 
 def test_layers_are_drawn_apart_and_as_stated():
@@ -96,7 +98,7 @@ def test_layers_are_drawn_apart_and_as_stated():
 def test_without_positions_tokens_have_no_order():
   x = _tokens()
   for positions, same in ((None, True), (5, False)):
-    encoder = _encoder(positions=positions)
+    encoder = nnx.jit(_encoder(positions=positions))
     there, back = encoder(x, None), encoder(x[:, ::-1], None)[:, ::-1]
     assert (np.abs(there - back).max() < 1e-5) == same
 
@@ -105,14 +107,14 @@ def test_dropout_differs_between_layers_examples_and_encoders():
   # One layer twice: equal weights, so that only dropout tells them apart.
   x = jnp.broadcast_to(_tokens(1), (2, 5, 8))
   keys = jax.random.split(jax.random.key(0), 2)
-  training, use = views(_encoder(layers=1, dropout=0.5))
+  training, use = map(nnx.jit, views(_encoder(layers=1, dropout=0.5)))
   out = training(x, keys)
   assert np.abs(out[0] - out[1]).max() > 1e-3
   np.testing.assert_allclose(training(x, keys[::-1]), out[::-1], atol=1e-6)
   np.testing.assert_array_equal(use(x, keys), use(x, None))
   config = EncoderConfig(layers=1, width=8, heads=2, mlp=12, dropout=0.5)
   other = Encoder(config, stream=1, rngs=nnx.Rngs(0))
-  assert np.abs(other(x, keys) - out).max() > 1e-3
+  assert np.abs(nnx.jit(other)(x, keys) - out).max() > 1e-3
   twice = Encoder(
     EncoderConfig(layers=2, width=8, heads=2, mlp=12, dropout=0.5),
     stream=0,
@@ -136,11 +138,11 @@ def test_every_place_drops():
     "inside": layer.drop_inside,
     "after": layer.drop_after,
   }
-  still = views(encoder)[1](x, None)
+  still = nnx.jit(views(encoder)[1])(x, None)
   for name in places:
     for other, place in places.items():
       place.deterministic = other != name
-    assert np.abs(encoder(x, keys) - still).max() > 1e-4, name
+    assert np.abs(nnx.jit(encoder)(x, keys) - still).max() > 1e-4, name
 
 
 @pytest.mark.parametrize(
