@@ -22,7 +22,9 @@ from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.mapnet import result_table as table
 from bgm2pose_jax.systems.mapnet.take import HOP_FRAMES, WINDOW_FRAMES
 
-BODY = packed_poses.body(BODY13)
+CM_PER_M = 100.0
+# Poses are shown in centimetres; an arm is drawn 9 wide, see scene.js.
+BODY = {**packed_poses.body(BODY13), "girth": 9.0, "lengths": "cm"}
 # Windows of 150 frames as int16 numbers, twice, in base64: 31 kB each.
 _MAX_WINDOWS = 40
 _GROUPS = {
@@ -107,8 +109,8 @@ def _player_panel(
     *(np.asarray(predictions[k])[rows] for k in ("take", "player", "technique"))
   )
   data = clips.pack(
-    predictions["pred"][rows],
-    predictions["target"][rows],
+    CM_PER_M * predictions["pred"][rows],
+    CM_PER_M * predictions["target"][rows],
     recording=np.asarray(predictions["recording"])[rows],
     window_index=index[rows] // every,
     names=[
@@ -131,7 +133,7 @@ def _player_panel(
 
 def _mpjpe(predicted: np.ndarray, target: np.ndarray) -> str:
   off = predicted.astype(np.float64) - target
-  return f"MPJPE {1000 * np.linalg.norm(off, axis=-1).mean():.1f} mm"
+  return f"MPJPE {np.linalg.norm(off, axis=-1).mean():.1f} cm"
 
 
 def _score_panel(results: Mapping[str, Any]) -> Panel:

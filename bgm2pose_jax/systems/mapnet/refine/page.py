@@ -23,14 +23,12 @@ from bgm2pose_jax.systems.mapnet.refine import measures
 from bgm2pose_jax.systems.mapnet.refine.bridging import Gaps
 from bgm2pose_jax.systems.mapnet.refine.result import RefinedTake
 from bgm2pose_jax.systems.mapnet.refine.sound_beside import Sound, Stretch
+from bgm2pose_jax.systems.mapnet.report import BODY, CM_PER_M
 
 # Three minutes: with sound about ten megabytes.
 MAX_FRAMES = 9_000
 # Enough for the overtones of a violin that an ear misses first.
 _SOUND_HZ = 22_050
-_CM = 100.0
-# An arm is drawn as wide as on the other pages: see scene.js.
-_GIRTH_CM = 9.0
 _SIMULATED = (
   "The model was trained on a simulated violinist; how it does with a real one"
   " is not known."
@@ -107,7 +105,7 @@ def _packed(take: RefinedTake, frames: int) -> dict[str, Any]:
   origin = np.array([middle[0], floor_m, middle[2]])
 
   def placed(position_m: np.ndarray) -> np.ndarray:
-    return (position_m[:frames] - origin) * _CM
+    return (position_m[:frames] - origin) * CM_PER_M
 
   truth = None
   if take.truth_m is not None:
@@ -129,9 +127,7 @@ def _packed(take: RefinedTake, frames: int) -> dict[str, Any]:
     rate_hz=FRAMES_PER_S,
     simulated=take.simulated,
     body={
-      **packed_poses.body(BODY13),
-      "girth": _GIRTH_CM,
-      "lengths": "cm",
+      **BODY,
       "names": {"pred": "Result", "target": "Truth", "other": "Input"},
     },
   )
