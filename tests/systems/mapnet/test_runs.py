@@ -23,6 +23,7 @@ from bgm2pose_jax.systems.mapnet import noise
 from bgm2pose_jax.systems.mapnet.refine import __main__ as refine
 from bgm2pose_jax.systems.mapnet.refine import binding
 from bgm2pose_jax.systems.mapnet.system import SYSTEM, make_config
+from bgm2pose_jax.systems.mapnet.task import RefinePoses
 from bgm2pose_jax.training import loop
 from bgm2pose_jax.training.options import Options
 from bgm2pose_jax.training.run import run_all
@@ -235,6 +236,23 @@ def test_datapacks_are_read_trained_on_and_refined(home, alone):
     np.zeros(shape, np.float32), np.zeros((1, 150, 35), np.float32)
   )
   assert np.isfinite(pose).all()
+
+
+def test_a_network_without_sound_refines_alike_whatever_is_heard():
+  (config,) = _configs({"data.audio": "none"})
+  task = RefinePoses(config)
+  state = task.init_state(0, {"pose_mean": np.zeros((13, 3), np.float32)})
+  poses = np.ones((1, 50, 13, 3), np.float32)
+  silent, loud = (
+    task.refine(state, poses, np.full((1, 150, 35), level, np.float32))
+    for level in (0, 1)
+  )
+  np.testing.assert_array_equal(silent, loud)
+  (config,) = _configs()
+  heard = RefinePoses(config).refine(
+    state, poses, np.ones((1, 150, 35), np.float32)
+  )
+  assert not np.array_equal(heard, loud)
 
 
 def test_ablations_change_depths_and_refuse_other_models():

@@ -37,8 +37,7 @@ def load(folder: str) -> Refiner:
     )
 
   def refine(poses: np.ndarray, audio: np.ndarray) -> np.ndarray:
-    heard = np.zeros_like(audio) if data.audio == "none" else audio
-    return model.run({"poses": poses, "audio": heard})
+    return model.run({"poses": poses, "audio": audio})
 
   every = jnp.arange(WINDOW_FRAMES)[None, :, None, None]
   return Refiner(
