@@ -230,7 +230,8 @@ def _is_mirrored(points: np.ndarray) -> bool:
   foot, ahead = (np.median(each[sure], axis=0) for each in (feet, forward))
   length_m = float(np.linalg.norm(foot))
   size = float(np.linalg.norm(ahead))
-  return length_m > _CLEAR_M and foot @ ahead < -0.5 * length_m * size
+  backward = float(foot @ ahead) < -0.5 * length_m * size
+  return length_m > _CLEAR_M and backward
 
 
 def _text(point: np.ndarray) -> str:

@@ -171,7 +171,7 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
       (
         "",
         (
-          table.CATEGORIES.get(name, name),
+          str(table.CATEGORIES.get(name, name)),
           str(row["windows"]),
           *(f"{row[figure]:.1f}" for figure in titles),
           f"{row['raw']['mpjpe_mm']:.1f}",

@@ -33,7 +33,13 @@ class RefinePoses(NetworkTask):
 
   best = Best("validation_mpjpe_mm")
   target = "pose"
-  fields = ("pose", "audio", "swaps", "noise_key", "first_frame")
+  fields: tuple[str, ...] = (
+    "pose",
+    "audio",
+    "swaps",
+    "noise_key",
+    "first_frame",
+  )
   config: Config
 
   def __init__(self, config: Config):

@@ -56,7 +56,7 @@ def examples(
   frames = len(take.pose_m)
   audio = audio_features.features(take.sound, take.sample_rate_hz, frames)
   pose = np.asarray(take.pose_m, np.float32)
-  covered = np.isfinite(pose).all(axis=(1, 2))
+  covered = np.asarray(np.isfinite(pose).all(axis=(1, 2)))
   pose = np.where(covered[:, None, None], pose, np.float32(0))
   for number, variant in enumerate(variant_names(variants.count)):
     events = noise.draw_events(variants.seed, take.name, number, frames)
