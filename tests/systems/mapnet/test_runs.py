@@ -269,6 +269,10 @@ def test_ablations_change_depths_and_refuse_other_models():
   assert make_config_of(base, "no_rebalancing").network["rebalance"] is False
   with pytest.raises(InputError, match="takes a part out of mapnet, not of"):
     make_config("demo", "pot", "early_fusion")
+  with pytest.raises(InputError, match="demo fuses early as it is"):
+    make_config("demo", "mapnet", "early_fusion")
+  for preset, layers in (("demo", 3), ("paper", 12)):
+    assert make_config(preset, "pot", "none").network["branch_layers"] == layers
   with pytest.raises(InputError, match="no such fold"):
     SYSTEM.resolve(schema.overlay(base, {"fold": 5}), SYSTEM.open_source(base))
 

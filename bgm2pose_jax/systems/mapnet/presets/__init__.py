@@ -20,7 +20,8 @@ def get_config(preset: str, model: str) -> Config:
   Args:
     preset: one of `PRESETS`.
     model: another network than MAPnet gets those of the preset's fields that
-      it has; a model that trains nothing gets none.
+      it has, and the depth of MAPnet's deepest part; a model that trains
+      nothing gets none.
   """
   module = importlib.import_module(
     f"bgm2pose_jax.systems.mapnet.presets.{preset}"
@@ -33,4 +34,8 @@ def get_config(preset: str, model: str) -> Config:
     network = known | {
       name: value for name, value in config.network.items() if name in known
     }
+    if "branch_layers" in network and "fusion_layers" not in network:
+      network["branch_layers"] = max(
+        config.network[f"{part}_layers"] for part in ("branch", "fusion")
+      )
   return dataclasses.replace(config, model=model, network=network)

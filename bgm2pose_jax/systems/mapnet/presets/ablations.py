@@ -32,7 +32,8 @@ def apply(config: Config, ablation: str) -> Config:
     ablation: one of `DESCRIPTIONS`.
 
   Raises:
-    InputError: an ablation of another model.
+    InputError: an ablation of another model, or of a preset whose fusion is
+      early or balanced as it is.
   """
   hearing = ablation in ("no_audio", "shuffled_audio")
   allowed = _HEARING if hearing else ("mapnet",)
@@ -48,6 +49,13 @@ def apply(config: Config, ablation: str) -> Config:
   elif ablation in ("early_fusion", "balanced_fusion"):
     branch = config.network["branch_layers"]
     fusion = config.network["fusion_layers"]
+    if branch <= fusion:
+      raise InputError(
+        f"--ablation={ablation}",
+        f"--preset={config.preset} fuses early as it is ({branch} layers, then "
+        f"{fusion})",
+        "drop it, or take --preset=paper",
+      )
     if ablation == "balanced_fusion":
       branch = fusion = (branch + fusion) // 2
     changes["network.branch_layers"] = fusion
