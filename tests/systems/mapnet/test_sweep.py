@@ -88,7 +88,9 @@ def test_a_table_can_be_narrowed():
 @pytest.mark.parametrize("table", TABLES)
 def test_the_main_command_takes_the_flags_of_every_run(table):
   system = registry.of_model("mapnet")
-  runs = expansion.expand(system, table, _cells(table), seeds=(0, 1))
+  # The demo fuses early as it is.
+  with flagsaver.flagsaver(preset="paper"):
+    runs = expansion.expand(system, table, _cells(table), seeds=(0, 1))
   folds = {}
   for run in runs:
     folds.setdefault(run.column, set()).add(run.fold)
@@ -102,7 +104,9 @@ def test_the_main_command_takes_the_flags_of_every_run(table):
 def test_the_papers_whole_table_has_its_split(tmp_path, capsys):
   words = ("--table=mapnet_main", "--split_by=random_variant", "--dry_run")
   with flagsaver.flagsaver():
-    flags.FLAGS(["sweep", f"--out={tmp_path}", "--folds=9", *words])
+    flags.FLAGS(
+      ["sweep", f"--out={tmp_path}", "--preset=paper", "--folds=9", *words]
+    )
     command.main(["sweep"])
   out = capsys.readouterr().out
   assert out.count("--split_by=random_variant --tau=") == 15 * 3
