@@ -69,3 +69,5 @@ def quick_compiling():
   jax.config.update("jax_disable_most_optimizations", True)
   yield
   jax.config.update("jax_disable_most_optimizations", False)
+  # Nothing that was compiled so may compute a later module's numbers.
+  jax.clear_caches()

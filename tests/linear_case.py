@@ -61,6 +61,7 @@ class Linear:
 
   fields = FIELDS
   target = "pose"
+  predicts_from = tuple(name for name in FIELDS if name != "pose")
   best = Best("validation_error")
   context = 0
 
