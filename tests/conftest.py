@@ -66,8 +66,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="module")
 def quick_compiling():
   """Compiles in a third of the time, for tests that time and tune nothing."""
+  # Programs of both kinds differ in the last digits: a module has one kind.
+  jax.clear_caches()
   jax.config.update("jax_disable_most_optimizations", True)
   yield
   jax.config.update("jax_disable_most_optimizations", False)
-  # Nothing that was compiled so may compute a later module's numbers.
   jax.clear_caches()
