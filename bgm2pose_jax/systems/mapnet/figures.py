@@ -32,7 +32,7 @@ DEFINITIONS = {
   "joints are swapped. A window may be in two",
   "improvement_pct": "reduction against the raw input, in percent of it",
   "interval_95": "2.5 and 97.5 percentiles over bootstrap resamples of takes, "
-  "all variants together",
+  "long ones in parts, all variants together",
   "nearest_take": "the clean training window nearest to the raw input: what "
   "memorising would give",
 }
@@ -109,7 +109,7 @@ FIGURES = figures.Figures(
     "per_technique": "technique",
   },
   # Ten variants of the 18 windows of a take of 20 s.
-  blocks=Blocks(column="take", windows=180, stretch="one take"),
+  blocks=Blocks(column="take", windows=180, stretch="a take or part of one"),
   kept=(
     "mpjve_mm_per_frame",
     "mpjpe_root_mm",

@@ -109,8 +109,8 @@ def render(results: Mapping[str, Any]) -> str:
     low, high = interval["mpjpe_mm"]
     lines += [
       "",
-      f"95 % interval of MPJPE over {interval['blocks']} takes: {low:.1f} to "
-      f"{high:.1f} mm.",
+      f"95 % interval of MPJPE over {interval['blocks']} takes or parts of "
+      f"takes: {low:.1f} to {high:.1f} mm.",
     ]
   lines += ["", "MPJPE in mm by kind of motion (raw input beside it)"]
   lines += text_table.aligned(
