@@ -1,0 +1,1 @@
+"""PoseKernelLifter: impulse responses make the pose of an image metric."""
