@@ -14,7 +14,7 @@ released data are compensated for the empty room already and need none of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tqdm
@@ -29,7 +29,11 @@ from bgm2pose_jax.systems.posekernel.extraction import (
   write,
 )
 from bgm2pose_jax.systems.posekernel.extraction.kernels import kernels_of
+from bgm2pose_jax.systems.posekernel.extraction.recording import Recording
 from bgm2pose_jax.systems.posekernel.sample import KERNEL_TAPS, SAMPLE_RATE_HZ
+
+# Half of what readers of arrays take; writing needs them twice.
+_MOST_BYTES = 1 << 29
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -103,9 +107,17 @@ def extract(values: flags.FlagValues) -> list[str]:
   taps = values.taps or round(KERNEL_TAPS * rate_hz / SAMPLE_RATE_HZ)
   latency = values.latency_ms
 
-  def read(paths: list[Path], what: str) -> tqdm.tqdm:
+  needed = 4 * len(occupied) * pairs * taps
+  if needed > _MOST_BYTES:
+    raise InputError(
+      values.recordings,
+      f"{len(occupied)} recordings make kernels of {needed / 1e9:.1f} GB",
+      f"give folders that make at most {_MOST_BYTES / 1e9:.1f} GB each",
+    )
+
+  def read(paths: list[Path], what: str) -> Iterator[Recording]:
     found = recordings.takes(paths, rate_hz, pairs, values.loopback)
-    return tqdm.tqdm(found, what, len(paths), unit="file")
+    yield from tqdm.tqdm(found, what, len(paths), unit="file")
 
   kernels, report = kernels_of(
     read(occupied, "recordings"),

@@ -68,7 +68,7 @@ def shift(
     The shift in samples, to a small part of one; the correlation at that
     shift, -1 to 1; the factor by which the window is louder.
   """
-  size = int(scipy.fft.next_fast_len(2 * len(window), real=True))
+  size = 2 * len(window)
   spectra = np.asarray(scipy.fft.rfft(np.stack([window, reference]), size))
   product = spectra[0] * spectra[1].conj()
   finer = _FINER * np.asarray(scipy.fft.irfft(product, size * _FINER))
