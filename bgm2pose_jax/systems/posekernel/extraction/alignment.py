@@ -65,7 +65,7 @@ class Aligner:
     Args:
       take: the recording.
       empty: whether nobody is in the room. The first such recording of each
-        pair is what the others are aligned with.
+        pair that is not clipped is what the others are aligned with.
     """
     width = LEAD + self._plan.taps
     responses = np.zeros((self._pairs, width))
@@ -151,7 +151,7 @@ class Aligner:
       eps=plan.eps,
       first_tap=first - LEAD,
     )
-    self._compare(response, pair, empty, note)
+    self._compare(response, pair, empty and not clipped, note)
     return response, left
 
   def _search(self, samples: np.ndarray) -> np.ndarray:
@@ -177,12 +177,15 @@ class Aligner:
     later, _, _ = arrival.shift(window, reference)
     return round(left) + later
 
-  def _compare(self, response, pair, empty, note) -> None:
-    """Compares the direct sound with that of the first empty room."""
+  def _compare(self, response, pair, is_reference, note) -> None:
+    """Compares the direct sound with that of the first empty room.
+
+    Without one yet, this one becomes it if it is fit to.
+    """
     window = response[: LEAD + self._plan.direct_taps]
     reference = self._direct[pair]
     if reference is None:
-      if empty:
+      if is_reference:
         self._direct[pair] = window.copy()
       return
     _, correlation, gain = arrival.shift(window, reference)
