@@ -209,13 +209,25 @@ def test_pairs_with_the_same_fault_share_a_sentence():
 def test_a_clipped_recording_is_no_reference():
   empty = [_empty(i) for i in range(3)]
   empty[0].samples[0] = np.clip(8 * empty[0].samples[0], -1, 1)
-  found = {
-    f.name: f.recordings
-    for f in _report([_take(i) for i in range(3)], empty).faults
-    if f.pair == 1 and f.name in ("clipped", "direct_differs", "level_differs")
+  report = _report([_take(i) for i in range(3)], empty)
+  fault = _only(report)
+  assert (fault.name, fault.pair, fault.empty) == ("clipped", 1, True)
+  # Nor is it in the mean.
+  assert report.empty.tolist() == [2, 3, 3]
+  assert (report.direct_residue_db < -60).all()
+
+
+def test_empty_rooms_that_differ_are_left_out():
+  empty = [_empty(i) for i in range(5)]
+  empty[1].samples[0] *= 0.7
+  empty[3].samples[2] = np.roll(empty[3].samples[0], 40)[::-1]
+  report = _report([_take(i) for i in range(3)], empty)
+  assert {(f.name, f.pair, f.recordings) for f in report.faults} == {
+    ("level_differs", 1, ("e1",)),
+    ("no_sweep", 3, ("e3",)),
   }
-  # Aligned before there was a reference, it is compared with none.
-  assert found == {"clipped": ("e0",)}
+  assert report.empty.tolist() == [4, 5, 4]
+  assert (report.direct_residue_db < -60).all()
 
 
 def test_kernels_in_the_noise():
