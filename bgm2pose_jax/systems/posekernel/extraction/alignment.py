@@ -65,7 +65,8 @@ class Aligner:
     Args:
       take: the recording.
       empty: whether nobody is in the room. The first such recording of each
-        pair is what the others are aligned with.
+        pair that is not clipped is what the others are aligned with; those
+        that are, or that differ from it, are not usable.
     """
     width = LEAD + self._plan.taps
     responses = np.zeros((self._pairs, width))
@@ -151,7 +152,10 @@ class Aligner:
       eps=plan.eps,
       first_tap=first - LEAD,
     )
-    self._compare(response, pair, empty, note)
+    is_alike = self._compare(response, pair, empty and not clipped, note)
+    if empty and (clipped or not is_alike):
+      # In the mean it would be in every kernel.
+      return None
     return response, left
 
   def _search(self, samples: np.ndarray) -> np.ndarray:
@@ -177,17 +181,23 @@ class Aligner:
     later, _, _ = arrival.shift(window, reference)
     return round(left) + later
 
-  def _compare(self, response, pair, empty, note) -> None:
-    """Compares the direct sound with that of the first empty room."""
+  def _compare(self, response, pair, is_reference, note) -> bool:
+    """Whether the direct sound is that of the first empty room.
+
+    Without one yet, this one becomes it if it is fit to.
+    """
     window = response[: LEAD + self._plan.direct_taps]
     reference = self._direct[pair]
     if reference is None:
-      if empty:
+      if is_reference:
         self._direct[pair] = window.copy()
-      return
+      return True
     _, correlation, gain = arrival.shift(window, reference)
     level_db = 20 * np.log10(max(gain, 1e-10))
     if correlation < _LEAST_CORRELATION:
       note("direct_differs", pair + 1, correlation)
-    elif abs(level_db) > _MOST_LEVEL_DB:
+      return False
+    if abs(level_db) > _MOST_LEVEL_DB:
       note("level_differs", pair + 1, level_db)
+      return False
+    return True

@@ -81,6 +81,17 @@ KINDS = {
   ),
 }
 
+# Of the others, what is farthest from zero is worst.
+_LOW_IS_BAD = (
+  "silent",
+  "no_sweep",
+  "missing_pair",
+  "direct_differs",
+  "loopback_silent",
+  "low_snr",
+)
+_HIGH_IS_BAD = ("direct_residue",)
+
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
@@ -110,12 +121,16 @@ class Fault:
     """What to do about it."""
     return KINDS[self.name][2]
 
-  def sentence(self) -> str:
-    """The fault in words, such as 'pair 3: clipped in 4 of 20 recordings'."""
+  def sentence(self, pairs: Sequence[int] = ()) -> str:
+    """The fault in words, such as 'pair 3: clipped in 4 of 20 recordings'.
+
+    Args:
+      pairs: all pairs that have it; none takes its own.
+    """
     what, unit, fix = KINDS[self.name]
     kind = "empty-room recordings" if self.empty else "recordings"
     count = len(self.recordings)
-    text = f"pair {self.pair}: {what}" if self.pair else what
+    text = f"{_listed(pairs or (self.pair,))}{what}"
     if count:
       text += f" in {count} of {self.of} {kind}"
       if count <= 3 < self.of:
@@ -124,7 +139,7 @@ class Fault:
       text += f", {self.detail}"
     elif unit:
       text += f", {_rounded(self.value)} {unit}"
-      text += " at worst" if count > 1 else ""
+      text += " at worst" if count > 1 or len(pairs) > 1 else ""
     return f"{text}: {fix}"
 
   def to_dict(self) -> dict[str, object]:
@@ -137,6 +152,22 @@ class Fault:
       "fix": self.fix,
       "said": self.sentence(),
     }
+
+
+def sentences(faults: Sequence[Fault]) -> list[str]:
+  """Faults in words; one sentence for pairs that share recordings.
+
+  Args:
+    faults: from `Tally.faults`.
+  """
+  groups: dict[tuple[object, ...], list[Fault]] = {}
+  for fault in faults:
+    key = (fault.name, fault.empty, fault.recordings, not fault.pair)
+    groups.setdefault(key, []).append(fault)
+  return [
+    max(group, key=_badness).sentence([fault.pair for fault in group])
+    for group in groups.values()
+  ]
 
 
 class Tally:
@@ -161,8 +192,7 @@ class Tally:
       name: a key of `KINDS`.
       pair: its number from 1, or 0 for all.
       recording: the name of the recording; empty text for the kernels' own.
-      value: how bad it is; the farthest from zero is the worst, of
-        correlations the lowest.
+      value: how bad it is, in the unit of `KINDS`.
       empty: whether the recording is of the empty room.
       detail: what a reader said.
     """
@@ -194,11 +224,27 @@ def _joined(
   found: Sequence[tuple[str, float, str]],
   of: int,
 ) -> Fault:
-  lowest = name in ("direct_differs", "no_sweep", "loopback_silent")
-  key = (lambda each: -each[1]) if lowest else (lambda each: abs(each[1]))
-  worst = max(found, key=key)
-  names = tuple(name for name, *_ in found if name)
-  return Fault(name, pair, empty, names, of, worst[1], worst[2])
+  names = tuple(recording for recording, *_ in found if recording)
+  each = [
+    Fault(name, pair, empty, names, of, value, detail)
+    for _, value, detail in found
+  ]
+  return max(each, key=_badness)
+
+
+def _badness(fault: Fault) -> float:
+  if fault.name in _LOW_IS_BAD:
+    return -fault.value
+  return fault.value if fault.name in _HIGH_IS_BAD else abs(fault.value)
+
+
+def _listed(pairs: Sequence[int]) -> str:
+  if not any(pairs):
+    return ""
+  if len(pairs) == 1:
+    return f"pair {pairs[0]}: "
+  first = ", ".join(map(str, pairs[:-1]))
+  return f"pairs {first} and {pairs[-1]}: "
 
 
 def _rounded(value: float) -> str:

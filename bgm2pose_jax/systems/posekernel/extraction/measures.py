@@ -54,9 +54,38 @@ def _ratio_db(power: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def residue_db(left: np.ndarray, direct: np.ndarray) -> np.ndarray:
-  """What is left of the direct sound: [pair], dB; NaN where nothing was."""
+  """Energy that is left of the direct sound.
+
+  Args:
+    left: [pair, tap], a kernel's taps of the direct sound.
+    direct: [pair, tap], the same of the empty room.
+
+  Returns:
+    [pair], dB of the direct sound's; NaN where there was none.
+  """
+  before, after = (direct**2).sum(axis=1), (left**2).sum(axis=1)
   with np.errstate(divide="ignore", invalid="ignore"):
-    return np.where(direct > 0, 10 * np.log10(left / direct), np.nan)
+    return np.where(before > 0, 10 * np.log10(after / before), np.nan)
+
+
+def note_residue(
+  tally: Tally, residue: np.ndarray, recording: str
+) -> np.ndarray:
+  """Notes pairs whose direct sound was not subtracted.
+
+  Args:
+    tally: takes the faults.
+    residue: [pair], dB.
+    recording: the name of the recording.
+
+  Returns:
+    bool [pair], those without the fault.
+  """
+  left = residue > _MOST_RESIDUE_DB
+  for pair in np.flatnonzero(left):
+    value = float(residue[pair])
+    tally.add("direct_residue", int(pair) + 1, recording, value, empty=False)
+  return ~left
 
 
 def latency(
@@ -74,9 +103,9 @@ def latency(
     [recording, pair], samples by which a pair is later than its recording.
     Zero where unknown; the first two are NaN there.
   """
-  middle = _median(left, axis=0)
+  middle = median(left, axis=0)
   late = left - middle
-  whole = np.nan_to_num(_median(late, axis=1))
+  whole = np.nan_to_num(median(late, axis=1))
   own = np.nan_to_num(late - whole[:, None])
   spread = np.where(
     np.isnan(middle), np.nan, np.abs(np.nan_to_num(late)).max(axis=0)
@@ -84,8 +113,8 @@ def latency(
   return plan.ms(1) * middle, plan.ms(1) * spread, whole, own
 
 
-def _median(values: np.ndarray, axis: int) -> np.ndarray:
-  """The median of what is known, NaN where nothing is."""
+def median(values: np.ndarray, axis: int) -> np.ndarray:
+  """The median along an axis of what is finite, NaN where nothing is."""
   known = np.isfinite(values)
   ordered = np.sort(values, axis=axis)  # NaN last
   count = known.sum(axis=axis)
@@ -125,20 +154,17 @@ def note_latency(
 
 
 def note_kernels(
-  tally: Tally, snr_all_db: np.ndarray, residue: np.ndarray, empty: np.ndarray
+  tally: Tally, snr_all_db: np.ndarray, empty: np.ndarray
 ) -> None:
   """Notes pairs whose kernels are poor.
 
   Args:
     tally: takes the faults.
     snr_all_db: [pair], dB.
-    residue: [pair], dB.
     empty: [pair], recordings of the empty room.
   """
   for pair, count in enumerate(empty):
     if count == 1:
       tally.add("one_empty", pair + 1, "", 1, empty=True)
-    if residue[pair] > _MOST_RESIDUE_DB:
-      tally.add("direct_residue", pair + 1, "", residue[pair], empty=False)
     if snr_all_db[pair] < _LEAST_SNR_DB:
       tally.add("low_snr", pair + 1, "", snr_all_db[pair], empty=False)

@@ -7,13 +7,14 @@ import math
 
 import numpy as np
 
-from bgm2pose_jax.report import axes, charts, html_table
+from bgm2pose_jax.report import charts, html_table
 from bgm2pose_jax.report import page as report_page
 from bgm2pose_jax.report.page import Page, Panel, Tile
+from bgm2pose_jax.systems.posekernel.extraction import faults
 from bgm2pose_jax.systems.posekernel.extraction.report import Report
 from bgm2pose_jax.systems.posekernel.rig import SOUND_SPEED_M_S
 
-_POINTS = 256
+_POINTS = 128
 _ABOUT_ECHOES = (
   "Root mean square of each pair's kernels over all samples, against the"
   " distance from the pair at which a body sends it back. A person stands where"
@@ -35,10 +36,11 @@ def render(kernels: np.ndarray, report: Report, title: str) -> str:
   """
   pairs = kernels.shape[1]
   names = [f"pair {pair + 1}" for pair in range(pairs)]
+  warnings = faults.sentences(report.faults)
   return report_page.render(
     Page(
       title=title,
-      banners=[("", fault.sentence()) for fault in report.faults],
+      banners=_banner(warnings),
       facts=[
         ("samples", len(report.names)),
         ("pairs", pairs),
@@ -54,11 +56,10 @@ def render(kernels: np.ndarray, report: Report, title: str) -> str:
         for pair, name in enumerate(names)
       ],
       panels=(
+        *([Panel("Warnings", _items(warnings))] if warnings else []),
         Panel(
           "Echoes over distance",
-          axes.legend(names)
-          + _echoes(kernels, report, names)
-          + _note(_ABOUT_ECHOES),
+          _echoes(kernels, report, names) + _note(_ABOUT_ECHOES),
         ),
         Panel("Noise", _noise_table(report, names) + _note(_ABOUT_NOISE)),
         Panel("Facts", html_table.facts(_facts(report))),
@@ -95,15 +96,16 @@ def echoes_db(
 
 def _echoes(kernels: np.ndarray, report: Report, names: list[str]) -> str:
   distance_m, level_db = echoes_db(kernels, report.usable, report.rate_hz)
-  return charts.line_chart(
-    "Level of the kernels, dB",
-    [
-      (name, list(zip(distance_m.tolist(), row.tolist())))
-      for name, row in zip(names, level_db)
-    ],
-    x_name="m from the pair",
-    classes=[axes.colour(number) for number in range(len(names))],
-  )
+  distances = distance_m.round(2).tolist()
+  parts = [
+    charts.line_chart(
+      f"{name}, dB of the loudest",
+      [("level", list(zip(distances, row.tolist())))],
+      x_name="m from the pair",
+    )
+    for name, row in zip(names, level_db)
+  ]
+  return f'<div class="charts">{"".join(parts)}</div>'
 
 
 def _noise_table(report: Report, names: list[str]) -> str:
@@ -148,6 +150,17 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 def _told(value: float) -> str:
   return f"{value:.1f}" if math.isfinite(value) else "unknown"
+
+
+def _banner(warnings: list[str]) -> list[tuple[str, str]]:
+  if len(warnings) == 1:
+    return [("", warnings[0])]
+  return [("", f"{len(warnings)} warnings, listed below")] if warnings else []
+
+
+def _items(texts: list[str]) -> str:
+  items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+  return f"<ul>{items}</ul>"
 
 
 def _note(text: str) -> str:

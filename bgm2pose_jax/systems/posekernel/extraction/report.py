@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.systems.posekernel.extraction.faults import Fault
+from bgm2pose_jax.systems.posekernel.extraction import faults
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,10 +29,11 @@ class Report:
     latency_spread_ms: [pair], the largest distance from that.
     octaves_hz: [band], middles of octave bands.
     snr_db: [pair, band], power of the kernels over that of the noise, both
-      behind the direct sound; NaN where unknown, -20 where nothing is there.
+      behind the direct sound, over the samples without `direct_residue`; NaN
+      where unknown, -20 where nothing is there.
     snr_all_db: [pair], the same over all bands.
-    direct_residue_db: [pair], what is left of the direct sound in the
-      kernels, of its energy; NaN where unknown.
+    direct_residue_db: [pair], median over the samples of what is left of the
+      direct sound in the kernels, of its energy; NaN where unknown.
     faults: what is wrong.
   """
 
@@ -50,7 +51,7 @@ class Report:
   snr_db: np.ndarray
   snr_all_db: np.ndarray
   direct_residue_db: np.ndarray
-  faults: tuple[Fault, ...]
+  faults: tuple[faults.Fault, ...]
 
   def to_dict(self) -> dict[str, Any]:
     """Plain values for JSON; unknown numbers are null."""
@@ -92,7 +93,7 @@ class Report:
         f" {_told(self.snr_all_db[pair], 'dB')}, direct sound left"
         f" {_told(self.direct_residue_db[pair], 'dB')}"
       )
-    out += [f"warning: {fault.sentence()}" for fault in self.faults]
+    out += [f"warning: {text}" for text in faults.sentences(self.faults)]
     if not self.faults:
       out.append("no faults found")
     return out

@@ -36,7 +36,9 @@ class Session:
     self._aligner = Aligner(plan, pairs, self._tally)
     self._room = EmptyRoom(pairs, plan.taps, plan.direct_taps)
     self._power = np.zeros_like(self._room.noise_power())
-    self._residue = np.zeros(pairs)
+    # Recordings that the power is of: those of whom the direct sound is gone.
+    self._fit = np.zeros(pairs, int)
+    self._residue_db: list[np.ndarray] = []
     # Name of each recording, and whether the room was empty.
     self._names: list[tuple[str, bool]] = []
     self._left: list[np.ndarray] = []
@@ -65,15 +67,25 @@ class Session:
     found = self._align(take, empty=False)
     use = found.usable & (room.count > 0)
     change = np.where(use[:, None], found.responses - room.mean, 0.0)
-    self._power += np.abs(kernel_spectrum(change, mask)) ** 2
-    self._residue += (change[:, :mask] ** 2).sum(axis=1)
-    self._usable.append(use)
+    self._measure(change, use, take.name)
     if self._plan.kernel == "env_ratio":
       change = envelope_ratio(
         found.responses, room.mean, mask, self._plan.rate_hz
       )
       change[~use] = 0
     return change[:, LEAD:].astype(np.float32)
+
+  def _measure(self, change: np.ndarray, use: np.ndarray, name: str) -> None:
+    mask = self._mask
+    residue_db = measures.residue_db(
+      change[:, :mask], self._room.mean[:, :mask]
+    )
+    residue_db[~use] = np.nan
+    fit = use & measures.note_residue(self._tally, residue_db, name)
+    self._power[fit] += np.abs(kernel_spectrum(change[fit], mask)) ** 2
+    self._fit += fit
+    self._usable.append(use)
+    self._residue_db.append(residue_db)
 
   def report(self) -> Report:
     """Returns what was found.
@@ -83,15 +95,13 @@ class Session:
     """
     if not np.any(self._usable):
       raise self._nothing("a person")
-    plan, room, count = self._plan, self._room, np.sum(self._usable, axis=0)
+    plan, room = self._plan, self._room
     median_ms, spread_ms = self._latency()
-    mean = np.where(count > 0, 1 / np.maximum(count, 1), np.nan)
-    snr, snr_all = measures.snr_db(
-      self._power * mean[:, None], room.noise_power(), plan
-    )
-    direct = (room.mean[:, : self._mask] ** 2).sum(axis=1)
-    residue = measures.residue_db(self._residue * mean, direct)
-    measures.note_kernels(self._tally, snr_all, residue, room.count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+      power = self._power / self._fit[:, None]
+    snr, snr_all = measures.snr_db(power, room.noise_power(), plan)
+    residue = measures.median(np.array(self._residue_db), axis=0)
+    measures.note_kernels(self._tally, snr_all, room.count)
     takes, empties = self._counts()
     return Report(
       names=tuple(name for name, is_empty in self._names if not is_empty),
