@@ -27,6 +27,8 @@ class SimulateConfig:
     scattering: `spheres` solves the wave equation for the body's rigid
       spheres; `surface` adds first reflections of points on its surface.
     kernel_snr_db: level of the kernel over the recording's noise.
+    drift_k: largest drift of the air's temperature from that of the empty
+      room's recordings, kelvin.
     moved_walls: the last fifth of each environment's samples is recorded after
       its walls were moved, with an empty-room recording of its own.
     mocap_dir: folder of motion files; null makes the motion.
@@ -38,6 +40,7 @@ class SimulateConfig:
   persons: int = field(8, above=0)
   scattering: str = field("spheres", choices=("spheres", "surface"))
   kernel_snr_db: float = field(20.0)
+  drift_k: float = field(0.05, at_least=0)
   moved_walls: bool = False
   mocap_dir: str | None = None
   seed: int = field(0, at_least=0)
