@@ -117,6 +117,17 @@ def test_a_dead_pair():
   assert np.isnan(report.latency_ms[1])
 
 
+def test_a_pair_without_an_empty_room():
+  empty = [_empty(i) for i in range(3)]
+  for take in empty:
+    take.samples[1] = 0
+  report = _report([_take(0)], empty)
+  fault = _only(report)
+  assert (fault.name, fault.pair, fault.empty) == ("silent", 2, True)
+  assert report.usable.tolist() == [[True, False, True]]
+  assert np.isnan(report.snr_all_db[1])
+
+
 def test_a_missing_pair():
   takes = [_take(0), _take(1)]
   takes[1] = Recording("s1", takes[1].samples[:2])
