@@ -153,7 +153,13 @@ def read_sweep(path: str | Path) -> tuple[np.ndarray, int]:
     InputError: no sound file, more channels, too long, or silence.
   """
   path = Path(path)
-  info = audio_files.read_header(path, 1, None)
+  info = audio_files.read_header(path, None, None)
+  if info.channels != 1:
+    raise InputError(
+      path,
+      f"has {info.channels} channels",
+      "give one channel, what each loudspeaker plays",
+    )
   if info.frames > _LONGEST_SWEEP_S * info.samplerate:
     raise InputError(
       path,

@@ -99,6 +99,8 @@ def test_a_silent_pair():
   found = _only(report)
   assert (found.name, found.pair, found.recordings) == ("silent", 1, ("s1",))
   assert report.usable.tolist() == [[True] * 3, [False, True, True], [True] * 3]
+  # Also where a kernel is no difference.
+  _report(takes, kernel="env_ratio")
 
 
 def test_a_dead_pair():
