@@ -9,6 +9,7 @@ subtracted. A loopback channel makes this unnecessary.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -19,13 +20,16 @@ from bgm2pose_jax.systems.posekernel.extraction.plan import LEAD, Plan
 from bgm2pose_jax.systems.posekernel.extraction.recording import Recording
 
 # Noise reaches 4 to 6, see `arrival.first_arrival`.
-_LEAST_PEAK = 8.0
+LEAST_PEAK = 8.0
 _LEAST_CORRELATION = 0.9
 _MOST_LEVEL_DB = 1.0
 # After what was fed to it, a loudspeaker sounds within this time.
 _LOOPBACK_MS = 10.0
 # Converters ring on for this many samples after the sweep.
 _LOOPBACK_TAIL = 512
+
+# Name of a fault, the pair from 0 or -1 for all, value.
+_Note = Callable[[str, int, float], None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,78 +77,100 @@ class Aligner:
     left = np.full(self._pairs, np.nan)
 
     def note(name: str, pair: int, value: float) -> None:
-      self._tally.add(name, pair, take.name, value, empty=empty)
+      self._tally.add(name, pair + 1, take.name, value, empty=empty)
 
     if take.fault:
       self._tally.add(
         take.fault, 0, take.name, take.value, empty=empty, detail=take.detail
       )
     else:
-      heard = self._loopback(take, note)
-      for pair in range(self._pairs):
-        found = self._one(take, pair, heard, empty, note)
-        if found is not None:
-          responses[pair], left[pair] = found
+      clean = self._heard(take, note)
+      places = self._places(take, list(clean), note)
+      for pair, response in self._responses(take, places, note):
+        is_alike = self._is_alike(response, pair, empty and clean[pair], note)
+        # In the mean, what is wrong would be in every kernel.
+        if not empty or (clean[pair] and is_alike):
+          responses[pair], left[pair] = response, places[pair]
     return Aligned(responses, np.isfinite(left), left)
 
-  def _loopback(self, take, note) -> np.ndarray | None:
-    """When the loopback begins to sound; empty if it never does."""
+  def _heard(self, take: Recording, note: _Note) -> dict[int, bool]:
+    """Pairs that sound, and whether they are free of clipping."""
+    clean = {}
+    for pair in range(self._pairs):
+      if pair >= len(take.samples):
+        note("missing_pair", pair, len(take.samples))
+        continue
+      samples = take.samples[pair]
+      if recording.is_silent(samples):
+        note("silent", pair, recording.peak_dbfs(samples))
+        continue
+      clipped = recording.clipped_samples(samples)
+      if clipped:
+        note("clipped", pair, clipped)
+      clean[pair] = not clipped
+    return clean
+
+  def _places(
+    self, take: Recording, pairs: list[int], note: _Note
+  ) -> dict[int, float]:
+    """Where the sound of each pair leaves, samples; none where it does not."""
+    plan, known = self._plan, self._plan.latency_samples
+    if not pairs:
+      return {}
+    if known is not None and take.loopback is None:
+      return dict.fromkeys(pairs, known)
+    fed = self._loopback(take, note)
+    places = {}
+    for pair, searched in zip(pairs, self._search(take.samples[pairs])):
+      place, peak = arrival.first_arrival(searched)
+      if peak < LEAST_PEAK:
+        note("no_sweep", pair, peak)
+      elif fed is None:
+        first = place - plan.spacing_samples
+        places[pair] = self._from_direct(searched, first, pair)
+      elif len(fed):
+        before = fed[fed <= place + 1]
+        left = float(before[-1] if len(before) else fed[0])
+        if 0 <= plan.ms(place + 1 - left) <= _LOOPBACK_MS:
+          places[pair] = left
+        else:
+          note("loopback_far", pair, plan.ms(place - left))
+    return places
+
+  def _loopback(self, take: Recording, note: _Note) -> np.ndarray | None:
+    """Each time that the loopback begins to sound; None without one."""
     if take.loopback is None:
       return None
     places, peak = arrival.arrivals(self._search(take.loopback))
-    if peak < _LEAST_PEAK:
-      note("loopback_silent", 0, peak)
+    if peak < LEAST_PEAK:
+      note("loopback_silent", -1, peak)
       return np.zeros(0)
     return places
 
-  def _one(
-    self, take, pair, heard, empty, note
-  ) -> tuple[np.ndarray, float] | None:
-    """A pair's response and where its sound leaves; None if unusable."""
-    plan, number = self._plan, pair + 1
-    if pair >= len(take.samples):
-      note("missing_pair", number, len(take.samples))
-      return None
-    samples = np.asarray(take.samples[pair], np.float64)
-    if recording.is_silent(samples):
-      note("silent", number, recording.peak_dbfs(samples))
-      return None
-    clipped = recording.clipped_samples(samples)
-    if clipped:
-      note("clipped", number, clipped)
-    searched = self._search(samples)
-    place, peak = arrival.first_arrival(searched)
-    if peak < _LEAST_PEAK:
-      note("no_sweep", number, peak)
-      return None
-    sound, start = plan.sweep, 0
-    if heard is not None:
-      before = heard[heard <= place + 1]
-      if not len(before):
-        if len(heard):
-          note("loopback_far", number, plan.ms(place - heard[0]))
-        return None
-      left = float(before[-1])
-      if plan.ms(place - left) > _LOOPBACK_MS:
-        note("loopback_far", number, plan.ms(place - left))
-        return None
-      start = int(left) - LEAD
-      stop = int(left) + len(plan.sweep) + _LOOPBACK_TAIL
-      sound = np.zeros(stop - start)
-      piece = take.loopback[max(start, 0) : stop]
-      sound[max(-start, 0) :][: len(piece)] = piece
-    elif plan.latency_samples is not None:
-      left = plan.latency_samples
-    else:
-      left = self._from_direct(searched, place - plan.spacing_samples, pair)
-    missing = left + len(plan.sweep) + plan.taps - len(samples)
-    if missing >= 1:
-      note("too_short", number, plan.ms(missing))
-      if missing > plan.taps:
-        return None
-    first = float(start) if heard is not None else left
-    response = impulse_responses(
-      samples,
+  def _responses(
+    self, take: Recording, places: dict[int, float], note: _Note
+  ) -> Iterator[tuple[int, np.ndarray]]:
+    """Pairs and their responses [LEAD + tap], where there is a whole sweep."""
+    plan, kept = self._plan, []
+    for pair, left in places.items():
+      missing = left + len(plan.sweep) + plan.taps - take.samples.shape[1]
+      if missing >= 1:
+        note("too_short", pair, plan.ms(missing))
+      if missing <= plan.taps:
+        kept.append(pair)
+    if not kept:
+      return
+    first = np.array([places[pair] for pair in kept])
+    sound = plan.sweep
+    if take.loopback is not None:
+      first = np.floor(first)
+      count = LEAD + len(plan.sweep) + _LOOPBACK_TAIL
+      sound = np.stack(
+        [cut(take.loopback, int(place) - LEAD, count) for place in first]
+      )
+      first -= LEAD
+    found = impulse_responses(
+      take.samples[kept],
       sound,
       plan.rate_hz,
       band_hz=plan.band_hz,
@@ -152,11 +178,13 @@ class Aligner:
       eps=plan.eps,
       first_tap=first - LEAD,
     )
-    is_alike = self._compare(response, pair, empty and not clipped, note)
-    if empty and (clipped or not is_alike):
-      # In the mean it would be in every kernel.
-      return None
-    return response, left
+    for pair, response in zip(kept, found):
+      if plan.latency_samples is not None:
+        _, peak = arrival.first_arrival(response)
+        if peak < LEAST_PEAK:
+          note("no_sweep", pair, peak)
+          continue
+      yield pair, response
 
   def _search(self, samples: np.ndarray) -> np.ndarray:
     plan = self._plan
@@ -165,7 +193,7 @@ class Aligner:
       plan.sweep,
       plan.rate_hz,
       band_hz=plan.band_hz,
-      taps=len(samples),
+      taps=samples.shape[-1],
       eps=plan.eps,
     )
 
@@ -174,14 +202,13 @@ class Aligner:
     reference = self._direct[pair]
     if reference is None:
       return left
-    start = round(left) - LEAD
-    window = np.zeros(len(reference))
-    piece = searched[max(start, 0) : max(start + len(window), 0)]
-    window[max(-start, 0) :][: len(piece)] = piece
+    window = cut(searched, round(left) - LEAD, len(reference))
     later, _, _ = arrival.shift(window, reference)
     return round(left) + later
 
-  def _compare(self, response, pair, is_reference, note) -> bool:
+  def _is_alike(
+    self, response: np.ndarray, pair: int, is_fit: bool, note: _Note
+  ) -> bool:
     """Whether the direct sound is that of the first empty room.
 
     Without one yet, this one becomes it if it is fit to.
@@ -189,15 +216,23 @@ class Aligner:
     window = response[: LEAD + self._plan.direct_taps]
     reference = self._direct[pair]
     if reference is None:
-      if is_reference:
+      if is_fit:
         self._direct[pair] = window.copy()
       return True
     _, correlation, gain = arrival.shift(window, reference)
     level_db = 20 * np.log10(max(gain, 1e-10))
     if correlation < _LEAST_CORRELATION:
-      note("direct_differs", pair + 1, correlation)
+      note("direct_differs", pair, correlation)
       return False
     if abs(level_db) > _MOST_LEVEL_DB:
-      note("level_differs", pair + 1, level_db)
+      note("level_differs", pair, level_db)
       return False
     return True
+
+
+def cut(samples: np.ndarray, start: int, count: int) -> np.ndarray:
+  """A piece of a sound, float64 [count]; silence beyond its ends."""
+  out = np.zeros(count)
+  piece = samples[max(start, 0) : max(start + count, 0)]
+  out[max(-start, 0) :][: len(piece)] = piece
+  return out

@@ -83,6 +83,7 @@ def kernels_of(
     session.add_empty(take)
   if session is None:
     raise InputError("recordings of the empty room", "are missing", "add some")
+  session.check_empty()
   out = [session.kernels(take) for take in _recordings(occupied, "sample")]
   report = session.report()
   return np.stack(out), report

@@ -20,8 +20,8 @@ from bgm2pose_jax.systems.posekernel.extraction.recording import Recording
 _SUFFIXES = (".wav", ".flac")
 _MOST_FILES = 20_000
 MAX_PAIRS = 64
-# A quarter of a gigabyte once decoded: 60 s of eleven channels at 96 kHz.
-_MOST_VALUES = 1 << 26
+# 35 s of five channels at 96 kHz; its spectra take about a gigabyte.
+_MOST_VALUES = 1 << 24
 _LONGEST_SWEEP_S = 60.0
 _NAME_CHARS = 200
 
@@ -153,7 +153,13 @@ def read_sweep(path: str | Path) -> tuple[np.ndarray, int]:
     InputError: no sound file, more channels, too long, or silence.
   """
   path = Path(path)
-  info = audio_files.read_header(path, 1, None)
+  info = audio_files.read_header(path, None, None)
+  if info.channels != 1:
+    raise InputError(
+      path,
+      f"has {info.channels} channels",
+      "give one channel, what each loudspeaker plays",
+    )
   if info.frames > _LONGEST_SWEEP_S * info.samplerate:
     raise InputError(
       path,

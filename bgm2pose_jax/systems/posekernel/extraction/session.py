@@ -49,6 +49,15 @@ class Session:
     """Adds a recording of the empty room; all come before the first sample."""
     self._room.add(self._align(take, empty=True))
 
+  def check_empty(self) -> None:
+    """Checks that there is an empty room to subtract.
+
+    Raises:
+      InputError: no recording of it can be used.
+    """
+    if not self._room.count.any():
+      raise self._nothing("the empty room")
+
   def kernels(self, take: Recording) -> np.ndarray:
     """Takes the kernels from a recording with a person.
 
@@ -57,13 +66,8 @@ class Session:
 
     Returns:
       float32 [pair, tap], zero for pairs that are not usable.
-
-    Raises:
-      InputError: no recording of the empty room can be used.
     """
     room, mask = self._room, self._mask
-    if not room.count.any():
-      raise self._nothing("the empty room")
     found = self._align(take, empty=False)
     use = found.usable & (room.count > 0)
     change = np.where(use[:, None], found.responses - room.mean, 0.0)

@@ -222,7 +222,7 @@ def test_refuses_sweeps(place):
   _write(place / "stereo.wav", np.stack([swept.SWEEP, swept.SWEEP]))
   _write(place / "silent.wav", np.zeros(9600))
   for name, said in (
-    ("stereo.wav", "has 2 channels instead of 1"),
+    ("stereo.wav", "has 2 channels; give one"),
     ("silent.wav", "is silent"),
   ):
     with pytest.raises(InputError, match=said):

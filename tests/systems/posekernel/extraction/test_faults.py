@@ -99,6 +99,8 @@ def test_a_silent_pair():
   found = _only(report)
   assert (found.name, found.pair, found.recordings) == ("silent", 1, ("s1",))
   assert report.usable.tolist() == [[True] * 3, [False, True, True], [True] * 3]
+  # Also where a kernel is no difference.
+  _report(takes, kernel="env_ratio")
 
 
 def test_a_dead_pair():
@@ -115,6 +117,17 @@ def test_a_dead_pair():
   assert report.usable[:, [0, 2]].all()
   assert report.to_dict()["unusable"] == {f"s{i}": [2] for i in range(3)}
   assert np.isnan(report.latency_ms[1])
+
+
+def test_a_pair_without_an_empty_room():
+  empty = [_empty(i) for i in range(3)]
+  for take in empty:
+    take.samples[1] = 0
+  report = _report([_take(0)], empty)
+  fault = _only(report)
+  assert (fault.name, fault.pair, fault.empty) == ("silent", 2, True)
+  assert report.usable.tolist() == [[True, False, True]]
+  assert np.isnan(report.snr_all_db[1])
 
 
 def test_a_missing_pair():
