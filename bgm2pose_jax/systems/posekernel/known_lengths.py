@@ -62,7 +62,8 @@ class FixedHeight:
 
     Where no bone is seen it is the mean training depth.
     """
-    seen = rays.bones_found(found)
+    # A bone that training never showed has no length.
+    seen = rays.bones_found(found) & (self.bones_m > 0)
     wanted = np.where(seen, self.bones_m, 0).sum(axis=1)
     low = np.full(len(bearing), self.range_m[0])
     high = np.full(len(bearing), self.range_m[1])

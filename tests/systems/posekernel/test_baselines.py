@@ -144,8 +144,10 @@ def test_the_product_of_maps_peaks_at_a_single_echo():
   pairs = np.repeat(PAIRS_M[None], 12, axis=0)
   centre = np.repeat(CENTRE_M[None], 12, axis=0)
   found = learning_free.best_m(given, pairs, centre, grid)
-  # Within the voxel or next to it along each axis.
-  assert np.abs(found - points).max() < 0.11
+  # In the voxel or next to it; the pairs' heights differ least.
+  off = np.abs(found - points)
+  assert off[:, [0, 2]].max() < 0.11
+  assert off[:, 1].max() < 0.21
   alone = learning_free.best_m(given[:, :1], pairs[:, :1], centre, grid)
   off = np.linalg.norm(alone - points, axis=-1).mean()
   assert off > 3 * np.linalg.norm(found - points, axis=-1).mean()

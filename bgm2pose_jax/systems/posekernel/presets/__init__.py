@@ -20,12 +20,16 @@ def get_config(preset: str, model: str) -> Config:
 
   Args:
     preset: one of `PRESETS`.
-    model: a network, which gets the preset's fields, or a model that trains
-      nothing, which gets none.
+    model: a network, which gets the preset's fields and its own defaults, or a
+      model that trains nothing, which gets none.
   """
   module = importlib.import_module(
     f"bgm2pose_jax.systems.posekernel.presets.{preset}"
   )
   config = module.get_config()
-  network = config.network if model in registry.MODELS else {}
+  network = {}
+  if model in registry.MODELS:
+    fields = dataclasses.fields(registry.MODELS[model].config)
+    network = {field.name: field.default for field in fields}
+    network |= config.network
   return dataclasses.replace(config, model=model, network=network)

@@ -21,6 +21,8 @@ FEWEST_JOINTS, MOST_JOINTS = 16, 49
 # Ten seconds at 96 kHz.
 MOST_TAPS = 960_000
 _MAX_BYTES = 8 * PAIRS * MOST_TAPS + array_file.MAX_HEADER_BYTES
+# Squares of larger values are beyond float32.
+_LARGEST = 1e18
 _COPY = "copy the file again"
 _SENSOR_SHAPES = ((PAIRS, 3), (PAIRS, 6), (PAIRS, 2, 3))
 
@@ -82,8 +84,6 @@ def read_kernels(path: Path) -> np.ndarray:
   kernels = np.zeros((PAIRS, KERNEL_TAPS), np.float32)
   kept = values[:, :KERNEL_TAPS]
   kernels[:, : kept.shape[1]] = kept
-  if not np.isfinite(kernels).all():
-    raise InputError(path, "holds values beyond float32", _COPY)
   return kernels
 
 
@@ -130,4 +130,6 @@ def _read(path: Path) -> np.ndarray:
       f"{values[place]} at {place}; {len(wrong)} such values in all",
       "leave the environment out, or copy the file again",
     )
+  if np.abs(values).max(initial=0) > _LARGEST:
+    raise InputError(path, f"holds values beyond {_LARGEST:.0e}", _COPY)
   return values.astype(np.float64)
