@@ -39,7 +39,7 @@ SMALL = {
 NETWORK = {
   "network.width": 8,
   "network.sound_width": 4,
-  "network.stages": 2,
+  "network.stages": 1,
   "network.depth": 1,
   "network.groups": 2,
 }
@@ -199,7 +199,9 @@ def test_blocks_are_left_out_of_every_room(home, alone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inputs", ["visual", "audio"])
+@pytest.mark.parametrize(
+  "inputs", ["visual", pytest.param("audio", marks=pytest.mark.long)]
+)
 def test_inputs_can_be_taken_away(home, alone, inputs):
   (found,) = _train(home, inputs, {"data.inputs": inputs, "data.pairs": 2})
   assert found["time_of_arrival"]["pairs"] == 2
