@@ -28,6 +28,8 @@ class SimulateConfig:
     scattering: `spheres` solves the wave equation for the body's rigid
       spheres; `surface` adds first reflections of points on its surface.
     kernel_snr_db: level of the kernel over the recording's noise.
+    drift_k: largest drift of the air's temperature from that of the empty
+      room's recordings, kelvin.
     moved_walls: the last fifth of each environment's samples is recorded after
       its walls were moved, with an empty-room recording of its own.
     mocap_dir: folder of motion files; null makes the motion.
@@ -43,6 +45,7 @@ class SimulateConfig:
     flag="kernel_snr_db",
     help="level of simulated kernels over the recording's noise, dB",
   )
+  drift_k: float = field(0.05, at_least=0)
   moved_walls: bool = field(
     False,
     flag="moved_walls",
