@@ -63,7 +63,10 @@ def best_m(
 
 
 def _best(
-  config: EncodingConfig, kernels: jax.Array, pairs: jax.Array, centre: jax.Array
+  config: EncodingConfig,
+  kernels: jax.Array,
+  pairs: jax.Array,
+  centre: jax.Array,
 ) -> jax.Array:
   """Number of the best voxel of each sample, int32 [b]."""
   maps = encoding.sound_volumes(kernels, pairs, centre, config)

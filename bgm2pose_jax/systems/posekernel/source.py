@@ -35,7 +35,7 @@ class Samples(Protocol):
     """{environment: how many samples it has}."""
     ...
 
-  def make(self, environment: str) -> Iterator[Sample]:
+  def make(self, environment: str, /) -> Iterator[Sample]:
     """Makes or reads an environment's samples, in order of their numbers.
 
     Raises:

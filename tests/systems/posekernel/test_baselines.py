@@ -98,7 +98,7 @@ def test_with_nothing_found_the_mean_depth_stands_in():
   np.testing.assert_allclose(depth, train[:, 8, 2].mean())
   placed = height.template.placed(depth, bearing, found)
   np.testing.assert_allclose(
-    placed[0], height.template.offsets_m + [0, 0, depth[0]]
+    placed[0] - height.template.offsets_m, np.tile([0, 0, depth[0]], (15, 1))
   )
 
 
@@ -243,7 +243,7 @@ def test_the_floor_is_half_a_voxels_mean_radius():
   assert floor.facts["joints_outside_grid_pct"] == 0
   assert floor.facts["voxel_cm"] == pytest.approx(10)
   assert floor.facts["read_out"] == "soft"
-  made.pose[rows.test[0], 3] = CENTRE_M + [0, 2.0, 0]
+  made.pose[rows.test[0], 3] = CENTRE_M + np.array([0, 2.0, 0])
   _, _, found = _all(made=made)
   outside = found["voxel_floor"].facts["joints_outside_grid_pct"]
   assert outside == pytest.approx(100 / (15 * 40))

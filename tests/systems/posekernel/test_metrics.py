@@ -16,7 +16,7 @@ HEADLINE = ["mpjpe_cm", "root_cm", "mpjpe_root_cm", "pck_10cm_pct"]
 
 def _poses(n: int = 6, noise_m: float = 0.1):
   rng = np.random.default_rng(0)
-  target = rng.normal(0, 0.4, (n, 15, 3)) + [0.2, 0.1, 2.5]
+  target = rng.normal(0, 0.4, (n, 15, 3)) + np.array([0.2, 0.1, 2.5])
   predicted = target + rng.normal(0, noise_m, target.shape)
   return predicted.astype(np.float32), target.astype(np.float32)
 
@@ -74,7 +74,7 @@ def test_a_shifted_pose_is_right_but_for_its_root():
 
 def test_a_joint_in_the_camera_has_no_ray():
   target = np.zeros((1, 15, 3))
-  got = measure(METRICS, target + [0, 0, 0.1], target)
+  got = measure(METRICS, target + np.array([0, 0, 0.1]), target)
   assert got["along_ray_cm"] == 0
   assert got["across_ray_cm"] == pytest.approx(10)
 

@@ -100,7 +100,11 @@ def _nan(shape):
     ("1/rir.npy", np.ones(4), r"shape \(4,\)"),
     ("1/rir.npy", np.ones((4, 9, 2)), r"shape \(4, 9, 2\)"),
     ("1/rir.npy", _nan((4, 3072)), r"rir\.npy: nan at \(1, 2\)"),
-    ("1/rir.npy", np.full((4, 9), 1e39), r"rir\.npy: holds values beyond 1e\+18"),
+    (
+      "1/rir.npy",
+      np.full((4, 9), 1e39),
+      r"rir\.npy: holds values beyond 1e\+18",
+    ),
     ("1/rir.npy", np.ones((4, 9), np.int16), "holds <i2, not float32"),
     ("1/rir.npy", np.ones((4, 9), np.float16), "holds <f2, not float32"),
     ("1/rir.npy", np.ones((4, 9), np.complex64), "no plain numbers"),
@@ -143,7 +147,7 @@ def test_a_header_that_claims_more_than_the_file_holds(folder):
   with pytest.raises(InputError, match="claims 28800 bytes of"):
     _read(folder)
   path.write_bytes(data[:-8])
-  with pytest.raises(InputError, match="ends after|claims"):
+  with pytest.raises(InputError, match="ends after 3192 of"):
     _read(folder)
   path.write_bytes(data + b"more")
   with pytest.raises(InputError, match="has more than"):
