@@ -14,7 +14,7 @@ import numpy as np
 from bgm2pose_jax.report import axes
 from bgm2pose_jax.systems.posekernel.metrics import ROOT
 
-_WIDTH_PX = 340.0
+_WIDTH_PX = 560.0
 _MARGINS_PX = (46, 12, 10, 26)
 _PAD_M = 0.3
 # More would be a cloud.
@@ -59,9 +59,9 @@ def chart(
     )
   off = 100 * np.linalg.norm(found - true, axis=-1)
   for a, error in zip(true.tolist(), off.tolist()):
-    parts.append(_dot("c0", 2.4, area, a, f"true mid-hip, {error:.0f} cm off"))
+    parts.append(_dot("c1", 2.8, area, a, f"true mid-hip, {error:.0f} cm off"))
   for b, error in zip(found.tolist(), off.tolist()):
-    parts.append(_dot("c1", 2.0, area, b, f"predicted, {error:.0f} cm off"))
+    parts.append(_dot("c0", 2.4, area, b, f"predicted, {error:.0f} cm off"))
   for number, pair in enumerate(pairs.tolist()):
     x, y = area.x(pair[0]), area.y(pair[2])
     parts.append(
@@ -75,7 +75,7 @@ def chart(
   )
   caption = (
     f"<b>{html.escape(title)}</b><span>"
-    + axes.legend(("true mid-hip", "predicted", "error", "pair", "camera"))
+    + axes.legend(("predicted", "true mid-hip", "error", "pair", "camera"))
     + "</span>"
   )
   return axes.figure(f"{title} from above, metres", area.size, parts, caption)
