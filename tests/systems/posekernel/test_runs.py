@@ -150,6 +150,7 @@ def test_the_page_and_the_table_say_what_was_found(alone):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_stopped_run_ends_in_the_same_bytes(home, alone, monkeypatch):
   folder, _ = alone
   advance, calls = loop.Trainer._advance, []
