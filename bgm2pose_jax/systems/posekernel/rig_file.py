@@ -68,7 +68,7 @@ def read_rig(path: str | os.PathLike[str]) -> RigFile:
   """Reads a rig.json; `FORMAT` says what stands in it.
 
   A pair whose loudspeaker and microphone are apart stands in their middle.
-  Without a `grid_centre` the middle of the box around the pairs is taken.
+  Without a `grid_centre` the centroid of the pairs is taken.
 
   Args:
     path: the file.
@@ -103,7 +103,8 @@ def read_rig(path: str | os.PathLike[str]) -> RigFile:
   pairs_m = ends_m.mean(axis=1)
   warnings = rig_checks.check(names, ends_m, unit, path)
   if found.get("grid_centre") is None:
-    centre_m = (pairs_m.min(axis=0) + pairs_m.max(axis=0)) / 2
+    # Where simulated rooms have it, too.
+    centre_m = pairs_m.mean(axis=0)
     notes = (
       *notes,
       "The rig names no grid_centre: the person is searched around the middle"

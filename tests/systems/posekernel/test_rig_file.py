@@ -58,7 +58,7 @@ def test_what_is_written_is_read(tmp_path):
   rig_file.write_rig(path, rig, names=["a", "b", "c", "d"])
   found = rig_file.read_rig(path)
   assert found.names == ("a", "b", "c", "d")
-  np.testing.assert_allclose(found.grid_centre_m, [0, 0.05, 2.1])
+  np.testing.assert_allclose(found.grid_centre_m, [0, 0.075, 2.1])
   assert "names no grid_centre" in found.notes[0]
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-import jax
-import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.inference import trained_model
-from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.posekernel.grid import Grid
 from bgm2pose_jax.systems.posekernel.lift.lifter import Lifter
 from bgm2pose_jax.systems.posekernel.system import SYSTEM
@@ -28,20 +23,10 @@ def load(folder: str) -> Lifter:
   """
   model = trained_model.load(folder, _find)
   config: Any = model.config
-  task: Any = model.task
-  apply = mesh_lib.over_devices(
-    task.lift,
-    mesh_lib.make_mesh(jax.local_devices()[:1]),
-    in_axes=(None, 0),
-    out_axes=0,
-  )
-
-  def lift(batch: Mapping[str, np.ndarray]) -> np.ndarray:
-    return np.asarray(apply(model.state, dict(batch)))
-
   spec = model.facts.get("spec", {})
   return Lifter(
-    lift=lift,
+    # The task's prediction is its `lift`.
+    lift=model.run,
     grid=Grid(tuple(config.encoding.grid), config.encoding.voxel_m),
     pairs=config.data.pairs,
     trained_pairs=config.data.pairs or spec.get("pairs"),

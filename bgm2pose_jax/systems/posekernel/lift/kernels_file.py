@@ -126,9 +126,13 @@ def read(path: str | os.PathLike[str]) -> Kernels:
       f" than {_DIRECT_M / 2:g} m: the direct sound is not subtracted, or tap 0"
       " is not when the sound leaves."
     )
-  silent = int((np.abs(out).max(axis=2) == 0).sum())
-  if silent:
-    warnings.append(f"{silent} of {samples * pairs} kernels are silent.")
+  # The command `kernel` writes zeros where a recording is not usable.
+  silent = np.abs(out).max(axis=2) == 0
+  if silent.any():
+    warnings.append(
+      f"{silent.sum()} of {samples * pairs} kernels are silent;"
+      f" {silent.all(axis=1).sum()} samples have no sound at all."
+    )
   return Kernels(
     names or image_points.numbered(samples),
     names is not None,

@@ -88,7 +88,7 @@ def write_page(
 
 def _samples_panel(found: LiftedPoses, shown: Sequence[int]) -> Panel:
   above, side = drawing.views(found)
-  parts = [axes.legend(found.rig_file.names), _STEPPER]
+  parts = [axes.legend(found.rig_file.names), _people(found), _STEPPER]
   for number in shown:
     name = html.escape(found.names[number])
     figures = "".join(
@@ -110,6 +110,14 @@ def _samples_panel(found: LiftedPoses, shown: Sequence[int]) -> Panel:
     styles=(document.asset("samples.css", _PACKAGE),),
     scripts=(document.asset("samples.js", _PACKAGE),),
   )
+
+
+def _people(found: LiftedPoses) -> str:
+  """The colours of the result and the truth."""
+  keys = '<span class="key mine">Result</span>'
+  if found.truth_m is not None:
+    keys += '<span class="key true">Truth</span>'
+  return f'<p class="names">{keys}</p>'
 
 
 def _echoes(found: LiftedPoses, number: int) -> str:
@@ -141,7 +149,7 @@ def _tiles(found: LiftedPoses, figures: Mapping[str, Any] | None) -> list[Tile]:
       [f"{far_m.min():.2f} to {far_m.max():.2f}"],
     ),
     Tile(
-      "joints not found in the picture, of all",
+      "joints not found in the picture",
       f"{found.missing.sum():,}",
       [f"of {found.missing.size:,}"],
     ),

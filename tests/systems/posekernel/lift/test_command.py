@@ -310,16 +310,10 @@ def test_counts_that_differ_are_refused(place):
     _run(place, f"--truth={place / 'mm.npz'}")
 
 
-@pytest.mark.parametrize(
-  ("out", "said"),
-  [
-    (np.full((4, 15, 3), np.nan), "not finite"),
-    (np.zeros((4, 16, 3)), r"\(4, 16, 3\)"),
-  ],
-)
-def test_a_network_that_gives_something_else(place, out, said):
-  with pytest.raises(InputError, match=said):
-    _run(place, lifter=_lifter(lift=lambda batch: out))
+def test_a_network_that_gives_something_else(place):
+  net = _lifter(lift=lambda batch: np.zeros((4, 16, 3)))
+  with pytest.raises(InputError, match=r"\(4, 16, 3\)"):
+    _run(place, lifter=net)
 
 
 def test_page_draws_every_sample_and_escapes_names(place):

@@ -83,7 +83,7 @@ def test_late_direct_and_silent_sound_is_warned_of(tmp_path):
   some = _two()
   some[1, 2:] = 0
   found = kernels_file.read(_write(tmp_path / "k.npz", some))
-  assert "2 of 8 kernels are silent" in found.warnings[0]
+  assert "2 of 8 kernels are silent; 0 samples" in found.warnings[0]
 
 
 @pytest.mark.parametrize(
