@@ -63,6 +63,11 @@ class View:
     return float(x), float((self.high[1] - up) * self.scale)
 
 
+def pair_colour(pair: int) -> str:
+  """The colour class of a pair; result and truth have the first two."""
+  return axes.colour(pair + 2)
+
+
 def views(found: LiftedPoses) -> tuple[View, View]:
   """The room from above and from the side, the same for all samples.
 
@@ -100,7 +105,7 @@ def room(found: LiftedPoses, number: int, view: View) -> str:
   pairs_m, names = found.rig_file.rig.pairs_m, found.rig_file.names
   for pair, (position, name) in enumerate(zip(pairs_m, names)):
     x, y = view.place(position)
-    colour = axes.colour(pair)
+    colour = pair_colour(pair)
     away = position[view.through] - pose[ROOT, view.through]
     for shell in found.shells[number][pair]:
       inside = shell.radius_m**2 - away**2

@@ -28,7 +28,8 @@ _SIMULATED = (
 _ABOUT = (
   "Each pair's strongest echoes mean spheres around it; drawn is where they cut"
   " the plane through the middle of the hips. A circle that passes through the"
-  " person is an echo that the pose explains."
+  " person is an echo that the pose explains; one beyond the person came by way"
+  " of a wall."
 )
 _STEPPER = (
   '<div class="stepper" id="stepper" hidden role="group"'
@@ -88,7 +89,7 @@ def write_page(
 
 def _samples_panel(found: LiftedPoses, shown: Sequence[int]) -> Panel:
   above, side = drawing.views(found)
-  parts = [axes.legend(found.rig_file.names), _people(found), _STEPPER]
+  parts = [_legend(found), _STEPPER]
   for number in shown:
     name = html.escape(found.names[number])
     figures = "".join(
@@ -112,12 +113,20 @@ def _samples_panel(found: LiftedPoses, shown: Sequence[int]) -> Panel:
   )
 
 
-def _people(found: LiftedPoses) -> str:
-  """The colours of the result and the truth."""
-  keys = '<span class="key mine">Result</span>'
+def _legend(found: LiftedPoses) -> str:
+  """The colours of result, truth and pairs."""
+  keys = [("Result", axes.colour(0))]
   if found.truth_m is not None:
-    keys += '<span class="key true">Truth</span>'
-  return f'<p class="names">{keys}</p>'
+    keys.append(("Truth", axes.colour(1)))
+  keys += [
+    (name, drawing.pair_colour(pair))
+    for pair, name in enumerate(found.rig_file.names)
+  ]
+  spans = "".join(
+    f'<span class="key {colour}">{html.escape(name)}</span>'
+    for name, colour in keys
+  )
+  return f'<p class="names">{spans}</p>'
 
 
 def _echoes(found: LiftedPoses, number: int) -> str:
