@@ -33,7 +33,6 @@ from bgm2pose_jax.systems.posekernel.lift import (
   lifter,
   matching,
   page,
-  shells,
   truth,
   write,
 )
@@ -141,7 +140,7 @@ def run(
     names=kernels.names,
     pose_m=pose_m,
     keypoints=keypoints,
-    shells=[[shells.strongest(k) for k in each] for each in kernels.kernels],
+    kernels=kernels.kernels,
     rig_file=rig,
     simulated=net.simulated,
     truth_m=true,

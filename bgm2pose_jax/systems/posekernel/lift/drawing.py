@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from collections.abc import Sequence
 
 import numpy as np
 
 from bgm2pose_jax.poses.body15 import BODY15
 from bgm2pose_jax.report import axes
 from bgm2pose_jax.systems.posekernel.lift.result import LiftedPoses
+from bgm2pose_jax.systems.posekernel.lift.shells import Shell
 from bgm2pose_jax.systems.posekernel.rig import Camera
 
 ROOT = BODY15.index("MidHip")
@@ -89,13 +91,19 @@ def views(found: LiftedPoses) -> tuple[View, View]:
   )
 
 
-def room(found: LiftedPoses, number: int, view: View) -> str:
+def room(
+  found: LiftedPoses,
+  number: int,
+  view: View,
+  echoes: Sequence[Sequence[Shell]],
+) -> str:
   """The person, the pairs, and the spheres of their echoes, cut at the hips.
 
   Args:
     found: the poses.
     number: the sample.
     view: from where.
+    echoes: the spheres of each pair's echoes.
 
   Returns:
     A `<figure>`.
@@ -107,7 +115,7 @@ def room(found: LiftedPoses, number: int, view: View) -> str:
     x, y = view.place(position)
     colour = pair_colour(pair)
     away = position[view.through] - pose[ROOT, view.through]
-    for shell in found.shells[number][pair]:
+    for shell in echoes[pair]:
       inside = shell.radius_m**2 - away**2
       if inside <= 0:
         continue

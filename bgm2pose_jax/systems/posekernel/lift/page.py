@@ -15,8 +15,9 @@ from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.poses.body15 import BODY15
 from bgm2pose_jax.report import axes, document, html_table
 from bgm2pose_jax.report.page import Page, Panel, Tile, render
-from bgm2pose_jax.systems.posekernel.lift import drawing
+from bgm2pose_jax.systems.posekernel.lift import drawing, shells
 from bgm2pose_jax.systems.posekernel.lift.result import LiftedPoses
+from bgm2pose_jax.systems.posekernel.lift.shells import Shell
 
 # Six kilobytes each.
 MAX_SAMPLES = 150
@@ -92,16 +93,18 @@ def _samples_panel(found: LiftedPoses, shown: Sequence[int]) -> Panel:
   parts = [_legend(found), _STEPPER]
   for number in shown:
     name = html.escape(found.names[number])
+    echoes = [shells.strongest(kernel) for kernel in found.kernels[number]]
     figures = "".join(
       (
         drawing.picture(found, number),
-        drawing.room(found, number, above),
-        drawing.room(found, number, side),
+        drawing.room(found, number, above, echoes),
+        drawing.room(found, number, side, echoes),
       )
     )
     parts.append(
       f'<div class="sample" data-name="{name}"><h3>Sample {name}</h3>'
-      f'<div class="charts">{figures}</div>{_echoes(found, number)}</div>'
+      f'<div class="charts">{figures}</div>'
+      f"{_echoes_table(found, number, echoes)}</div>"
     )
   parts.append(f'<p class="note">{html.escape(_ABOUT)}</p>')
   return Panel(
@@ -129,14 +132,16 @@ def _legend(found: LiftedPoses) -> str:
   return f'<p class="names">{spans}</p>'
 
 
-def _echoes(found: LiftedPoses, number: int) -> str:
+def _echoes_table(
+  found: LiftedPoses, number: int, echoes: Sequence[Sequence[Shell]]
+) -> str:
   """Radii of the spheres, and the joint that each passes nearest to."""
   pose = found.pose_m[number].astype(np.float64)
   rows = []
   for pair, name in enumerate(found.rig_file.names):
     away_m = np.linalg.norm(pose - found.rig_file.rig.pairs_m[pair], axis=1)
     said = []
-    for shell in found.shells[number][pair]:
+    for shell in echoes[pair]:
       gaps_m = np.abs(away_m - shell.radius_m)
       joint = int(gaps_m.argmin())
       said.append(

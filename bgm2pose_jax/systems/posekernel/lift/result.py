@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.systems.posekernel.lift.shells import Shell
 from bgm2pose_jax.systems.posekernel.rig_file import RigFile
 
 
@@ -21,7 +20,7 @@ class LiftedPoses:
     pose_m: float32 [sample, joint=15, 3], the result.
     keypoints: float64 [sample, joint, 3]: u, v in pixels and the confidence, 0
       where a joint was not found.
-    shells: for each sample and pair the spheres of its strongest echoes.
+    kernels: float32 [sample, pair, tap=KERNEL_TAPS] at 96 kHz.
     rig_file: camera, pairs and middle of the voxels.
     simulated: whether the network was trained on simulated samples.
     truth_m: float32 [sample, joint, 3]; None where there is none.
@@ -33,7 +32,7 @@ class LiftedPoses:
   names: tuple[str, ...]
   pose_m: np.ndarray
   keypoints: np.ndarray
-  shells: list[list[list[Shell]]]
+  kernels: np.ndarray
   rig_file: RigFile
   simulated: bool
   truth_m: np.ndarray | None = None
