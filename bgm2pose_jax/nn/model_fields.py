@@ -1,12 +1,38 @@
-"""A model's frozen config from plain values, as flags and files give them."""
+"""A model by its name, its frozen config from plain values.
+
+Flags and files give plain values. A system's registry is a mapping of names to
+entries; these functions are the same for all.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from flax import nnx
 
 from bgm2pose_jax.base.errors import InputError
+
+
+class ModelEntry(Protocol):
+  """What every registry says of a model.
+
+  Attributes:
+    config: frozen dataclass of the model's fields, all with defaults.
+    build: takes a config and the sizes as keywords, returns the module.
+  """
+
+  @property
+  def config(self) -> type:
+    """The class of its config."""
+    ...
+
+  @property
+  def build(self) -> Callable[..., nnx.Module]:
+    """What makes it of a config."""
+    ...
+
 
 Entry = TypeVar("Entry")
 
@@ -56,3 +82,39 @@ def config_of(config: type, name: str, fields: Mapping[str, Any]) -> Any:
         f"give a value like {default!r}",
       )
   return config(**fields)
+
+
+def make_config(
+  models: Mapping[str, ModelEntry], name: str, fields: Mapping[str, Any]
+) -> Any:
+  """Builds a model's config from plain values.
+
+  Args:
+    models: what a system has, by name.
+    name: the name of the model.
+    fields: the model's own fields; the rest keep their defaults.
+
+  Raises:
+    InputError: for an unknown model, field or value.
+  """
+  return config_of(entry_of(models, name).config, name, fields)
+
+
+def build(
+  models: Mapping[str, ModelEntry],
+  name: str,
+  fields: Mapping[str, Any],
+  **sizes: Any,
+) -> nnx.Module:
+  """Builds a model.
+
+  Args:
+    models: what a system has, by name.
+    name: the name of the model.
+    fields: the model's own fields, see its config class.
+    **sizes: what data and run fix; the system's registry names them.
+
+  Raises:
+    InputError: for an unknown model, field or value.
+  """
+  return models[name].build(make_config(models, name, fields), **sizes)

@@ -143,10 +143,23 @@ class Centred:
     matrix.flat[:: len(matrix) + 1] += alpha * self.level
     # The transpose is Fortran-ordered, so LAPACK works in place; the matrix
     # is symmetric, so it is the same matrix.
-    factor = scipy.linalg.cho_factor(
-      matrix.T, overwrite_a=True, check_finite=False
-    )
+    try:
+      factor = scipy.linalg.cho_factor(
+        matrix.T, overwrite_a=True, check_finite=False
+      )
+    except scipy.linalg.LinAlgError:
+      return self._solve_rounded(alpha)
     return scipy.linalg.cho_solve(factor, self.xy, check_finite=False)
+
+  def _solve_rounded(self, alpha: float) -> np.ndarray:
+    """`solve` where rounding left the Gram matrix eigenvalues below zero.
+
+    That happens when nearly all that was summed is taken out again: in the
+    rows that stay, features hardly change.
+    """
+    values, vectors = scipy.linalg.eigh(self.gram, check_finite=False)
+    inverse = 1 / (np.maximum(values, 0) + alpha * self.level)
+    return vectors @ (inverse[:, None] * (vectors.T @ self.xy))
 
 
 def fit_leaving_out(

@@ -52,6 +52,9 @@ class DataConfig:
     noise_seed: seed of the variants.
     audio: what the network hears: its window's `own` sound, `none`, or
       `shuffled`, the sound of another training window.
+    audio_scale: `take` leaves the features as they are, each divided by its
+      largest value in the take; `training` also takes out their mean over
+      training windows and divides by their deviation.
     validation_fraction: the last part of every training recording, kept for
       choosing the best weights; never trained on.
     simulate: the simulator's plan, used by `mapdat/simulated` alone.
@@ -92,6 +95,7 @@ class DataConfig:
   variants: int = field(10, above=0)
   noise_seed: int = field(0, at_least=0)
   audio: str = field("own", choices=("own", "none", "shuffled"))
+  audio_scale: str = field("take", choices=("take", "training"), later=True)
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
 

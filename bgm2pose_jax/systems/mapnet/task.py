@@ -6,7 +6,7 @@ relative to the training mean pose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -69,22 +69,25 @@ class RefinePoses(NetworkTask):
     return self.fields
 
   def fit(self, table: Any, rows: np.ndarray) -> dict[str, Any]:
-    """The mean pose of training rows and, where shuffled, sounds to draw.
+    """What the network's inputs are relative to, and sounds to draw.
 
     Args:
       table: `table.TakeWindows`.
       rows: int [m] training rows.
 
     Returns:
-      `pose_mean` float32 [joint, 3] and, for shuffled audio, `sounds` float32
-      [64, t, column].
+      `pose_mean` float32 [joint, 3]; for `data.audio_scale=training`
+      `audio_mean` and `audio_std` float32 [column]; for shuffled audio `sounds`
+      float32 [64, t, column].
     """
-    total = np.zeros(table.pose.shape[2:], np.float64)
-    for start in range(0, len(rows), 1024):
-      part = table.pose[rows[start : start + 1024]]
-      total += part.sum(axis=(0, 1), dtype=np.float64)
-    mean = total / (len(rows) * table.pose.shape[1])
-    fitted = {"pose_mean": mean.astype(np.float32)}
+    fitted = {"pose_mean": _mean(table.pose, rows).astype(np.float32)}
+    if self.config.data.audio_scale == "training":
+      mean = _mean(table.audio, rows)
+      variance = _mean(table.audio, rows, lambda x: np.square(x - mean))
+      # A column that never changes, such as a peak nobody played, says nothing.
+      std = np.sqrt(np.where(variance > 0, variance, 1.0))
+      fitted["audio_mean"] = mean.astype(np.float32)
+      fitted["audio_std"] = std.astype(np.float32)
     if self.config.data.audio == "shuffled":
       spread = np.linspace(0, len(rows) - 1, _BANK).round().astype(int)
       fitted["sounds"] = np.asarray(table.audio[rows[spread]], np.float32)
@@ -114,7 +117,7 @@ class RefinePoses(NetworkTask):
     )
     return (
       self._kept(poor) - statistics["pose_mean"],
-      self._sound(statistics, batch, bits),
+      self._scaled(statistics, self._sound(statistics, batch, bits)),
     )
 
   def losses(
@@ -159,10 +162,8 @@ class RefinePoses(NetworkTask):
     Returns:
       float32 [b, t, joint, 3], metres.
     """
-    if self.config.data.audio == "none":
-      # What it was never trained with.
-      audio = jnp.zeros_like(audio)
     mean = state.statistics["pose_mean"]
+    audio = self._scaled(state.statistics, audio)
     out = self.eval_model(state)(poses_m - mean, audio)
     return out.astype(jnp.float32) + mean
 
@@ -172,12 +173,17 @@ class RefinePoses(NetworkTask):
   def _sound(
     self, statistics: Any, batch: Arrays, bits: jax.Array
   ) -> jax.Array:
-    """What is heard: the window's own sound, none, or another window's."""
-    audio, heard = batch["audio"], self.config.data.audio
-    if heard == "none":
-      return jnp.zeros_like(audio)
-    if heard == "shuffled":
+    """What is heard: the window's own sound, or another window's."""
+    if self.config.data.audio == "shuffled":
       return statistics["sounds"][bits % _BANK]
+    return batch["audio"]
+
+  def _scaled(self, statistics: Any, audio: jax.Array) -> jax.Array:
+    """The network's audio: scaled, or zeros where it hears nothing."""
+    if self.config.data.audio == "none":
+      return jnp.zeros_like(audio)
+    if self.config.data.audio_scale == "training":
+      return (audio - statistics["audio_mean"]) / statistics["audio_std"]
     return audio
 
 
@@ -195,6 +201,19 @@ def poor_poses(batch: Arrays) -> jax.Array:
   return swapped + noise.fixed_jitter(
     batch["noise_key"], batch["first_frame"], pose.shape[1]
   )
+
+
+def _mean(
+  values: np.ndarray,
+  rows: np.ndarray,
+  of: Callable[[np.ndarray], np.ndarray] = lambda x: x,
+) -> np.ndarray:
+  """Mean over windows and frames, float64 [...], of values [n, t, ...]."""
+  total = np.zeros(values.shape[2:], np.float64)
+  for start in range(0, len(rows), 1024):
+    part = values[rows[start : start + 1024]].astype(np.float64)
+    total += of(part).sum(axis=(0, 1))
+  return total / (len(rows) * values.shape[1])
 
 
 def _folded(keys: jax.Array, stream: int) -> jax.Array:

@@ -248,7 +248,7 @@ def test_a_network_without_sound_refines_alike_whatever_is_heard():
     for level in (0, 1)
   )
   np.testing.assert_array_equal(silent, loud)
-  (config,) = _configs()
+  (config,) = _configs({"data.audio_scale": "take"})
   heard = RefinePoses(config).refine(
     state, poses, np.ones((1, 150, 35), np.float32)
   )

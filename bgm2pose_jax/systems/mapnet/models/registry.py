@@ -8,8 +8,8 @@ A model is called as `model(pose, audio, keys)`: poses [b, frames_in, joint=13,
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from flax import nnx
 
@@ -42,31 +42,7 @@ MODELS: dict[str, ModelEntry] = {
   ),
 }
 
-
-def make_config(name: str, fields: Mapping[str, Any]) -> Any:
-  """Builds a model's config from plain values.
-
-  Args:
-    name: the name of the model.
-    fields: the model's own fields; the rest keep their defaults.
-
-  Raises:
-    InputError: for an unknown model, field or value.
-  """
-  config = model_fields.entry_of(MODELS, name).config
-  return model_fields.config_of(config, name, fields)
-
-
-def build(name: str, fields: Mapping[str, Any], **sizes: Any) -> nnx.Module:
-  """Builds a model.
-
-  Args:
-    name: the name of the model.
-    fields: the model's own fields, see its config class.
-    **sizes: what data and run fix: `frames_in`, `rngs`, `dtype`.
-
-  Raises:
-    InputError: for an unknown model, field or value.
-  """
-  config = make_config(name, fields)
-  return MODELS[name].build(config, **sizes)
+# Both take the name of a model and its own fields. `build` takes as keywords
+# what data and run fix: `frames_in`, `rngs`, `dtype`.
+make_config = functools.partial(model_fields.make_config, MODELS)
+build = functools.partial(model_fields.build, MODELS)

@@ -33,11 +33,12 @@ def get_config() -> Config:
     },
     data=DataConfig(
       # Noise that never repeats keeps poses from being learnt by heart, and
-      # variants are for testing alone. The sound does repeat: with half of
-      # these takes, the network learns by heart what moves to which sound.
+      # variants are for testing alone. The sound does repeat: with a quarter
+      # of these takes, the network learns by heart what moves to which sound.
       noise="fresh",
       variants=2,
-      simulate=SimulateConfig(players=4, takes=60, take_s=20.0),
+      audio_scale="training",
+      simulate=SimulateConfig(players=4, takes=120, take_s=20.0),
     ),
     batch=BatchConfig(size=16),
     optim=OptimConfig(
