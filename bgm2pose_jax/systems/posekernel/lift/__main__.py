@@ -1,4 +1,4 @@
-"""Command line: keypoints of pictures and kernels to metric poses.
+r"""Command line: keypoints of pictures and kernels to metric poses.
 
     python -m bgm2pose_jax.lift --checkpoint=RUN --keypoints=FILE \
       --kernels=kernels.npz --rig=rig.json --out=DIR
