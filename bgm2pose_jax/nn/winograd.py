@@ -33,9 +33,9 @@ MIN_CHANNELS_KERNEL_GRADIENT = 128
 # A context that the compiler's caches know, unlike a global variable.
 plain_convolution = jax.make_user_context(False)
 
-_OUTPUTS, _TAPS, _PRODUCTS = 4, 3, 6
+OUTPUTS, TAPS, PRODUCTS = 4, 3, 6
 # B^T, G and A^T of the paper: y = A^T ((G g) * (B^T d)).
-_INPUT = (
+INPUT = (
   (4, 0, -5, 0, 1, 0),
   (0, -4, -4, 1, 1, 0),
   (0, 4, -4, -1, 1, 0),
@@ -43,7 +43,7 @@ _INPUT = (
   (0, 2, -1, -2, 1, 0),
   (0, 4, 0, -5, 0, 1),
 )
-_KERNEL = (
+KERNEL = (
   (1 / 4, 0, 0),
   (-1 / 6, -1 / 6, -1 / 6),
   (-1 / 6, 1 / 6, -1 / 6),
@@ -51,7 +51,7 @@ _KERNEL = (
   (1 / 24, -1 / 12, 1 / 6),
   (0, 0, 1),
 )
-_OUTPUT = (
+OUTPUT = (
   (1, 1, 1, 1, 1, 0),
   (0, 1, -1, 2, -2, 0),
   (0, 1, 1, 4, 4, 0),
@@ -94,7 +94,7 @@ def conv3x3(x: Array, kernel: Array) -> Array:
   """
   bands = x.shape[2]
   # Zeros after the last band are what the border holds anyway.
-  x = jnp.pad(x, ((0, 0), (0, 0), (0, -bands % _OUTPUTS), (0, 0)))
+  x = jnp.pad(x, ((0, 0), (0, 0), (0, -bands % OUTPUTS), (0, 0)))
   return _whole_tiles(x, kernel)[:, :, :bands]
 
 
@@ -105,7 +105,7 @@ def _whole_tiles(x: Array, kernel: Array) -> Array:
     _direct(v, u) for v, u in zip(_input_tiles(x), _kernel_tiles(kernel))
   ]
   # The four outputs of a tile are neighbours again.
-  y = jnp.stack([_combine(row, products) for row in _OUTPUT], axis=3)
+  y = jnp.stack([combine(row, products) for row in OUTPUT], axis=3)
   return y.reshape(*x.shape[:3], kernel.shape[-1])
 
 
@@ -133,40 +133,40 @@ def _kernel_gradient(x: Array, kernel: Array, grad: Array) -> Array:
     _, backward = jax.vjp(lambda k: _direct(x, k), kernel)
     return backward(grad)[0]
   b, t, f, _ = grad.shape
-  tiles = grad.reshape(b, t, f // _OUTPUTS, _OUTPUTS, o)
-  outputs = [tiles[:, :, :, i] for i in range(_OUTPUTS)]
+  tiles = grad.reshape(b, t, f // OUTPUTS, OUTPUTS, o)
+  outputs = [tiles[:, :, :, i] for i in range(OUTPUTS)]
   products = []
-  for v, column in zip(_input_tiles(x), zip(*_OUTPUT)):
-    m = _combine(column, outputs).reshape(-1, o)
+  for v, column in zip(_input_tiles(x), zip(*OUTPUT)):
+    m = combine(column, outputs).reshape(-1, o)
     v = jnp.pad(v, ((0, 0), (1, 1), (0, 0), (0, 0)))
     # A dot product for each row of the kernel: the compiler's convolution
     # over so few positions is three times slower.
-    rows = [v[:, i : i + t].reshape(-1, c).T @ m for i in range(_TAPS)]
+    rows = [v[:, i : i + t].reshape(-1, c).T @ m for i in range(TAPS)]
     products.append(jnp.stack(rows))
-  return jnp.stack([_combine(row, products) for row in zip(*_KERNEL)], axis=1)
+  return jnp.stack([combine(row, products) for row in zip(*KERNEL)], axis=1)
 
 
 def _input_tiles(x: Array) -> list[Array]:
   """B^T d: six arrays [b, t, f / 4, c] from overlapping tiles of six bands."""
   b, t, f, c = x.shape
-  padded = jnp.pad(x, ((0, 0), (0, 0), (1, _OUTPUTS - 1), (0, 0)))
+  padded = jnp.pad(x, ((0, 0), (0, 0), (1, OUTPUTS - 1), (0, 0)))
   # Neighbouring tiles share two bands: two slices, each cut into whole tiles.
   low, high = (
-    padded[:, :, i : i + f].reshape(b, t, f // _OUTPUTS, _OUTPUTS, c)
-    for i in (0, _OUTPUTS)
+    padded[:, :, i : i + f].reshape(b, t, f // OUTPUTS, OUTPUTS, c)
+    for i in (0, OUTPUTS)
   )
-  bands = [low[:, :, :, i] for i in range(_OUTPUTS)]
-  bands += [high[:, :, :, i] for i in range(_PRODUCTS - _OUTPUTS)]
-  return [_combine(row, bands) for row in _INPUT]
+  bands = [low[:, :, :, i] for i in range(OUTPUTS)]
+  bands += [high[:, :, :, i] for i in range(PRODUCTS - OUTPUTS)]
+  return [combine(row, bands) for row in INPUT]
 
 
 def _kernel_tiles(kernel: Array) -> list[Array]:
   """G g: six kernels [3, 1, c, o]."""
-  taps = [kernel[:, i : i + 1] for i in range(_TAPS)]
-  return [_combine(row, taps) for row in _KERNEL]
+  taps = [kernel[:, i : i + 1] for i in range(TAPS)]
+  return [combine(row, taps) for row in KERNEL]
 
 
-def _combine(factors: Sequence[float], arrays: Sequence[Array]) -> Array:
+def combine(factors: Sequence[float], arrays: Sequence[Array]) -> Array:
   """Weighted sum, written out so that the compiler makes it one pass."""
   terms = [
     array if factor == 1 else -array if factor == -1 else factor * array

@@ -27,6 +27,8 @@ class SimulateConfig:
     scattering: `spheres` solves the wave equation for the body's rigid
       spheres; `surface` adds first reflections of points on its surface.
     kernel_snr_db: level of the kernel over the recording's noise.
+    drift_k: largest drift of the air's temperature from that of the empty
+      room's recordings, kelvin.
     moved_walls: the last fifth of each environment's samples is recorded after
       its walls were moved, with an empty-room recording of its own.
     mocap_dir: folder of motion files; null makes the motion.
@@ -38,6 +40,7 @@ class SimulateConfig:
   persons: int = field(8, above=0)
   scattering: str = field("spheres", choices=("spheres", "surface"))
   kernel_snr_db: float = field(20.0)
+  drift_k: float = field(0.05, at_least=0)
   moved_walls: bool = False
   mocap_dir: str | None = None
   seed: int = field(0, at_least=0)
@@ -96,6 +99,12 @@ class EncodingConfig:
     radial_average: average a kernel's envelope over the radii of a voxel.
     mask_m: path length below which a kernel is set to zero: what is left of
       the direct sound.
+    spreading: multiply a kernel by the square of its radius, by which an
+      echo's amplitude falls on its way out and back.
+    compress: `sqrt` takes the root of the loudness in a voxel, so that weak
+      echoes show beside strong ones; `none` leaves it.
+    shift_m: in training the grid is moved by up to this much along each axis,
+      anew for every example.
   """
 
   grid: tuple[int, int, int] = (35, 35, 25)
@@ -103,6 +112,9 @@ class EncodingConfig:
   ray_sigma_px: float = field(8.0, above=0)
   radial_average: bool = True
   mask_m: float = field(0.6, at_least=0)
+  spreading: bool = True
+  compress: str = field("sqrt", choices=("sqrt", "none"))
+  shift_m: float = field(0.0, at_least=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +136,9 @@ class Config(schema.Config):
 
   Attributes:
     split_by: what folds leave out.
-    read_out: how a joint is read from its heatmap.
+    read_out: how a joint is read from its heatmap: `hard`, the fullest voxel;
+      `soft`, the centre of the voxels around it; `ray`, that point moved to the
+      nearest one of the joint's viewing ray, where the joint was detected.
     data, encoding, loss: see their classes.
   """
 
@@ -136,7 +150,7 @@ class Config(schema.Config):
     help="environment (default): one room is tested. block: a fifth of each "
     "room's samples, neighbours in time, is.",
   )
-  read_out: str = field("soft", choices=("soft", "hard"))
+  read_out: str = field("soft", choices=("soft", "hard", "ray"))
   data: DataConfig = DataConfig()
   encoding: EncodingConfig = EncodingConfig()
   loss: LossConfig = LossConfig()
@@ -149,4 +163,10 @@ class Config(schema.Config):
         "data.validation_fraction",
         f"is {self.data.validation_fraction}",
         "give a fraction above 0 and below 0.5",
+      )
+    if self.read_out == "ray" and self.data.inputs == "audio":
+      raise InputError(
+        "read_out",
+        "is ray with data.inputs=audio, which sees no keypoints",
+        "take soft or hard",
       )

@@ -29,15 +29,23 @@ class Grid:
         "give at least 5 voxels along each axis, of a positive edge",
       )
 
+  def axes_m(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centres of the voxels along each axis, from the middle of the grid.
+
+    Returns:
+      float32 [x], [z] and [y], metres.
+    """
+    along_x, along_z, along_y = (
+      ((np.arange(count) - (count - 1) / 2) * self.voxel_m).astype(np.float32)
+      for count in self.shape
+    )
+    return along_x, along_z, along_y
+
   def offsets_m(self) -> np.ndarray:
     """Centres of the voxels from the middle of the grid.
 
     Returns:
       float32 [x, z, y, 3], the last axis x, y, z in the camera's frame.
     """
-    along_x, along_z, along_y = (
-      (np.arange(count) - (count - 1) / 2) * self.voxel_m
-      for count in self.shape
-    )
-    x, z, y = np.meshgrid(along_x, along_z, along_y, indexing="ij")
-    return np.stack([x, y, z], axis=-1).astype(np.float32)
+    x, z, y = np.meshgrid(*self.axes_m(), indexing="ij")
+    return np.stack([x, y, z], axis=-1)

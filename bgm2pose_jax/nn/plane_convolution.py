@@ -1,0 +1,195 @@
+"""Convolution over volumes made of convolutions over planes, for CPUs.
+
+The compiler convolves over three axes without its fast library where the
+gradient with respect to the kernel is wanted, and slowly elsewhere. Over two
+axes it is fast in both. So the first axis joins the batch:
+
+- few channels: one convolution of the planes makes the outputs of the three
+  kernel planes side by side, and neighbouring planes are added;
+- many channels: Winograd's F(4, 3) along the first axis (`winograd.py` has
+  formulas and source). Four neighbouring planes of the output need six
+  products of planes instead of twelve. The gradients have the same form.
+
+Measured on one AVX-512 core with 35 x 35 x 25 voxels, effective GFLOP/s as the
+direct sum counts them, float32: BUILD_NOTES.md.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from bgm2pose_jax.base.array_typing import Array
+from bgm2pose_jax.nn import winograd
+from bgm2pose_jax.nn.winograd import combine
+from bgm2pose_jax.runtime import target
+
+# Fewest input and output channels for the transforms along x.
+MIN_CHANNELS = 12
+# Columns of a vector register: a product is fast whose columns fill them.
+_LANES = 16
+
+_TILE = winograd.OUTPUTS
+
+
+def applies(kernel: Array) -> bool:
+  """Whether this module is the faster way to convolve, known while tracing.
+
+  Args:
+    kernel: [*window, c, o].
+  """
+  return (
+    not winograd.plain_convolution.value
+    and target.platform() == "cpu"
+    and kernel.shape[:-2] == (3, 3, 3)
+  )
+
+
+def convolve(x: Array, kernel: Array) -> Array:
+  """Convolves with zeros around, output as large as the input.
+
+  The same sums as `jax.lax.conv_general_dilated` with padding `SAME`. The
+  gradients have rules of their own, so there is no forward-mode derivative.
+
+  Args:
+    x: [b, x, z, y, c].
+    kernel: [3, 3, 3, c, o].
+
+  Returns:
+    [b, x, z, y, o].
+  """
+  if min(kernel.shape[-2:]) >= MIN_CHANNELS:
+    return by_tiles(x, kernel)
+  return by_planes(x, kernel)
+
+
+@jax.custom_vjp
+def by_tiles(x: Array, kernel: Array) -> Array:
+  """`convolve` with F(4, 3) along x."""
+  b, count, z, y, _ = x.shape
+  products = [
+    _planes(v, u) for v, u in zip(_input_tiles(x), _kernel_tiles(kernel))
+  ]
+  # The four planes of a tile are neighbours again.
+  tiles = [
+    combine(row, products).reshape(b, -1, z, y, kernel.shape[-1])
+    for row in winograd.OUTPUT
+  ]
+  out = jnp.stack(tiles, axis=2)
+  return out.reshape(b, -1, *out.shape[3:])[:, :count]
+
+
+@jax.custom_vjp
+def by_planes(x: Array, kernel: Array) -> Array:
+  """`convolve` with three outputs a voxel, added one plane apart."""
+  o = kernel.shape[-1]
+  wide = jnp.concatenate([kernel[i] for i in range(3)], axis=-1)
+  found = _planes(_joined(x), wide).reshape(*x.shape[:-1], 3 * o)
+  found = _pad_x(found, 1, 1)
+  count = x.shape[1]
+  parts = [found[:, i : i + count, ..., i * o : (i + 1) * o] for i in range(3)]
+  return parts[0] + parts[1] + parts[2]
+
+
+def _mirrored(kernel: Array) -> Array:
+  """What leads from outputs back to inputs."""
+  return kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
+
+
+def _planes_gradient(x: Array, grad: Array) -> Array:
+  """Gradient [3, 3, 3, c, o] with respect to the kernel."""
+  padded, count = _pad_x(x, 1, 1), x.shape[1]
+  grad = _joined(grad)
+  return jnp.stack(
+    [
+      _kernel_of_planes(_joined(padded[:, i : i + count]), grad)
+      for i in range(3)
+    ]
+  )
+
+
+def _tiles_gradient(x: Array, grad: Array) -> Array:
+  """Gradient [3, 3, 3, c, o]: the transposed transforms, products between."""
+  b, count, z, y, o = grad.shape
+  tiles = _pad_x(grad, 0, -count % _TILE).reshape(b, -1, _TILE, z, y, o)
+  planes = [_joined(tiles[:, :, i]) for i in range(_TILE)]
+  products = [
+    _kernel_of_planes(v, combine(column, planes))
+    for v, column in zip(_input_tiles(x), zip(*winograd.OUTPUT))
+  ]
+  return jnp.stack([combine(row, products) for row in zip(*winograd.KERNEL)])
+
+
+by_planes.defvjp(
+  lambda x, kernel: (by_planes(x, kernel), (x, kernel)),
+  lambda kept, grad: (
+    by_planes(grad, _mirrored(kept[1])),
+    _planes_gradient(kept[0], grad),
+  ),
+)
+by_tiles.defvjp(
+  lambda x, kernel: (by_tiles(x, kernel), (x, kernel)),
+  lambda kept, grad: (
+    by_tiles(grad, _mirrored(kept[1])),
+    _tiles_gradient(kept[0], grad),
+  ),
+)
+
+
+def _input_tiles(x: Array) -> list[Array]:
+  """B^T d: six arrays [b * tile, z, y, c] of overlapping tiles of planes."""
+  b, count, z, y, c = x.shape
+  whole = count + -count % _TILE
+  padded = _pad_x(x, 1, whole - count + _TILE - 1)
+  # Neighbouring tiles share two planes: two slices, each cut into whole tiles.
+  low, high = (
+    padded[:, i : i + whole].reshape(b, -1, _TILE, z, y, c) for i in (0, _TILE)
+  )
+  planes = [low[:, :, i] for i in range(_TILE)]
+  planes += [high[:, :, i] for i in range(winograd.PRODUCTS - _TILE)]
+  return [_joined(combine(row, planes)) for row in winograd.INPUT]
+
+
+def _kernel_tiles(kernel: Array) -> list[Array]:
+  """G g: six kernels [3, 3, c, o]."""
+  planes = [kernel[i] for i in range(3)]
+  return [combine(row, planes) for row in winograd.KERNEL]
+
+
+def _joined(x: Array) -> Array:
+  """[b, x, z, y, c] to [b * x, z, y, c]."""
+  return x.reshape(-1, *x.shape[2:])
+
+
+def _pad_x(x: Array, before: int, after: int) -> Array:
+  return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
+
+
+def _planes(x: Array, kernel: Array) -> Array:
+  """The compiler's convolution of planes [n, z, y, c], zeros around."""
+  return jax.lax.conv_general_dilated(
+    x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+  )
+
+
+def _kernel_of_planes(x: Array, grad: Array) -> Array:
+  """Gradient of `_planes` with respect to its kernel, [3, 3, c, o].
+
+  A convolution in which one side's channels are the batch, the planes are the
+  channels and the other side is the kernel. The other side's channels are the
+  columns of its products: the side whose channels fill registers.
+  """
+  if grad.shape[-1] % _LANES and not x.shape[-1] % _LANES:
+    return _correlate(grad, x)[::-1, ::-1].swapaxes(2, 3)
+  return _correlate(x, grad)
+
+
+def _correlate(x: Array, window: Array) -> Array:
+  """Sums of products of two lots of planes, shifted by -1, 0 or 1."""
+  return jax.lax.conv_general_dilated(
+    x,
+    window,
+    (1, 1),
+    ((1, 1), (1, 1)),
+    dimension_numbers=("CHWN", "IHWO", "HWNC"),
+  )

@@ -1,0 +1,1 @@
+"""The networks that lift poses, and which there are."""

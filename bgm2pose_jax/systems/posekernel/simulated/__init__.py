@@ -1,0 +1,1 @@
+"""Simulated rooms, rigs, people and detectors: `SimulatedSamples`."""
