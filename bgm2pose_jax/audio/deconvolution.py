@@ -6,6 +6,8 @@ K = R conj(S) / (|S|^2 + eps max|S|^2), limited to the band of the sound.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import scipy.fft
 
@@ -61,6 +63,7 @@ def impulse_responses(
   sweep = np.asarray(sweep, np.float64)
   first_tap = np.asarray(first_tap, np.float64)
   _check(recordings, sweep, rate_hz, band_hz, taps, eps)
+  band_hz = (float(band_hz[0]), float(band_hz[1]))
   earliest = max(0, int(np.ceil(-first_tap.min())))
   latest = max(0, int(np.ceil(first_tap.max())))
   size = scipy.fft.next_fast_len(
@@ -70,16 +73,44 @@ def impulse_responses(
     + _ringing_samples(rate_hz, band_hz),
     real=True,
   )
+  assert size is not None
   frequency_hz = scipy.fft.rfftfreq(size, 1 / rate_hz)
-  played = np.asarray(scipy.fft.rfft(sweep, size, axis=-1))
-  power = np.abs(played) ** 2
-  inverse = played.conj() * band_weights(frequency_hz, band_hz)
-  inverse /= power + eps * power.max(axis=-1, keepdims=True)
+  if sweep.ndim == 1:
+    inverse = _known_inverse(sweep.tobytes(), size, rate_hz, band_hz, eps)
+  else:
+    inverse = _inverse(sweep, size, rate_hz, band_hz, eps)
   spectra = np.asarray(scipy.fft.rfft(recordings, size, axis=-1)) * inverse
   if first_tap.any():
     turns = first_tap[..., None] * (frequency_hz / rate_hz)
     spectra *= np.exp(2j * np.pi * turns)
   return np.asarray(scipy.fft.irfft(spectra, size, axis=-1))[..., :taps]
+
+
+def _inverse(
+  sweep: np.ndarray,
+  size: int,
+  rate_hz: float,
+  band_hz: tuple[float, float],
+  eps: float,
+) -> np.ndarray:
+  """What spectra are multiplied with, complex128 [..., frequency]."""
+  played = np.asarray(scipy.fft.rfft(sweep, size, axis=-1))
+  power = np.abs(played) ** 2
+  frequency_hz = scipy.fft.rfftfreq(size, 1 / rate_hz)
+  inverse = played.conj() * band_weights(frequency_hz, band_hz)
+  return inverse / (power + eps * power.max(axis=-1, keepdims=True))
+
+
+@functools.lru_cache(maxsize=4)
+def _known_inverse(
+  sweep: bytes,
+  size: int,
+  rate_hz: float,
+  band_hz: tuple[float, float],
+  eps: float,
+) -> np.ndarray:
+  """The same for one sweep: thousands of recordings are divided by it."""
+  return _inverse(np.frombuffer(sweep), size, rate_hz, band_hz, eps)
 
 
 def band_weights(

@@ -3,7 +3,7 @@
 What does not change from recording to recording is computed once: the
 spectrum of excitation and loudspeaker, and the room's answer at temperatures
 a small step apart. In between, responses are mixed in proportion; for a step
-of 0.02 K that errs by less than 1 % at 30 kHz and 100 ms.
+of 0.02 K that errs by less than 1 % at 30 kHz and 32 ms.
 """
 
 from __future__ import annotations

@@ -4,6 +4,11 @@ About 2,000 points on capsules around the bones each answer with an impulse at
 their own delay, sized by their share of the surface and by how much they face
 the pair. There is no wave equation in it: no diffraction, no phase but the
 delay's, and nothing hides anything.
+
+Against the spheres of `body_echo`, over 48 poses of eight people in two rooms:
+envelopes of 0.21 ms correlate by 0.85 (fifth percentile 0.75), levels between
+0.5 and 30 kHz differ by 0.8 dB with a deviation of 2.4 dB. The surface is
+10 dB louder from 0.5 to 2 kHz, 2 dB weaker to 8 kHz and 3 dB weaker above.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_a_pair_hears_less_of_what_is_behind_it():
 def test_an_echo_by_way_of_a_wall_has_its_path_and_reflection():
   # The wall x = 0; sphere and pair at equal height and z.
   centre, a = np.array([[3.0, 1.2, 3.5]]), 0.06
-  pairs = facing([[1.0, 1.2, 1.5]], [1.0, 1.2, 3.5])
+  pairs = facing([[1.0, 1.2, 1.5]], centre[0])
   dry, wet = (
     sphere_echoes(
       centre, one_sphere(a), pairs, TEMPERATURE_C, RATE_HZ, room=room
@@ -90,9 +90,9 @@ def test_an_echo_by_way_of_a_wall_has_its_path_and_reflection():
   kernel = np.fft.irfft(np.where(BAND, wall, 0), ECHO_TAPS)
   delay = (d1 + d2 - 2 * a * half_sine) / 343 * RATE_HZ
   assert abs(np.abs(kernel).argmax() - delay) <= 1
-  # The loudspeaker looks along z: to the sphere by 45 degrees, to the wall's
-  # point by the angle of (4, 2) mirrored.
-  sent = 0.55 + 0.45 * 2 / d2 + 0.55 + 0.45 * 2 / d1
+  # The loudspeaker looks at the sphere along (1, 1) and sends to the wall's
+  # point along (-4, 2).
+  sent = 1 + 0.55 + 0.45 * (-4 + 2) / (d1 * np.sqrt(2))
   expected = 0.5 * sent * a / (2 * d1 * d2)
   np.testing.assert_allclose(np.abs(wall[BAND]), expected, rtol=3e-3)
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.posekernel.config import SimulateConfig
+from bgm2pose_jax.systems.posekernel.extraction.kernels import kernels_of
 from bgm2pose_jax.systems.posekernel.sample import (
   KERNEL_TAPS,
   SAMPLE_RATE_HZ,
@@ -26,10 +28,11 @@ from bgm2pose_jax.systems.posekernel.simulated.people import (
   People,
   Visit,
 )
-from bgm2pose_jax.systems.posekernel.simulated.plain_kernels import kernels_of
 from bgm2pose_jax.systems.posekernel.simulated.recorder import Recorder
 
 AS_BUILT, MOVED = "as_built", "moved"
+# A recording begins when its sound leaves.
+LATENCY_SAMPLES = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,32 +101,44 @@ class SimulatedSamples:
     camera = room.camera.as_array()
     pairs = room.rig.pairs_m.astype(np.float32)
     centre = room.grid_centre_m.astype(np.float32)
-    visits = range(0, self.plan.samples, VISIT_SAMPLES)
-    for first in visits:
-      visit = self._people.visit(room, first // VISIT_SAMPLES)
-      stop = min(first + VISIT_SAMPLES, self.plan.samples)
-      for indices in self._by_walls(first, stop):
-        walls = self.walls_of(indices[0])
-        kernels = self._kernels(recorder, visit, indices)
-        for index, kernel in zip(indices, kernels, strict=True):
-          pose = visit.pose_m[index - first]
-          yield Sample(
-            environment=name,
-            index=index,
-            person=visit.person,
-            walls=walls,
-            kernels=kernel,
-            pairs_m=pairs,
-            pose_m=pose.astype(np.float32),
-            keypoints=keypoints(pose, camera, self.plan.seed, name, index),
-            camera=room.camera,
-            grid_centre_m=centre,
-          )
+    visit_of = functools.cache(functools.partial(self.visit, name))
+    for walls, indices in self._by_walls().items():
+      recorded = (
+        self._occupied(recorder, visit_of(index // VISIT_SAMPLES), index)
+        for index in indices
+      )
+      kernels, _ = kernels_of(
+        recorded,
+        recorder.empty(walls),
+        recorder.sweep,
+        SAMPLE_RATE_HZ,
+        KERNEL_TAPS,
+        latency_samples=LATENCY_SAMPLES,
+      )
+      for index, kernel in zip(indices, kernels, strict=True):
+        number, place = divmod(index, VISIT_SAMPLES)
+        visit = visit_of(number)
+        pose = visit.pose_m[place]
+        yield Sample(
+          environment=name,
+          index=index,
+          person=visit.person,
+          walls=walls,
+          kernels=kernel,
+          pairs_m=pairs,
+          pose_m=pose.astype(np.float32),
+          keypoints=keypoints(pose, camera, self.plan.seed, name, index),
+          camera=room.camera,
+          grid_centre_m=centre,
+        )
 
   def recordings(
     self, name: str, samples: Sequence[int]
   ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Returns what the pairs record, from which `make` takes its kernels.
+
+    A recording begins when its sound leaves: with a latency of
+    `LATENCY_SAMPLES` `extraction` gives the same kernels.
 
     Args:
       name: of the environment.
@@ -137,7 +152,7 @@ class SimulatedSamples:
       InputError: no such environment or sample, or samples before and after
         the walls were moved.
     """
-    room, recorder = self.environment(name), self._recorder(name)
+    recorder = self._recorder(name)
     wrong = [i for i in samples if not 0 <= i < self.plan.samples]
     if wrong or not samples:
       raise InputError(
@@ -152,13 +167,11 @@ class SimulatedSamples:
         "from before and after the walls were moved",
         "ask for them one by one: each has an empty room of its own",
       )
-    visits: dict[int, Visit] = {}
-    occupied = []
-    for index in samples:
-      number, place = divmod(index, VISIT_SAMPLES)
-      if number not in visits:
-        visits[number] = self._people.visit(room, number)
-      occupied.append(self._occupied(recorder, visits[number], index, place))
+    visit_of = functools.cache(functools.partial(self.visit, name))
+    occupied = [
+      self._occupied(recorder, visit_of(index // VISIT_SAMPLES), index)
+      for index in samples
+    ]
     return (
       np.stack(occupied),
       recorder.empty(states.pop()),
@@ -167,8 +180,16 @@ class SimulatedSamples:
     )
 
   def identity(self) -> dict[str, Any]:
-    """Returns the plan."""
-    return {"simulate": dataclasses.asdict(self.plan)}
+    """Returns the plan and the digest of the motion files.
+
+    Raises:
+      InputError: no such folder of motion files.
+    """
+    values = dataclasses.asdict(self.plan)
+    folder = values.pop("mocap_dir")
+    if folder is not None:
+      values["motion"] = checksums.of_folder(folder)
+    return {"simulate": values}
 
   def inventory(self) -> str | None:
     """Nothing was looked for."""
@@ -197,33 +218,20 @@ class SimulatedSamples:
       seed=plan.seed,
     )
 
-  def _by_walls(self, first: int, stop: int) -> list[list[int]]:
-    """Samples of a visit, those before and those after the walls moved."""
+  def _by_walls(self) -> dict[str, list[int]]:
+    """Samples of each state of the walls, in order."""
     found: dict[str, list[int]] = {}
-    for index in range(first, stop):
+    for index in range(self.plan.samples):
       found.setdefault(self.walls_of(index), []).append(index)
-    return list(found.values())
+    return found
 
   def _occupied(
-    self, recorder: Recorder, visit: Visit, index: int, place: int
+    self, recorder: Recorder, visit: Visit, index: int
   ) -> np.ndarray:
+    """Recordings of a sample, float32 [pair, n]."""
     return recorder.occupied(
-      index, visit.positions_m[place], visit.body, self.walls_of(index)
+      index,
+      visit.positions_m[index % VISIT_SAMPLES],
+      visit.body,
+      self.walls_of(index),
     )
-
-  def _kernels(
-    self, recorder: Recorder, visit: Visit, indices: Sequence[int]
-  ) -> np.ndarray:
-    """float32 [sample, pair, tap]: each sample's as if it came alone."""
-    occupied = [
-      self._occupied(recorder, visit, index, index % VISIT_SAMPLES)
-      for index in indices
-    ]
-    kernels, _ = kernels_of(
-      np.stack(occupied),
-      recorder.empty(self.walls_of(indices[0])),
-      recorder.sweep,
-      SAMPLE_RATE_HZ,
-      KERNEL_TAPS,
-    )
-    return kernels
