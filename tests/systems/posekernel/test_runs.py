@@ -117,9 +117,9 @@ def test_results_hold_the_figures_of_the_predictions(alone):
   assert results["per_environment"]["room1"]["windows"] == SAMPLES
   # Two recordings of 16 and 4 samples.
   assert results["interval_95"]["blocks"] == 2
-  floor = results["voxel_floor"]
-  assert floor["read_out"] == "soft"
-  assert floor["mpjpe_cm"] == pytest.approx(0.48 * 40, rel=0.25)
+  grid = results["time_of_arrival"]["grid"]
+  assert grid["read_out"] == "soft"
+  assert grid["floor_cm"] == pytest.approx(0.48 * 40, rel=0.25)
   assert results["test"] == {"environment": ["room1"]}
   # Flat people of one shape: the image alone says how far they are.
   assert results["fixed_height"]["mpjpe_cm"] < 0.1
