@@ -76,9 +76,7 @@ def verdict(results: Mapping[str, Any]) -> str:
   if results["model"] in FIGURES.baselines:
     return f"{text}."
   others = {
-    name: results[key]["mpjpe_cm"]
-    for key, name in FIGURES.baselines.items()
-    if key != "voxel_floor"
+    name: results[key]["mpjpe_cm"] for key, name in FIGURES.baselines.items()
   }
   best = min(others, key=lambda name: others[name])
   if own >= others[best]:
@@ -90,12 +88,12 @@ def verdict(results: Mapping[str, Any]) -> str:
 
 def read_out(results: Mapping[str, Any]) -> str:
   """How joints are read from voxels, and what that costs at least."""
-  floor = results["voxel_floor"]
+  grid = results["time_of_arrival"]["grid"]
   text = (
-    f"read-out {floor['read_out']}; voxels of {floor['voxel_cm']:g} cm, whose "
-    f"hard arg max is {floor['mpjpe_cm']:.1f} cm off at best"
+    f"read-out {grid['read_out']}; voxels of {grid['voxel_cm']:g} cm, whose "
+    f"hard arg max is {grid['floor_cm']:.1f} cm off at best"
   )
-  outside = floor["joints_outside_grid_pct"]
+  outside = grid["joints_outside_grid_pct"]
   return text + (f"; {outside:.1f} % of joints lie outside" if outside else "")
 
 

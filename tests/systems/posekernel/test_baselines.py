@@ -197,7 +197,6 @@ def test_all_baselines_of_a_flat_person_are_near():
     "fixed_height",
     "ground_plane",
     "time_of_arrival",
-    "voxel_floor",
   ]
   for name, limit_cm in (("fixed_height", 0.1), ("ground_plane", 0.1)):
     off = np.linalg.norm(found[name].values - target, axis=-1)
@@ -236,18 +235,16 @@ def test_the_floor_is_half_a_voxels_mean_radius():
   spread = CENTRE_M + rng.uniform(-0.6, 0.6, made.pose.shape)
   made.pose[:] = spread
   _, rows, found = _all(made=made)
-  floor = found["voxel_floor"]
-  off = np.linalg.norm(floor.values - made.pose[rows.test], axis=-1)
+  facts = found["time_of_arrival"].facts["grid"]
   # The mean distance of a cube's points from its middle is 0.4803 of an edge.
-  assert off.mean() == pytest.approx(0.4803 * 0.1, rel=0.05)
-  assert floor.facts["joints_outside_grid_pct"] == 0
-  assert floor.facts["voxel_cm"] == pytest.approx(10)
-  assert floor.facts["read_out"] == "soft"
+  assert facts["floor_cm"] == pytest.approx(0.4803 * 10, rel=0.05)
+  assert facts["joints_outside_grid_pct"] == 0
+  assert facts["voxel_cm"] == pytest.approx(10)
+  assert facts["read_out"] == "soft"
   made.pose[rows.test[0], 3] = CENTRE_M + np.array([0, 2.0, 0])
   _, _, found = _all(made=made)
-  outside = found["voxel_floor"].facts["joints_outside_grid_pct"]
-  assert outside == pytest.approx(100 / (15 * 40))
+  again = found["time_of_arrival"].facts["grid"]
+  assert again["joints_outside_grid_pct"] == pytest.approx(100 / (15 * 40))
   # Thirteen voxels along y: the last one's middle is 60 cm from the grid's.
-  assert found["voxel_floor"].values[0, 3, 1] == pytest.approx(
-    CENTRE_M[1] + 0.6, abs=1e-6
-  )
+  further = (again["floor_cm"] - facts["floor_cm"]) * 15 * 40
+  assert further == pytest.approx(140, abs=10)

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,9 +117,9 @@ def test_results_hold_the_figures_of_the_predictions(alone):
   assert results["per_environment"]["room1"]["windows"] == SAMPLES
   # Two recordings of 16 and 4 samples.
   assert results["interval_95"]["blocks"] == 2
-  floor = results["voxel_floor"]
-  assert floor["read_out"] == "soft"
-  assert floor["mpjpe_cm"] == pytest.approx(0.48 * 40, rel=0.25)
+  grid = results["time_of_arrival"]["grid"]
+  assert grid["read_out"] == "soft"
+  assert grid["floor_cm"] == pytest.approx(0.48 * 40, rel=0.25)
   assert results["test"] == {"environment": ["room1"]}
   # Flat people of one shape: the image alone says how far they are.
   assert results["fixed_height"]["mpjpe_cm"] < 0.1
@@ -263,6 +265,34 @@ def test_export_is_written_and_brought_back(home, alone):
 def _find(model):
   assert model in SYSTEM.models
   return SYSTEM
+
+
+@pytest.mark.slow
+def test_the_command_simulates_trains_and_evaluates(home):
+  settings = {
+    **{key: json.dumps(value) for key, value in (SMALL | NETWORK).items()},
+    "data.simulate.environments": 2,
+    "data.simulate.samples": 10,
+  }
+  done = subprocess.run(
+    [
+      *(sys.executable, "-m", "bgm2pose_jax.main", "--model=posekernel"),
+      *("--split_by=block", "--pairs=3", "--moved_walls"),
+      *(f"--set={key}={value}" for key, value in settings.items()),
+      *(f"--workdir={home / 'command'}", f"--data_dir={home / 'made'}"),
+    ],
+    capture_output=True,
+    text=True,
+    check=False,
+    env=os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+  )
+  assert done.returncode == 0, done.stdout + done.stderr
+  assert done.stdout.startswith("SIMULATED DATA (posekernel/simulated): split")
+  found = json.loads((home / "command" / "results.json").read_text())
+  assert found["windows"] == 4
+  assert found["time_of_arrival"]["pairs"] == 3
+  assert list(found["per_environment"]) == ["room01", "room02"]
+  assert found["steps"] == EPOCHS * STEPS
 
 
 def test_flags_that_exclude_each_other_are_refused(tmp_path):
