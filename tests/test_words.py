@@ -59,6 +59,9 @@ SYSTEM_WORDS: tuple[str, ...] = (
   "telmi",
   "repovizz",
   "mpjpe",
+  "pose[- _]?kernels?(?:lifter|[- _]lifter)?",
+  "frankmocap",
+  "pck",
 )
 # These belong to the rooms, or the file, that they are the subject of.
 SUBJECT_WORDS = {
@@ -139,6 +142,8 @@ def test_every_folder_is_shared_or_a_system_s():
     ("simulate/body.py", "# of the 21 joints", "21 joints"),
     ("evaluation/figures.py", "mean_joints = 0", "joints"),
     ("main.py", "# AMPL", "AMPL"),
+    ("simulate/echo.py", '"""Makes pose kernels."""', "pose kernels"),
+    ("nn/volumes.py", "class PoseKernelLifter:", "Pose_Kernel_Lifter"),
   ],
 )
 def test_a_planted_word_is_found(tmp_path, file, line, word):

@@ -153,6 +153,8 @@ def parse(value: Any, hint: Any, key: str) -> Any:
   Raises:
     InputError: when the value is of another type.
   """
+  if typing.get_origin(hint) is tuple:
+    return _parse_tuple(value, typing.get_args(hint), key)
   options = typing.get_args(hint) or (hint,)
   is_json = str not in options or (value == "null" and type(None) in options)
   if isinstance(value, str) and is_json:
@@ -172,3 +174,19 @@ def parse(value: Any, hint: Any, key: str) -> Any:
     for t in options
   )
   raise InputError(key, f"is {value!r}", f"give a value of type {names}")
+
+
+def _parse_tuple(
+  value: Any, hints: tuple[Any, ...], key: str
+) -> tuple[Any, ...]:
+  """Reads values of given types, as many as there are types."""
+  if isinstance(value, str):
+    with contextlib.suppress(ValueError, RecursionError):
+      value = json.loads(value)
+  if not isinstance(value, (list, tuple)) or len(value) != len(hints):
+    names = ", ".join(getattr(each, "__name__", str(each)) for each in hints)
+    raise InputError(key, f"is {value!r}", f"give a list of {names}")
+  return tuple(
+    parse(each, hint, f"{key}[{number}]")
+    for number, (each, hint) in enumerate(zip(value, hints))
+  )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data.split import Dealt, Split, natural_key
+from bgm2pose_jax.data.split import Dealt, Split, Stretches, natural_key
 from bgm2pose_jax.data.table import WindowTable
 
 
@@ -52,7 +52,10 @@ def split_rows(table: WindowTable, split: Split) -> Rows:
     else:
       in_test &= holds
   if split.dealt is not None:
-    group = _groups(table, split.dealt)
+    if isinstance(split.dealt, Dealt):
+      group = _groups(table, split.dealt)
+    else:
+      group = _stretches(table, split.dealt, in_train | in_test)
     in_test &= group == split.fold
     in_train &= group != split.fold
   train, validation = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -104,4 +107,17 @@ def _groups(table: WindowTable, dealt: Dealt) -> np.ndarray:
     )
     for place, code in enumerate(ordered):
       group[own & (places == code)] = place % dealt.groups
+  return group
+
+
+def _stretches(
+  table: WindowTable, cut: Stretches, usable: np.ndarray
+) -> np.ndarray:
+  """Returns the stretch of each window, int64 [n]; -1 for unusable ones."""
+  within = table.column(cut.within)
+  group = np.full(len(table), -1, np.int64)
+  for one in np.unique(within):
+    rows = np.flatnonzero((within == one) & usable)
+    for number, part in enumerate(np.array_split(rows, cut.groups)):
+      group[part] = number
   return group

@@ -25,6 +25,23 @@ class Dealt:
   groups: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Stretches:
+  """Folds of neighbouring rows, where nothing has a name to be dealt.
+
+  Rows that follow each other resemble each other, so that only whole stretches
+  of them can test what others trained. The stretch of the fold's number tests.
+
+  Attributes:
+    within: the usable rows of each name of this column, in the table's order,
+      are cut into stretches as equal as can be.
+    groups: how many.
+  """
+
+  within: str
+  groups: int
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Split:
   """The rows of one run, by name.
@@ -54,7 +71,7 @@ class Split:
   fold_order: tuple[str, ...]
   sections: tuple[str, ...]
   label: str
-  dealt: Dealt | None = None
+  dealt: Dealt | Stretches | None = None
   test_lacks: tuple[str, ...] = ()
   validation_fraction: float = 0.1
   overlap: int = 0

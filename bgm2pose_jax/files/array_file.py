@@ -90,6 +90,27 @@ def read_npz(
   return found
 
 
+def read_npy(
+  path: str | os.PathLike[str], fix: str, *, max_bytes: int = MAX_BYTES
+) -> np.ndarray:
+  """Reads the array of a .npy file.
+
+  Args:
+    path: the file.
+    fix: what to do if it cannot be used.
+    max_bytes: the largest size that is read.
+
+  Raises:
+    InputError: no regular file, no such array, larger than allowed or than the
+      file, or of objects.
+  """
+  with plain_file.opened(path, fix) as file:
+    size = os.fstat(file.fileno()).st_size
+    if size > max_bytes:
+      raise InputError(path, f"has {size} bytes of {max_bytes} at most", fix)
+    return _read(os.fspath(path), file, size, fix)
+
+
 def read_header(
   path: object, file: IO[bytes], fix: str
 ) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -26,9 +26,7 @@ from bgm2pose_jax.poses.mediapipe import NAMES
 # Half an hour at 30 frames a second; in memory about five times as much.
 MAX_BYTES = 256 << 20
 MAX_FRAMES = 1_000_000
-_FIX = (
-  "give a list of frames, each 33 world landmarks with x, y, z and visibility"
-)
+_FIX = "give a list of frames, each 33 landmarks with x, y, z and visibility"
 # Where landmarks stand; world landmarks win.
 _PLACES = (
   "pose_world_landmarks",
@@ -43,17 +41,33 @@ _PLACES = (
   "pose",
   "landmark",
 )
+# Where image landmarks stand. JavaScript's `landmarks` are those of the image.
+_IMAGE_PLACES = (
+  "pose_landmarks",
+  "poselandmarks",
+  "image_landmarks",
+  "imagelandmarks",
+  "normalized_landmarks",
+  "normalizedlandmarks",
+  "landmarks",
+  "pose",
+  "landmark",
+)
 _NUMBERS = ("frame", "frame_index", "frame_number", "frame_id", "index")
 _RATES = ("fps", "frame_rate", "framerate", "rate_hz", "video_fps")
 _MISSING = (math.nan,) * 4
 _NOBODY = (_MISSING,) * len(NAMES)
 
 
-def read(path: str | os.PathLike[str]) -> CapturedPoints:
+def read(
+  path: str | os.PathLike[str], *, image: bool = False
+) -> CapturedPoints:
   """Reads landmarks.
 
   Args:
     path: the file, plain or gzip.
+    image: whether to take image landmarks; else world landmarks are taken
+      where there are both.
 
   Returns:
     The 33 landmarks in their order as MediaPipe gives them (y down), NaN
@@ -63,21 +77,25 @@ def read(path: str | os.PathLike[str]) -> CapturedPoints:
   Raises:
     InputError: no such JSON, or frames that fit no time.
   """
+  places = _IMAGE_PLACES if image else _PLACES
   data = text_file.read_bytes(pathlib.Path(path), max_bytes=MAX_BYTES)
   found = json_file.parse(data, path, _FIX, hook=_shrunk)
   rate_hz = math.nan
   if isinstance(found, Mapping):
     rate_hz = _rate(found, path)
-    found = found.get("frames", _landmarks(found))
+    found = found.get("frames", _landmarks(found, places))
   if not isinstance(found, Sequence) or isinstance(found, str):
     raise InputError(path, "holds no list of frames", _FIX)
   if not 0 < len(found) <= MAX_FRAMES:
     raise InputError(path, f"holds {len(found)} frames", _FIX)
   table = np.empty((len(found), len(NAMES), 4))
   for number, frame in enumerate(found):
-    table[number] = _frame(frame, path, number)
+    table[number] = _frame(frame, path, number, places)
   if not np.isfinite(table[..., :3]).any():
-    raise InputError(path, "shows nobody in any frame", "give another video")
+    fix = "give another video"
+    if image:
+      fix = "give image landmarks (pose_landmarks) of a video with a person"
+    raise InputError(path, "shows nobody in any frame", fix)
   times = _column(found, frame_times.NAMES, path)
   numbers = _column(found, _NUMBERS, path)
   time_s = None
@@ -103,16 +121,16 @@ def _shrunk(value: dict[str, Any]) -> Any:
   return {key.lower(): each for key, each in value.items()}
 
 
-def _landmarks(frame: Mapping[str, Any]) -> Any:
-  return next((frame[name] for name in _PLACES if name in frame), None)
+def _landmarks(frame: Mapping[str, Any], places: Sequence[str]) -> Any:
+  return next((frame[name] for name in places if name in frame), None)
 
 
-def _frame(frame: Any, path: object, number: int) -> Any:
+def _frame(frame: Any, path: object, number: int, places: Sequence[str]) -> Any:
   """33 x (x, y, z, visibility) of one frame."""
   where = f"{path} frame {number}"
   for _ in range(4):  # {"pose": {"landmarks": [..]}} and lists of one person
     if isinstance(frame, Mapping):
-      frame = _landmarks(frame)
+      frame = _landmarks(frame, places)
     elif _is_list(frame) and len(frame) == 1:
       frame = frame[0]
   if frame is None or (_is_list(frame) and not frame):

@@ -6,7 +6,7 @@ The rate is a convention of these tables and stands nowhere in the file.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -65,6 +65,7 @@ def write_points_csv(
   skeleton: Skeleton,
   positions_m: np.ndarray,
   time_s: np.ndarray | None = None,
+  labels: tuple[str, Sequence[str]] | None = None,
 ) -> None:
   """Writes a motion as it is, whole or not at all.
 
@@ -73,20 +74,30 @@ def write_points_csv(
     skeleton: the skeleton of the positions.
     positions_m: [time, joint, 3] metres.
     time_s: [time], a first column of that name; None writes none.
+    labels: (name, [time]) of a first column of text without commas or quotes;
+      None writes none.
   """
   table = positions_m.reshape(len(positions_m), -1)
   names = [f"{joint}_{axis}" for joint in skeleton.joints for axis in "xyz"]
   if time_s is not None:
     table = np.column_stack([time_s, table])
     names = ["time_s", *names]
-  line = ",".join([_CELL] * table.shape[1]) + "\n"
+  head = ""
+  if labels is not None:
+    names = [labels[0], *names]
+    head = "%s,"
+  line = head + ",".join([_CELL] * table.shape[1]) + "\n"
   with whole_file.writing(path) as file:
     file.write((",".join(names) + "\n").encode())
     # One %-format for many rows is about ten times np.savetxt.
     for start in range(0, len(table), _ROWS_AT_ONCE):
       rows = table[start : start + _ROWS_AT_ONCE]
-      text = (line * len(rows)) % tuple(rows.ravel().tolist())
-      file.write(text.encode())
+      cells = rows.ravel().tolist()
+      if labels is not None:
+        texts = labels[1][start : start + len(rows)]
+        cells = [c for text, row in zip(texts, rows.tolist())
+                 for c in (text, *row)]  # fmt: skip
+      file.write(((line * len(rows)) % tuple(cells)).encode())
 
 
 def read_position_csv(

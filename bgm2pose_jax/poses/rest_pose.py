@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bgm2pose_jax.poses.body13 import BODY13
+from bgm2pose_jax.poses.body15 import BODY15
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.skeleton import Skeleton
 
@@ -139,4 +140,28 @@ REST13 = RestPose(
   # Right and left shoulder, right and left hip.
   fans={"C7": ((-1.0, 1.0, -1.0, 1.0), (0.0, 0.0, -1.0, -1.0))},
   ends_cm={"LMWR": 18.0, "RMWR": 18.0, "LTOE": 6.0, "RTOE": 6.0},
+)
+
+# The root is the nose. The hips' bones lie on a line: they say nothing of up.
+REST15 = RestPose(
+  skeleton=BODY15,
+  towards={"Neck": (0.0, -0.9, -0.5), "MidHip": (0.0, -1.0, 0.0)}
+  | _sided(
+    {
+      "Shoulder": (1.0, -0.1, 0.0),
+      "Elbow": (1.0, 0.0, 0.0),
+      "Wrist": (1.0, 0.0, 0.0),
+      "Hip": (1.0, 0.0, 0.0),
+      "Knee": (0.0, -1.0, 0.0),
+      "Ankle": (0.0, -1.0, 0.0),
+    },
+    "L",
+    "R",
+  ),
+  # Right and left shoulder, middle of the hips; right and left hip.
+  fans={
+    "Neck": ((-1.0, 1.0, 0.0), (0.0, 0.0, -1.0)),
+    "MidHip": ((-1.0, 1.0), (0.0, 0.0)),
+  },
+  ends_cm={"LWrist": 18.0, "RWrist": 18.0, "LAnkle": 8.0, "RAnkle": 8.0},
 )

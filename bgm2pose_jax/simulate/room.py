@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -64,8 +65,6 @@ def image_sources(scene: Scene, speaker: int) -> ImageSources:
   size = high - low
   source = np.asarray(scene.speakers_m[speaker]) - low
   order = scene.max_order
-  # Along one axis the image with index i lies at 2 ceil(i/2) L + (-1)^i x; it
-  # met the far wall ceil(i/2) times and the near one floor(i/2) times.
   index = np.arange(-order, order + 1)
   grid = np.stack(np.meshgrid(index, index, index, indexing="ij"), -1)
   grid = grid.reshape(-1, 3)
@@ -73,26 +72,49 @@ def image_sources(scene: Scene, speaker: int) -> ImageSources:
   grid = grid[total <= order]
   total = total[total <= order]
   grid = grid[np.argsort(total, kind="stable")]
+  position, gains = mirrored(grid, source, size, scene.wall_reflection())
+  return ImageSources(position + low, gains, np.sort(total, kind="stable"))
+
+
+def mirrored(
+  grid: np.ndarray, source_m: np.ndarray, size_m: np.ndarray, walls: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Images of a source in a shoebox whose lowest corner is the origin.
+
+  Along one axis the image with index i lies at 2 ceil(i/2) L + (-1)^i x; it
+  met the far wall ceil(i/2) times and the near one floor(i/2) times.
+
+  Args:
+    grid: int [images, 3], an index i for each axis; 0 is the source itself.
+    source_m: [3].
+    size_m: [3], lengths L of the room.
+    walls: [6, bands], reflection of the near and the far wall of each axis.
+
+  Returns:
+    Positions, float64 [images, 3], and gains, float64 [images, bands].
+  """
   half = (grid + np.where(grid % 2, 1, 0)) // 2
-  position = 2 * half * size + np.where(grid % 2, -source, source)
+  position = 2 * half * size_m + np.where(grid % 2, -source_m, source_m)
   far = np.abs(half)
   near = np.abs(grid) - far
-  walls = scene.wall_reflection()
   gains = np.ones((len(grid), walls.shape[1]))
   for axis in range(3):
     gains *= walls[2 * axis] ** near[:, axis, None]
     gains *= walls[2 * axis + 1] ** far[:, axis, None]
-  return ImageSources(position + low, gains, np.sort(total, kind="stable"))
+  return position, gains
 
 
-def octave_weights(freqs_hz: np.ndarray) -> np.ndarray:
-  """Zero-phase octave weights, [7, frequencies], that sum to one.
+def octave_weights(
+  freqs_hz: np.ndarray, octaves_hz: Sequence[float] = OCTAVES_HZ
+) -> np.ndarray:
+  """Zero-phase octave weights, [band, frequencies], that sum to one.
 
-  Triangles over log frequency around `OCTAVES_HZ`, flat beyond the outer two.
+  Triangles over log frequency around `octaves_hz`, one after the other; flat
+  beyond the outer two.
   """
-  place = np.log2(np.maximum(freqs_hz, 1e-3) / OCTAVES_HZ[0])
-  place = np.clip(place, 0, len(OCTAVES_HZ) - 1)
-  bands = np.arange(len(OCTAVES_HZ))[:, None]
+  place = np.log2(np.maximum(freqs_hz, 1e-3) / octaves_hz[0])
+  place = np.clip(place, 0, len(octaves_hz) - 1)
+  bands = np.arange(len(octaves_hz))[:, None]
   return np.maximum(0.0, 1 - np.abs(place - bands))
 
 

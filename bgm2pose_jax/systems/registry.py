@@ -13,6 +13,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.systems.bgm2pose.system import SYSTEM as BGM2POSE
 from bgm2pose_jax.systems.mapnet.system import SYSTEM as MAPNET
+from bgm2pose_jax.systems.posekernel.system import SYSTEM as POSEKERNEL
 
 PLUGINS = "BGM2POSE_SYSTEMS"
 
@@ -33,7 +34,7 @@ def _plugins() -> tuple[System, ...]:
   return tuple(found)
 
 
-SYSTEMS: tuple[System, ...] = (BGM2POSE, MAPNET, *_plugins())
+SYSTEMS: tuple[System, ...] = (BGM2POSE, MAPNET, POSEKERNEL, *_plugins())
 
 
 def of_model(model: str | None) -> System:

@@ -77,6 +77,32 @@ def test_wrong_values_name_field_and_fix(key, value, words):
     config_lib.overlay(presets.get_config("demo"), {key: value})
 
 
+@dataclasses.dataclass(frozen=True)
+class _Sized:
+  size: tuple[int, int, float] = (1, 2, 3.0)
+
+
+@pytest.mark.parametrize("value", ["[4, 5, 6]", [4, 5, 6], (4, 5, 6.0)])
+def test_tuples_have_their_types(value):
+  found = tree.build(_Sized, {"size": value}).size
+  assert found == (4, 5, 6.0)
+  assert [type(each) for each in found] == [int, int, float]
+
+
+@pytest.mark.parametrize(
+  ("value", "words"),
+  [
+    ([4, 5], "give a list of int, int, float"),
+    ("4", "give a list of int, int, float"),
+    ([4, 5.5, 6], r"size\[1\]: is 5\.5; give a value of type int"),
+    ([4, True, 6], r"size\[1\]: is True"),
+  ],
+)
+def test_tuples_of_others_are_refused(value, words):
+  with pytest.raises(InputError, match=words):
+    tree.build(_Sized, {"size": value})
+
+
 def test_assignments():
   assert tree.parse_assignments(["a.b=1", "c=x=y"]) == {
     "a.b": "1",

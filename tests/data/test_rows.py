@@ -10,7 +10,7 @@ from toy_system.takes import Takes
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import rows as rows_lib
-from bgm2pose_jax.data.split import Dealt, Split
+from bgm2pose_jax.data.split import Dealt, Split, Stretches
 
 WINDOWS = 20
 
@@ -129,6 +129,24 @@ def test_dealt_names_are_left_out_whole_and_within_each_other_name():
   own = dataclasses.replace(table, take=take, takes=names)
   rows = rows_lib.split_rows(own, split)
   assert set(own.named("take", rows.test)) == {"c20", "c203", "c208"}
+
+
+@pytest.mark.parametrize("fold", range(5))
+def test_a_stretch_of_neighbours_is_left_out_of_each_name(fold):
+  table = _table()
+  hall = {"environment": ("hall",)}
+  cut = Stretches(within="player", groups=5)
+  split = _split(train=hall, test=hall, fold=fold, dealt=cut)
+  rows = rows_lib.split_rows(table, split)
+  usable = [index for index in range(WINDOWS) if index != 7]
+  # Nineteen windows: one stretch is shorter, and it is the last.
+  wanted = usable[4 * fold : 4 * fold + 4]
+  for player in range(3):
+    own = table.player[rows.test] == player
+    assert table.window_index[rows.test][own].tolist() == wanted
+  others = np.concatenate([rows.train, rows.validation])
+  assert not set(wanted) & set(table.window_index[others].tolist())
+  assert len(others) + len(rows.test) == 3 * len(usable)
 
 
 def test_windows_without_a_target_are_of_recordings_without_any():

@@ -42,6 +42,7 @@ _LOADED = (
   "bgm2pose_jax.systems.bgm2pose.stream.flow",
   "bgm2pose_jax.systems.bgm2pose.stream.server",
   "bgm2pose_jax.systems.bgm2pose.stream.sound_input",
+  "bgm2pose_jax.systems.posekernel.extraction.write",
   "bgm2pose_jax.training.run",
 )
 # Folders that commands may write to.

@@ -36,6 +36,7 @@ def make_folder(work: pathlib.Path, run: pathlib.Path | None) -> None:
     "M.wav": sound.wav(noise(2)),
     "nan.wav": sound.wav(np.full((60000, 4), np.nan, np.float32), kind=3),
     "three.wav": sound.wav(noise(3)),
+    "one.wav": sound.wav(noise(1)),
     "400gb.wav": sound.wav(noise(4), claimed=2**32 - 2),
     "fast.wav": sound.wav(noise(4), 2**31 - 1),
     "html.wav": b"<html><script>alert(1)</script>",
@@ -95,6 +96,12 @@ def _folders(work: pathlib.Path) -> None:
     **{"song.wav": sound.wav(sound.noise(2)),
        "genres.csv": b"\xff\xfe\0"},
   )  # fmt: skip
+  folder("noises", **{"a.wav": sound.wav(sound.noise(4))})
+  folder("odd_names", **{"odd\n\x1b[31m.wav": sound.wav(sound.noise(4))})
+  odd = folder("odd_sounds")
+  for name in ("nan.wav", "400gb.wav", "html.wav", "empty.wav", "bomb.flac"):
+    shutil.copy(work / name, odd / name)
+  os.mkfifo(odd / "pipe.wav")
   folder("deep_run", **{"config.json": _DEEP.encode()})
   folder("deep_sweep", **{"sweep.json": _DEEP.encode()})
   sweep = folder(
@@ -225,6 +232,24 @@ def commands(with_run: bool) -> list[Command]:
               out)
       for name in ("trap.pth", "bomb.pth", "html.pth", "pipe", "none")
     ),
+    *(
+      command("sound", "kernel", "extract", f"--recordings={recordings}",
+              f"--empty={empty}", f"--sweep={sweep}", out)
+      for recordings, empty, sweep in (
+        ("odd_sounds", "odd_sounds", "one.wav"),
+        ("odd_sounds", "noises", "one.wav"),
+        ("odd_names", "noises", "one.wav"),
+        ("noises", "none", "one.wav"),
+        ("noises", "file", "one.wav"),
+        ("noises", "noises", "pipe"),
+        ("noises", "noises", "nan.wav"),
+        ("noises", "noises", "bomb.flac"),
+      )
+    ),
+    command("flag", "kernel", "odd\n\x1b[2J", out),
+    command("flag", "kernel", "sweep", "--out=file/x.wav"),
+    command("flag", "kernel", "sweep", f"--out={OUT}/x.wav",
+            f"--gains_db={_DEEP}"),
     command("JSON", "comparison", "--sweep=deep_sweep"),
     command("path", "comparison", "--sweep=none"),
     *(

@@ -32,6 +32,7 @@ from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 from bgm2pose_jax.systems.bgm2pose.still_room import response_file
 from bgm2pose_jax.systems.bgm2pose.stream import pcm, sound_input
 from bgm2pose_jax.systems.mapnet.refine import reading as pose_reading
+from bgm2pose_jax.systems.posekernel.released import arrays as echo_arrays
 from tests.hostile import arrays, sound, text
 from tests.hostile.files import Case
 
@@ -178,7 +179,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
   "scene": {"scene": _scene},
   "tracks": {"tracks": recording_index.read_genres},
   "sweep": {"sweep": _sweep},
-  "npy": {"released_windows": _npy},
+  "npy": {"released_windows": _npy, "echo_arrays": echo_arrays._read},
   "npz": {"response_file": response_file.read},
   "safetensors": {"weights": _weights},
 }

@@ -9,6 +9,7 @@ from typing import Any
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.fields import field
+from bgm2pose_jax.systems.posekernel.sample import PAIRS
 
 SIMULATED, RELEASED = "posekernel/simulated", "posekernel/released"
 DATASETS = (SIMULATED, RELEASED)
@@ -27,6 +28,8 @@ class SimulateConfig:
     scattering: `spheres` solves the wave equation for the body's rigid
       spheres; `surface` adds first reflections of points on its surface.
     kernel_snr_db: level of the kernel over the recording's noise.
+    drift_k: largest drift of the air's temperature from that of the empty
+      room's recordings, kelvin.
     moved_walls: the last fifth of each environment's samples is recorded after
       its walls were moved, with an empty-room recording of its own.
     mocap_dir: folder of motion files; null makes the motion.
@@ -37,8 +40,18 @@ class SimulateConfig:
   samples: int = field(300, above=0)
   persons: int = field(8, above=0)
   scattering: str = field("spheres", choices=("spheres", "surface"))
-  kernel_snr_db: float = field(20.0)
-  moved_walls: bool = False
+  kernel_snr_db: float = field(
+    20.0,
+    flag="kernel_snr_db",
+    help="level of simulated kernels over the recording's noise, dB",
+  )
+  drift_k: float = field(0.05, at_least=0)
+  moved_walls: bool = field(
+    False,
+    flag="moved_walls",
+    help="simulate the last fifth of each room's samples after its walls were "
+    "moved",
+  )
   mocap_dir: str | None = None
   seed: int = field(0, at_least=0)
 
@@ -79,7 +92,13 @@ class DataConfig:
     help="what the network is given: both (default), visual (2D keypoints) or "
     "audio (kernels)",
   )
-  pairs: int = field(0, at_least=0)
+  pairs: int = field(
+    0,
+    at_least=0,
+    flag="pairs",
+    help="how many pairs of loudspeaker and microphone are heard, the first "
+    "ones; 0 (default) means all",
+  )
   detector: str = field("fixed", choices=("fixed", "fresh"))
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
@@ -160,6 +179,12 @@ class Config(schema.Config):
         "data.validation_fraction",
         f"is {self.data.validation_fraction}",
         "give a fraction above 0 and below 0.5",
+      )
+    if self.data.pairs > PAIRS:
+      raise InputError(
+        "data.pairs",
+        f"is {self.data.pairs}",
+        f"a rig has {PAIRS}: give 0 to {PAIRS}",
       )
     if self.read_out == "ray" and self.data.inputs == "audio":
       raise InputError(

@@ -12,6 +12,8 @@ SAMPLE_RATE_HZ = 96_000
 # 5.5 m from a pair and back: the farthest corner of a grid of 3.5 m between
 # pairs that stand 4 m apart.
 KERNEL_TAPS = 3072
+# Pairs of loudspeaker and microphone in every rig.
+PAIRS = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import hashlib
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,7 +129,7 @@ def cast(plan: RawPlan) -> Cast:
   tracks = {name: known[name] for name in (plan.tracks or known)}
   clips: dict[str, tuple[poses.Clip, ...]] = {}
   if plan.mocap_dir is not None:
-    clips = _clips(plan.mocap_dir, folder_digest(plan.mocap_dir))
+    clips = _clips(plan.mocap_dir, checksums.of_folder(plan.mocap_dir))
   if isinstance(plan.subjects, int):
     people = tuple(clips) or tuple(str(i) for i in range(plan.subjects))
   else:
@@ -195,40 +194,8 @@ def motion_digest(folder: str | Path) -> str:
   Raises:
     InputError: no such folder.
   """
-  text = f"{folder_digest(folder)} {retarget.SPINE_OF_STATURE:.6f}"
+  text = f"{checksums.of_folder(folder)} {retarget.SPINE_OF_STATURE:.6f}"
   return hashlib.sha256(text.encode()).hexdigest()
-
-
-def folder_digest(folder: str | Path) -> str:
-  """SHA-256 over names and contents of a folder's files (hidden ones aside).
-
-  Contents are read again only when a file's size or time of change differs
-  from the last call's.
-
-  Raises:
-    InputError: no such folder.
-  """
-  root = Path(folder)
-  if not root.is_dir():
-    raise InputError(root, "no such folder", "check the path")
-  state = []
-  for path in sorted(root.rglob("*")):
-    if path.is_file() and not path.name.startswith("."):
-      stat = path.stat()
-      state.append((path, stat.st_size, stat.st_mtime_ns))
-  return _content_digest(root, tuple(state))
-
-
-@functools.lru_cache(maxsize=8)
-def _content_digest(
-  root: Path, state: tuple[tuple[Path, int, int], ...]
-) -> str:
-  digest = hashlib.sha256()
-  for path, _, _ in state:
-    # Names are bytes to the file system; they need not be UTF-8.
-    digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
-    digest.update(bytes.fromhex(checksums.of_file(path)))
-  return digest.hexdigest()
 
 
 def _token(name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
@@ -58,7 +59,7 @@ class SimulatedRecordings:
       "simulate": simulate,
       "scene": self._plan().noisy_scene().to_dict(),
       "mocap": None if mocap is None else casting.motion_digest(mocap),
-      "music": None if music is None else casting.folder_digest(music),
+      "music": None if music is None else checksums.of_folder(music),
     }
 
   def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from bgm2pose_jax.systems.mapnet.models import registry
 
 PRESETS = {
   "demo": "sized for 2 CPU cores, at most 20 minutes",
-  "demo_long": "late fusion as in the paper, hours on 2 CPU cores",
+  "demo_late": "late fusion as in the paper, short runs on 2 CPU cores",
   "paper": "full width as the text says",
 }
 

@@ -54,7 +54,7 @@ def apply(config: Config, ablation: str) -> Config:
         f"--ablation={ablation}",
         f"--preset={config.preset} fuses early as it is ({branch} layers, then "
         f"{fusion})",
-        "drop it, or take --preset=demo_long or paper",
+        "drop it, or take --preset=demo_late or paper",
       )
     if ablation == "balanced_fusion":
       branch = fusion = (branch + fusion) // 2

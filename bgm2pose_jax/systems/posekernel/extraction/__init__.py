@@ -1,0 +1,1 @@
+"""Kernels from people's own recordings of a sweep."""

@@ -1,0 +1,1 @@
+"""Keypoints of a picture and kernels of a room: metric poses."""

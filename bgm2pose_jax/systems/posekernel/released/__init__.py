@@ -1,0 +1,1 @@
+"""The released data set: folders of NumPy files, read with care."""

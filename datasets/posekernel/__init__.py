@@ -1,0 +1,1 @@
+"""PoseKernel: poses with the impulse responses that they change."""
