@@ -16,6 +16,7 @@ direct sum counts them, float32: BUILD_NOTES.md.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -34,6 +35,9 @@ MIN_CHANNELS = 12
 MIN_PAIRS = 512
 # Columns of a vector register: a product is fast whose columns fill them.
 _LANES = 16
+
+# Most planes that are added up at once: more fall out of the cache.
+_PLANES = 140
 
 _TILE = winograd.OUTPUTS
 
@@ -213,9 +217,16 @@ def _kernel_of_planes(x: Array, grad: Array) -> Array:
   channels and the other side is the kernel. The other side's channels are the
   columns of its products: the side whose channels fill registers.
   """
-  if grad.shape[-1] % _LANES and not x.shape[-1] % _LANES:
-    return _correlate(grad, x)[::-1, ::-1].swapaxes(2, 3)
-  return _correlate(x, grad)
+  swap = grad.shape[-1] % _LANES and not x.shape[-1] % _LANES
+  first, second = (grad, x) if swap else (x, grad)
+  total = functools.reduce(
+    jnp.add,
+    [
+      _correlate(first[i : i + _PLANES], second[i : i + _PLANES])
+      for i in range(0, x.shape[0], _PLANES)
+    ],
+  )
+  return total[::-1, ::-1].swapaxes(2, 3) if swap else total
 
 
 def _correlate(x: Array, window: Array) -> Array:
