@@ -87,6 +87,7 @@ def _flat(params):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_eight_devices_train_like_one_under_both_wrappers():
   found = {}
   for devices, parallel, *kinds in (

@@ -189,6 +189,7 @@ def test_models_without_training_are_baselines(home, alone, model):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_blocks_are_left_out_of_every_room(home, alone):
   (found,) = _train(
     home, "block", {"split_by": "block", "fold": 4}, model="ground_plane"
@@ -237,6 +238,7 @@ def test_a_released_folder_is_built_trained_on_and_evaluated(home, alone):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_export_is_written_and_brought_back(home, alone):
   folder, _ = alone
   out, back = home / "export", home / "back"
@@ -268,6 +270,7 @@ def _find(model):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_command_simulates_trains_and_evaluates(home):
   settings = {
     **{key: json.dumps(value) for key, value in (SMALL | NETWORK).items()},
