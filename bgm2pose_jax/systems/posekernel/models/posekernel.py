@@ -7,7 +7,7 @@ share, the maximum over the pairs, six stages in the style of convolutional
 pose machines (Wei et al., CVPR 2016). Windows, widths and normalisation are
 choices.
 
-1,087,578 parameters at the sizes below.
+572,682 parameters at the sizes below.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class PoseKernelConfig:
     stages: how many; each gives heatmaps.
     depth: convolutions of a stage.
     groups: groups of the normalisations, see `nn.volumes.GroupNorm`.
-    remat: compute a stage's values again for its gradient: less memory, a
-      third more time.
+    remat: compute a stage's values again for its gradient instead of keeping
+      them. On CPU it saves no memory.
   """
 
   width: int = 32
