@@ -39,6 +39,7 @@ from bgm2pose_jax.nn.volumes import (
 from bgm2pose_jax.poses.body15 import BODY15
 
 JOINTS = BODY15.num_joints
+POOLS = ("max", "max_mean")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,9 @@ class PoseKernelConfig:
     stages: how many; each gives heatmaps.
     depth: convolutions of a stage.
     groups: groups of the normalisations, see `nn.volumes.GroupNorm`.
+    pool: what of all pairs a voxel keeps: `max`, the fullest pair's channels;
+      `max_mean`, the mean over pairs beside them, which is large where the
+      echoes of several pairs meet.
     remat: compute a stage's values again for its gradient instead of keeping
       them. On CPU it saves no memory.
   """
@@ -61,9 +65,14 @@ class PoseKernelConfig:
   stages: int = 6
   depth: int = 3
   groups: int = 8
+  pool: str = "max"
   remat: bool = False
 
   def __post_init__(self):
+    if self.pool not in POOLS:
+      raise InputError(
+        "network.pool", f"is {self.pool!r}", f"give {' or '.join(POOLS)}"
+      )
     for name in ("width", "sound_width", "stages", "depth", "groups"):
       check_positive(name, getattr(self, name))
     for channels in (self.width, self.sound_width, 2 * self.sound_width):
@@ -76,7 +85,7 @@ class PoseKernelConfig:
 
 
 class SoundBranch(nnx.Module):
-  """Three convolutions, the same for every pair; then the fullest pair's."""
+  """Three convolutions, the same for every pair; then one volume of all."""
 
   def __init__(
     self, config: PoseKernelConfig, *, rngs: nnx.Rngs, dtype: DTypeLike
@@ -96,7 +105,8 @@ class SoundBranch(nnx.Module):
         for a, b in itertools.pairwise(widths)
       ]
     )
-    self.channels = wide
+    self.pool = config.pool
+    self.channels = wide if config.pool == "max" else 2 * wide
 
   def __call__(self, sound: Array) -> Array:
     """Maps [b, pair, x, z, y] to [b, x, z, y, c]; any number of pairs."""
@@ -109,7 +119,9 @@ class SoundBranch(nnx.Module):
     for i in range(1, pairs):
       # The first of equal ones takes the gradient.
       out = jnp.where(out >= x[:, i], out, x[:, i])
-    return out
+    if self.pool == "max":
+      return out
+    return jnp.concatenate([out, x.mean(axis=1)], axis=-1)
 
 
 class BaseConv(nnx.Module):
