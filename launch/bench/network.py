@@ -28,9 +28,18 @@ from bgm2pose_jax.systems.mapnet import presets as take_presets
 from bgm2pose_jax.systems.mapnet.config import Config as TakeConfig
 from bgm2pose_jax.systems.mapnet.models import registry as take_models
 from bgm2pose_jax.systems.mapnet.task import RefinePoses
+from bgm2pose_jax.systems.posekernel import presets as sample_presets
+from bgm2pose_jax.systems.posekernel.config import Config as SampleConfig
+from bgm2pose_jax.systems.posekernel.models import registry as sample_models
+from bgm2pose_jax.systems.posekernel.task import LiftPoses
 from bgm2pose_jax.training import steps
-from launch.bench import made_up_takes
+from launch.bench import made_up_samples, made_up_takes
 
+# Presets of the models that `--model` names.
+_PRESETS_OF: dict[str, Any] = {
+  **dict.fromkeys(take_models.MODELS, take_presets),
+  **dict.fromkeys(sample_models.MODELS, sample_presets),
+}
 # Flags that stand for a field of the configuration.
 _FIELDS = {
   "compute_dtype": "run.compute_dtype",
@@ -55,8 +64,8 @@ def define_flags(
     flags.DEFINE_enum(
       "model",
       None,
-      list(take_models.MODELS),
-      "network of MAPnet's system (default: the preset's of BGM2Pose's)",
+      list(_PRESETS_OF),
+      "network of another system (default: the preset's of BGM2Pose's)",
     )
   for name, field in _FIELDS.items():
     flags.DEFINE_list(
@@ -74,23 +83,22 @@ def config(
   Args:
     preset: the preset's name.
     changes: {dotted key: value}.
-    model: of MAPnet's system; None is the preset's of BGM2Pose's.
+    model: of another system; None is the preset's of BGM2Pose's.
 
   Raises:
     InputError: a value that cannot be right.
   """
   changes = {"preset": preset} | changes
   if model is None:
-    made = presets.get_config(preset)
-  elif preset in take_presets.PRESETS:
-    made = take_presets.get_config(preset, model)
-  else:
+    return schema.overlay(presets.get_config(preset), changes)
+  own = _PRESETS_OF[model]
+  if preset not in own.PRESETS:
     raise InputError(
       f"--preset={preset}",
       f"no preset of {model}",
-      f"choose one of {', '.join(take_presets.PRESETS)}",
+      f"choose one of {', '.join(own.PRESETS)}",
     )
-  return schema.overlay(made, changes)
+  return schema.overlay(own.get_config(preset, model), changes)
 
 
 def configs(*apart: str, **changes: Any) -> list[Config]:
@@ -187,6 +195,8 @@ def made_up_for(config: schema.Config, count: int) -> WindowTable:
   """
   if isinstance(config, TakeConfig):
     return made_up_takes.windows(count)
+  if isinstance(config, SampleConfig):
+    return made_up_samples.samples(count)
   return made_up_windows(count)
 
 
@@ -203,6 +213,9 @@ def task_of(config: Any, table: Any) -> Any:
   if isinstance(config, TakeConfig):
     take_models.make_config(config.model, config.network)
     return RefinePoses(config)
+  if isinstance(config, SampleConfig):
+    sample_models.make_config(config.model, config.network)
+    return LiftPoses(config)
   models.make_config(config.model, config.network)
   return PoseFromMusic(config, table.spec, len(table.tracks))
 

@@ -197,7 +197,9 @@ def _make(given: dict[str, Any]) -> tuple[Any, Callable[[Any], Any]]:
   else:
     model = twin.BGM2Pose(case.width, **case.fields).to(device)
   if case.channels_last:
-    model = model.to(memory_format=torch.channels_last)
+    ranks = {parameter.dim() for parameter in model.parameters()}
+    over_volumes = torch.channels_last_3d, torch.channels_last
+    model = model.to(memory_format=over_volumes[5 not in ranks])
   if case.predicts:
     step = _prediction(model, case, device)
   else:

@@ -3,7 +3,8 @@
   python -m launch.bench.train_step --preset=official --width=1,0.25 \
     --batch=16 --compute_dtype=float32,bfloat16 --torch_peer=FILE
 
-`--model=mapnet` measures another system's network, with a twin of its own.
+`--model=mapnet` or `--model=posekernel` measures another system's network, with
+a twin of its own.
 
 One table for every width and batch given. Arithmetic (GFLOP) is our own count
 of the matrix products and convolutions in the traced step

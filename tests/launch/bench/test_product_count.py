@@ -12,6 +12,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import presets
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.systems.mapnet.models import registry as refiners
+from bgm2pose_jax.systems.posekernel.models import registry as lifters
 from bgm2pose_jax.training import steps
 from launch.bench import network, product_count
 
@@ -136,3 +137,42 @@ def test_mapnets_gradient_against_the_closed_form():
   window = 2 * encoder(12, 150) + encoder(2, 300) + ends + over_time
   assert counted == 2 * 2 * window
   assert counted / 2 == pytest.approx(9.476e9, rel=1e-3)
+
+
+def test_lifters_gradient_against_the_closed_form():
+  width, sound_width, stages, depth = 16, 8, 2, 2
+  fields = {
+    "width": width,
+    "sound_width": sound_width,
+    "stages": stages,
+    "depth": depth,
+  }
+
+  def build():
+    return lifters.build(
+      "posekernel", fields, inputs="both", rngs=nnx.Rngs(0), dtype=jnp.float32
+    )
+
+  structure, params = nnx.split(nnx.eval_shape(build))
+  params = nnx.as_pure(params)
+
+  def loss(params, visual, sound):
+    maps = nnx.merge(structure, params)(visual, sound)
+    return sum(jnp.square(m).sum() for m in maps)
+
+  x, z, y, pairs = 6, 5, 4, 3
+  counted = product_count.count(
+    jax.grad(loss),
+    params,
+    jnp.zeros((2, x, z, y, 15)),
+    jnp.zeros((2, pairs, x, z, y)),
+  )
+  # Neighbours that there are, of 27 for each voxel.
+  met = (3 * x - 2) * (3 * z - 2) * (3 * y - 2)
+  wide = 2 * sound_width
+  # Sound and light come from outside: nothing asks for their gradients.
+  heard = 2 * sound_width + 3 * (sound_width * wide + wide * wide)
+  first = stages * width * (2 * 15 + 3 * wide) + 3 * (stages - 1) * 15 * width
+  inside = 3 * stages * (depth - 1) * width * width
+  heads = 3 * stages * width * 15 * x * y * z
+  assert counted == 2 * 2 * (met * (pairs * heard + first + inside) + heads)
