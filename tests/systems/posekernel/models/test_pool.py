@@ -34,5 +34,5 @@ def test_mean_stands_beside_the_fullest_pair():
 
 
 def test_another_pool_is_refused():
-  with pytest.raises(InputError, match="network.pool"):
+  with pytest.raises(InputError, match="pool"):
     PoseKernelConfig(pool="sum")
