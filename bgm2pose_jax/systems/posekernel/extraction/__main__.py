@@ -1,8 +1,9 @@
-"""Command line: makes the sweep, and kernels from recordings of it.
+r"""Command line: makes the sweep, and kernels from recordings of it.
 
     python -m bgm2pose_jax.kernel sweep --out=sweep.wav
     python -m bgm2pose_jax.kernel extract --recordings=DIR --empty=DIR \
       --sweep=sweep.wav --out=OUT
+    python -m bgm2pose_jax.kernel simulate --out=DIR
 
 `sweep` writes what the loudspeakers are to play. `extract` reads a folder of
 recordings with a person and one of the empty room, one WAV or FLAC file for
@@ -31,6 +32,9 @@ from bgm2pose_jax.systems.posekernel.extraction import (
 from bgm2pose_jax.systems.posekernel.extraction.kernels import kernels_of
 from bgm2pose_jax.systems.posekernel.extraction.recording import Recording
 from bgm2pose_jax.systems.posekernel.sample import KERNEL_TAPS, SAMPLE_RATE_HZ
+from bgm2pose_jax.systems.posekernel.simulated import (
+  command_flags as simulate_flags,
+)
 
 # Half of what readers of arrays take; writing needs them twice.
 _MOST_BYTES = 1 << 29
@@ -42,7 +46,10 @@ def define_flags(values: flags.FlagValues) -> None:
   def text(name: str, about: str) -> None:
     flags.DEFINE_string(name, None, about, flag_values=values)
 
-  text("out", "sweep: WAV file to write; extract: folder to make (required)")
+  text(
+    "out",
+    "sweep: WAV file to write; extract, simulate: folder to make (required)",
+  )
   text("recordings", "extract: folder of recordings with a person (required)")
   text("empty", "extract: folder of recordings of the empty room (required)")
   text("sweep", "extract: what was played, one channel (required)")
@@ -85,6 +92,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   sweep_file.define_flags(values)
+  simulate_flags.define_flags(values)
 
 
 def extract(values: flags.FlagValues) -> list[str]:
@@ -139,6 +147,7 @@ def extract(values: flags.FlagValues) -> list[str]:
 _ACTIONS: dict[str, Callable[[flags.FlagValues], list[str]]] = {
   "sweep": sweep_file.run,
   "extract": extract,
+  "simulate": simulate_flags.run,
 }
 
 
@@ -146,7 +155,7 @@ def run(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
   """Does what the command line says and returns the lines to print.
 
   Args:
-    argv: the command, then `sweep` or `extract`.
+    argv: the command, then `sweep`, `extract` or `simulate`.
     values: the flags.
 
   Raises:
@@ -155,15 +164,15 @@ def run(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
   if len(argv) < 2 or argv[1] not in _ACTIONS:
     raise InputError(
       " ".join(argv[1:2]) or "command",
-      "is neither sweep nor extract" if argv[1:] else "says not what to do",
-      "begin with sweep or extract, see --help",
+      "is no action" if argv[1:] else "does not say what to do",
+      "begin with sweep, extract or simulate, see --help",
     )
   command.no_arguments(argv[1:])
   return _ACTIONS[argv[1]](values)
 
 
 def main(argv: Sequence[str]) -> None:
-  """Sweeps or extracts; one line and exit status 2 on unusable input."""
+  """Does one of the three; one line and exit status 2 on unusable input."""
   with command.ending():
     print("\n".join(run(argv, flags.FLAGS)))
 

@@ -253,9 +253,9 @@ def test_refuses_names(place):
 
 
 def test_says_what_to_do():
-  with pytest.raises(InputError, match="begin with sweep or extract"):
+  with pytest.raises(InputError, match="begin with sweep, extract or simulate"):
     _run("--out=x")
-  with pytest.raises(InputError, match="play: is neither sweep nor extract"):
+  with pytest.raises(InputError, match="play: is no action"):
     _run("play")
   with pytest.raises(InputError, match="more: is no flag"):
     _run("sweep", "more")
