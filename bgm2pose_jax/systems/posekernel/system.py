@@ -41,7 +41,10 @@ def make_config(preset: str, model: str, ablation: str) -> Config:
 
 
 def settle(given: Mapping[str, Any]) -> dict[str, Any]:
-  """Fills in what flags imply: a folder is that of the released data.
+  """Fills in what flags imply.
+
+  A folder is that of the released data. What sees no keypoints has no rays to
+  put joints on.
 
   Args:
     given: {dotted key: value} of the flags.
@@ -72,6 +75,8 @@ def settle(given: Mapping[str, Any]) -> dict[str, Any]:
           "is for simulated rooms, given together with --posekernel_dir",
           "drop one",
         )
+  if given.get("data.inputs") == "audio":
+    changes.setdefault("read_out", "soft")
   for key in _PATHS:
     if changes.get(key):
       changes[key] = str(pathlib.Path(changes[key]).resolve())

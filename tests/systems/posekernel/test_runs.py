@@ -118,7 +118,7 @@ def test_results_hold_the_figures_of_the_predictions(alone):
   # Two recordings of 16 and 4 samples.
   assert results["interval_95"]["blocks"] == 2
   grid = results["time_of_arrival"]["grid"]
-  assert grid["read_out"] == "soft"
+  assert grid["read_out"] == "ray"
   assert grid["floor_cm"] == pytest.approx(0.48 * 40, rel=0.25)
   assert results["test"] == {"environment": ["room1"]}
   # Flat people of one shape: the image alone says how far they are.
@@ -134,7 +134,7 @@ def test_the_page_and_the_table_say_what_was_found(alone):
     "SIMULATED DATA (posekernel/simulated): split by environment, fold 0"
   )
   assert second.startswith("oracle 2D")
-  assert third.startswith("read-out soft; voxels of 40 cm, whose hard arg max")
+  assert third.startswith("read-out ray; voxels of 40 cm, whose hard arg max")
   for key in SYSTEM.figures.baselines:
     assert f"{results[key]['mpjpe_cm']:.1f}" in text
   assert "By walls" in text
@@ -207,7 +207,8 @@ def test_blocks_are_left_out_of_every_room(home, alone):
   "inputs", ["visual", pytest.param("audio", marks=pytest.mark.long)]
 )
 def test_inputs_can_be_taken_away(home, alone, inputs):
-  (found,) = _train(home, inputs, {"data.inputs": inputs, "data.pairs": 2})
+  given = {"data.inputs": inputs, "data.pairs": 2}
+  (found,) = _train(home, inputs, SYSTEM.settle(given))
   assert found["time_of_arrival"]["pairs"] == 2
   assert np.isfinite(found["mpjpe_cm"])
 
@@ -308,6 +309,7 @@ def test_flags_that_exclude_each_other_are_refused(tmp_path):
     with pytest.raises(InputError, match=message):
       SYSTEM.settle(given)
   assert SYSTEM.settle({"seed": 3}) == {"seed": 3}
+  assert SYSTEM.settle({"data.inputs": "audio"})["read_out"] == "soft"
 
 
 def test_presets_are_what_they_say():
