@@ -1,4 +1,4 @@
-"""Command line: puts recording, music and poses on one clock.
+r"""Command line: puts recording, music and poses on one clock.
 
     python -m bgm2pose_jax.align --recording=R.wav --music=M.flac
     python -m bgm2pose_jax.align --recording=R.wav --music=M.flac --out=DIR \

@@ -1,4 +1,4 @@
-"""Command line: two sound files and a trained model to a moving skeleton.
+r"""Command line: two sound files and a trained model to a moving skeleton.
 
     python -m bgm2pose_jax.predict --checkpoint=RUN --recording=R.wav \
       --music=M.flac --out=DIR

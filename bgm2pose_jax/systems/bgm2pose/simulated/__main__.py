@@ -1,4 +1,4 @@
-"""Command line of the simulator: any motion, any music -> an AMPL folder.
+r"""Command line of the simulator: any motion, any music -> an AMPL folder.
 
     python -m bgm2pose_jax.simulate --out=/data/simulated
     python -m bgm2pose_jax.simulate --out=/data/simulated --minutes=2 \

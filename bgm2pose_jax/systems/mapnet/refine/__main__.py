@@ -1,4 +1,4 @@
-"""Command line: poor poses and the sound that was played to precise poses.
+r"""Command line: poor poses and the sound that was played to precise poses.
 
     python -m bgm2pose_jax.refine --checkpoint=RUN --poses=P.json \
       --audio=A.wav --out=DIR
