@@ -13,7 +13,6 @@ from bgm2pose_jax.systems.posekernel.config import (
   Config,
   DataConfig,
   EncodingConfig,
-  LossConfig,
 )
 
 
@@ -36,8 +35,6 @@ def get_config() -> Config:
     # Few samples: none is seen twice alike.
     data=DataConfig(detector="fresh"),
     encoding=EncodingConfig(shift_m=0.2),
-    # Two voxels, as in the paper's size.
-    loss=LossConfig(sigma_m=0.2),
     batch=BatchConfig(size=4),
     optim=OptimConfig(
       epochs=7,
