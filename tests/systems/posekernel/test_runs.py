@@ -203,9 +203,8 @@ def test_blocks_are_left_out_of_every_room(home, alone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-  "inputs", ["visual", pytest.param("audio", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("inputs", ["visual", "audio"])
 def test_inputs_can_be_taken_away(home, alone, inputs):
   given = {"data.inputs": inputs, "data.pairs": 2}
   (found,) = _train(home, inputs, SYSTEM.settle(given))

@@ -136,7 +136,12 @@ def _run(inputs, stored, remat):
 
 @pytest.mark.parametrize(
   ("inputs", "remat"),
-  [("both", False), ("both", True), ("visual", False), ("audio", False)],
+  [
+    ("both", False),
+    pytest.param("both", True, marks=pytest.mark.long),
+    pytest.param("visual", False, marks=pytest.mark.long),
+    ("audio", False),
+  ],
 )
 def test_heatmaps_loss_and_gradients(inputs, remat):
   with np.load(GOLDEN / f"lifter_{inputs}.npz") as file:
