@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bgm2pose_jax.base.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
@@ -85,3 +87,21 @@ def measure(
     target: the same shape.
   """
   return metrics.finish(total(metrics.sums(predicted, target)))
+
+
+def check_pairs(predicted: np.ndarray, target: np.ndarray) -> None:
+  """Checks that there is a prediction for each target.
+
+  Args:
+    predicted: [n, ...].
+    target: [n, ...].
+
+  Raises:
+    InputError: the shapes differ.
+  """
+  if predicted.shape != target.shape:
+    raise InputError(
+      "predicted",
+      f"shape {predicted.shape} against {target.shape} of target",
+      "pass one prediction for each target",
+    )

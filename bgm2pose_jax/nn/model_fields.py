@@ -7,7 +7,7 @@ entries; these functions are the same for all.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, TypeVar
 
 from flax import nnx
@@ -118,3 +118,30 @@ def build(
     InputError: for an unknown model, field or value.
   """
   return models[name].build(make_config(models, name, fields), **sizes)
+
+
+def check(
+  models: Mapping[str, ModelEntry],
+  closed_form: Collection[str],
+  name: str,
+  fields: Mapping[str, Any],
+) -> None:
+  """Refuses an unknown model or network field before any work is done.
+
+  Args:
+    models: the networks of a system, by name.
+    closed_form: its models that are no networks and have no fields.
+    name: the name of the model.
+    fields: the model's own fields.
+
+  Raises:
+    InputError: naming the model or the field.
+  """
+  if name not in closed_form:
+    make_config(models, name, fields)
+  elif fields:
+    raise InputError(
+      f"network.{next(iter(fields))}",
+      f"no field of {name}",
+      "it has none: drop it",
+    )

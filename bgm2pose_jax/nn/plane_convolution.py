@@ -198,7 +198,7 @@ def apart(function: Any, *arguments: Any) -> Any:
   does not help: it is taken out before operations are joined.
 
   Args:
-    function: of arrays.
+    function: takes arrays.
     *arguments: the arrays.
   """
   with set_xla_metadata(inlineable="false"):

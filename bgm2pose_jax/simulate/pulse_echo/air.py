@@ -29,7 +29,7 @@ def absorption_db_m(
 
   Args:
     freqs_hz: [...].
-    temperature_c: of the air.
+    temperature_c: the temperature of the air.
     humidity_percent: relative humidity.
 
   Returns:

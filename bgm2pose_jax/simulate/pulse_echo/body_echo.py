@@ -39,7 +39,7 @@ def sphere_echoes(
     positions_m: [joint=21, 3], `BODY21`, y up, in the frame of the pairs.
     body: the person's spheres.
     pairs: the pairs.
-    temperature_c: of the air.
+    temperature_c: the temperature of the air.
     rate_hz: sample rate.
     room: its walls, for echoes by way of them; None for none.
 
@@ -91,7 +91,7 @@ def air_factor(
 
   Args:
     distance_m: [pair, part].
-    temperature_c: of the air.
+    temperature_c: the temperature of the air.
     rate_hz: sample rate.
 
   Returns:

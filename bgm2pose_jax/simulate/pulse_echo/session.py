@@ -36,7 +36,7 @@ class Session:
     pairs: the pairs, in the room.
     excitation: float [m], what each pair plays.
     rate_hz: sample rate.
-    temperature_c: of the air, about which it drifts.
+    temperature_c: the temperature of the air, about which it drifts.
     rng_seed: seed of the loudspeaker; all pairs are of one make.
     gain: full scale of a recording per unit of a response.
   """

@@ -83,7 +83,7 @@ def responses(
   Args:
     room: the room.
     pairs: pairs, all inside.
-    temperature_c: of the air; it decides the speed of sound.
+    temperature_c: the temperature of the air; it decides the speed of sound.
     taps: length; images beyond are left out.
     rate_hz: sample rate.
 

@@ -11,6 +11,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.evaluation.baselines import Prediction
+from bgm2pose_jax.nn import model_fields
 from bgm2pose_jax.systems.bgm2pose import baselines as baselines_lib
 from bgm2pose_jax.systems.bgm2pose import presets, splits
 from bgm2pose_jax.systems.bgm2pose.ampl import find
@@ -83,15 +84,10 @@ def check(config: Config) -> None:
   Raises:
     InputError: naming the flag or field.
   """
+  model_fields.check(
+    models.MODELS, models.CLOSED_FORM, config.model, config.network
+  )
   closed_form = config.model in models.CLOSED_FORM
-  if not closed_form:
-    models.make_config(config.model, config.network)
-  elif config.network:
-    raise InputError(
-      f"network.{next(iter(config.network))}",
-      f"no field of {config.model}",
-      "it has none: drop it",
-    )
   if config.data.context_frames and closed_form:
     raise InputError(
       "data.context_frames",

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.evaluation.metrics import Figure
+from bgm2pose_jax.evaluation.metrics import Figure, check_pairs
 from bgm2pose_jax.poses.body13 import BODY13
 
 _HIPS = (BODY13.index("RBWT"), BODY13.index("LBWT"))
@@ -66,12 +66,7 @@ class PoseMetrics:
     Raises:
       InputError: a shape is wrong, or the arrays do not agree.
     """
-    if predicted.shape != target.shape:
-      raise InputError(
-        "predicted",
-        f"shape {predicted.shape} against {target.shape} of target",
-        "pass one prediction for each target",
-      )
+    check_pairs(predicted, target)
     joints, shape = BODY13.num_joints, target.shape
     if len(shape) != 4 or shape[1] < 3 or shape[2:] != (joints, 3):
       raise InputError(

@@ -33,7 +33,7 @@ def terms(
   Args:
     config: deviation and weight.
     grid: the voxels.
-    maps: of each stage, [b, x, z, y, joint].
+    maps: the heatmaps of each stage, [b, x, z, y, joint].
     target: the same of the truth, from `heatmaps.targets`.
 
   Returns:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.evaluation.metrics import Figure
+from bgm2pose_jax.evaluation.metrics import Figure, check_pairs
 from bgm2pose_jax.poses.body15 import BODY15
 
 ROOT = BODY15.index("MidHip")
@@ -65,12 +65,7 @@ class PoseMetrics:
     Raises:
       InputError: a shape is wrong, or the arrays do not agree.
     """
-    if predicted.shape != target.shape:
-      raise InputError(
-        "predicted",
-        f"shape {predicted.shape} against {target.shape} of target",
-        "pass one prediction for each target",
-      )
+    check_pairs(predicted, target)
     if target.ndim != 3 or target.shape[1:] != (_JOINTS, 3):
       raise InputError(
         "target",

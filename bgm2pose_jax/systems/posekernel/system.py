@@ -9,6 +9,7 @@ from typing import Any
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.split import Split
+from bgm2pose_jax.nn import model_fields
 from bgm2pose_jax.systems.posekernel import presets, splits
 from bgm2pose_jax.systems.posekernel.baselines import all_baselines
 from bgm2pose_jax.systems.posekernel.comparison import COMPARISON
@@ -89,14 +90,7 @@ def check(config: Config) -> None:
   Raises:
     InputError: naming the field.
   """
-  if config.model not in CLOSED_FORM:
-    models.make_config(config.model, config.network)
-  elif config.network:
-    raise InputError(
-      f"network.{next(iter(config.network))}",
-      f"no field of {config.model}",
-      "it has none: drop it",
-    )
+  model_fields.check(models.MODELS, CLOSED_FORM, config.model, config.network)
 
 
 def resolve(config: Config, source: SampleSource) -> tuple[Config, Split]:

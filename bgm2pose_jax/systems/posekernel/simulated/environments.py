@@ -53,7 +53,7 @@ class Environment:
       loudspeakers look at 1 m above it.
     camera_m: [3], likewise.
     pitch_rad: how far the camera looks down.
-    temperature_c: of the air.
+    temperature_c: the temperature of the air.
     camera: the camera.
   """
 
@@ -103,7 +103,7 @@ def environment(number: int, seed: int) -> Environment:
   """Draws a room, its pairs and its camera.
 
   Args:
-    number: of the environment, from 0.
+    number: the environment's number, from 0.
     seed: seed of the plan.
   """
   name = f"room{number + 1:02d}"

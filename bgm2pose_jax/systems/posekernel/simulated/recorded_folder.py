@@ -39,7 +39,7 @@ def write(
     out: folder to make.
     samples: the simulator.
     environment: name of the room.
-    numbers: of its samples.
+    numbers: which of its samples.
 
   Returns:
     What lies in it.

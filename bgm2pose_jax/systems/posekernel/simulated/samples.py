@@ -92,7 +92,7 @@ class SimulatedSamples:
     """Makes the samples of an environment, in order.
 
     Args:
-      name: of the environment.
+      name: the environment's name.
 
     Raises:
       InputError: no such environment; motion files that cannot be used.
@@ -141,7 +141,7 @@ class SimulatedSamples:
     `LATENCY_SAMPLES` `extraction` gives the same kernels.
 
     Args:
-      name: of the environment.
+      name: the environment's name.
       samples: numbers of samples, all with the same walls.
 
     Returns:
