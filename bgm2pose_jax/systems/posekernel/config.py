@@ -65,8 +65,6 @@ class DataConfig:
     posekernel_dir: folder of the released data, for `posekernel/released`.
     inputs: what the network is given.
     pairs: how many pairs it hears, the first ones; 0 means all.
-    detector: `fixed` keeps the sample's own keypoints; `fresh` draws the
-      simulated detector's errors anew for every training example.
     validation_fraction: the last part of every training recording, kept for
       choosing the best weights; never trained on.
     simulate: the simulator's plan, used by `posekernel/simulated` alone.
@@ -99,7 +97,6 @@ class DataConfig:
     help="how many pairs of loudspeaker and microphone are heard, the first "
     "ones; 0 (default) means all",
   )
-  detector: str = field("fixed", choices=("fixed", "fresh"))
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
 
@@ -119,8 +116,6 @@ class EncodingConfig:
       echo's amplitude falls on its way out and back.
     compress: `sqrt` takes the root of the loudness in a voxel, so that weak
       echoes show beside strong ones; `none` leaves it.
-    shift_m: in training the grid is moved by up to this much along each axis,
-      anew for every example.
   """
 
   grid: tuple[int, int, int] = (35, 35, 25)
@@ -130,7 +125,29 @@ class EncodingConfig:
   mask_m: float = field(0.6, at_least=0)
   spreading: bool = True
   compress: str = field("sqrt", choices=("sqrt", "none"))
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+  """What is drawn anew for every training example, see `augmentation`.
+
+  Attributes:
+    detector: `fixed` keeps the sample's own keypoints; `fresh` draws the
+      simulated detector's errors, at the true joints.
+    shift_m: the grid is moved by up to this much along each axis.
+    mirror: half of the examples have left and right exchanged.
+    turn_deg: the camera goes around the middle of the grid by up to this
+      angle, to either side.
+    tilt_deg: its other two angles.
+    move_m: it is moved by up to this much along each axis.
+  """
+
+  detector: str = field("fixed", choices=("fixed", "fresh"))
   shift_m: float = field(0.0, at_least=0)
+  mirror: bool = False
+  turn_deg: float = field(0.0, at_least=0)
+  tilt_deg: float = field(0.0, at_least=0)
+  move_m: float = field(0.0, at_least=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +172,7 @@ class Config(schema.Config):
     read_out: how a joint is read from its heatmap: `hard`, the fullest voxel;
       `soft`, the centre of the voxels around it; `ray`, that point moved to the
       nearest one of the joint's viewing ray, where the joint was detected.
-    data, encoding, loss: see their classes.
+    data, encoding, augment, loss: see their classes.
   """
 
   model: str = "posekernel"
@@ -169,6 +186,7 @@ class Config(schema.Config):
   read_out: str = field("soft", choices=("soft", "hard", "ray"))
   data: DataConfig = DataConfig()
   encoding: EncodingConfig = EncodingConfig()
+  augment: AugmentConfig = AugmentConfig()
   loss: LossConfig = LossConfig()
 
   def validate(self, flat: Mapping[str, Any]) -> None:
@@ -185,6 +203,15 @@ class Config(schema.Config):
         "data.pairs",
         f"is {self.data.pairs}",
         f"a rig has {PAIRS}: give 0 to {PAIRS}",
+      )
+    moved = max(
+      self.augment.turn_deg, self.augment.tilt_deg, self.augment.move_m
+    )
+    if moved > 0 and self.augment.detector != "fresh":
+      raise InputError(
+        "augment.detector",
+        "is fixed, but another camera sees joints at other pixels",
+        "set augment.detector=fresh, or turn_deg, tilt_deg and move_m to 0",
       )
     if self.read_out == "ray" and self.data.inputs == "audio":
       raise InputError(

@@ -15,19 +15,20 @@ from flax import nnx
 from bgm2pose_jax.base.array_typing import at_least_float32
 from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.state.train_state import TrainState
-from bgm2pose_jax.systems.posekernel import encoding, heatmaps, losses
+from bgm2pose_jax.systems.posekernel import (
+  augmentation,
+  encoding,
+  heatmaps,
+  losses,
+)
 from bgm2pose_jax.systems.posekernel.config import Config
 from bgm2pose_jax.systems.posekernel.models import registry
-from bgm2pose_jax.systems.posekernel.simulated import detector
 from bgm2pose_jax.training.network_task import Losses, NetworkTask
 
 Arrays = Mapping[str, jax.Array]
 
 # What `lift` and `predict` read.
 LIFTED_FROM = ("kernels", "pairs", "keypoints", "camera", "grid_centre")
-
-_SHIFT, _ERROR, _MISSING = 1, 2, 3
-
 
 class LiftPoses(NetworkTask):
   """Heatmaps of joints over voxels, from viewing rays and kernels."""
@@ -78,8 +79,7 @@ class LiftPoses(NetworkTask):
   ) -> tuple[Any, Any, Any]:
     """Volumes and targets of a training batch.
 
-    With `encoding.shift_m` each example's grid is moved; with
-    `data.detector=fresh` its keypoints are the true ones with new errors.
+    Each is a sample as `augmentation.augmented` has it.
 
     Args:
       statistics: not read.
@@ -91,20 +91,7 @@ class LiftPoses(NetworkTask):
       network does not read it) and target heatmaps [b, x, z, y, joint].
     """
     del statistics
-    batch = dict(batch)
-    if self.config.encoding.shift_m > 0:
-      limit = self.config.encoding.shift_m
-      batch["grid_centre"] = batch["grid_centre"] + _drawn(
-        jax.random.uniform, keys, _SHIFT, (3,), minval=-limit, maxval=limit
-      )
-    if self.config.data.detector == "fresh":
-      shape = batch["pose"].shape[1], 2
-      batch["keypoints"] = detector.detect(
-        batch["pose"],
-        batch["camera"],
-        _drawn(jax.random.normal, keys, _ERROR, shape),
-        _drawn(jax.random.uniform, keys, _MISSING, shape),
-      )
+    batch = augmentation.augmented(self.config.augment, batch, keys)
     target = heatmaps.targets(
       at_least_float32(batch["pose"]),
       self.grid,
@@ -167,10 +154,3 @@ class LiftPoses(NetworkTask):
         batch["kernels"][:, :heard], batch["pairs"][:, :heard], centre, config
       )
     return visual, sound
-
-
-def _drawn(draw: Any, keys: jax.Array, stream: int, shape, **more) -> jax.Array:
-  """Random numbers [b, *shape], from a stream of each example's key."""
-  return jax.vmap(
-    lambda key: draw(jax.random.fold_in(key, stream), shape, **more)
-  )(keys)

@@ -12,6 +12,7 @@ from bgm2pose_jax.config.schema import BatchConfig, OptimConfig, RunConfig
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.state.step_folders import Best
 from bgm2pose_jax.systems.posekernel.config import (
+  AugmentConfig,
   Config,
   DataConfig,
   EncodingConfig,
@@ -44,14 +45,14 @@ def columns(rows=ROWS, pairs=3):
   return {name: x.astype(np.float32) for name, x in found.items()}
 
 
-def task_of(inputs="both", read_out="soft", encoding=None, **data):
-  encoding = {"grid": (8, 8, 8), "voxel_m": 0.15} | (encoding or {})
+def task_of(inputs="both", read_out="soft", augment=None, **data):
   return LiftPoses(
     Config(
       network=NETWORK,
       read_out=read_out,
       data=DataConfig(inputs=inputs, **data),
-      encoding=EncodingConfig(**encoding),
+      encoding=EncodingConfig(grid=(8, 8, 8), voxel_m=0.15),
+      augment=AugmentConfig(**(augment or {})),
       batch=BatchConfig(size=ROWS),
       optim=OptimConfig(snapshot_average="off"),
       run=RunConfig(),
@@ -171,29 +172,33 @@ def test_read_outs_differ_as_they_should():
   np.testing.assert_allclose(seen, batch["keypoints"][..., :2], atol=0.01)
 
 
-def test_a_moved_grid_moves_what_is_asked_for():
+@pytest.mark.parametrize(
+  "drawn",
+  [
+    {"detector": "fresh"},
+    {"shift_m": 0.2},
+    {"mirror": True},
+    {"detector": "fresh", "turn_deg": 20.0, "tilt_deg": 5.0, "move_m": 0.2},
+  ],
+  ids=lambda drawn: list(drawn)[-1],
+)
+def test_training_examples_are_augmented_by_their_keys_alone(drawn):
   batch = columns()
   still = task_of().training_inputs({}, batch, _keys())
-  moved = task_of(encoding={"shift_m": 0.2})
-  a = moved.training_inputs({}, batch, _keys())
-  for one, other in zip(still, a):
-    assert np.abs(one - other).max() > 0.05
-  # A function of the keys alone, and each example's own.
-  b = moved.training_inputs({}, batch, _keys())
-  c = moved.training_inputs({}, batch, _keys(1))
-  np.testing.assert_array_equal(a[2], b[2])
-  assert np.abs(a[2] - c[2]).max() > 0.05
+  task = task_of(augment=drawn)
+  a, b, c = (task.training_inputs({}, batch, _keys(i)) for i in (0, 0, 1))
+  # Errors of the detector leave the target alone.
+  which = 0 if list(drawn) == ["detector"] else 2
+  for one, again, other, plain in zip(a, b, c, still):
+    np.testing.assert_array_equal(one, again)
+    if which == 2:
+      assert np.abs(one - plain).max() > 0.05
+  assert np.abs(a[which] - c[which]).max() > 0.05
 
 
-def test_fresh_errors_are_those_of_the_detector():
-  batch = columns()
-  task = task_of(detector="fresh")
-  a, b = (task.training_inputs({}, batch, _keys(i))[0] for i in range(2))
-  assert np.abs(a - b).max() > 0.05
-  # The stored keypoints are not read.
-  batch["keypoints"] = 0 * batch["keypoints"]
-  again = task.training_inputs({}, batch, _keys())[0]
-  np.testing.assert_array_equal(again, a)
+def test_another_camera_needs_a_fresh_detector():
+  with pytest.raises(InputError, match="augment.detector"):
+    task_of(augment={"turn_deg": 20.0})
 
 
 def test_a_ray_needs_keypoints():

@@ -9,11 +9,7 @@ Hardware, time and score: BUILD_NOTES.md, "PoseKernelLifter".
 from __future__ import annotations
 
 from bgm2pose_jax.config.schema import BatchConfig, OptimConfig, RunConfig
-from bgm2pose_jax.systems.posekernel.config import (
-  Config,
-  DataConfig,
-  EncodingConfig,
-)
+from bgm2pose_jax.systems.posekernel.config import AugmentConfig, Config
 
 
 def get_config() -> Config:
@@ -33,8 +29,7 @@ def get_config() -> Config:
       "pool": "max_mean",
     },
     # Few samples: none is seen twice alike.
-    data=DataConfig(detector="fresh"),
-    encoding=EncodingConfig(shift_m=0.2),
+    augment=AugmentConfig(detector="fresh", shift_m=0.2),
     batch=BatchConfig(size=4),
     optim=OptimConfig(
       epochs=7,
