@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from bgm2pose_jax.report import (
   html_table,
   packed_poses,
   player,
+  run_words,
 )
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.bgm2pose import result_table as table
@@ -46,7 +46,7 @@ def page(
     Page(
       title=table.headline(results),
       heading="3D pose from background music",
-      banners=[(table.data_label(results), SIMULATED if simulated else "")],
+      banners=[(run_words.data_label(results), SIMULATED if simulated else "")],
       facts=_facts(results),
       tiles=_tiles(results),
       panels=(
@@ -55,27 +55,21 @@ def page(
         *_joint_panels(results),
         _group_panels(results),
         *curves.panels(lines, table.TITLES),
-        *_definition_panels(results),
+        *run_words.definition_panels(results),
       ),
     )
   )
 
 
 def _facts(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
-  facts = [
-    ("setting", results["setting"]),
-    ("dataset", results["dataset"]),
-    ("model", f"{table.model_label(results)} ({results['preset']})"),
-    ("test track", ", ".join(map(str, results["test_tracks"]))),
-    ("test subject", ", ".join(map(str, results["test_subjects"]))),
-    ("fold", results["fold"]),
-    ("seed", results["seed"]),
-    ("test windows", results["windows"]),
-  ]
-  for name in ("parameters", "steps"):
-    if name in results:
-      facts.append((name, f"{results[name]:,}"))
-  return facts
+  return run_words.facts(
+    results,
+    [
+      ("setting", results["setting"]),
+      ("test track", ", ".join(map(str, results["test_tracks"]))),
+      ("test subject", ", ".join(map(str, results["test_subjects"]))),
+    ],
+  )
 
 
 def _tiles(results: Mapping[str, Any]) -> list[Tile]:
@@ -221,17 +215,6 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
     ]
     out.append(Panel(title, html_table.table([head], rows)))
   return out
-
-
-def _definition_panels(results: Mapping[str, Any]) -> list[Panel]:
-  definitions = results.get("definitions") or {}
-  if not definitions:
-    return []
-  items = "".join(
-    f"<dt>{html.escape(str(name))}</dt><dd>{html.escape(str(text))}</dd>"
-    for name, text in definitions.items()
-  )
-  return [Panel("What the figures mean", f"<dl>{items}</dl>")]
 
 
 REPORT = Report(text=table.render, page=page)

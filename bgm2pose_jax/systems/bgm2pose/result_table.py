@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bgm2pose_jax.report import text_table
+from bgm2pose_jax.report import run_words, text_table
 from bgm2pose_jax.systems.bgm2pose.figures import FIGURES
 from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
 
@@ -14,42 +14,21 @@ PARTS = ("arm", "leg", "body")
 TITLES = {figure.key: figure.title for figure in METRICS.figures}
 
 
-def data_label(results: Mapping[str, Any]) -> str:
-  """SIMULATED DATA or RECORDED DATA, first in every report."""
-  return "SIMULATED DATA" if results["simulated"] else "RECORDED DATA"
-
-
-def model_label(results: Mapping[str, Any]) -> str:
-  """The model's name, and what was taken out of it."""
-  ablation = results["ablation"]
-  return results["model"] + (f" {ablation}" if ablation != "none" else "")
-
-
 def model_rows(
   results: Mapping[str, Any],
 ) -> list[tuple[str, str, Mapping[str, Any]]]:
-  """The rows of every table: (key, name, figures), the model last."""
-  rows = []
-  for key, name in FIGURES.baselines.items():
-    if results.get(key, {}).get("rmse") is not None:
-      rows.append((key, name, results[key]))
-  rows.append(
-    ("model", f"{model_label(results)}, {results['preset']}", results)
-  )
-  return rows
+  """The rows of every table, see `run_words.model_rows`."""
+  return run_words.model_rows(results, FIGURES.baselines, "rmse")
 
 
 def headline(results: Mapping[str, Any]) -> str:
   """One line: kind of data, setting, fold, test tracks and subjects."""
-  return ", ".join(
-    (
-      f"{data_label(results)} ({results['dataset']}): {results['setting']}",
-      f"fold {results['fold']}",
-      f"seed {results['seed']}",
-      f"test track {_listed(results['test_tracks'])}",
-      f"test subject {_listed(results['test_subjects'])}",
-      f"{results['windows']} windows of 0.6 s",
-    )
+  return run_words.headline(
+    results,
+    results["setting"],
+    f"test track {_listed(results['test_tracks'])}",
+    f"test subject {_listed(results['test_subjects'])}",
+    f"{results['windows']} windows of 0.6 s",
   )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bgm2pose_jax.report import text_table
+from bgm2pose_jax.report import run_words, text_table
 from bgm2pose_jax.systems.mapnet.figures import FIGURES
 
 # Figures of every row, in order: their keys in results.json, and titles.
@@ -23,36 +23,19 @@ CATEGORIES = {
 }
 
 
-def data_label(results: Mapping[str, Any]) -> str:
-  """SIMULATED DATA or RECORDED DATA, first in every report."""
-  return "SIMULATED DATA" if results["simulated"] else "RECORDED DATA"
-
-
-def model_label(results: Mapping[str, Any]) -> str:
-  """The model's name, and what was taken out of it."""
-  ablation = results["ablation"]
-  return results["model"] + (f" {ablation}" if ablation != "none" else "")
-
-
 def model_rows(
   results: Mapping[str, Any],
 ) -> list[tuple[str, str, Mapping[str, Any]]]:
-  """The rows of every table: (key, name, figures), the model last."""
-  rows = [(key, name, results[key]) for key, name in FIGURES.baselines.items()]
-  label = f"{model_label(results)}, {results['preset']}"
-  return [*rows, ("model", label, results)]
+  """The rows of every table, see `run_words.model_rows`."""
+  return run_words.model_rows(results, FIGURES.baselines, "mpjpe_mm")
 
 
 def headline(results: Mapping[str, Any]) -> str:
   """One line: kind of data, split, fold and windows."""
-  return ", ".join(
-    (
-      f"{data_label(results)} ({results['dataset']}): split by "
-      f"{results['fold_by']}",
-      f"fold {results['fold']}",
-      f"seed {results['seed']}",
-      f"{results['windows']} windows of 3 s",
-    )
+  return run_words.headline(
+    results,
+    f"split by {results['fold_by']}",
+    f"{results['windows']} windows of 3 s",
   )
 
 

@@ -17,6 +17,7 @@ from bgm2pose_jax.report import (
   html_table,
   packed_poses,
   player,
+  run_words,
 )
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.posekernel import plan_view
@@ -53,10 +54,15 @@ def page(
       title=table.headline(results),
       heading="Metric poses from an image's keypoints and echoes",
       banners=[
-        (table.data_label(results), SIMULATED if results["simulated"] else ""),
+        (
+          run_words.data_label(results),
+          SIMULATED if results["simulated"] else "",
+        ),
         (results["keypoints"], ""),
       ],
-      facts=_facts(results),
+      facts=run_words.facts(
+        results, [("split by", results["fold_by"])], "samples"
+      ),
       tiles=_tiles(results),
       panels=(
         Panel("Verdict", f"<p>{html.escape(table.verdict(results))}</p>"),
@@ -66,23 +72,10 @@ def page(
         _joint_panel(results),
         *_group_panels(results),
         *curves.panels(lines, table.TITLES),
-        _definition_panel(results),
+        *run_words.definition_panels(results),
       ),
     )
   )
-
-
-def _facts(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
-  return [
-    ("dataset", results["dataset"]),
-    ("model", f"{table.model_label(results)} ({results['preset']})"),
-    ("split by", results["fold_by"]),
-    ("fold", results["fold"]),
-    ("seed", results["seed"]),
-    ("test samples", results["windows"]),
-    ("parameters", f"{results['parameters']:,}"),
-    ("steps", f"{results['steps']:,}"),
-  ]
 
 
 def _tiles(results: Mapping[str, Any]) -> list[Tile]:
@@ -200,14 +193,6 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
     head = ("", *table.GROUP_HEAD)
     out.append(Panel(f"By {title}", html_table.table([head], rows)))
   return out
-
-
-def _definition_panel(results: Mapping[str, Any]) -> Panel:
-  items = "".join(
-    f"<dt>{html.escape(str(name))}</dt><dd>{html.escape(str(text))}</dd>"
-    for name, text in results["definitions"].items()
-  )
-  return Panel("What the figures mean", f"<dl>{items}</dl>")
 
 
 REPORT = Report(text=table.render, page=page)

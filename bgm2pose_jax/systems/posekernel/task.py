@@ -30,6 +30,7 @@ Arrays = Mapping[str, jax.Array]
 # What `lift` and `predict` read.
 LIFTED_FROM = ("kernels", "pairs", "keypoints", "camera", "grid_centre")
 
+
 class LiftPoses(NetworkTask):
   """Heatmaps of joints over voxels, from viewing rays and kernels."""
 

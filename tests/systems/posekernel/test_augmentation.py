@@ -38,8 +38,7 @@ def batch_of(rows=ROWS):
 
 def _paths_m(batch):
   return np.linalg.norm(
-    np.asarray(batch["pairs"])[:, :, None]
-    - np.asarray(batch["pose"])[:, None],
+    np.asarray(batch["pairs"])[:, :, None] - np.asarray(batch["pose"])[:, None],
     axis=-1,
   )
 
@@ -96,8 +95,7 @@ def test_limits_hold():
   np.testing.assert_allclose(first[..., 1], then[..., 1], atol=1e-5)
   angle = np.degrees(
     np.angle(
-      (then[..., 0] + 1j * then[..., 2])
-      / (first[..., 0] + 1j * first[..., 2])
+      (then[..., 0] + 1j * then[..., 2]) / (first[..., 0] + 1j * first[..., 2])
     )
   )
   np.testing.assert_allclose(angle, np.tile(angle[:, :1], 15), atol=0.05)
@@ -133,9 +131,7 @@ def test_a_mirror_flips_volumes_and_changes_sides():
   np.testing.assert_allclose(
     visual[1][which], visual[0][which][:, ::-1][..., swapped], atol=1e-4
   )
-  np.testing.assert_array_equal(
-    sound[1][which], sound[0][which][:, :, ::-1]
-  )
+  np.testing.assert_array_equal(sound[1][which], sound[0][which][:, :, ::-1])
   assert np.abs(visual[1] - visual[0])[which].max() > 0.5
   again = augmentation.mirrored(seen, which)
   for name, value in batch.items():
