@@ -10,7 +10,12 @@ from absl import logging
 from bgm2pose_jax.base import command, local_path, log_lines
 from bgm2pose_jax.config import command_flags, schema
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.runtime import compilation, processes, stop_signal
+from bgm2pose_jax.runtime import (
+  compilation,
+  host_memory,
+  processes,
+  stop_signal,
+)
 from bgm2pose_jax.systems import config_flags, registry
 from bgm2pose_jax.training.options import Options
 
@@ -60,6 +65,7 @@ def main(argv: Sequence[str]) -> None:
       # One log is enough; a progress bar is one too.
       logging.set_verbosity(logging.WARNING)
     compilation.set_deterministic(options.deterministic)
+    host_memory.keep_freed()
     try:
       with stop_signal.listening(), processes.joined(mine):
         # JAX counts the processes when the trainer loads.

@@ -25,6 +25,7 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.runtime import host_memory
 
 T = TypeVar("T")
 
@@ -40,6 +41,8 @@ def start(main: Callable[[], int | None]) -> None:
     with command.ending():
       command.no_arguments(argv)
       logging.set_verbosity(logging.WARNING)
+      # As the main command does; a twin in this process has it too.
+      host_memory.keep_freed()
       code = main()
     sys.exit(code)
 

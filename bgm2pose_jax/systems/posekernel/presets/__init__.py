@@ -10,6 +10,7 @@ from bgm2pose_jax.systems.posekernel.models import registry
 
 PRESETS = {
   "demo": "voxels of 10 cm, sized for 2 CPU cores",
+  "demo_short": "the same with fewer and smaller steps, for tables",
   "paper": "voxels of 5 cm and six stages, as attributed to the paper",
   "paper_sgd": "the same with the optimiser attributed to it",
 }
