@@ -103,8 +103,8 @@ def notes(sweep: Sweep, table: Table) -> list[str]:
   ]
   if labels := "; ".join(r.label for r in table.rows if r.model == ""):
     out.append(
-      f"The first rows ({labels}) see the same inputs, training and test "
-      f"windows as {whose}; they are fitted in closed form, without a seed."
+      f"The first rows ({labels}) have the recordings, training and test "
+      f"windows of {whose}; they are fitted in closed form, without a seed."
     )
   if grouped := table.grouped:
     of = grouped.of(table.system.figures.metrics.figures)

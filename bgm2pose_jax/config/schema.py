@@ -99,6 +99,10 @@ class RunConfig:
 
   Attributes:
     parallel: `jit` over a mesh or `pmap`; the same step under both.
+    batch_norm: whose moments batch normalisation takes: `global`, of the batch
+      over all devices; `local`, of each device's own share, which sends nothing
+      but depends on the number of devices. Running statistics are the mean over
+      devices then. A network without batch normalisation has no use for it.
     compute_dtype: `float32` or `bfloat16`; parameters stay float32. `float64`
       (parameters too) is for checks and needs JAX_ENABLE_X64=1.
     steps_per_dispatch: null picks 1 on CPU, 8 elsewhere.
@@ -116,6 +120,7 @@ class RunConfig:
     flag="parallel",
     help="wrapper of the per-device train step",
   )
+  batch_norm: str = field("global", choices=("global", "local"))
   compute_dtype: str = field(
     "float32", choices=("float32", "bfloat16", "float64")
   )

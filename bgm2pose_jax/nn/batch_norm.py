@@ -98,32 +98,56 @@ def normalise(
 
 def _forward(axis_name, x, scale, bias):
   # Moments around a value that occurs: around zero, a channel with a large
-  # mean would leave its variance, and its gradients, to rounding.
+  # mean would leave its variance, and its gradients, to rounding. Each device
+  # takes a value of its own, so that nothing is sent before the moments.
   near = at_least_float32(x.reshape(-1, x.shape[-1])[0])
-  near = _shared(near, axis_name)
   centred = at_least_float32(x) - near
   count = x.size // x.shape[-1]
-  moments = jnp.stack([sum_rows(centred), sum_rows(jnp.square(centred))])
-  mean, square = _shared(moments / count, axis_name)
-  var = jnp.maximum(square - jnp.square(mean), 0.0)
+  sums = jnp.stack([sum_rows(centred), sum_rows(jnp.square(centred))])
+  away, square = sums / count
+  own_var = jnp.maximum(square - jnp.square(away), 0.0)
+  own_mean = near + away
+  mean, var = _combined(own_mean, own_var, axis_name)
+  # From the value to the mean of all; on one device nothing is rounded.
+  offset = away + (mean - own_mean)
   inverse = jax.lax.rsqrt(var + EPSILON)
   # One multiply and one add per entry.
   gain = scale * inverse
-  out = (centred * gain + (bias - mean * gain)).astype(x.dtype)
-  return (out, near + mean, var), (x, near, mean, inverse, scale)
+  out = (centred * gain + (bias - offset * gain)).astype(x.dtype)
+  return (out, mean, var), (x, near, offset, inverse, scale)
 
 
 def _backward(axis_name, residuals, grads):
-  x, near, mean, inverse, scale = residuals
+  x, near, offset, inverse, scale = residuals
   grad = at_least_float32(grads[0])
-  standard = ((at_least_float32(x) - near) - mean) * inverse
+  standard = ((at_least_float32(x) - near) - offset) * inverse
   sums = jnp.stack([sum_rows(grad), sum_rows(grad * standard)])
   # What moves the mean or the deviation of all entries together is taken out.
   count = x.size // x.shape[-1]
-  level, slope = _shared(sums / count, axis_name)
+  level, slope = sums / count
+  if axis_name is not None:
+    level, slope = jax.lax.pmean(jnp.stack([level, slope]), axis_name)
   x_grad = (scale * inverse) * (grad - level - standard * slope)
   bias_grad, scale_grad = sums
   return x_grad.astype(x.dtype), scale_grad, bias_grad
+
+
+def _combined(
+  mean: Array, var: Array, axis_name: str | None
+) -> tuple[Array, Array]:
+  """Mean and variance of all devices' entries, from each device's own.
+
+  Exact, since all devices have as many entries: the variance is the mean of
+  the variances, and of the squared distances of the means from theirs (Chan,
+  Golub and LeVeque, 1979). One exchange.
+  """
+  if axis_name is None:
+    return mean, var
+  means, variances = jnp.moveaxis(
+    jax.lax.all_gather(jnp.stack([mean, var]), axis_name), 1, 0
+  )
+  mean = means.mean(axis=0)
+  return mean, (variances + jnp.square(means - mean)).mean(axis=0)
 
 
 # The decorator's type says nothing of what it returns.
@@ -131,8 +155,3 @@ _normalise: Any = jax.custom_vjp(
   lambda *arguments: _forward(*arguments)[0], nondiff_argnums=(0,)
 )
 _normalise.defvjp(_forward, _backward)
-
-
-def _shared(x: Array, axis_name: str | None) -> Array:
-  """Mean over the devices that share the batch."""
-  return x if axis_name is None else jax.lax.pmean(x, axis_name)

@@ -307,7 +307,7 @@ class NetworkTask(abc.ABC):
 
 
 def _replicated(model_state: Any) -> Any:
-  """Statistics synchronised by the model: equal, now also in type."""
+  """Statistics of all devices: equal, now also in type, or their mean."""
   return jax.tree.map(
     lambda x: jax.lax.pmean(x, mesh_lib.DATA_AXIS), model_state
   )

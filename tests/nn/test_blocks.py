@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 from scipy import signal
 
-from bgm2pose_jax.nn import blocks
+from bgm2pose_jax.nn import batch_norm, blocks
 
 
 def test_conv_is_correlation_with_zero_borders():
@@ -92,6 +92,24 @@ def test_batch_norm_shares_statistics_over_the_axis():
   )
   np.testing.assert_allclose(stats["mean"][0], alone.mean[...], atol=1e-7)
   np.testing.assert_array_equal(stats["mean"][0], stats["mean"][1])
+
+
+def test_batch_norm_of_devices_that_are_far_apart_loses_no_digits():
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, 300, 3)) + np.array([-3e3, 5e3])[:, None, None]
+  x = np.float32(x)
+  want = np.float64(x.reshape(-1, 3))
+  want = (want - want.mean(0)) / np.sqrt(want.var(0) + batch_norm.EPSILON)
+  found, mean, var = jax.vmap(
+    lambda rows: batch_norm.normalise(
+      "data", rows, jnp.ones(3, np.float32), jnp.zeros(3, np.float32)
+    ),
+    axis_name="data",
+  )(x)
+  np.testing.assert_allclose(found.reshape(-1, 3), want, rtol=1e-5)
+  for moment, whole in ((mean, x.mean((0, 1))), (var, x.var((0, 1)))):
+    np.testing.assert_allclose(moment[0], np.float64(whole), rtol=1e-5)
+    np.testing.assert_array_equal(moment[0], moment[1])
 
 
 def test_initial_values_follow_the_fan_in():

@@ -249,22 +249,25 @@ class MotionAdversary(Adversary):
   its motion marked 1.
   """
 
-  def __init__(self, config: Speech2GestureConfig, joints: int):
+  def __init__(
+    self, config: Speech2GestureConfig, joints: int, axis_name: str | None
+  ):
     """Takes the fields of the network.
 
     Args:
       config: the configuration of the network.
       joints: the number of joints of a pose.
+      axis_name: mesh axis whose devices share the critic's moments.
     """
     super().__init__(config.critic_learning_rate)
     self._config = config
     self._joints = joints
+    self._axis_name = axis_name
 
   def build(self, statistics: Arrays, rngs: nnx.Rngs) -> MotionCritic:
     """See `Adversary.build`."""
     del statistics
-    axis = mesh_lib.DATA_AXIS
-    return MotionCritic(self._joints, rngs=rngs, axis_name=axis)
+    return MotionCritic(self._joints, rngs=rngs, axis_name=self._axis_name)
 
   def critic_loss(self, critic, out, target, batch, statistics):
     """Squared distance of the marks from 1 (truth) and 0 (prediction)."""
@@ -279,17 +282,20 @@ class MotionAdversary(Adversary):
     return self._config.adversary_ratio * jnp.square(marks - 1).mean()
 
 
-def make_adversary(config: Any, model: Any) -> Adversary | None:
+def make_adversary(
+  config: Any, model: Any, axis_name: str | None
+) -> Adversary | None:
   """Returns the adversary that a network's fields ask for, or None.
 
   Args:
     config: the network's config.
     model: the network, for its sizes.
+    axis_name: mesh axis whose devices share batch normalisation's moments.
   """
   if getattr(config, "adversary", "off") == "off":
     return None
   if isinstance(config, AcousticPoseConfig):
     return SubjectAdversary(config, model.hidden_channels)
   if isinstance(config, Speech2GestureConfig):
-    return MotionAdversary(config, model.joints)
+    return MotionAdversary(config, model.joints, axis_name)
   raise TypeError(f"no adversary for {type(config).__name__}")

@@ -59,6 +59,9 @@ class PoseFromMusic(NetworkTask):
     self.num_tracks = num_tracks
     self.group = normalisation.group_field(config.data.feature_norm)
     self.context = config.data.context_frames
+    axis_name = (
+      mesh_lib.DATA_AXIS if config.run.batch_norm == "global" else None
+    )
     self._layout = config.data.inputs or registry.MODELS[config.model].inputs
 
     def build(rngs: nnx.Rngs, dtype: Any) -> nnx.Module:
@@ -73,7 +76,7 @@ class PoseFromMusic(NetworkTask):
         frames=spec.window_frames + 2 * self.context,
         context=self.context,
         rngs=rngs,
-        axis_name=mesh_lib.DATA_AXIS,
+        axis_name=axis_name,
         dtype=dtype,
       )
 
@@ -81,7 +84,7 @@ class PoseFromMusic(NetworkTask):
     network = registry.make_config(config.model, config.network)
     attention = getattr(self.structure, "frequency_attention", None)
     self.attends = attention is not None
-    self._adversary = make_adversary(network, self.structure)
+    self._adversary = make_adversary(network, self.structure, axis_name)
     extra = self._adversary.fields if self._adversary else ()
     self.fields = ("features", "pose", self.group, *extra)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.nn.batch_norm import normalise
 from bgm2pose_jax.systems.bgm2pose import presets
 from launch.bench import collective_count, scaling_case, scaling_plan
 from launch.bench.collective_count import Collective
@@ -99,6 +100,36 @@ def test_a_compiled_text():
     "all-gather": {"count": 1, "bytes": 32},
     "reduce-scatter": {"count": 1, "bytes": 32},
   }
+
+
+def test_batch_norm_sends_once_each_way():
+  def function(x):
+    def loss(x):
+      ones = 1 + 0 * x[0]
+      return (normalise("data", x, ones, ones)[0] ** 3).sum()
+
+    return jax.grad(loss)(x)
+
+  found = sorted(_count(function, (8, 5)), key=lambda c: c.round)
+  # Mean and variance of four devices; then two sums.
+  assert found == [
+    Collective("all-gather", 4 * 2 * 5 * 4, 1),
+    Collective("all-reduce", 2 * 5 * 4, 2),
+  ]
+
+
+@pytest.mark.long
+def test_local_batch_norm_sends_nothing():
+  config = config_lib.overlay(
+    presets.get_config("demo"), {**TINY, "batch.size": 8}
+  )
+  local = config_lib.overlay(config, {"run.batch_norm": "local"})
+  shared, own = (scaling_plan.counted(c, 4, 2) for c in (config, local))
+  # The embeddings of all windows, the gradients, and what is logged of both.
+  assert own["rounds"] == 3
+  assert own["all-gather"]["count"] == own["reduce-scatter"]["count"] == 2
+  assert shared["rounds"] > 30
+  assert shared["all-gather"]["count"] > 20
 
 
 @pytest.mark.long

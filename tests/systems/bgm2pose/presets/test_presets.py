@@ -74,6 +74,8 @@ FIELDS = {
   "optim.input_noise": (0.0, 0.0),  # specification 5: no augmentation
   "optim.max_skipped_steps": (10, 10),
   "run.parallel": ("jit", "jit"),
+  # No specification: PyTorch's default is each device's own.
+  "run.batch_norm": ("global", "global"),
   "run.compute_dtype": ("float32", "float32"),  # specification 5
   "run.steps_per_dispatch": (None, None),
   "run.eval_batch": (128, 128),
