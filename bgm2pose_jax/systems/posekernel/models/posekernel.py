@@ -25,6 +25,7 @@ from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.nn import plane_convolution
 from bgm2pose_jax.nn.blocks import add_bias, uniform_param
 from bgm2pose_jax.nn.dense import Dense
 from bgm2pose_jax.nn.field_checks import check_positive
@@ -106,22 +107,29 @@ class SoundBranch(nnx.Module):
       ]
     )
     self.pool = config.pool
+    self.each = wide
     self.channels = wide if config.pool == "max" else 2 * wide
 
   def __call__(self, sound: Array) -> Array:
     """Maps [b, pair, x, z, y] to [b, x, z, y, c]; any number of pairs."""
     pairs = sound.shape[1]
-    x = sound.reshape(-1, *sound.shape[2:], 1)
-    for block in self.blocks:
-      x = block(x)
-    x = x.reshape(-1, pairs, *x.shape[1:])
-    out = x[:, 0]
-    for i in range(1, pairs):
-      # The first of equal ones takes the gradient.
-      out = jnp.where(out >= x[:, i], out, x[:, i])
+    if plane_convolution.side_by_side_applies(self.each, pairs):
+      x = jnp.moveaxis(sound, 1, -1)
+      for block in self.blocks:
+        x = block(x, lots=pairs)
+      of_pairs = jnp.split(x, pairs, axis=-1)
+    else:
+      x = sound.reshape(-1, *sound.shape[2:], 1)
+      for block in self.blocks:
+        x = block(x)
+      x = x.reshape(-1, pairs, *x.shape[1:])
+      of_pairs = [x[:, i] for i in range(pairs)]
+    # The first of equal ones takes the gradient.
+    fullest = functools.reduce(lambda a, b: jnp.where(a >= b, a, b), of_pairs)
     if self.pool == "max":
-      return out
-    return jnp.concatenate([out, x.mean(axis=1)], axis=-1)
+      return fullest
+    mean = functools.reduce(jnp.add, of_pairs) / pairs
+    return jnp.concatenate([fullest, mean], axis=-1)
 
 
 class BaseConv(nnx.Module):
