@@ -120,7 +120,7 @@ class RunConfig:
     flag="parallel",
     help="wrapper of the per-device train step",
   )
-  batch_norm: str = field("global", choices=("global", "local"))
+  batch_norm: str = field("global", choices=("global", "local"), later=True)
   compute_dtype: str = field(
     "float32", choices=("float32", "bfloat16", "float64")
   )

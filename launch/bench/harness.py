@@ -41,7 +41,8 @@ def start(main: Callable[[], int | None]) -> None:
     with command.ending():
       command.no_arguments(argv)
       logging.set_verbosity(logging.WARNING)
-      # As the main command does; a twin in this process has it too.
+      # As the main command does. A twin has a process of its own, as its users
+      # have; MALLOC_MMAP_MAX_=0 in the environment gives it the same.
       host_memory.keep_freed()
       code = main()
     sys.exit(code)
