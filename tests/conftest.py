@@ -16,6 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+# Commands that run in a worker leave its memory as it is: any choice, also an
+# empty one, does that (runtime/host_memory.py).
+os.environ.setdefault("GLIBC_TUNABLES", "")
 # What one test compiles, no other worker and no command compiles again. The
 # first process makes the folder; its workers find it in their environment.
 if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):

@@ -189,13 +189,13 @@ def test_features_of_the_same_recordings_share_a_table(tmp_path):
   # Closed-form rows are of one of them, and it is said of which.
   assert cell_of(table, "mean pose").mean[0] == pytest.approx(1.0, rel=1e-5)
   (said,) = [n for n in notes.notes(sweep, table) if "closed form" in n]
-  assert "windows as maps (other rows have other features)" in said
+  assert "windows of maps (other rows have other features)" in said
 
 
 def test_rows_of_the_same_features_have_one_set_of_baselines(tmp_path):
   make(tmp_path, lines_of())
   (said,) = [n for n in notes.notes(*table_of(tmp_path)) if "closed form" in n]
-  assert "windows as the model rows;" in said
+  assert "windows of the model rows;" in said
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_columns_are_the_groups(texts):
     "- Cellar, Hall, Attic: Hits over the test windows of that group "
     "(per\\_room in results.json); - where a run has no such window.\n" in text
   )
-  assert "The first rows (stands still) see" in text
+  assert "The first rows (stands still) have" in text
 
 
 def test_other_tables_of_the_same_runs_keep_the_headline_figures(texts):

@@ -62,5 +62,7 @@ def test_a_choice_in_the_environment_stays():
 
 
 def test_other_libraries_are_left_alone(monkeypatch):
+  for name in host_memory._CHOICES:
+    monkeypatch.delenv(name, raising=False)
   monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
   assert not host_memory.keep_freed()

@@ -312,13 +312,16 @@ def test_flags_that_exclude_each_other_are_refused(tmp_path):
 
 
 def test_presets_are_what_they_say():
-  demo, paper, sgd = (
-    make_config(name, "posekernel", "none") for name in SYSTEM.presets
-  )
-  for config, name in zip((demo, paper, sgd), SYSTEM.presets):
+  configs = [make_config(name, "posekernel", "none") for name in SYSTEM.presets]
+  demo, short, paper, sgd = configs
+  for config, name in zip(configs, SYSTEM.presets):
     assert config.preset == name
     SYSTEM.check(config)
     assert type(config).from_dict(schema.to_dict(config)) == config
+  steps = [c.optim.epochs * c.optim.steps_per_epoch for c in (demo, short)]
+  assert (steps, short.batch.size) == ([700, 300], 2)
+  assert short.network == demo.network
+  assert short.augment == demo.augment
   assert paper.encoding.grid == (70, 70, 50)
   assert paper.encoding.voxel_m == 0.05
   assert paper.network["stages"] == 6
