@@ -195,6 +195,15 @@ def test_training_examples_are_augmented_by_their_keys_alone(drawn):
     assert np.abs(a[part] - other[part]).max() > 0.05
 
 
+def test_a_fresh_detector_does_not_read_stored_keypoints():
+  batch = columns()
+  task = task_of(augment={"detector": "fresh"})
+  found = task.training_inputs({}, batch, _keys())[0]
+  batch["keypoints"] = 0 * batch["keypoints"]
+  again = task.training_inputs({}, batch, _keys())[0]
+  np.testing.assert_array_equal(again, found)
+
+
 def test_another_camera_needs_a_fresh_detector():
   with pytest.raises(InputError, match=r"augment\.detector"):
     task_of(augment={"turn_deg": 20.0})
