@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import pathlib
@@ -95,7 +96,9 @@ def _stop_after_a_save(
 
 
 def _saved(work: pathlib.Path) -> set[pathlib.Path]:
-  return set(work.glob("**/checkpoints/[0-9]*/seal.json"))
+  # Not Path.glob: it raises when a folder is renamed while it looks inside.
+  found = glob.glob(f"{work}/**/checkpoints/[0-9]*/seal.json", recursive=True)
+  return {pathlib.Path(path) for path in found}
 
 
 @pytest.fixture(scope="module")
