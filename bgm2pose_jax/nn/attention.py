@@ -10,6 +10,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
+from bgm2pose_jax.nn import fused_attention
 from bgm2pose_jax.nn.blocks import add_bias, uniform_param
 from bgm2pose_jax.nn.dot_product import attend
 from bgm2pose_jax.nn.dropout import ExampleDropout, example_seeds
@@ -84,11 +85,9 @@ class Attention(nnx.Module):
     Returns:
       [b, g, q, c].
     """
+    v = self._project(value, self.value_kernel[...], self.value_bias[...])
     q, k = self._query_and_key(query, key)
-    v = self._split(
-      self._project(value, self.value_kernel[...], self.value_bias[...])
-    )
-    return self._mix(q, k, v, query.shape, keys)
+    return self._mix(q, k, v, keys)
 
   def among(self, x: Array, keys: Array | None) -> Array:
     """Attends among tokens: queries, keys and values are one array.
@@ -119,25 +118,24 @@ class Attention(nnx.Module):
       ]
     )
     q, k, v = jnp.split(self._project(x, kernel, bias), 3, axis=-1)
-    q, k, v = (self._split(one) for one in (q, k, v))
-    return self._mix(q, k, v, x.shape, keys)
+    return self._mix(q, k, v, keys)
 
-  def _mix(
-    self,
-    q: Array,
-    k: Array,
-    v: Array,
-    shape: tuple[int, ...],
-    keys: Array | None,
-  ) -> Array:
-    """Attends in every head and projects; `shape` is the result's."""
+  def _mix(self, q: Array, k: Array, v: Array, keys: Array | None) -> Array:
+    """Attends in every head and projects; all are [b, g, tokens, c]."""
+    shape = q.shape
     if self.dropout.active(keys):
       rate, seeds = self.dropout.rate, example_seeds(keys, self.dropout.stream)
     else:
       rate, seeds = 0.0, jnp.zeros((shape[0], 2), jnp.uint32)
-    mixed = attend(q, k, v, seeds, rate)
-    mixed = mixed.reshape(*shape[:2], self.heads, shape[2], -1)
-    mixed = mixed.swapaxes(2, 3).reshape(shape)
+    if fused_attention.applies(q.shape[2], k.shape[2], shape[3] // self.heads):
+      turned = (x.swapaxes(2, 3) for x in (q, k, v))
+      mixed = fused_attention.attend(*turned, seeds, rate, self.heads)
+      mixed = mixed.swapaxes(2, 3)
+    else:
+      q, k, v = (self._split(x) for x in (q, k, v))
+      mixed = attend(q, k, v, seeds, rate)
+      mixed = mixed.reshape(*shape[:2], self.heads, shape[2], -1)
+      mixed = mixed.swapaxes(2, 3).reshape(shape)
     return self._project(mixed, self.out_kernel[...], self.out_bias[...])
 
   def weights(self, query: Array, key: Array) -> Array:
@@ -150,7 +148,7 @@ class Attention(nnx.Module):
     Returns:
       float32 [b, g, q, k], mean over the heads; sums to one over k.
     """
-    q, k = self._query_and_key(query, key)
+    q, k = (self._split(x) for x in self._query_and_key(query, key))
     scores = jnp.einsum("bnqd,bnkd->bnqk", q, k).astype(jnp.float32)
     weights = nnx.softmax(scores, axis=-1)
     groups = query.shape[1]
@@ -159,12 +157,12 @@ class Attention(nnx.Module):
     )
 
   def _query_and_key(self, query: Array, key: Array) -> tuple[Array, Array]:
-    """Projected and split into heads; the query scaled."""
+    """Projected; the query scaled."""
     # Scaling the query touches fewer numbers than scaling the scores.
     q = self._project(query, self.query_kernel[...], self.query_bias[...])
     q = q * jnp.asarray(self.scale, q.dtype)
     k = self._project(key, self.key_kernel[...], self.key_bias[...])
-    return self._split(q), self._split(k)
+    return q, k
 
   def _split(self, x: Array) -> Array:
     """[b, g, n, c] to [b, g * head, n, c / head]."""

@@ -1,12 +1,15 @@
 """Batch normalisation: float32 statistics, one value kept for the way back.
 
 Forward and backward each read the activations twice, once for two sums and
-once for the result. Between them only the input waits, in the type it came in:
-a float32 copy would double the memory and traffic of a bfloat16 network.
+once for the result; on accelerators the first reading is that of the layer that
+makes them. Between them only the input waits, in the type it came in: a float32
+copy would double the memory and traffic of a bfloat16 network.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,25 +17,34 @@ import jax.numpy as jnp
 from flax import nnx
 
 from bgm2pose_jax.base.array_typing import Array, at_least_float32
+from bgm2pose_jax.runtime import target
 
 # Weight of the old running statistics; PyTorch calls the same thing 0.1.
 MOMENTUM = 0.9
 EPSILON = 1e-5
 
 
-def sum_rows(x: Array) -> Array:
-  """Sums [..., channels] over every axis but the last, in two stages.
+def sum_rows(x: Array, kept: int = 1) -> Array:
+  """Sums over every axis but the last ones, in two stages.
 
   A single sum of a hundred thousand float32 numbers one after the other loses
   two digits, which then depend on how many devices share the batch; and CPU
   runs it on one core.
+
+  Args:
+    x: [..., *rest].
+    kept: how many axes the rest has.
+
+  Returns:
+    [*rest].
   """
-  rows = x.reshape(-1, x.shape[-1])
-  count = rows.shape[0]
+  rest = x.shape[x.ndim - kept :]
+  count = math.prod(x.shape[: x.ndim - kept])
   inner = 1
   while inner * inner < count and count % (2 * inner) == 0:
     inner *= 2
-  partial = rows.reshape(count // inner, inner, -1).sum(1)
+  # The rest keeps its shape: another one moves every number on a TPU.
+  partial = x.reshape(count // inner, inner, *rest).sum(1)
   # Without the barrier the compiler joins the two sums again.
   return jax.lax.optimization_barrier(partial).sum(0)
 
@@ -66,20 +78,45 @@ class BatchNorm(nnx.Module):
 
   def __call__(self, x: Array) -> Array:
     """Normalises [..., channels]; updates the running statistics."""
-    if self.use_running_average:
-      gain = self.scale[...] * jax.lax.rsqrt(self.var[...] + EPSILON)
-      out = (at_least_float32(x) - self.mean[...]) * gain + self.bias[...]
-      return out.astype(x.dtype)
-    out, mean, var = normalise(
-      self.axis_name, x, self.scale[...], self.bias[...]
-    )
-    self.mean[...] = MOMENTUM * self.mean[...] + (1 - MOMENTUM) * mean
-    self.var[...] = MOMENTUM * self.var[...] + (1 - MOMENTUM) * var
-    return out
+    return side_by_side([self], x)
+
+
+def side_by_side(norms: Sequence[BatchNorm], x: Array) -> Array:
+  """Runs several layers on the channels of one array; each keeps its own.
+
+  Args:
+    norms: layers that share their axis and their view.
+    x: [..., channels], one layer's after the other's.
+
+  Returns:
+    [..., channels].
+  """
+
+  def of_all(name: str) -> Array:
+    each = [getattr(norm, name)[...] for norm in norms]
+    return jnp.concatenate(each) if len(each) > 1 else each[0]
+
+  scale, bias, running = of_all("scale"), of_all("bias"), of_all("mean")
+  if norms[0].use_running_average:
+    gain = scale * jax.lax.rsqrt(of_all("var") + EPSILON)
+    out = (at_least_float32(x) - running) * gain + bias
+    return out.astype(x.dtype)
+  near = None if target.platform() == "cpu" else running
+  out, *moments = normalise(norms[0].axis_name, x, scale, bias, near)
+  start = 0
+  for norm in norms:
+    part = slice(start, start := start + norm.scale.shape[0])
+    for kept, new in zip((norm.mean, norm.var), moments):
+      kept[...] = MOMENTUM * kept[...] + (1 - MOMENTUM) * new[part]
+  return out
 
 
 def normalise(
-  axis_name: str | None, x: Array, scale: Array, bias: Array
+  axis_name: str | None,
+  x: Array,
+  scale: Array,
+  bias: Array,
+  near: Array | None = None,
 ) -> tuple[Array, Array, Array]:
   """Normalises by the batch's own statistics.
 
@@ -88,19 +125,24 @@ def normalise(
     x: [..., channels].
     scale: [channels].
     bias: [channels].
+    near: [channels], a value not far from the mean, known before `x` is: so
+      the layer that makes `x` can add it up in passing. None takes the first
+      entry, which is never far, and costs a reading of `x` where the two could
+      have been one.
 
   Returns:
     The normalised entries in the type of `x`; mean and biased variance
     [channels], through which no gradient flows.
   """
-  return _normalise(axis_name, x, scale, bias)
+  return _normalise(axis_name, x, scale, bias, near)
 
 
-def _forward(axis_name, x, scale, bias):
+def _forward(axis_name, x, scale, bias, near):
   # Moments around a value that occurs: around zero, a channel with a large
   # mean would leave its variance, and its gradients, to rounding. Each device
   # takes a value of its own, so that nothing is sent before the moments.
-  near = at_least_float32(x.reshape(-1, x.shape[-1])[0])
+  if near is None:
+    near = at_least_float32(x.reshape(-1, x.shape[-1])[0])
   centred = at_least_float32(x) - near
   count = x.size // x.shape[-1]
   sums = jnp.stack([sum_rows(centred), sum_rows(jnp.square(centred))])
@@ -129,7 +171,7 @@ def _backward(axis_name, residuals, grads):
     level, slope = jax.lax.pmean(jnp.stack([level, slope]), axis_name)
   x_grad = (scale * inverse) * (grad - level - standard * slope)
   bias_grad, scale_grad = sums
-  return x_grad.astype(x.dtype), scale_grad, bias_grad
+  return x_grad.astype(x.dtype), scale_grad, bias_grad, None
 
 
 def _combined(

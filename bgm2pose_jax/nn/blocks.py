@@ -101,8 +101,7 @@ def _bias_forward(x, bias):
 
 
 def _bias_backward(bias, grad):
-  rows = at_least_float32(grad).reshape(-1, bias.size)
-  return grad, sum_rows(rows).reshape(bias.shape).astype(bias.dtype)
+  return grad, sum_rows(at_least_float32(grad), bias.ndim).astype(bias.dtype)
 
 
 _add_bias.defvjp(_bias_forward, _bias_backward)
@@ -166,6 +165,26 @@ def middle(x: Array, context: int) -> Array:
   return x[:, context : x.shape[1] - context]
 
 
+def convolve(x: Array, kernel: Array) -> Array:
+  """Convolves with stride 1 and zeros around, output as long as the input.
+
+  Args:
+    x: [b, *axes, inputs], one or two axes.
+    kernel: [*window, inputs, outputs].
+
+  Returns:
+    [b, *axes, outputs].
+  """
+  rank = kernel.ndim - 2
+  if product_convolution.as_products.value:
+    return product_convolution.convolve(x, kernel)
+  if winograd.applies(x, kernel):
+    return winograd.conv3x3(x, kernel)
+  return jax.lax.conv_general_dilated(
+    x, kernel, (1,) * rank, "SAME", dimension_numbers=_DIMENSIONS[rank]
+  )
+
+
 class Conv(nnx.Module):
   """Convolution over one or two axes, stride 1, output as long as the input.
 
@@ -184,22 +203,12 @@ class Conv(nnx.Module):
     bound = 1 / math.sqrt(inputs * math.prod(window))
     self.kernel = uniform_param(rngs, (*window, inputs, outputs), bound)
     self.bias = uniform_param(rngs, (outputs,), bound)
-    self.window = window
     self.dtype = dtype
 
   def __call__(self, x: Array) -> Array:
     """Maps [b, *axes, inputs] to [b, *axes, outputs]."""
-    rank = len(self.window)
-    x, kernel = x.astype(self.dtype), self.kernel[...].astype(self.dtype)
-    if product_convolution.as_products.value:
-      x = product_convolution.convolve(x, kernel)
-    elif winograd.applies(x, kernel):
-      x = winograd.conv3x3(x, kernel)
-    else:
-      x = jax.lax.conv_general_dilated(
-        x, kernel, (1,) * rank, "SAME", dimension_numbers=_DIMENSIONS[rank]
-      )
-    return add_bias(x, self.bias[...])
+    out = convolve(x.astype(self.dtype), self.kernel[...].astype(self.dtype))
+    return add_bias(out, self.bias[...])
 
 
 class DoublingConv(nnx.Module):

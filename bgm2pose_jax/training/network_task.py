@@ -15,7 +15,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
 from bgm2pose_jax.base.errors import InputError
@@ -253,7 +252,7 @@ class NetworkTask(abc.ABC):
     figures = {"loss": total, **{f"loss_{k}": v for k, v in terms.items()}}
     figures = jax.lax.pmean(figures, mesh_lib.DATA_AXIS)
     figures |= self.output_norms(out, statistics, batch) | more
-    figures["gradient_norm"] = optax.tree.norm(grads)
+    figures["gradient_norm"] = optim.norm(grads)
     return figures, grads, new_model_state, critic
 
   def apply_gradients(
@@ -294,7 +293,7 @@ class NetworkTask(abc.ABC):
       # A poisoned update must leave no trace but the counters.
       return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, old)
 
-    figures["parameter_norm"] = optax.tree.norm(new_params)
+    figures["parameter_norm"] = optim.norm(new_params)
     state = state.replace(
       step=state.step + 1,
       skipped=state.skipped + jnp.where(finite, 0, 1),

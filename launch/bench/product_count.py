@@ -142,6 +142,8 @@ def _repeats(name: str, params: Any) -> int:
     return params["mesh"].size
   if name == "xla_pmap":
     return params["global_axis_size"]
+  if name == "pallas_call":
+    return math.prod(params["grid_mapping"].grid)
   return 1
 
 

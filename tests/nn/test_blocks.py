@@ -8,6 +8,7 @@ from flax import nnx
 from scipy import signal
 
 from bgm2pose_jax.nn import batch_norm, blocks
+from bgm2pose_jax.runtime import target
 
 
 def test_conv_is_correlation_with_zero_borders():
@@ -110,6 +111,57 @@ def test_batch_norm_of_devices_that_are_far_apart_loses_no_digits():
   for moment, whole in ((mean, x.mean((0, 1))), (var, x.var((0, 1)))):
     np.testing.assert_allclose(moment[0], np.float64(whole), rtol=1e-5)
     np.testing.assert_array_equal(moment[0], moment[1])
+
+
+@pytest.mark.parametrize("away", [0.0, 3.0])
+def test_moments_around_a_value_known_before(away):
+  rng = np.random.default_rng(0)
+  with jax.enable_x64(True):
+    x = jnp.asarray(rng.normal(2, 0.5, size=(40, 3)))
+    scale, bias = jnp.asarray(rng.normal(size=(2, 3)))
+
+    def both(near):
+      out, back = jax.vjp(
+        lambda *a: batch_norm.normalise(None, *a, near), x, scale, bias
+      )
+      return *out, *back(jax.tree.map(jnp.sin, out))
+
+    near = jnp.full((3,), 2 + away)
+    for got, want in zip(both(near), both(None)):
+      np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+  # In float32 it loses as many digits as it is deviations away, squared.
+  x = np.float32(x)
+  ones = np.ones(3, np.float32)
+  var = batch_norm.normalise(None, x, ones, ones, np.float32(near))[2]
+  np.testing.assert_allclose(var, np.float64(x).var(0), rtol=3e-5)
+
+
+def test_accelerators_take_the_running_mean_for_it():
+  layer = batch_norm.BatchNorm(2)
+  layer.mean[...] = jnp.array([5.0, -4.0])
+  graph, state = nnx.split(layer)
+
+  def normalised(platform, x):
+    with target.tracing_for(platform):
+      return nnx.merge(graph, state)(x)
+
+  x = jnp.full((4, 2), 1e30)
+  # The square of the way from a value that occurs is 0; from the mean before
+  # it is more than float32 holds.
+  assert np.isfinite(normalised("cpu", x)).all()
+  for platform in ("tpu", "gpu", target.ANY):
+    assert not np.isfinite(normalised(platform, x)).all()
+
+
+def test_sums_keep_the_shape_of_what_is_left():
+  x = np.random.default_rng(0).normal(size=(6, 4, 3, 5))
+  with jax.enable_x64(True):
+    np.testing.assert_allclose(
+      batch_norm.sum_rows(jnp.asarray(x), 2), x.sum((0, 1)), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+      batch_norm.sum_rows(jnp.asarray(x)), x.sum((0, 1, 2)), rtol=1e-12
+    )
 
 
 def test_initial_values_follow_the_fan_in():

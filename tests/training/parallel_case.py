@@ -2,7 +2,7 @@
 
     python tests/parallel_case.py OUT.npz --devices=8 --parallel=pmap
 
-writes the loss and gradients of the first step, and the parameters after five
+writes the loss and gradients of the first step, and the parameters after three
 SGD steps.
 Several processes: add --process=I --processes=N --coordinator=HOST:PORT, each
 with `--devices` of its own.
@@ -14,7 +14,7 @@ import argparse
 import os
 import sys
 
-BATCH, STEPS, RATE = 16, 5, 1e-6
+BATCH, STEPS, RATE = 16, 3, 1e-6
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def _run(preset: str, parallel: str, dtype: str) -> dict:
     {
       # Small, with every random number in use: dropout, noise.
       "network.width": 0.0625,
-      "network.stem_pool": 4,
+      "network.stem_pool": 8,
       "network.dropout": 0.1,
       "optim.input_noise": 0.1,
       "optim.optimizer": "sgd",

@@ -111,7 +111,7 @@ def _count(operation: str, program: str) -> int:
   ("preset", "width"), [("demo", 1 / 32), ("official", 1 / 16)]
 )
 def test_both_steps_lower_for_every_platform_and_mesh(preset, width, devices):
-  with target.tracing_for("tpu"):
+  with target.tracing_for(target.ANY):
     found = _steps(preset, devices, width=width)
     for name, (step, arguments) in found.items():
       exported = jax.export.export(step, platforms=PLATFORMS)(*arguments)
@@ -120,7 +120,7 @@ def test_both_steps_lower_for_every_platform_and_mesh(preset, width, devices):
 
 
 def test_a_dispatch_of_several_steps_lowers_in_bfloat16():
-  with target.tracing_for("tpu"):
+  with target.tracing_for(target.ANY):
     dispatch = steps.steps_per_dispatch(None)
     assert dispatch > 1
     found = _steps(

@@ -18,6 +18,7 @@ from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.nn import paired_stacks
 from bgm2pose_jax.nn.blocks import (
   Conv,
   ConvBlock,
@@ -266,9 +267,8 @@ class BGM2Pose(nnx.Module):
     Returns:
       Poses, and embeddings where `pose` is given and the heads exist.
     """
-    x = self.encode_audio(audio, keys)
+    x, m = self.encode(audio, music, keys)
     if self.frequency_attention is not None:
-      m = None if self.music_stem is None else self.encode_music(music, keys)
       x = self.frequency_attention(x, m, keys)
     poses, sequence = self.decode(self.halve_bands(x, keys), keys)
     if pose is None or self.contrastive is None:
@@ -293,9 +293,30 @@ class BGM2Pose(nnx.Module):
     """
     if self.frequency_attention is None:
       return None
-    x = self.encode_audio(audio, None)
-    m = None if self.music_stem is None else self.encode_music(music, None)
+    x, m = self.encode(audio, music, None)
     return middle(self.frequency_attention.weights(x, m), self.context)
+
+  def encode(
+    self, audio: Array, music: Array, keys: Array | None
+  ) -> tuple[Array, Array | None]:
+    """Both stems.
+
+    Args:
+      audio: [b, t, f, ca] of the recording.
+      music: [b, t, f, cm] of the music.
+      keys: PRNG keys [b], or None.
+
+    Returns:
+      As `encode_audio` and `encode_music`; None without a music stem.
+    """
+    if self.music_stem is None:
+      return self.encode_audio(audio, keys), None
+    first, second = zip(self.audio_stem, self.music_stem)
+    if not paired_stacks.applies(first, second):
+      return self.encode_audio(audio, keys), self.encode_music(music, keys)
+    given = audio.astype(self.dtype), music.astype(self.dtype)
+    x, m = paired_stacks.run(first, second, *given)
+    return self.audio_dropout(x, keys), self.music_dropout(m, keys)
 
   def encode_audio(self, audio: Array, keys: Array | None) -> Array:
     """The recording's stem: [b, t, f, ca] to [b, t, f / stem_pool, c]."""
