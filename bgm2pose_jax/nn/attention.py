@@ -128,8 +128,8 @@ class Attention(nnx.Module):
     else:
       rate, seeds = 0.0, jnp.zeros((shape[0], 2), jnp.uint32)
     if fused_attention.applies(q.shape[2], k.shape[2], shape[3] // self.heads):
-      turned = (x.swapaxes(2, 3) for x in (q, k, v))
-      mixed = fused_attention.attend(*turned, seeds, rate, self.heads)
+      q, k, v = (x.swapaxes(2, 3) for x in (q, k, v))
+      mixed = fused_attention.attend(q, k, v, seeds, rate, self.heads)
       mixed = mixed.swapaxes(2, 3)
     else:
       q, k, v = (self._split(x) for x in (q, k, v))
@@ -158,9 +158,9 @@ class Attention(nnx.Module):
 
   def _query_and_key(self, query: Array, key: Array) -> tuple[Array, Array]:
     """Projected; the query scaled."""
-    # Scaling the query touches fewer numbers than scaling the scores.
-    q = self._project(query, self.query_kernel[...], self.query_bias[...])
-    q = q * jnp.asarray(self.scale, q.dtype)
+    # Scaling the kernel touches fewer numbers than scaling query or scores.
+    kernel, bias = self.query_kernel[...], self.query_bias[...]
+    q = self._project(query, kernel * self.scale, bias * self.scale)
     k = self._project(key, self.key_kernel[...], self.key_bias[...])
     return q, k
 

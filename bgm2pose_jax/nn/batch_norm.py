@@ -38,12 +38,15 @@ def sum_rows(x: Array, kept: int = 1) -> Array:
   Returns:
     [*rest].
   """
+  if kept > 1 and target.platform() != "cpu":
+    # Other axes than its own keep the sum from what makes the entries.
+    partial = jax.lax.optimization_barrier(x.sum(0))
+    return partial.sum(tuple(range(partial.ndim - kept)))
   rest = x.shape[x.ndim - kept :]
   count = math.prod(x.shape[: x.ndim - kept])
   inner = 1
   while inner * inner < count and count % (2 * inner) == 0:
     inner *= 2
-  # The rest keeps its shape: another one moves every number on a TPU.
   partial = x.reshape(count // inner, inner, *rest).sum(1)
   # Without the barrier the compiler joins the two sums again.
   return jax.lax.optimization_barrier(partial).sum(0)
@@ -76,17 +79,37 @@ class BatchNorm(nnx.Module):
     if use_running_average is not None:
       self.use_running_average = use_running_average
 
-  def __call__(self, x: Array) -> Array:
-    """Normalises [..., channels]; updates the running statistics."""
-    return side_by_side([self], x)
+  def __call__(self, x: Array, slope: float | None = None) -> Array:
+    """Normalises [..., channels]; updates the running statistics.
+
+    Args:
+      x: [..., channels].
+      slope: of a LeakyReLU that comes first; None is none.
+    """
+    return side_by_side([self], x, slope)
 
 
-def side_by_side(norms: Sequence[BatchNorm], x: Array) -> Array:
+def leaky(x: Array, slope: float | None) -> Array:
+  """LeakyReLU; with None as its slope, what it is given.
+
+  Args:
+    x: any shape.
+    slope: what entries below zero are multiplied by.
+  """
+  if slope is None:
+    return x
+  return jnp.where(x >= 0, x, x * jnp.asarray(slope, x.dtype))
+
+
+def side_by_side(
+  norms: Sequence[BatchNorm], x: Array, slope: float | None = None
+) -> Array:
   """Runs several layers on the channels of one array; each keeps its own.
 
   Args:
     norms: layers that share their axis and their view.
     x: [..., channels], one layer's after the other's.
+    slope: of a LeakyReLU that comes first; None is none.
 
   Returns:
     [..., channels].
@@ -99,10 +122,12 @@ def side_by_side(norms: Sequence[BatchNorm], x: Array) -> Array:
   scale, bias, running = of_all("scale"), of_all("bias"), of_all("mean")
   if norms[0].use_running_average:
     gain = scale * jax.lax.rsqrt(of_all("var") + EPSILON)
+    x = leaky(x, slope)
     out = (at_least_float32(x) - running) * gain + bias
     return out.astype(x.dtype)
   near = None if target.platform() == "cpu" else running
-  out, *moments = normalise(norms[0].axis_name, x, scale, bias, near)
+  axis_name = norms[0].axis_name
+  out, *moments = normalise(axis_name, x, scale, bias, near, slope)
   start = 0
   for norm in norms:
     part = slice(start, start := start + norm.scale.shape[0])
@@ -117,6 +142,7 @@ def normalise(
   scale: Array,
   bias: Array,
   near: Array | None = None,
+  slope: float | None = None,
 ) -> tuple[Array, Array, Array]:
   """Normalises by the batch's own statistics.
 
@@ -129,23 +155,32 @@ def normalise(
       the layer that makes `x` can add it up in passing. None takes the first
       entry, which is never far, and costs a reading of `x` where the two could
       have been one.
+    slope: of a LeakyReLU that comes first; None is none. Its gradient asks the
+      sign of what is kept anyway; a mask would be one more array to keep.
 
   Returns:
     The normalised entries in the type of `x`; mean and biased variance
     [channels], through which no gradient flows.
   """
-  return _normalise(axis_name, x, scale, bias, near)
+  return _normalise(axis_name, slope, x, scale, bias, near)
 
 
-def _forward(axis_name, x, scale, bias, near):
+def _forward(axis_name, slope, x, scale, bias, near):
+  x = leaky(x, slope)
   # Moments around a value that occurs: around zero, a channel with a large
   # mean would leave its variance, and its gradients, to rounding. Each device
   # takes a value of its own, so that nothing is sent before the moments.
+  joined = near is not None
   if near is None:
     near = at_least_float32(x.reshape(-1, x.shape[-1])[0])
   centred = at_least_float32(x) - near
   count = x.size // x.shape[-1]
   sums = jnp.stack([sum_rows(centred), sum_rows(jnp.square(centred))])
+  if joined:
+    # The sums are taken where the entries are made, in one pass, and not again
+    # from what makes them: a TPU's compiler sees no such chance by itself.
+    x, sums = jax.lax.optimization_barrier((x, sums))
+    centred = at_least_float32(x) - near
   away, square = sums / count
   own_var = jnp.maximum(square - jnp.square(away), 0.0)
   own_mean = near + away
@@ -159,19 +194,22 @@ def _forward(axis_name, x, scale, bias, near):
   return (out, mean, var), (x, near, offset, inverse, scale)
 
 
-def _backward(axis_name, residuals, grads):
+def _backward(axis_name, slope, residuals, grads):
   x, near, offset, inverse, scale = residuals
   grad = at_least_float32(grads[0])
   standard = ((at_least_float32(x) - near) - offset) * inverse
   sums = jnp.stack([sum_rows(grad), sum_rows(grad * standard)])
   # What moves the mean or the deviation of all entries together is taken out.
   count = x.size // x.shape[-1]
-  level, slope = sums / count
+  level, tilt = sums / count
   if axis_name is not None:
-    level, slope = jax.lax.pmean(jnp.stack([level, slope]), axis_name)
-  x_grad = (scale * inverse) * (grad - level - standard * slope)
+    level, tilt = jax.lax.pmean(jnp.stack([level, tilt]), axis_name)
+  x_grad = (scale * inverse) * (grad - level - standard * tilt)
+  x_grad = x_grad.astype(x.dtype)
+  if slope is not None:
+    x_grad = jnp.where(x >= 0, x_grad, x_grad * jnp.asarray(slope, x.dtype))
   bias_grad, scale_grad = sums
-  return x_grad.astype(x.dtype), scale_grad, bias_grad, None
+  return x_grad, scale_grad, bias_grad, None
 
 
 def _combined(
@@ -194,6 +232,6 @@ def _combined(
 
 # The decorator's type says nothing of what it returns.
 _normalise: Any = jax.custom_vjp(
-  lambda *arguments: _forward(*arguments)[0], nondiff_argnums=(0,)
+  lambda *arguments: _forward(*arguments)[0], nondiff_argnums=(0, 1)
 )
 _normalise.defvjp(_forward, _backward)

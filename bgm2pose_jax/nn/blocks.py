@@ -21,6 +21,7 @@ from jax.typing import DTypeLike
 from bgm2pose_jax.base.array_typing import Array, at_least_float32
 from bgm2pose_jax.nn import product_convolution, winograd
 from bgm2pose_jax.nn.batch_norm import BatchNorm, sum_rows
+from bgm2pose_jax.runtime import target
 
 NEGATIVE_SLOPE = 0.01
 
@@ -51,29 +52,6 @@ def truncated_normal_param(rngs: nnx.Rngs, shape: Sequence[int]) -> nnx.Param:
     rngs.params(), -2, 2, tuple(shape), jnp.float32
   )
   return nnx.Param(0.02 * value)
-
-
-@jax.custom_vjp
-def leaky_relu(x: Array) -> Array:
-  """LeakyReLU with slope 0.01.
-
-  Its gradient asks the output for the sign, which the next layer keeps
-  anyway; a mask would be one more array to keep.
-  """
-  return jnp.where(x >= 0, x, x * jnp.asarray(NEGATIVE_SLOPE, x.dtype))
-
-
-def _leaky_forward(x):
-  out = leaky_relu(x)
-  return out, out
-
-
-def _leaky_backward(out, grad):
-  slope = jnp.asarray(NEGATIVE_SLOPE, grad.dtype)
-  return (jnp.where(out >= 0, grad, grad * slope),)
-
-
-leaky_relu.defvjp(_leaky_forward, _leaky_backward)
 
 
 def add_bias(x: Array, bias: Array) -> Array:
@@ -123,12 +101,19 @@ def max_pool(x: Array, axis: int, size: int) -> Array:
   """
   axis %= x.ndim
   length = x.shape[axis] // size
-  x = jax.lax.slice_in_dim(x, 0, length * size, axis=axis)
-  shape = (*x.shape[:axis], length, size, *x.shape[axis + 1 :])
-  x = x.reshape(shape)
-  parts = [
-    jax.lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(size)
-  ]
+  if target.platform() == "tpu":
+    # Neighbours on an axis of their own would move every entry.
+    parts = [
+      jax.lax.slice_in_dim(x, i, length * size, stride=size, axis=axis)
+      for i in range(size)
+    ]
+  else:
+    x = jax.lax.slice_in_dim(x, 0, length * size, axis=axis)
+    shape = (*x.shape[:axis], length, size, *x.shape[axis + 1 :])
+    x = x.reshape(shape)
+    parts = [
+      jax.lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(size)
+    ]
   out = parts[0]
   for part in parts[1:]:
     # The first of equal neighbours takes the gradient.
@@ -264,7 +249,7 @@ class ConvBlock(nnx.Module):
 
   def __call__(self, x: Array) -> Array:
     """Maps [b, *axes, inputs] to [b, *axes, outputs]."""
-    return self.norm(leaky_relu(self.conv(x)))
+    return self.norm(self.conv(x), NEGATIVE_SLOPE)
 
 
 class ConvStack(nnx.Module):

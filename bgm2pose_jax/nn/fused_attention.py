@@ -69,9 +69,7 @@ def applies(queries: int, keys: int, channels: int) -> bool:
     channels: of one head.
   """
   platform = target.platform()
-  if interpreting.value:
-    most = _MOST_TOKENS
-  elif platform == "tpu":
+  if interpreting.value or platform == "tpu":
     most = _MOST_TOKENS
   elif platform == "gpu":
     most = _MOST_GPU_TOKENS

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from bgm2pose_jax.base.array_typing import Array
 from bgm2pose_jax.nn import batch_norm
 from bgm2pose_jax.nn.blocks import (
+  NEGATIVE_SLOPE,
   Conv,
   ConvStack,
   add_bias,
   convolve,
-  leaky_relu,
   max_pool,
 )
 from bgm2pose_jax.runtime import target
@@ -54,8 +54,9 @@ def run(first: Pair, second: Pair, x: Array, y: Array) -> tuple[Array, Array]:
   """
   both = jnp.concatenate([x, y], axis=-1)
   for one, other in zip(first[0].blocks, first[1].blocks):
-    both = leaky_relu(_convolve(one.conv, other.conv, both))
-    both = batch_norm.side_by_side([one.norm, other.norm], both)
+    both = _convolve(one.conv, other.conv, both)
+    norms = [one.norm, other.norm]
+    both = batch_norm.side_by_side(norms, both, NEGATIVE_SLOPE)
   if first[0].pool > 1:
     both = max_pool(both, -2, first[0].pool)
   found = []
@@ -64,7 +65,7 @@ def run(first: Pair, second: Pair, x: Array, y: Array) -> tuple[Array, Array]:
     # Zeros where the other's channels are: no lane has to move.
     kernel = _among(head.conv, i, second[1 - i].blocks[0].conv)
     out = add_bias(convolve(both, kernel), head.conv.bias[...])
-    out = head.norm(leaky_relu(out))
+    out = head.norm(out, NEGATIVE_SLOPE)
     for block in rest:
       out = block(out)
     found.append(max_pool(out, -2, stack.pool) if stack.pool > 1 else out)

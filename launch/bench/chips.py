@@ -14,8 +14,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
-
 from bgm2pose_jax.base.errors import InputError
 
 
@@ -155,6 +153,9 @@ class Target:
 
     chip = self.chip
     given: dict[str, Any] = {"topology_name": f"{self.key}:{self.layout}"}
+    if chip.gpu is None and self.count == 1:
+      # Hosts have four chips unless it is said that they have one.
+      given["chips_per_host_bounds"] = (1, 1, 1)
     if chip.gpu is not None:
       given = {
         "topology_name": self.key,

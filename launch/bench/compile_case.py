@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from launch.bench import chips, child, collective_count, program_text
+from launch.bench import child, chips, collective_count, program_text
 from launch.bench.program_text import Array, Operation
 
 # Arrays of a step that are worth a name.
@@ -125,9 +125,7 @@ def figures(
   }
 
 
-def _cycles_ms(
-  found: Sequence[Operation], chip: chips.Chip
-) -> float | None:
+def _cycles_ms(found: Sequence[Operation], chip: chips.Chip) -> float | None:
   if chip.clock_hz is None:
     return None
   return 1e3 * sum((o.cycles or 0) * o.times for o in found) / chip.clock_hz

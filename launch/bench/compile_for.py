@@ -56,9 +56,13 @@ _TARGETS = flags.DEFINE_list(
   "target", ["v5e"], f"chips and their layout: {', '.join(chips.CHIPS)}"
 )
 _STEPS = flags.DEFINE_list(
-  "step", ["train"], f"of {', '.join(step_shapes.STEPS)}; or an export's program"
+  "step",
+  ["train"],
+  f"of {', '.join(step_shapes.STEPS)}; or an export's program",
 )
-_EXPORT = flags.DEFINE_string("export", None, "an exported folder, not a preset")
+_EXPORT = flags.DEFINE_string(
+  "export", None, "an exported folder, not a preset"
+)
 _EFFORT = flags.DEFINE_float("effort", None, "the TPU compiler's, -1 to 1")
 _OPTIONS = flags.DEFINE_multi_string(
   "compiler_option", [], "key=value, as XLA names it without the dashes"
@@ -87,9 +91,7 @@ def _cases() -> list[tuple[dict[str, Any], compile_case.Case]]:
   if _EXPORT.value is not None:
     configs = configs[:1]
   made = []
-  for target, config, step in itertools.product(
-    targets, configs, _STEPS.value
-  ):
+  for target, config, step in itertools.product(targets, configs, _STEPS.value):
     rows = config.batch.size
     named = {
       "target": f"{target.key}:{target.layout}",
@@ -125,7 +127,7 @@ def _cases() -> list[tuple[dict[str, Any], compile_case.Case]]:
 
 
 def _options(target: chips.Target) -> dict[str, Any]:
-  options = tree.parse_assignments(_OPTIONS.value)
+  options: dict[str, Any] = {**tree.parse_assignments(_OPTIONS.value)}
   if _EFFORT.value is not None and target.chip.platform == "tpu":
     options["exec_time_optimization_effort"] = _EFFORT.value
   return options

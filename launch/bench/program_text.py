@@ -123,7 +123,9 @@ def arrays(text: str) -> list[Array]:
 
 
 _LINE = re.compile(r"^\s+(?:ROOT )?%?([\w.\-]+) = ")
-_SHAPE = re.compile(r"\b(pred|[a-z]+[0-9]+[a-z0-9]*)\[([0-9,]*)\](?:{([^}]*)})?")
+_SHAPE = re.compile(
+  r"\b(pred|[a-z]+[0-9]+[a-z0-9]*)\[([0-9,]*)\](?:{([^}]*)})?"
+)
 _CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 _TRIPS = re.compile(r'"known_trip_count":{"n":"(\d+)"')
 _CALLED = re.compile(

@@ -113,6 +113,28 @@ def test_batch_norm_of_devices_that_are_far_apart_loses_no_digits():
     np.testing.assert_array_equal(moment[0], moment[1])
 
 
+@pytest.mark.parametrize("slope", [None, 0.01])
+def test_gradients_of_batch_norm_are_those_of_its_definition(slope):
+  rng = np.random.default_rng(0)
+
+  def defined(x, scale, bias):
+    x = x if slope is None else jnp.where(x >= 0, x, slope * x)
+    away = x - x.mean((0, 1))
+    return away / jnp.sqrt(x.var((0, 1)) + batch_norm.EPSILON) * scale + bias
+
+  def ours(*given):
+    return batch_norm.normalise(None, *given, slope=slope)[0]
+
+  with jax.enable_x64(True):
+    given = [jnp.asarray(rng.normal(size=s)) for s in ((8, 6, 3), 3, 3)]
+    found = [
+      jax.grad(lambda *a, f=form: jnp.sum(jnp.sin(f(*a))), (0, 1, 2))(*given)
+      for form in (ours, defined)
+    ]
+    for got, want in zip(*found):
+      np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("away", [0.0, 3.0])
 def test_moments_around_a_value_known_before(away):
   rng = np.random.default_rng(0)

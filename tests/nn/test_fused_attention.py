@@ -143,11 +143,11 @@ def test_the_layer_lowers_without_an_array_of_scores(name, traced):
   def lowered(platform):
     with target.tracing_for(platform):
       step = jax.jit(jax.grad(loss, (0, 1)))
-      checks = [jax.export.DisabledSafetyCheck.custom_call(called)
-                for called in ("tpu_custom_call", "__gpu$xla.gpu.triton")]  # fmt: skip
-      return jax.export.export(
-        step, platforms=(name,), disabled_checks=checks
-      )(state, x).mlir_module()
+      allow = jax.export.DisabledSafetyCheck.custom_call
+      checks = [allow("tpu_custom_call"), allow("__gpu$xla.gpu.triton")]
+      return jax.export.export(step, platforms=(name,), disabled_checks=checks)(
+        state, x
+      ).mlir_module()
 
   scores = "tensor<2x96x128x128x"
   assert scores in lowered(target.ANY)

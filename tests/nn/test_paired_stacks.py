@@ -13,6 +13,9 @@ from bgm2pose_jax.nn.blocks import ConvStack
 from bgm2pose_jax.runtime import target
 
 
+pytestmark = pytest.mark.usefixtures("quick_compiling")
+
+
 class _Chains(nnx.Module):
   def __init__(self, pool: int):
     rngs = nnx.Rngs(0)

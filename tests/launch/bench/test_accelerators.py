@@ -27,12 +27,18 @@ def _compiled(target, model, preset, changes, step="train", rows=16):
     pytest.skip(f"{_COMPILERS[platform]} is not installed")
   config = network.config(preset, changes, model)
   effort = {"exec_time_optimization_effort": -1.0} if platform == "tpu" else {}
-  found = compile_case.run(
-    compile_case.Case(
-      target, step, rows, model, preset, schema.flatten(config), None, effort,
-      None,
-    )  # fmt: skip
+  case = compile_case.Case(
+    target=target,
+    step=step,
+    batch=rows,
+    model=model,
+    preset=preset,
+    changes=schema.flatten(config),
+    export=None,
+    options=effort,
+    text=None,
   )
+  found = compile_case.run(case)
   assert "error" not in found, found["error"]
   return found
 

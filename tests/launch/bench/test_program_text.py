@@ -8,6 +8,7 @@ import pytest
 
 from launch.bench import program_text
 
+# ruff: noqa: E501
 _TEXT = textwrap.dedent(
   """\
   HloModule jit_step, is_scheduled=true
