@@ -12,7 +12,6 @@ from bgm2pose_jax.nn import paired_stacks
 from bgm2pose_jax.nn.blocks import ConvStack
 from bgm2pose_jax.runtime import target
 
-
 pytestmark = pytest.mark.usefixtures("quick_compiling")
 
 
