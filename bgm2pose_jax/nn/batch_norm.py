@@ -42,14 +42,28 @@ def sum_rows(x: Array, kept: int = 1) -> Array:
     # Other axes than its own keep the sum from what makes the entries.
     partial = jax.lax.optimization_barrier(x.sum(0))
     return partial.sum(tuple(range(partial.ndim - kept)))
+  # Without the barrier the compiler joins the two sums again.
+  return jax.lax.optimization_barrier(_partial_sums(x, kept)).sum(0)
+
+
+def _partial_sums(x: Array, kept: int = 1) -> Array:
+  """The first of two stages, about as many sums as entries of each."""
   rest = x.shape[x.ndim - kept :]
   count = math.prod(x.shape[: x.ndim - kept])
   inner = 1
   while inner * inner < count and count % (2 * inner) == 0:
     inner *= 2
-  partial = x.reshape(count // inner, inner, *rest).sum(1)
-  # Without the barrier the compiler joins the two sums again.
-  return jax.lax.optimization_barrier(partial).sum(0)
+  return x.reshape(count // inner, inner, *rest).sum(1)
+
+
+def _sums_of(a: Array, b: Array) -> Array:
+  """Sums of two arrays of one shape over all rows: [2, channels]."""
+  if target.platform() != "tpu":
+    return jnp.stack([sum_rows(a), sum_rows(b)])
+  # One second stage for both: each costs its start. A GPU's compiler would read
+  # the entries once for each of them.
+  partial = jnp.stack([_partial_sums(a), _partial_sums(b)])
+  return jax.lax.optimization_barrier(partial).sum(1)
 
 
 class BatchNorm(nnx.Module):
@@ -170,15 +184,14 @@ def _forward(axis_name, slope, x, scale, bias, near):
   # Moments around a value that occurs: around zero, a channel with a large
   # mean would leave its variance, and its gradients, to rounding. Each device
   # takes a value of its own, so that nothing is sent before the moments.
-  joined = near is not None
   if near is None:
     near = at_least_float32(x.reshape(-1, x.shape[-1])[0])
   centred = at_least_float32(x) - near
   count = x.size // x.shape[-1]
-  sums = jnp.stack([sum_rows(centred), sum_rows(jnp.square(centred))])
-  if joined:
+  sums = _sums_of(centred, jnp.square(centred))
+  if target.platform() == "tpu":
     # The sums are taken where the entries are made, in one pass, and not again
-    # from what makes them: a TPU's compiler sees no such chance by itself.
+    # from what makes them: the compiler sees no such chance by itself.
     x, sums = jax.lax.optimization_barrier((x, sums))
     centred = at_least_float32(x) - near
   away, square = sums / count
@@ -198,7 +211,7 @@ def _backward(axis_name, slope, residuals, grads):
   x, near, offset, inverse, scale = residuals
   grad = at_least_float32(grads[0])
   standard = ((at_least_float32(x) - near) - offset) * inverse
-  sums = jnp.stack([sum_rows(grad), sum_rows(grad * standard)])
+  sums = _sums_of(grad, grad * standard)
   # What moves the mean or the deviation of all entries together is taken out.
   count = x.size // x.shape[-1]
   level, tilt = sums / count

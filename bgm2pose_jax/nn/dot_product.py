@@ -5,6 +5,9 @@ largest arrays of a network. Here the backward pass computes them again, as in
 FlashAttention (Dao et al., arXiv 2205.14135), the dropout mask is integer
 arithmetic inside the same pass, and on CPU a few examples are handled at a
 time so that their weights stay in the cache.
+
+On an accelerator XLA sees that both passes compute the same product and keeps
+it: `nn.fused_attention` is the form for large groups there.
 """
 
 from __future__ import annotations
