@@ -175,15 +175,30 @@ def test_accelerators_take_the_running_mean_for_it():
     assert not np.isfinite(normalised(platform, x)).all()
 
 
-def test_sums_keep_the_shape_of_what_is_left():
+@pytest.mark.parametrize("platform", ["cpu", "tpu"])
+def test_sums_keep_the_shape_of_what_is_left(platform):
   x = np.random.default_rng(0).normal(size=(6, 4, 3, 5))
-  with jax.enable_x64(True):
+  with jax.enable_x64(True), target.tracing_for(platform):
     np.testing.assert_allclose(
       batch_norm.sum_rows(jnp.asarray(x), 2), x.sum((0, 1)), rtol=1e-12
     )
     np.testing.assert_allclose(
       batch_norm.sum_rows(jnp.asarray(x)), x.sum((0, 1, 2)), rtol=1e-12
     )
+
+
+def test_both_forms_of_a_pool_give_the_same_and_move_the_same():
+  x = jnp.asarray(np.random.default_rng(0).integers(0, 4, (2, 3, 7, 5)), float)
+
+  def both(platform, size):
+    with target.tracing_for(platform):
+      out, back = jax.vjp(lambda x: blocks.max_pool(x, -2, size), x)
+      return out, *back(out + 1)
+
+  for size in (2, 3):
+    # Equal neighbours among them: the first takes the gradient.
+    for got, want in zip(both("tpu", size), both("cpu", size)):
+      np.testing.assert_array_equal(got, want)
 
 
 def test_initial_values_follow_the_fan_in():

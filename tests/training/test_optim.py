@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose.config import OptimConfig
 from bgm2pose_jax.training import optim
 
@@ -56,3 +58,13 @@ def test_clipping_limits_the_global_norm():
   grads = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
   update, _ = chain.update(grads, chain.init(params), params)
   np.testing.assert_allclose([update["a"][0], update["b"][0]], [0.6, 0.8])
+
+
+@pytest.mark.parametrize("platform", ["cpu", "gpu", "tpu"])
+def test_the_norm_of_a_tree_is_that_of_all_its_numbers(platform):
+  rng = np.random.default_rng(0)
+  tree = {"a": rng.normal(size=(3, 4)), "b": [rng.normal(size=5), np.ones(())]}
+  every = np.concatenate([tree["a"].ravel(), tree["b"][0], [1.0]])
+  with target.tracing_for(platform):
+    found = optim.norm(jax.tree.map(jnp.float32, tree))
+  assert float(found) == pytest.approx(np.linalg.norm(every), rel=1e-6)
