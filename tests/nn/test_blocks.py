@@ -35,7 +35,8 @@ def test_even_window_pads_after():
   np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
-def test_doubling_conv_scatters_each_input_over_four_outputs():
+@pytest.mark.parametrize("platform", ["cpu", "gpu"])
+def test_doubling_conv_scatters_each_input_over_four_outputs(platform):
   layer = blocks.DoublingConv(3, 2, rngs=nnx.Rngs(0))
   x = np.random.default_rng(1).normal(size=(2, 5, 3))
   kernel = np.asarray(layer.kernel[...], np.float64)
@@ -44,7 +45,8 @@ def test_doubling_conv_scatters_each_input_over_four_outputs():
     for tap in range(4):
       want[:, 2 * i + tap] += x[:, i] @ kernel[tap]
   want = want[:, 1:-1] + np.asarray(layer.bias[...])
-  got = layer(jnp.asarray(x, jnp.float32))
+  with target.tracing_for(platform):
+    got = layer(jnp.asarray(x, jnp.float32))
   np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
