@@ -49,7 +49,14 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema, tree
-from launch.bench import chips, compile_case, harness, network, step_shapes
+from launch.bench import (
+  chips,
+  compile_case,
+  compiled_table,
+  harness,
+  network,
+  step_shapes,
+)
 
 network.define_flags("official", any_model=True, batch="64")
 _TARGETS = flags.DEFINE_list(
@@ -70,16 +77,6 @@ _OPTIONS = flags.DEFINE_multi_string(
 _BEFORE = flags.DEFINE_string("before", None, "an earlier --json, to compare")
 _TEXT = flags.DEFINE_string("text", None, "folder for the programs' text")
 _DETAILS = flags.DEFINE_bool("details", True, "also arrays and modules")
-
-_KEYS = ("target", "step", "model", "preset", "dtype", "width", "rows")
-_COLUMNS = (
-  *_KEYS, "gflop", "memory_gb", "memory_share", "moved_gb", "operations",
-  "small", "cycles_ms", "floor_ms", "bound", "all-reduce", "all-gather",
-  "reduce-scatter", "exchanged_mb", "float32_gb", "compile_s",
-)  # fmt: skip
-_COMPARED = (
-  "memory_gb", "moved_gb", "operations", "cycles_ms", "exchanges", "float32_gb"
-)  # fmt: skip
 
 
 def _cases() -> list[tuple[dict[str, Any], compile_case.Case]]:
@@ -138,22 +135,10 @@ def _text_of(named: Mapping[str, Any]) -> str | None:
     return None
   folder = pathlib.Path(_TEXT.value)
   folder.mkdir(parents=True, exist_ok=True)
-  words = [str(named[key]) for key in _KEYS if named[key] is not None]
+  words = [
+    str(named[key]) for key in compiled_table.KEYS if named[key] is not None
+  ]
   return str(folder / ("-".join(words).replace(":", "_") + ".txt"))
-
-
-def _row(named: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-  """A line of the table."""
-  if "error" in found:
-    return {**named, **found}
-  kinds = found["exchanges"]
-  return {
-    **named,
-    **found,
-    **{kind: each["count"] for kind, each in kinds.items()},
-    "exchanges": sum(each["count"] for each in kinds.values()),
-    "exchanged_mb": sum(each["bytes"] for each in kinds.values()) / 1e6,
-  }
 
 
 def _earlier() -> list[dict[str, Any]]:
@@ -170,25 +155,6 @@ def _earlier() -> list[dict[str, Any]]:
     ) from error
 
 
-def _say(row: Mapping[str, Any], earlier: list[dict[str, Any]]) -> None:
-  """Prints a row, what is large in it and what changed."""
-  if "error" in row:
-    print(f"{harness.line({k: row[k] for k in _KEYS})}: {row['error']}")
-    return
-  harness.show([row], _COLUMNS)
-  for old in earlier:
-    if all(old.get(key) == row[key] for key in _KEYS):
-      print("before -> now: " + ", ".join(
-        f"{key} {old[key]:.4g} -> {row[key]:.4g}"
-        for key in _COMPARED
-        if isinstance(row[key], int | float) and old.get(key) is not None
-      ))  # fmt: skip
-  if _DETAILS.value:
-    harness.show(row["largest"])
-    harness.show(row["sources"])
-  print(flush=True)
-
-
 def main() -> int:
   """Compiles every case and prints; code 1 where one does not compile."""
   todo, earlier = _cases(), _earlier()
@@ -197,11 +163,11 @@ def main() -> int:
   rows: list[dict[str, Any]] = []
   for i, (named, case) in enumerate(todo):
     print(f"{i + 1} of {len(todo)}: {harness.line(named)}", flush=True)
-    rows.append(_row(named, compile_case.run(case)))
-    _say(rows[-1], earlier)
+    rows.append(compiled_table.row_of(named, compile_case.run(case)))
+    compiled_table.say(rows[-1], earlier, details=_DETAILS.value)
     harness.write(about, rows=rows)
   if len(rows) > 1:
-    harness.show(rows, _COLUMNS)
+    harness.show(rows, compiled_table.COLUMNS)
   return int(any("error" in row for row in rows))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.nn.blocks import add_bias
-from launch.bench import chips, compile_case, compile_for
+from launch.bench import chips, compile_case, compiled_table
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_figures_of_a_program_are_those_of_its_arrays():
 
 
 def test_rows_and_what_changed(capsys):
-  named = dict.fromkeys(compile_for._KEYS, "x") | {"rows": 64}
+  named = dict.fromkeys(compiled_table.KEYS, "x") | {"rows": 64}
   figures = {
     "gflop": 1.0,
     "memory_gb": 2.0,
@@ -95,12 +95,12 @@ def test_rows_and_what_changed(capsys):
     "largest": [{"array": "f32[7]"}],
     "sources": [{"source": "nn/blocks.py"}],
   }
-  row = compile_for._row(named, figures)
+  row = compiled_table.row_of(named, figures)
   assert (row["exchanges"], row["all-gather"]) == (7, 5)
   assert row["exchanged_mb"] == 4.0
   json.dumps(row)
   before = row | {"operations": 90}
-  compile_for._say(row, [before | {"target": "other"}, before])
+  compiled_table.say(row, [before | {"target": "other"}, before])
   said = capsys.readouterr().out
   assert said.count("before -> now") == 1
   assert "operations 90 -> 40" in said
