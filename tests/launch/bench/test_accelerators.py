@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 
+import jax
 import pytest
 
 from bgm2pose_jax.config import schema
@@ -47,21 +48,28 @@ def _network(width, **more):
   return {"network.width": width, "run.compute_dtype": "bfloat16", **more}
 
 
+def _parameter_bytes(changes) -> int:
+  table = network.made_up_windows(2)
+  task = network.task_of(network.config("official", changes), table)
+  state = task.state_shapes(network.statistics_of(task, table))
+  return 4 * sum(x.size for x in jax.tree.leaves(state.params))
+
+
 @pytest.mark.parametrize("target", [_TPU, _GPU])
 def test_what_a_train_step_exchanges_and_keeps(target):
-  found = _compiled(target, None, "official", _network(1 / 16))
+  # The narrowest at which a head has the channels that the kernel asks for.
+  changes = _network(1 / 8)
+  found = _compiled(target, None, "official", changes)
   kinds = found["exchanges"]
   # Twenty normalisations forward and backward, embeddings and the gradients.
   assert sum(kind["count"] for kind in kinds.values()) < 60
-  parameters = 4 * 43847
+  parameters = _parameter_bytes(changes)
   assert parameters < kinds["all-reduce"]["bytes"] < 1.3 * parameters
-  # Scores of [16, 12 * 1, 128, 128] stay on the chip.
-  scores_mb = 16 * 12 * 128 * 128 * 2 / 1e6
+  # Scores of [16, 12, 128, 128] stay on the chip.
   largest = [x for x in found["largest"] if x["lives"] == "in memory"]
-  assert largest[0]["mb"] < 1.4 * scores_mb
   assert not any("128,128]" in x["array"] for x in largest)
-  # The batch's own entries in bfloat16: float32 is for sums alone.
-  assert found["float32_gb"] < 0.15
+  # The batch's own entries are bfloat16: float32 is for sums alone.
+  assert found["float32_gb"] < 0.1
 
 
 @pytest.mark.parametrize("target", [_TPU, _GPU])
