@@ -15,14 +15,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
-from bgm2pose_jax.data import device_cache
+from bgm2pose_jax.config import schema
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose.config import Config
-from bgm2pose_jax.training import steps
-from launch.bench import collective_count, network, product_count
+from launch.bench import collective_count, product_count, step_shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,20 +72,12 @@ def counted(config: Config, devices: int, rows: int) -> dict[str, Any]:
     `flops` of one device, and `collective_count.summary`.
   """
   mesh: Any = jax.sharding.AbstractMesh((devices,), (mesh_lib.DATA_AXIS,))
-  batch = devices * rows
-  table = network.made_up_windows(2)
+  config = schema.overlay(config, {"batch.size": devices * rows})
   with target.tracing_for("tpu"):
-    task = network.task_of(config, table)
-    state = task.state_shapes(network.statistics_of(task, table))
-    cache = jax.eval_shape(lambda: device_cache.put(table, task.fields))
-    arguments = (
-      state,
-      cache,
-      jax.ShapeDtypeStruct((1, batch), np.int32),
-      jax.eval_shape(lambda: steps.make_control(0, 1e-3, 0)),
-    )
-    step = steps.make_train_step(task, mesh, cached=True)
+    step, arguments = step_shapes.of("train", config, mesh)
     found = collective_count.of_function(step, *arguments)
+  # What the network asks for: a form for one platform may do more.
+  with target.tracing_for(target.ANY):
     flops = product_count.count(step, *arguments) / devices
   return {"flops": flops, **collective_count.summary(found)}
 
