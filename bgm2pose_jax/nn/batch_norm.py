@@ -98,7 +98,7 @@ class BatchNorm(nnx.Module):
 
     Args:
       x: [..., channels].
-      slope: of a LeakyReLU that comes first; None is none.
+      slope: the slope of a LeakyReLU that comes first; None is none.
     """
     return side_by_side([self], x, slope)
 
@@ -123,7 +123,7 @@ def side_by_side(
   Args:
     norms: layers that share their axis and their view.
     x: [..., channels], one layer's after the other's.
-    slope: of a LeakyReLU that comes first; None is none.
+    slope: the slope of a LeakyReLU that comes first; None is none.
 
   Returns:
     [..., channels].
@@ -169,8 +169,9 @@ def normalise(
       the layer that makes `x` can add it up in passing. None takes the first
       entry, which is never far, and costs a reading of `x` where the two could
       have been one.
-    slope: of a LeakyReLU that comes first; None is none. Its gradient asks the
-      sign of what is kept anyway; a mask would be one more array to keep.
+    slope: the slope of a LeakyReLU that comes first; None is none. Its
+      gradient asks the sign of what is kept anyway; a mask would be one more
+      array to keep.
 
   Returns:
     The normalised entries in the type of `x`; mean and biased variance

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
 from bgm2pose_jax.base.array_typing import Array, at_least_float32
-from bgm2pose_jax.nn.dropout import finalise, keep_threshold
+from bgm2pose_jax.nn.dropout import row_bits, survives
 from bgm2pose_jax.runtime import target
 
 # Name of what the backward pass reads besides its inputs, for policies of
@@ -73,12 +73,10 @@ def keep_mask(seeds: Array, shape: tuple[int, ...], rate: float) -> Array:
     bool [b, groups, queries, keys].
   """
   groups, queries, columns = shape
-  golden = jnp.uint32(0x9E3779B9)
-  row = jnp.arange(groups * queries, dtype=jnp.uint32) * golden
-  row = finalise(finalise(row + seeds[:, :1]) ^ seeds[:, 1:])
-  row = row.reshape(-1, groups, queries, 1)
-  column = jnp.arange(columns, dtype=jnp.uint32) * golden
-  return finalise(row + column) >= keep_threshold(rate)
+  row = jnp.arange(groups * queries, dtype=jnp.uint32)
+  of_row = row_bits(row, seeds[:, :1], seeds[:, 1:])
+  of_row = of_row.reshape(-1, groups, queries, 1)
+  return survives(of_row, jnp.arange(columns, dtype=jnp.uint32), rate)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))

@@ -46,6 +46,40 @@ def finalise(bits: Array) -> Array:
   return bits ^ (bits >> 16)
 
 
+def row_bits(row: Array, first: Array, second: Array) -> Array:
+  """Random bits of a row of entries, from which its entries' are made.
+
+  Args:
+    row: uint32, its number.
+    first: uint32, the example's first seed.
+    second: uint32, its second. It enters between two rounds: otherwise two
+      examples would read the same sequence from two starting points.
+
+  Returns:
+    uint32, the arguments' shapes broadcast.
+  """
+  return finalise(finalise(row * _golden() + first) ^ second)
+
+
+def survives(of_row: Array, column: Array, rate: float) -> Array:
+  """Which entries of rows survive dropout: a short hash for each.
+
+  Args:
+    of_row: uint32, the bits from `row_bits`.
+    column: uint32, the entry's number in its row.
+    rate: the share dropped.
+
+  Returns:
+    bool, the arguments' shapes broadcast.
+  """
+  return finalise(of_row + column * _golden()) >= keep_threshold(rate)
+
+
+def _golden() -> jax.Array:
+  """Spreads consecutive numbers over all bits (Knuth)."""
+  return jnp.uint32(0x9E3779B9)
+
+
 def keep_threshold(rate: float) -> jax.Array:
   """Random bits at or above this survive dropout at `rate`."""
   return jnp.uint32(round(rate * 2**32))
@@ -64,11 +98,7 @@ def example_bits(keys: Array, stream: int, shape: tuple[int, ...]) -> Array:
   """
   seeds = example_seeds(keys, stream)
   index = jnp.arange(math.prod(shape), dtype=jnp.uint32)
-  index = index * jnp.uint32(0x9E3779B9)
-  # The second seed enters between two rounds: otherwise two examples would
-  # read the same sequence from two starting points.
-  bits = finalise(finalise(index + seeds[:, :1]) ^ seeds[:, 1:])
-  return bits.reshape(-1, *shape)
+  return row_bits(index, seeds[:, :1], seeds[:, 1:]).reshape(-1, *shape)
 
 
 class ExampleDropout(nnx.Module):

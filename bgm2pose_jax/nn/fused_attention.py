@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from bgm2pose_jax.base.array_typing import Array
-from bgm2pose_jax.nn.dropout import finalise, keep_threshold
+from bgm2pose_jax.nn.dropout import row_bits, survives
 from bgm2pose_jax.runtime import target
 
 # Inside `with interpreting(True):` the kernel runs on any platform, slowly.
@@ -40,7 +40,6 @@ _MOST_TOKENS = 512
 _MOST_GPU_TOKENS = 128
 # Rows of a tile in the narrowest type that is computed in.
 _LEAST_CHANNELS = 16
-_GOLDEN = 0x9E3779B9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +47,9 @@ class _Form:
   """What a kernel is compiled for.
 
   Attributes:
-    heads: of the attention.
-    together: heads of one program.
-    rate: share of weights dropped.
+    heads: how many the attention has.
+    together: how many of them one program has.
+    rate: the share of weights dropped.
     platform: `tpu`, `gpu`, or `interpreted`.
   """
 
@@ -173,7 +172,7 @@ def _forward(form: _Form, seeds, query, key, value, out) -> None:
   for head in range(form.together):
     part = _part(form, query, head)
     q, k, v = (x[0, 0, part, :] for x in (query, key, value))
-    _, total, kept = _weights(form, q, k, _mask(form, seeds, head, q, k))
+    _, total, kept = _weights(q, k, _mask(form, seeds, head, q, k))
     mixed = _product(v, kept.astype(v.dtype), 1, 0)
     mixed = mixed / (total * (1 - form.rate))
     out[0, 0, part, :] = mixed.astype(out.dtype)
@@ -195,7 +194,7 @@ def _backward(
     part = _part(form, query, head)
     q, k, v, grad = (x[0, 0, part, :] for x in (query, key, value, cotangent))
     mask = _mask(form, seeds, head, q, k)
-    weights, total, kept = _weights(form, q, k, mask)
+    weights, total, kept = _weights(q, k, mask)
     shared = grad.astype(total.dtype) / (total * (1 - form.rate))
     shared = shared.astype(v.dtype)
     # Masked once: the gradient of a dropped weight is zero as the weight is.
@@ -215,7 +214,7 @@ def _part(form: _Form, block: Any, head: int) -> slice:
   return slice(head * size, (head + 1) * size)
 
 
-def _weights(form: _Form, q, k, mask) -> tuple[Any, Any, Any]:
+def _weights(q, k, mask) -> tuple[Any, Any, Any]:
   """Weights [k, q] not yet divided, their sums [1, q], those that are kept."""
   scores = _product(k, q, 0, 0)
   weights = jnp.exp(scores - jnp.max(scores, axis=0, keepdims=True))
@@ -236,13 +235,11 @@ def _mask(form: _Form, seeds, head: int, q, k) -> Any:
   example, group, some = (pl.program_id(axis) for axis in range(3))
   group = group * form.heads + some * form.together + head
   queries, keys = q.shape[-1], k.shape[-1]
-  golden = jnp.uint32(_GOLDEN)
   row = jax.lax.broadcasted_iota(jnp.int32, (1, queries), 1)
-  row = (row + group * queries).astype(jnp.uint32) * golden
-  row = finalise(finalise(row + seeds[example, 0]) ^ seeds[example, 1])
+  row = (row + group * queries).astype(jnp.uint32)
   column = jax.lax.broadcasted_iota(jnp.int32, (keys, 1), 0)
-  column = column.astype(jnp.uint32) * golden
-  return finalise(row + column) >= keep_threshold(form.rate)
+  of_row = row_bits(row, seeds[example, 0], seeds[example, 1])
+  return survives(of_row, column.astype(jnp.uint32), form.rate)
 
 
 def _product(a, b, contract_a: int, contract_b: int):

@@ -27,17 +27,18 @@ _LANES = 128
 Pair = tuple[ConvStack, ConvStack]
 
 
-def applies(first: Pair, second: Pair) -> bool:
-  """Whether two pairs of stacks fit side by side, and gain by it.
+def applies(first: Pair) -> bool:
+  """Whether two stacks fit side by side, and gain by it.
 
   Args:
     first: stacks that read two inputs of one size.
-    second: stacks that read what those make.
   """
   if target.platform() != "tpu":
     return False
   outputs = [stack.blocks[0].conv.bias.shape[0] for stack in first]
-  return sum(outputs) <= _LANES and second[0].pool == second[1].pool
+  one, other = first
+  alike = one.pool == other.pool and len(one.blocks) == len(other.blocks)
+  return alike and sum(outputs) <= _LANES
 
 
 def run(first: Pair, second: Pair, x: Array, y: Array) -> tuple[Array, Array]:

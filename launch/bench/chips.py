@@ -253,9 +253,3 @@ def tracing(chip: Chip) -> str:
 def versions() -> list[str]:
   """Packages whose versions a table of compiled programs states."""
   return ["jaxlib", "libtpu", "jax-cuda12-plugin", "flax"]
-
-
-__all__ = [
-  "CHIPS", "ENVIRONMENT", "Chip", "Gpu", "Target", "description", "parse",
-  "tracing", "versions",
-]  # fmt: skip

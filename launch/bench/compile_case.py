@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from bgm2pose_jax.base.errors import InputError
 from launch.bench import child, chips, collective_count, program_text
 from launch.bench.program_text import Array, Operation
 
@@ -60,14 +61,18 @@ def run(case: Case) -> dict[str, Any]:
     As `figures`; or `error`, the compiler's words, where it refuses.
 
   Raises:
+    InputError: there is no such compiler, step or export.
     RuntimeError: the process fails; with its last line.
   """
-  return child.run(
+  found = child.run(
     "launch.bench.compile_case",
     case,
     where=f"{case.target} {case.step}",
     environment=child.environment(chips.ENVIRONMENT),
   )
+  if "refused" in found:
+    raise InputError(*found["refused"])
+  return found
 
 
 def figures(
@@ -200,7 +205,12 @@ def _exported(case: Case, mesh: Any) -> tuple[Callable[..., Any], tuple]:
   from bgm2pose_jax.inference.export import lowering
 
   path = pathlib.Path(case.export or "") / f"{case.step}{lowering.SUFFIX}"
-  program = jax.export.deserialize(bytearray(path.read_bytes()))
+  try:
+    program = jax.export.deserialize(bytearray(path.read_bytes()))
+  except OSError as error:
+    raise InputError(
+      path, "cannot be read", "give --export=FOLDER and a program's --step"
+    ) from error
   whole = jax.NamedSharding(mesh, jax.P())
   (given,), _ = jax.tree.unflatten(program.in_tree, program.in_avals)
   shapes = {
@@ -219,7 +229,10 @@ def _compile(case: Case) -> dict[str, Any]:
 
   target = chips.parse(case.target)
   wall, cpu = time.perf_counter(), time.process_time()
-  lowered, flops = _lowered(case, target)
+  try:
+    lowered, flops = _lowered(case, target)
+  except InputError as error:
+    return {"refused": (error.where, error.found, error.fix)}
   try:
     compiled = lowered.compile(compiler_options=case.options or None)
   except jax.errors.JaxRuntimeError as error:

@@ -15,9 +15,9 @@ A row for each target, preset, type and step:
 - memory: arguments, results and scratch of one chip; a TPU's compiler refuses
   what does not fit.
 - moved: what operations read from and write to the chip's memory, each operand
-  and result once and whole, filled up to the tiles it is stored in. What stays
-  on chip between two operations is not in it. An operation that reads a few
-  rows of an array counts the whole array.
+  and result once, filled up to the tiles it is stored in; of an operand that
+  only pieces are cut from, those pieces. What stays on chip between two
+  operations is not in it (`program_text.py`).
 - operations: what runs one after another, a loop's as often as it turns; on a
   GPU each is a launch. small: those that move under 2 MB.
 - cycles: the sum of the compiler's estimates at the chip's clock, TPU alone.

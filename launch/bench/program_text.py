@@ -201,7 +201,7 @@ class _Fused:
   reach: int | None
 
 
-# Each element that they make reads one of each operand at most.
+# An element that they make may read many of an operand.
 _MANY_TO_ONE = ("convolution", "custom-call", "dot", "reduce-window", "scatter")
 
 

@@ -20,7 +20,7 @@ from bgm2pose_jax.config import schema
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose.config import Config
-from launch.bench import collective_count, product_count, step_shapes
+from launch.bench import chips, collective_count, product_count, step_shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +50,33 @@ CHIPS = (
   # Data sheet: 989 TFLOP/s dense, NVLink 900 GB/s in both directions; one
   # 400 Gb/s InfiniBand port a GPU as in DGX H100. NCCL needs 10-20 us for a
   # small exchange in a node, more over a network.
-  Chip("H100 SXM", 989e12, 450e9, 8, 50e9, {8: 20.0, 64: 40.0, 256: 50.0}),
+  Chip(
+    "H100 SXM",
+    chips.CHIPS["h100"].flops,
+    450e9,
+    8,
+    50e9,
+    {8: 20.0, 64: 40.0, 256: 50.0},
+  ),
   # Google Cloud's pages: 197 and 459 TFLOP/s, links of 400 and 1,200 GB/s in
   # both directions. About 1 us a hop, there and back across half of each side
   # of the torus: 2x4, 8x8, 16x16, and 2x2x2, 4x4x4, 4x8x8.
-  Chip("TPU v5e", 197e12, 200e9, 256, None, {8: 6.0, 64: 16.0, 256: 32.0}),
-  Chip("TPU v5p", 459e12, 600e9, 8960, None, {8: 6.0, 64: 12.0, 256: 20.0}),
+  Chip(
+    "TPU v5e",
+    chips.CHIPS["v5e"].flops,
+    200e9,
+    256,
+    None,
+    {8: 6.0, 64: 16.0, 256: 32.0},
+  ),
+  Chip(
+    "TPU v5p",
+    chips.CHIPS["v5p"].flops,
+    600e9,
+    8960,
+    None,
+    {8: 6.0, 64: 12.0, 256: 20.0},
+  ),
 )
 SIZES = (8, 64, 256)
 

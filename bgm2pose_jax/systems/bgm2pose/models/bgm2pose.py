@@ -312,7 +312,7 @@ class BGM2Pose(nnx.Module):
     if self.music_stem is None:
       return self.encode_audio(audio, keys), None
     first, second = zip(self.audio_stem, self.music_stem)
-    if not paired_stacks.applies(first, second):
+    if not paired_stacks.applies(first):
       return self.encode_audio(audio, keys), self.encode_music(music, keys)
     given = audio.astype(self.dtype), music.astype(self.dtype)
     x, m = paired_stacks.run(first, second, *given)
