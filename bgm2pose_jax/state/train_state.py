@@ -102,6 +102,7 @@ def end_epoch(state: TrainState, mode: str) -> TrainState:
   return averaged(state) if mode == "replace" else state
 
 
+@jax.jit
 def averaged(state: TrainState) -> TrainState:
   """Returns the state with the mean of its snapshots as live weights.
 

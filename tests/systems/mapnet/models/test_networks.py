@@ -11,6 +11,7 @@ from model_contract import check_contract
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.nn.views import views
+from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.bgm2pose.models.output import PoseOutput
 from bgm2pose_jax.systems.mapnet import audio_features
 from bgm2pose_jax.systems.mapnet.models import head, registry
@@ -177,3 +178,23 @@ def test_what_makes_no_network_is_refused_by_name(name, fields, said):
 
 def test_networks_read_the_columns_that_there_are():
   assert len(audio_features.COLUMNS) == head.AUDIO_COLUMNS
+
+
+def test_both_forms_of_the_rebalancing_layer_are_one_function():
+  x = np.random.default_rng(0).normal(size=(2, 5, 3))
+  with jax.enable_x64(True):
+    layer = head.TimeDense(5, 4, rngs=nnx.Rngs(0), dtype=jnp.float64)
+    layer.dense.bias[...] = jnp.arange(4, dtype=jnp.float32)
+    graph, state = nnx.split(layer)
+
+    def both(platform):
+      def out(state, x):
+        return nnx.merge(graph, state)(x)
+
+      with target.tracing_for(platform):
+        given, back = jax.vjp(out, state, jnp.asarray(x))
+        return jax.tree.leaves((given, back(jnp.sin(given))))
+
+    assert both("cpu")[0].shape == (2, 4, 3)
+    for got, want in zip(both("gpu"), both("cpu"), strict=True):
+      np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-12)
