@@ -22,6 +22,7 @@ from bgm2pose_jax.runtime import target
 # Weight of the old running statistics; PyTorch calls the same thing 0.1.
 MOMENTUM = 0.9
 EPSILON = 1e-5
+_FEW_ROWS = 1024
 
 
 def sum_rows(x: Array, kept: int = 1) -> Array:
@@ -42,8 +43,16 @@ def sum_rows(x: Array, kept: int = 1) -> Array:
     # Other axes than its own keep the sum from what makes the entries.
     partial = jax.lax.optimization_barrier(x.sum(0))
     return partial.sum(tuple(range(partial.ndim - kept)))
+  if _are_few(x, kept):
+    return x.sum(tuple(range(x.ndim - kept)))
   # Without the barrier the compiler joins the two sums again.
   return jax.lax.optimization_barrier(_partial_sums(x, kept)).sum(0)
+
+
+def _are_few(x: Array, kept: int = 1) -> bool:
+  """Whether one stage sums rows on a GPU, where each is a launch."""
+  few = math.prod(x.shape[: x.ndim - kept]) <= _FEW_ROWS
+  return few and target.platform() == "gpu"
 
 
 def _partial_sums(x: Array, kept: int = 1) -> Array:
@@ -58,12 +67,17 @@ def _partial_sums(x: Array, kept: int = 1) -> Array:
 
 def _sums_of(a: Array, b: Array) -> Array:
   """Sums of two arrays of one shape over all rows: [2, channels]."""
-  if target.platform() != "tpu":
+  if target.platform() == "cpu":
     return jnp.stack([sum_rows(a), sum_rows(b)])
-  # One second stage for both: each costs its start. A GPU's compiler would read
-  # the entries once for each of them.
-  partial = jnp.stack([_partial_sums(a), _partial_sums(b)])
-  return jax.lax.optimization_barrier(partial).sum(1)
+  if _are_few(a):
+    return jnp.stack([x.reshape(-1, x.shape[-1]).sum(0) for x in (a, b)])
+  # One second stage for both: each costs its start.
+  parts = _partial_sums(a), _partial_sums(b)
+  if target.platform() == "tpu":
+    return jax.lax.optimization_barrier(jnp.stack(parts)).sum(1)
+  # Stacked before, a GPU's compiler would read the entries once for each.
+  both = jnp.concatenate(jax.lax.optimization_barrier(parts), axis=1)
+  return both.sum(0).reshape(2, -1)
 
 
 class BatchNorm(nnx.Module):

@@ -2,9 +2,8 @@
 
 What matters here is what runs one after another: the operations of the entry
 computation and of the computations that it calls. A fusion is one operation,
-whatever is in it. It reads what it is given, but only the pieces where it cuts
-some out, and without products no more elements of each than it makes or adds
-up, times their uses.
+whatever is in it. It reads what it is given, but of each operand no more
+elements than its results are made of, and only the pieces where it cuts some out.
 """
 
 from __future__ import annotations
@@ -191,55 +190,73 @@ class _Fused:
 
   Attributes:
     cuts: what it cuts out of those that it only cuts.
-    uses: how many operations read it.
-    reach: elements that it makes or adds up; None where more may be read for
-      each of them, as in a product.
+    wanted: elements that its results are made of, at most; one that is used
+      twice counts twice.
   """
 
   cuts: dict[int, list[Array]]
-  uses: dict[int, int]
-  reach: int | None
+  wanted: dict[int, int]
 
 
-# An element that they make may read many of an operand.
-_MANY_TO_ONE = ("convolution", "custom-call", "dot", "reduce-window", "scatter")
+# An element that they make may read any of an operand.
+_MANY_TO_ONE = (
+  "call", "convolution", "custom-call", "dot", "fusion", "reduce-window",
+  "scatter",
+)  # fmt: skip
 
 
 def _fused(lines: Sequence[str]) -> _Fused:
-  """Looks through a fused computation."""
-  numbers: dict[str, int] = {}
-  made: dict[str, list[Array]] = {}
-  cuts: dict[str, list[Array]] = {}
-  uses: collections.Counter[str] = collections.Counter()
-  whole: set[str] = set()
-  reach, many = 0, False
+  """Looks through a fused computation, from its results to its parameters."""
+  steps = []
+  size: dict[str, int] = {}
   for line in lines:
     found = _LINE.match(line)
-    if not found:
-      continue
-    name = found[1]
-    kind_of, kind, given, _ = _parts(line[found.end() :])
-    made[name] = arrays(kind_of)
-    uses.update(given)
-    many |= kind in _MANY_TO_ONE
+    if found:
+      kind_of, kind, given, _ = _parts(line[found.end() :])
+      made = arrays(kind_of)
+      size[found[1]] = _elements(made)
+      steps.append((found[1], kind, given, made, line))
+  numbers: dict[str, int] = {}
+  cuts: dict[str, list[Array]] = {}
+  whole: set[str] = set()
+  wanted: collections.Counter[str] = collections.Counter()
+  for name, kind, given, made, line in reversed(steps):
+    if "ROOT " in line:
+      wanted[name] = size[name]
+    # What nothing reads is not made.
+    count = min(wanted[name], size[name])
     if kind == "parameter":
       number = re.search(r"parameter\((\d+)\)", line)
       assert number
       numbers[name] = int(number[1])
     elif kind in _CUTS:
-      cuts.setdefault(given[0], []).extend(made[name])
+      cuts.setdefault(given[0], []).extend(made)
       whole.update(given[1:])
     else:
       whole.update(given)
-    if kind == "reduce":
-      reach += _elements(made.get(given[0], ()))
-    if "ROOT " in line:
-      reach += _elements(made[name])
+    for i, operand in enumerate(given):
+      wanted[operand] += _read_of(kind, i, count, size[name], size[operand])
   return _Fused(
     {n: cuts[p] for p, n in numbers.items() if p in cuts and p not in whole},
-    {n: uses[p] for p, n in numbers.items()},
-    None if many else reach,
+    {n: wanted[p] for p, n in numbers.items()},
   )
+
+
+def _read_of(kind: str, place: int, count: int, made: int, given: int) -> int:
+  """Elements of an operand that so many of an operation's need, at most.
+
+  Args:
+    kind: of the operation.
+    place: the operand's number.
+    count: how many of its elements are asked for.
+    made: how many it has.
+    given: how many the operand has.
+  """
+  if kind == "tuple" or kind in _MANY_TO_ONE or (kind in _CUTS and place):
+    return given
+  if kind == "reduce":
+    return -(-count * given // max(1, made))
+  return min(count, given)
 
 
 def _read_by(
@@ -258,9 +275,8 @@ def _read_by(
     options = [whole]
     if number in fused.cuts:
       options.append(fused.cuts[number])
-    if fused.reach is not None and len(whole) == 1:
-      most = fused.reach * fused.uses.get(number, 1)
-      options.append([whole[0].part(most)])
+    if number in fused.wanted and len(whole) == 1:
+      options.append([whole[0].part(fused.wanted[number])])
     reads.append(min(options, key=_nbytes_of))
   return reads
 

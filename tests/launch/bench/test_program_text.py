@@ -48,6 +48,19 @@ _TEXT = textwrap.dedent(
     ROOT %few = f32[4]{0} slice(%both), slice={[0:4]}
   }
 
+  %update (p0: f32[1000], p1: f32[24], p2: f32[2,500]) -> (f32[4]) {
+    %p0 = f32[1000]{0} parameter(0)
+    %p1 = f32[24]{0} parameter(1)
+    %p2 = f32[2,500]{1,0} parameter(2)
+    %zero = f32[] constant(0)
+    %sums = f32[500]{0} reduce(%p2, %zero), dimensions={0}, to_apply=%add
+    %two = f32[1000]{0} concatenate(%sums, %sums), dimensions={0}
+    %scaled = f32[1000]{0} multiply(%p0, %two)
+    %both = f32[1024]{0} concatenate(%scaled, %p1), dimensions={0}
+    %few = f32[4]{0} slice(%both), slice={[0:4]}
+    ROOT %results = (f32[4]{0}) tuple(%few)
+  }
+
   %product (p0: f32[16,32], p1: f32[32,2]) -> f32[16,2] {
     %p0 = f32[16,32]{1,0} parameter(0)
     %p1 = f32[32,2]{1,0} parameter(1)
@@ -66,15 +79,17 @@ _TEXT = textwrap.dedent(
     ROOT %yes = pred[] constant(true)
   }
 
-  ENTRY %main (a: f32[1000], b: f32[8], c: f32[24], d: f32[16,32], e: f32[32,2]) -> f32[8] {
+  ENTRY %main (a: f32[1000], b: f32[8], c: f32[24], d: f32[16,32], e: f32[32,2], p: f32[2,500]) -> f32[8] {
     %a = f32[1000]{0} parameter(0)
     %b = f32[8]{0} parameter(1)
     %c = f32[24]{0} parameter(2)
     %d = f32[16,32]{1,0} parameter(3)
     %e = f32[32,2]{1,0} parameter(4)
+    %p = f32[2,500]{1,0} parameter(5)
     %f = f32[8]{0} fusion(%a, %b), kind=kLoop, calls=%cut, metadata={op_name="f" stack_frame_id=4}, backend_config={"window_config":{"estimated_cycles":"70"}}
     %g = f32[4]{0} fusion(%a, %c), kind=kLoop, calls=%joined, metadata={op_name="g" stack_frame_id=3}
     %h = f32[16,2]{1,0:T(8,128)S(1)} fusion(%d, %e), kind=kOutput, calls=%product, metadata={source_file="/x/bgm2pose_jax/nn/dense.py" source_line=3}
+    %i = (f32[4]{0}) fusion(%a, %c, %p), kind=kLoop, calls=%update
     %start = (f32[8]{0:T(128)S(1)}, f32[8]{0}, u32[]) copy-start(%f)
     %done = f32[8]{0:T(128)S(1)} copy-done(%start)
     %loop = (s32[], bf16[64]{0}) while(%t), condition=%go, body=%body, backend_config={"known_trip_count":{"n":"5"}}
@@ -90,7 +105,7 @@ def found():
 
 
 def test_what_runs_and_how_often(found):
-  assert list(found) == ["f", "g", "h", "start", "negated", "all"]
+  assert list(found) == ["f", "g", "h", "i", "start", "negated", "all"]
   assert {name for name, o in found.items() if o.times != 1} == {"negated"}
   assert found["negated"].times == 5
 
@@ -102,6 +117,9 @@ def test_what_runs_and_how_often(found):
     ("f", 4 * 24),
     # No more than the 4 that are made, of each.
     ("g", 4 * 12),
+    # Four are kept of what is computed: four of either list, and the sums that
+    # may stand in either half.
+    ("i", 4 * (4 + 4 + 4 + 2 * 2 * 4)),
     # A product reads all; its result stays on the chip.
     ("h", 4 * (16 * 32 + 32 * 2)),
     # Read from memory, made on the chip.
