@@ -3,7 +3,8 @@
 What matters here is what runs one after another: the operations of the entry
 computation and of the computations that it calls. A fusion is one operation,
 whatever is in it. It reads what it is given, but of each operand no more
-elements than its results are made of, and only the pieces where it cuts some out.
+elements than its results are made of, and only the pieces where it cuts some
+out.
 """
 
 from __future__ import annotations

@@ -118,8 +118,13 @@ def test_batch_norm_of_devices_that_are_far_apart_loses_no_digits():
 @pytest.mark.parametrize(
   ("slope", "platform", "rows"),
   # A GPU sums few rows in one stage, many in two.
-  [(None, "cpu", 8), (0.01, "cpu", 8), (0.01, "tpu", 8), (0.01, "gpu", 8)]
-  + [(0.01, "gpu", 256)],
+  [
+    (None, "cpu", 8),
+    (0.01, "cpu", 8),
+    (0.01, "tpu", 8),
+    (0.01, "gpu", 8),
+    (0.01, "gpu", 256),
+  ],
 )
 def test_gradients_of_batch_norm_are_those_of_its_definition(
   slope, platform, rows
