@@ -11,12 +11,10 @@ from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
 from bgm2pose_jax.nn import fused_attention
-from bgm2pose_jax.nn.blocks import add_bias, uniform_param
+from bgm2pose_jax.nn.blocks import add_bias, multiply, uniform_param
 from bgm2pose_jax.nn.dot_product import attend
 from bgm2pose_jax.nn.dropout import ExampleDropout, example_seeds
 from bgm2pose_jax.runtime import target
-
-_LEAST_GPU_TOKENS = 16
 
 Init = Callable[[nnx.Rngs, Sequence[int]], nnx.Param]
 
@@ -175,13 +173,8 @@ class Attention(nnx.Module):
     return x.reshape(b, g * self.heads, n, size)
 
   def _project(self, x: Array, kernel: Array, bias: Array) -> Array:
-    x, tokens = x.astype(self.dtype), x.shape[2]
-    if target.platform() == "gpu" and 1 < tokens < _LEAST_GPU_TOKENS:
-      # Without them there are no tiles for these products: an A100's program
-      # with 13 tokens does not compile.
-      more = _LEAST_GPU_TOKENS - tokens
-      x = jnp.pad(x, ((0, 0), (0, 0), (0, more), (0, 0)))
-    return add_bias(x @ kernel.astype(self.dtype), bias)[:, :, :tokens]
+    out = multiply(x.astype(self.dtype), kernel.astype(self.dtype))
+    return add_bias(out, bias)
 
 
 def _uniform(bound: float) -> Init:

@@ -24,6 +24,7 @@ from bgm2pose_jax.nn.batch_norm import BatchNorm, sum_rows
 from bgm2pose_jax.runtime import target
 
 NEGATIVE_SLOPE = 0.01
+_GPU_ROWS = 16
 
 _DIMENSIONS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 
@@ -83,6 +84,29 @@ def _bias_backward(bias, grad):
 
 
 _add_bias.defvjp(_bias_forward, _bias_backward)
+
+
+def multiply(x: Array, kernel: Array) -> Array:
+  """One product of all rows: [..., inputs] with [inputs, outputs].
+
+  With more than two axes its gradients may run as many small ones.
+
+  Args:
+    x: [..., inputs].
+    kernel: [inputs, outputs].
+
+  Returns:
+    [..., outputs].
+  """
+  rows = x.reshape(-1, x.shape[-1])
+  count = len(rows)
+  if target.platform() == "gpu" and x.ndim > 2 and x.shape[-2] % _GPU_ROWS:
+    # NVIDIA GPUs' compiler fuses what makes an operand into the product, and
+    # then finds no tiles where that repeats a value over 13 or 150 rows. What
+    # is filled up it makes apart.
+    rows = jnp.pad(rows, ((0, _GPU_ROWS - count % _GPU_ROWS), (0, 0)))
+  out = (rows @ kernel)[:count]
+  return out.reshape(*x.shape[:-1], kernel.shape[1])
 
 
 def max_pool(x: Array, axis: int, size: int) -> Array:
@@ -229,15 +253,12 @@ class DoublingConv(nnx.Module):
       odd = x @ taps[2] + after @ taps[0]
       out = jnp.stack([even, odd], axis=2)
     else:
-      # One product with a third of zeros in place of four. Its rows are filled
-      # up: with three steps of time NVIDIA GPUs' compiler finds no tiles.
+      # One product with a third of zeros in place of four.
       none = jnp.zeros_like(taps[0])
       even = jnp.concatenate([taps[3], taps[1], none])
       odd = jnp.concatenate([none, taps[2], taps[0]])
       rows = jnp.concatenate([before, x, after], axis=-1)
-      rows = jnp.pad(rows, ((0, 0), (0, -x.shape[1] % 8), (0, 0)))
-      out = rows @ jnp.concatenate([even, odd], axis=-1)
-      out = out[:, : x.shape[1]]
+      out = multiply(rows, jnp.concatenate([even, odd], axis=-1))
     out = out.reshape(x.shape[0], 2 * x.shape[1], taps.shape[-1])
     return add_bias(out, self.bias[...])
 

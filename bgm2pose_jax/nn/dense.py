@@ -9,10 +9,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
-from bgm2pose_jax.nn.blocks import add_bias, truncated_normal_param
-from bgm2pose_jax.runtime import target
-
-_GPU_COLUMNS = 16
+from bgm2pose_jax.nn.blocks import add_bias, multiply, truncated_normal_param
 
 
 class Dense(nnx.Module):
@@ -44,14 +41,5 @@ class Dense(nnx.Module):
 
   def __call__(self, x: Array) -> Array:
     """Maps [..., inputs] to [..., outputs]."""
-    kernel = self.kernel[...].astype(self.dtype)
-    outputs = kernel.shape[1]
-    if target.platform() == "gpu":
-      # Else a gradient's product may be asked for that NVIDIA GPUs' compiler
-      # finds no tiles for.
-      kernel = jnp.pad(kernel, ((0, 0), (0, -outputs % _GPU_COLUMNS)))
-    # One product of all rows: with more than two axes its gradients may run
-    # as many small ones.
-    rows = x.reshape(-1, x.shape[-1]).astype(self.dtype)
-    out = add_bias((rows @ kernel)[:, :outputs], self.bias[...])
-    return out.reshape(*x.shape[:-1], -1)
+    out = multiply(x.astype(self.dtype), self.kernel[...].astype(self.dtype))
+    return add_bias(out, self.bias[...])

@@ -50,6 +50,23 @@ def test_doubling_conv_scatters_each_input_over_four_outputs(platform):
   np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(2, 13, 5), (3, 2, 16, 5), (7, 5)])
+def test_a_product_of_all_rows_is_one_where_rows_are_filled_up(shape):
+  rng = np.random.default_rng(0)
+
+  def both(platform, product):
+    with target.tracing_for(platform):
+      out, back = jax.vjp(product, x, kernel)
+      return out, *back(jnp.sin(out))
+
+  with jax.enable_x64(True):
+    x, kernel = jnp.asarray(rng.normal(size=shape)), jnp.eye(5, 3) + 0.1
+    want = both("cpu", lambda x, kernel: jnp.einsum("...i,io", x, kernel))
+    for platform in ("cpu", "gpu"):
+      for got, wanted in zip(both(platform, blocks.multiply), want):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
 def test_max_pool_and_its_gradient():
   x = np.random.default_rng(2).normal(size=(2, 3, 9, 4)).astype(np.float32)
   got = blocks.max_pool(jnp.asarray(x), -2, 4)

@@ -12,10 +12,8 @@ from flax import nnx
 from jax.typing import DTypeLike
 
 from bgm2pose_jax.base.array_typing import Array
-from bgm2pose_jax.nn.blocks import add_bias
 from bgm2pose_jax.nn.dense import Dense
 from bgm2pose_jax.poses.body13 import BODY13
-from bgm2pose_jax.runtime import target
 from bgm2pose_jax.systems.mapnet.take import WINDOW_FRAMES
 
 JOINTS = BODY13.num_joints
@@ -54,17 +52,7 @@ class TimeDense(nnx.Module):
 
   def __call__(self, x: Array) -> Array:
     """Maps [b, tokens_in, c] to [b, tokens_out, c]."""
-    if target.platform() == "cpu":
-      return self.dense(x.swapaxes(1, 2)).swapaxes(1, 2)
-    # A product of its own for each example, as the arrays lie. Turned, and with
-    # a bias along the tokens, it is fused into the next product, for which
-    # NVIDIA GPUs' compiler finds no tiles in bfloat16 (150 is in none whole).
-    dtype = self.dense.dtype
-    kernel = self.dense.kernel[...].astype(dtype)
-    kernels = jnp.broadcast_to(kernel, (x.shape[0], *kernel.shape))
-    out = jnp.einsum("bnt,bnc->btc", kernels, x.astype(dtype))
-    bias = jnp.broadcast_to(self.dense.bias[...][:, None], out.shape[1:])
-    return add_bias(out, bias)
+    return self.dense(x.swapaxes(1, 2)).swapaxes(1, 2)
 
 
 class Head(nnx.Module):
