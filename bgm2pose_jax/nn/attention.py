@@ -14,7 +14,6 @@ from bgm2pose_jax.nn import fused_attention
 from bgm2pose_jax.nn.blocks import add_bias, multiply, uniform_param
 from bgm2pose_jax.nn.dot_product import attend
 from bgm2pose_jax.nn.dropout import ExampleDropout, example_seeds
-from bgm2pose_jax.runtime import target
 
 Init = Callable[[nnx.Rngs, Sequence[int]], nnx.Param]
 
