@@ -295,7 +295,7 @@ def test_a_model_fitted_at_once_leaves_the_same_folder(raw):
   assert "<html" in (work / "report.html").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plain_clothes_gives_predictions_and_a_page(raw):
   folder, flags, _ = raw
   work = folder / "plain"

@@ -99,13 +99,15 @@ def multiply(x: Array, kernel: Array) -> Array:
     [..., outputs].
   """
   rows = x.reshape(-1, x.shape[-1])
-  count = len(rows)
   if target.platform() == "gpu" and x.ndim > 2 and x.shape[-2] % _GPU_ROWS:
     # NVIDIA GPUs' compiler fuses what makes an operand into the product, and
     # then finds no tiles where that repeats a value over 13 or 150 rows. What
     # is filled up it makes apart.
+    count = rows.shape[0]
     rows = jnp.pad(rows, ((0, _GPU_ROWS - count % _GPU_ROWS), (0, 0)))
-  out = (rows @ kernel)[:count]
+    out = (rows @ kernel)[:count]
+  else:
+    out = rows @ kernel
   return out.reshape(*x.shape[:-1], kernel.shape[1])
 
 

@@ -250,7 +250,7 @@ def _lines(text: str) -> list[str]:
   ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_signal_to_one_stops_both_after_the_same_step(tmp_path):
   running = _start(tmp_path, "--signal_after=3", "--signal_to=1")
   for process in running:

@@ -79,7 +79,7 @@ def apart():
   [
     ("unrolled", 3),
     pytest.param("vmap", 1, marks=pytest.mark.long),
-    ("products", 1),
+    pytest.param("products", 1, marks=pytest.mark.long),
   ],
 )
 def test_replicas_do_what_separate_runs_do(apart, form, per_call):

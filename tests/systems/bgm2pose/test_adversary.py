@@ -97,7 +97,11 @@ def test_a_term_without_weight_leaves_the_network_alone(alone, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-  ("model", "kind"), [("acousticpose", "std"), ("speech2gesture", "motion")]
+  ("model", "kind"),
+  [
+    ("acousticpose", "std"),
+    pytest.param("speech2gesture", "motion", marks=pytest.mark.long),
+  ],
 )
 def test_the_network_moves_otherwise_against_a_critic(model, kind):
   _, plain, _ = _run(model, adversary="off")

@@ -163,7 +163,7 @@ def test_a_stopped_run_ends_in_the_same_bytes(home, alone, monkeypatch):
     assert found == (folder / name).read_bytes(), name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_seeds_train_in_one_program(home, alone):
   folder, results = alone
   first, second = _train(

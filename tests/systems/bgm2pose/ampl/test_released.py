@@ -100,7 +100,7 @@ def run(ampl, monkeypatch, capsys):
       "cirrus",
       marks=pytest.mark.long,
     ),
-    ("cross_genre", {}, "2", "jazz"),
+    pytest.param("cross_genre", {}, "2", "jazz", marks=pytest.mark.long),
   ],
 )
 def test_a_learner_finds_the_planted_poses(run, setting, flags, subject, track):

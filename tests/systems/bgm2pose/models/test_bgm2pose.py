@@ -73,7 +73,9 @@ def test_parameter_counts_of_the_published_network(config):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["paper", "official"])
+@pytest.mark.parametrize(
+  "preset", [pytest.param("paper", marks=pytest.mark.long), "official"]
+)
 def test_presets_go_forward_and_back_at_full_width(preset):
   network = presets.get_config(preset).network
   assert network["width"] == 1.0
