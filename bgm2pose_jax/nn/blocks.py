@@ -99,16 +99,23 @@ def multiply(x: Array, kernel: Array) -> Array:
     [..., outputs].
   """
   rows = x.reshape(-1, x.shape[-1])
-  if target.platform() == "gpu" and x.ndim > 2 and x.shape[-2] % _GPU_ROWS:
+  if _needs_more_rows(x):
     # NVIDIA GPUs' compiler fuses what makes an operand into the product, and
     # then finds no tiles where that repeats a value over 13 or 150 rows. What
     # is filled up it makes apart.
     count = rows.shape[0]
-    rows = jnp.pad(rows, ((0, _GPU_ROWS - count % _GPU_ROWS), (0, 0)))
-    out = (rows @ kernel)[:count]
+    known = isinstance(count, int)
+    more = _GPU_ROWS - count % _GPU_ROWS if known else _GPU_ROWS
+    out = (jnp.pad(rows, ((0, more), (0, 0))) @ kernel)[:count]
   else:
     out = rows @ kernel
   return out.reshape(*x.shape[:-1], kernel.shape[1])
+
+
+def _needs_more_rows(x: Array) -> bool:
+  """Whether rows are filled up: also in programs that a GPU may be given."""
+  on_gpu = target.platform() in ("gpu", target.ANY)
+  return on_gpu and x.ndim > 2 and x.shape[-2] % _GPU_ROWS != 0
 
 
 def max_pool(x: Array, axis: int, size: int) -> Array:

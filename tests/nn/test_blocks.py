@@ -62,7 +62,7 @@ def test_a_product_of_all_rows_is_one_where_rows_are_filled_up(shape):
   with jax.enable_x64(True):
     x, kernel = jnp.asarray(rng.normal(size=shape)), jnp.eye(5, 3) + 0.1
     want = both("cpu", lambda x, kernel: jnp.einsum("...i,io", x, kernel))
-    for platform in ("cpu", "gpu"):
+    for platform in ("cpu", "gpu", target.ANY):
       for got, wanted in zip(both(platform, blocks.multiply), want):
         np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
 
