@@ -164,7 +164,9 @@ def _call(kernel: Any, form: _Form, given: tuple[Array, ...], out: Any) -> Any:
     interpret=form.platform == "interpreted",
     name=f"attention{kernel.__name__}",
     **more,
-  )(*given)
+    # In a line: a TPU fills each row of a table up to 128 entries, and has no
+    # room for those of 2,048 examples.
+  )(given[0].reshape(-1), *given[1:])
 
 
 def _forward(form: _Form, seeds, query, key, value, out) -> None:
@@ -238,7 +240,7 @@ def _mask(form: _Form, seeds, head: int, q, k) -> Any:
   row = jax.lax.broadcasted_iota(jnp.int32, (1, queries), 1)
   row = (row + group * queries).astype(jnp.uint32)
   column = jax.lax.broadcasted_iota(jnp.int32, (keys, 1), 0)
-  of_row = row_bits(row, seeds[example, 0], seeds[example, 1])
+  of_row = row_bits(row, seeds[2 * example], seeds[2 * example + 1])
   return survives(of_row, column.astype(jnp.uint32), form.rate)
 
 
