@@ -22,6 +22,8 @@ from bgm2pose_jax.runtime import target
 # Weight of the old running statistics; PyTorch calls the same thing 0.1.
 MOMENTUM = 0.9
 EPSILON = 1e-5
+# Float32 numbers that one stage adds: a GPU's threads share a column between
+# them, so each adds tens of numbers; two stages would be two launches.
 _FEW_ROWS = 1024
 
 
@@ -67,10 +69,8 @@ def _partial_sums(x: Array, kept: int = 1) -> Array:
 
 def _sums_of(a: Array, b: Array) -> Array:
   """Sums of two arrays of one shape over all rows: [2, channels]."""
-  if target.platform() == "cpu":
+  if target.platform() == "cpu" or _are_few(a):
     return jnp.stack([sum_rows(a), sum_rows(b)])
-  if _are_few(a):
-    return jnp.stack([x.reshape(-1, x.shape[-1]).sum(0) for x in (a, b)])
   # One second stage for both: each costs its start.
   parts = _partial_sums(a), _partial_sums(b)
   if target.platform() == "tpu":

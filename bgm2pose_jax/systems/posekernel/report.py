@@ -67,7 +67,7 @@ def page(
       panels=(
         Panel("Verdict", f"<p>{html.escape(table.verdict(results))}</p>"),
         _player_panel(results, predictions),
-        _plan_panel(predictions),
+        _plan_panel(results, predictions),
         _score_panel(results),
         _joint_panel(results),
         *_group_panels(results),
@@ -140,7 +140,10 @@ def _mpjpe(predicted: np.ndarray, target: np.ndarray) -> str:
   return f"MPJPE {np.linalg.norm(off, axis=-1).mean():.1f} cm"
 
 
-def _plan_panel(predictions: Mapping[str, np.ndarray]) -> Panel:
+def _plan_panel(
+  results: Mapping[str, Any], predictions: Mapping[str, np.ndarray]
+) -> Panel:
+  heard = results["time_of_arrival"]["pairs"]
   names = np.asarray(predictions["environment"])
   drawn = []
   for name in sorted(set(names.tolist())):
@@ -150,7 +153,7 @@ def _plan_panel(predictions: Mapping[str, np.ndarray]) -> Panel:
         name,
         predictions["pred"][rows],
         predictions["target"][rows],
-        predictions["pairs"][rows][0],
+        predictions["pairs"][rows][0, :heard],
       )
     )
   return Panel("From above", f'<div class="charts">{"".join(drawn)}</div>')

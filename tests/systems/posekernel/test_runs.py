@@ -209,6 +209,8 @@ def test_inputs_can_be_taken_away(home, alone, inputs):
   given = {"data.inputs": inputs, "data.pairs": 2}
   (found,) = _train(home, inputs, SYSTEM.settle(given))
   assert found["time_of_arrival"]["pairs"] == 2
+  page = (home / inputs / "report.html").read_text()
+  assert page.count("<title>pair ") == 2
   assert np.isfinite(found["mpjpe_cm"])
 
 

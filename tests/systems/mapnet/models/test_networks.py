@@ -180,7 +180,7 @@ def test_networks_read_the_columns_that_there_are():
   assert len(audio_features.COLUMNS) == head.AUDIO_COLUMNS
 
 
-def test_both_forms_of_the_rebalancing_layer_are_one_function():
+def test_rebalancing_with_filled_up_rows_is_one_function_with_plain_rows():
   x = np.random.default_rng(0).normal(size=(2, 5, 3))
   with jax.enable_x64(True):
     layer = head.TimeDense(5, 4, rngs=nnx.Rngs(0), dtype=jnp.float64)
