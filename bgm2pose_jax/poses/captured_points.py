@@ -21,6 +21,8 @@ class CapturedPoints:
       sees a point, NaN where it does not say; None where it never does.
     time_s: float64 [time], ascending, seconds of each frame by a clock of the
       capture's own; None where frames are evenly spaced.
+    warnings: what a person should know of how the file was read, a sentence
+      each.
   """
 
   names: tuple[str, ...]
@@ -29,3 +31,4 @@ class CapturedPoints:
   unit_m: float | None = None
   visibility: np.ndarray | None = None
   time_s: np.ndarray | None = None
+  warnings: tuple[str, ...] = ()

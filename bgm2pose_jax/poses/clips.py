@@ -50,6 +50,8 @@ class Clip:
     height_m: stature estimated from the legs (`cleaning.stature`).
     unit_note: how the unit of length was found, one sentence.
     frame_range: (start, stop) in the file, stop exclusive.
+    warnings: what a person should know of how the file was read, a sentence
+      each; all clips of a file have the same.
   """
 
   name: str
@@ -61,6 +63,7 @@ class Clip:
   height_m: float
   unit_note: str
   frame_range: tuple[int, int]
+  warnings: tuple[str, ...] = ()
 
   @property
   def duration_s(self) -> float:
@@ -97,6 +100,8 @@ def load_folder(folder: str | pathlib.Path) -> list[Clip]:
     row = table.get(name)
     points = _read_points(folder / name, listed=row is not None)
     if points is not None:
+      for warning in points.warnings:
+        logging.warning("%s: %s", folder / name, warning)
       clips += _clips_of_file(folder, name, points, row)
   if not clips:
     raise InputError(
@@ -191,6 +196,7 @@ def _clips_of_file(
         height_m=height_m,
         unit_note=note,
         frame_range=(start, stop),
+        warnings=points.warnings,
       )
     )
   return clips
