@@ -71,7 +71,7 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
   if math.isclose(before, after, rel_tol=_ALIKE):
     words = "as far from the truth as the input"
   elif after < before:
-    words = f"{100 * (1 - after / before):.0f} % nearer to the truth"
+    words = f"{_percent_off(before, after)} nearer to the truth"
   else:
     words = f"{100 * (after / before - 1):.0f} % farther from the truth"
   said.append(
@@ -89,5 +89,11 @@ def _acceleration(before: float, after: float) -> str:
   if math.isclose(before, after, rel_tol=_ALIKE):
     return said + "there is as much jitter as before."
   if after < before:
-    return said + f"{100 * (1 - after / before):.0f} % less."
+    return said + f"{_percent_off(before, after)} less."
   return said + "the result jitters more than the input."
+
+
+def _percent_off(before: float, after: float) -> str:
+  """What is missing in percent; 99.6 is not rounded to all of it."""
+  share = 100 * (1 - after / before)
+  return f"{share:.1f} %" if share > 99 else f"{share:.0f} %"

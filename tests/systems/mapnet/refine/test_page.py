@@ -151,6 +151,8 @@ def test_the_verdict_says_which_way(before, after, words):
   said = measures.verdict(figures)
   assert words in said[-1]
   assert "75 % less" in said[0]
+  much = dict(figures, input={key: 500.0, "mpjpe_mm": before})
+  assert "99.5 % less" in measures.verdict(much)[0]
   worse = dict(figures, result={key: 20.0, "mpjpe_mm": after})
   assert "jitters more" in measures.verdict(worse)[0]
 
