@@ -238,9 +238,10 @@ def main(argv: list[str]) -> None:
       _print_commands(book)
       engines.show(book)
       return
+    plan = engines.plan(book)
     book_lib.save(book)
     try:
-      is_whole = engines.start(book)
+      is_whole = engines.start(book, plan)
     except KeyboardInterrupt:
       print("stopped; the same command goes on", file=sys.stderr)
       sys.exit(command.INTERRUPTED)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import yaml
 
+from bgm2pose_jax.base.errors import InputError
+from launch.sweep import options as options_lib
 from launch.sweep import work
 from launch.sweep.book import Book
+from launch.sweep.options import Options
 
 KUBERNETES = "sweep.kubernetes.yaml"
 SKYPILOT = "sweep.sky.yaml"
@@ -24,6 +28,7 @@ def kubernetes(
   cpus: int | None = None,
   accelerators: str | None = None,
   workers: int | None = None,
+  options: Options | None = None,
 ) -> str:
   """An indexed Job: one index a job of the book.
 
@@ -37,7 +42,18 @@ def kubernetes(
     cpus: cores of a pod.
     accelerators: resource and number, e.g. nvidia.com/gpu:1.
     workers: pods at a time; None is 1.
+    options: what else the Job has.
+
+  Raises:
+    InputError: for a mount that a pod cannot have, or what is set twice.
   """
+  options_lib.one_line("--mount", mount)
+  if not mount.startswith("/") or ":" in mount:
+    raise InputError(
+      f"--mount={mount}",
+      "is no path of a pod, which begins with / and has no colon",
+      "write e.g. --mount=/sweep",
+    )
   limits = {"cpu": str(cpus)} if cpus else {}
   if accelerators:
     name, _, number = accelerators.partition(":")
@@ -46,7 +62,7 @@ def kubernetes(
   container = {
     "name": "run",
     "image": image,
-    "command": [*work.COMMAND, f"--sweep={mount}", index, "--wait"],
+    "command": [*work.COMMAND, f"--sweep={_literal(mount)}", index, "--wait"],
     **({"resources": {"limits": limits}} if limits else {}),
     "volumeMounts": [{"name": "sweep", "mountPath": mount}],
   }
@@ -79,14 +95,20 @@ def kubernetes(
       }
     },
   }
-  return _text(
-    {
-      "apiVersion": "batch/v1",
-      "kind": "Job",
-      "metadata": {"generateName": "bgm2pose-sweep-"},
-      "spec": spec,
-    }
-  )
+  job = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"generateName": "bgm2pose-sweep-"},
+    "spec": spec,
+  }
+  if options:
+    options.place(job)
+    if environment := options.values.get("env"):
+      container["env"] = [
+        {"name": name, "value": _literal(value)}
+        for name, value in environment.items()
+      ]
+  return _text(job)
 
 
 def skypilot(
@@ -98,6 +120,7 @@ def skypilot(
   cpus: int | None = None,
   accelerators: str | None = None,
   workers: int | None = None,
+  options: Options | None = None,
 ) -> str:
   """A task of so many nodes, each with its share of the jobs.
 
@@ -111,7 +134,12 @@ def skypilot(
     cpus: cores of a node.
     accelerators: a node's, in SkyPilot's words, e.g. H100:1 or tpu-v5e-8.
     workers: nodes; None is 1.
+    options: what else the task has.
+
+  Raises:
+    InputError: for a mount that a script cannot carry, or what is set twice.
   """
+  options_lib.one_line("--mount", mount)
   task: dict[str, Any] = {
     "name": "bgm2pose-sweep",
     "num_nodes": min(workers or 1, len(book.jobs)),
@@ -119,7 +147,7 @@ def skypilot(
   resources = {
     "cpus": f"{cpus}+" if cpus else None,
     "accelerators": accelerators,
-    "image_id": f"docker:{image}" if image else None,
+    "image_id": f"docker:{image.removeprefix('docker:')}" if image else None,
   }
   if given := {name: value for name, value in resources.items() if value}:
     task["resources"] = given
@@ -130,12 +158,20 @@ def skypilot(
     extra = "tpu" if (accelerators or "").startswith("tpu") else "cuda12"
     package = f'".[{extra}]"' if accelerators else "."
     task |= {"workdir": ".", "setup": f"pip install -e {package}\n"}
+  if options:
+    options.place(task)
+  sweep = shlex.quote(f"--sweep={mount}")
   # A share for each node: buckets make no claim exclusive.
   task["run"] = (f"cd {_IMAGE_ROOT}\n" if image else "") + (
-    f"{' '.join(work.COMMAND)} --sweep={mount} --wait \\\n"
+    f"{' '.join(work.COMMAND)} {sweep} --wait \\\n"
     '  --shard="$SKYPILOT_NODE_RANK/$SKYPILOT_NUM_NODES"\n'
   )
   return _text(task)
+
+
+def _literal(text: str) -> str:
+  """Text that Kubernetes does not expand: $(NAME) is a variable to it."""
+  return text.replace("$", "$$")
 
 
 class _Dumper(yaml.SafeDumper):

@@ -9,6 +9,7 @@ from typing import Any
 from bgm2pose_jax.base.errors import InputError
 from launch.sweep import child, local, work
 from launch.sweep.book import Book
+from launch.sweep.options import Options
 
 # Ray starts a trial again on another node when its own is lost.
 _RETRIES = 3
@@ -41,10 +42,11 @@ def run(
   book: Book,
   *,
   directory: str,
-  cpus: int | None,
-  gpus: float | None,
-  workers: int | None,
+  cpus: int | None = None,
+  gpus: float | None = None,
+  workers: int | None = None,
   address: str | None = None,
+  options: Options | None = None,
 ) -> bool:
   """Does what is left of a sweep.
 
@@ -56,12 +58,14 @@ def run(
     workers: trials at a time; None is as many as fit.
     address: the address of a cluster; None starts Ray here, or takes
       $RAY_ADDRESS.
+    options: what Ray and each trial are told besides.
 
   Returns:
     Whether every run is finished.
 
   Raises:
-    InputError: without Ray, or a cluster that does not answer.
+    InputError: without Ray, a cluster that does not answer, or what Ray
+      refuses, with its words.
   """
   try:
     import ray  # pyright: ignore[reportMissingImports]
@@ -77,18 +81,17 @@ def run(
     return True
   for job in left:
     book.failure(job).unlink(missing_ok=True)
-  # Ray would send the working folder to nodes that have it already.
-  environment = {"env_vars": {"PYTHONPATH": directory}}
+  told = settings(directory, cpus=cpus, gpus=gpus, options=options)
   try:
-    ray.init(address=address, runtime_env=environment)
-  except (ConnectionError, ValueError) as error:
+    ray.init(address=address, runtime_env=told["runtime_env"], **told["init"])
+  except (OSError, ValueError, RuntimeError, TypeError) as error:
+    where = f"--ray_address={address}" if address else "--engine=ray"
     raise InputError(
-      f"--ray_address={address}", str(error), "start it with `ray start`"
+      f"{where}: `ray.init`", f"ray: {error}", _fix(error)
     ) from None
   try:
-    resources = {"cpu": cpus or 1, "gpu": gpus or 0}
     tune.Tuner(
-      tune.with_resources(trial, resources),
+      tune.with_resources(trial, told["resources"]),
       param_space={
         "job": tune.grid_search(left),
         "sweep": str(book.folder.resolve()),
@@ -106,3 +109,41 @@ def run(
   finally:
     ray.shutdown()
   return not any(book.unfinished(job) for job in book.jobs)
+
+
+def settings(
+  directory: str,
+  *,
+  cpus: int | None,
+  gpus: float | None,
+  options: Options | None = None,
+) -> dict[str, dict[str, Any]]:
+  """What Ray is told.
+
+  Args:
+    directory: the repository's root, on every node.
+    cpus: cores of a trial; None is 1.
+    gpus: GPUs of a trial; None is 0.
+    options: laid over it.
+
+  Returns:
+    `resources` of a trial, its `runtime_env`, and `init` of Ray.
+  """
+  told: dict[str, dict[str, Any]] = {
+    "resources": {"cpu": cpus or 1, "gpu": gpus or 0},
+    # Ray would send the working folder to nodes that have it already.
+    "runtime_env": {"env_vars": {"PYTHONPATH": directory}},
+    "init": {},
+  }
+  if options:
+    options.place(told)
+    if kind := options.values.get("accelerator_type"):
+      # How Ray names them; a trial needs a node that has one.
+      told["resources"][f"accelerator_type:{kind}"] = 0.001
+  return told
+
+
+def _fix(error: Exception) -> str:
+  if isinstance(error, ConnectionError):
+    return "start it with `ray start`, or correct --ray_address"
+  return "correct --ray_address and --engine_option"

@@ -13,8 +13,10 @@ from absl import flags
 from absl.testing import flagsaver
 
 from bgm2pose_jax.systems import registry
-from launch.sweep import command
+from launch.sweep import __main__, command
 
+ONE = ("--models=ridge", "--test_tracks=haze", "--folds=0", "--seeds=0")
+KUBERNETES = ("--engine=kubernetes", "--image=a", "--volume_claim=b")
 TINY = ("--set=data.simulate.subjects=3", "--set=data.simulate.minutes=0.5")
 
 
@@ -132,6 +134,19 @@ def test_a_cell_that_sets_a_flag_of_all_runs_is_left_out(
     (("--grid", "preset=demo,paper", "--preset=paper"), "drop one"),
     (("--data_dir=gs://bucket",), "mount the bucket"),
     (("--engine=kubernetes",), "add --image"),
+    (("--engine=kubernetes", "--engine_option=qos=low"), "it knows image"),
+    (("--engine=slurm", "--engine_option=array=1"), "is the sweep's to set"),
+    (("--engine=slurm", "--time=1\n2"), "--time: holds a line break"),
+    (
+      ("--engine=slurm", "--time=1", "--engine_option=time=2"),
+      "--time=1 says it too",
+    ),
+    (
+      (*KUBERNETES, "--engine_option=image=b"),
+      "--image=a says it too",
+    ),
+    ((*KUBERNETES, "--mount=sweep"), "begins with /"),
+    (("--engine_option=mem=1G",), "--engine=local takes no options"),
   ],
 )
 def test_wrong_flags_are_one_line(tmp_path, capsys, words, said):
@@ -155,3 +170,175 @@ def test_wrong_flags_are_one_line(tmp_path, capsys, words, said):
 def test_a_folder_that_cannot_be_is_one_line(capsys, out, said):
   assert _call("--dry_run", out=out) == 2
   assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+  """Makes commands that stand in for a cluster's, alone on PATH."""
+  folder = tmp_path / "bin"
+  folder.mkdir()
+  monkeypatch.setenv("PATH", str(folder))
+
+  def make(name, code):
+    path = folder / name
+    path.write_text(f"#!{sys.executable}\nimport sys\n{code}\n")
+    path.chmod(0o755)
+
+  return make
+
+
+@pytest.mark.parametrize(
+  ("words", "said"),
+  [
+    (
+      ("--engine=slurm", "--engine_option=qos=low", "--partition=a,b"),
+      ("\n#SBATCH --qos=low\n", "\n#SBATCH --partition=a,b\n"),
+    ),
+    (
+      (*KUBERNETES, "--engine_option=memory=64Gi"),
+      ("            memory: 64Gi\n", "kubectl create -f '"),
+    ),
+    (
+      ("--engine=skypilot", "--engine_option=use_spot=true"),
+      ("resources:\n  use_spot: true\n", "sky launch '"),
+    ),
+    (("--engine=ray", "--engine_option=mem=1Gi"), ("memory: 1073741824\n",)),
+  ],
+)
+def test_dry_run_shows_the_options_of_an_engine_and_no_secret(
+  tmp_path, capsys, tools, words, said
+):
+  out = tmp_path / "my sweep"
+  secret = "--engine_option=env.TOKEN=s3cret"
+  assert _call(*ONE, *words, secret, "--dry_run", out=out) == 0
+  shown = capsys.readouterr().out
+  for text in said:
+    assert text in shown
+  assert "TOKEN" in shown
+  assert "s3cret" not in shown
+  assert not out.exists()
+
+
+@pytest.mark.parametrize(
+  ("words", "file"),
+  [
+    (("--engine=slurm",), "sweep.sbatch"),
+    (KUBERNETES, "sweep.kubernetes.yaml"),
+    (("--engine=skypilot",), "sweep.sky.yaml"),
+  ],
+)
+def test_files_with_a_secret_are_the_owner_s_alone(
+  tmp_path, tools, words, file
+):
+  out = tmp_path / "sweep"
+  secret = "--engine_option=env.TOKEN=s3cret"
+  assert _call(*ONE, *words, secret, out=out) == 0
+  holders = [
+    path
+    for path in out.rglob("*")
+    if path.is_file() and "s3cret" in path.read_text()
+  ]
+  assert holders == [out / file]
+  assert holders[0].stat().st_mode & 0o077 == 0
+
+
+def test_without_submit_kubectl_is_said_and_not_run(tmp_path, capsys, tools):
+  tools("kubectl", "sys.exit('run')")
+  out = tmp_path / "my sweep"
+  assert _call(*ONE, *KUBERNETES, out=out) == 0
+  said = capsys.readouterr().out
+  assert f"start it with: kubectl create -f '{out}/sweep.kub" in said
+  assert f"python -m launch.sweep '--out={out}' --status" in said
+
+
+def test_submit_hands_the_file_to_kubectl_and_sky(tmp_path, capfd, tools):
+  for name in ("kubectl", "sky"):
+    tools(name, "print(*sys.argv[1:], bool(open(sys.argv[-1]).read()))")
+  assert _call(*ONE, *KUBERNETES, "--submit", out=tmp_path / "a") == 0
+  path = tmp_path / "a" / "sweep.kubernetes.yaml"
+  assert f"create -f {path} True\n" in capfd.readouterr().out
+  sky = ("--engine=skypilot", "--submit")
+  assert _call(*ONE, *sky, out=tmp_path / "b") == 0
+  path = tmp_path / "b" / "sweep.sky.yaml"
+  assert f"launch --yes --detach-run {path} True\n" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ("words", "tool", "said", "fix"),
+  [
+    (("--engine=slurm",), "sbatch", "Invalid qos specification", "qos="),
+    (
+      (*KUBERNETES, "--submit"),
+      "kubectl",
+      'Error from server (NotFound): namespaces "lab" not found',
+      "--engine_option=namespace=",
+    ),
+    (
+      (*KUBERNETES, "--submit"),
+      "kubectl",
+      "The connection to the server localhost:8080 was refused - did you "
+      "specify the right host or port?",
+      "use-context",
+    ),
+    (
+      ("--engine=skypilot", "--submit"),
+      "sky",
+      "sky.exceptions.ResourcesUnavailableError: no resource satisfying",
+      "--accelerators",
+    ),
+    (("--engine=skypilot", "--submit"), "sky", "odd", "flags of SkyPilot"),
+  ],
+)
+def test_a_submission_that_fails_quotes_the_tool(
+  tmp_path, capsys, tools, words, tool, said, fix
+):
+  tools(tool, f"sys.exit({said!r})")
+  assert _call(*ONE, *words, out=tmp_path / "sweep") == 2
+  error = capsys.readouterr().err
+  assert error.startswith(f"error: `{tool} ")
+  assert f"{tool} ended with 1: {said}" in error
+  assert fix in error.rpartition("; ")[2]
+  assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+  ("words", "tool"),
+  [
+    (("--engine=slurm",), "sbatch"),
+    (KUBERNETES, "kubectl"),
+    (("--engine=skypilot",), "sky"),
+  ],
+)
+def test_a_tool_that_is_missing_is_named(tmp_path, capsys, tools, words, tool):
+  out = tmp_path / "sweep"
+  assert _call(*ONE, *words, "--submit", out=out) == 2
+  error = capsys.readouterr().err
+  assert f"there is no {tool} here; install {tool}, or run it where" in error
+  assert _call(*ONE, *words, "--nosubmit", out=out) == 0
+  assert f"start it with: {tool} " in capsys.readouterr().out
+
+
+def test_what_an_engine_refuses_leaves_nothing_behind(tmp_path, tools):
+  words = (*KUBERNETES, "--engine_option=namespce=lab")
+  assert _call(*ONE, *words, out=tmp_path / "sweep") == 2
+  assert not (tmp_path / "sweep").exists()
+
+
+def test_slurm_s_arrays_are_as_long_as_the_cluster_says(
+  tmp_path, capsys, tools
+):
+  tools("scontrol", "print('MaxArraySize            = 3')")
+  words = (*ONE[:2], "--folds=0", "--seeds=0,1,2,3,4", "--engine=slurm")
+  assert _call(*words, "--workers=2", out=tmp_path / "sweep") == 0
+  said = capsys.readouterr().out
+  assert "id=$(sbatch --parsable --dependency=afterany:" in said
+  first, second = sorted((tmp_path / "sweep").glob("*.sbatch"))
+  assert "#SBATCH --array=0-2%2\n" in first.read_text()
+  assert "#SBATCH --array=0-1%2\n" in second.read_text()
+  assert '--index="$((SLURM_ARRAY_TASK_ID + 3))"' in second.read_text()
+
+
+def test_help_names_the_flags_of_engines():
+  shown = flags.FLAGS.module_help(__main__)
+  for flag in ("--engine_option:", "--[no]submit:", "--partition:", "--out:"):
+    assert flag in shown

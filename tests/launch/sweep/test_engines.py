@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import quick_sweep
 import yaml
 
 from bgm2pose_jax.base.errors import InputError
-from launch.sweep import manifests, ray_tune, slurm, status
+from launch.sweep import manifests, options, ray_tune, status
 
 
 @pytest.fixture
@@ -22,64 +21,6 @@ def book(tmp_path):
 def _work(book, *flags):
   start = [sys.executable, "-m", "launch.sweep.work"]
   return [*start, f"--sweep={book.folder}", *flags]
-
-
-def _script(book, **more):
-  return slurm.script(book, directory=str(quick_sweep.ROOT), **more)
-
-
-def test_slurm_script_is_an_array_of_what_is_left(book):
-  text = _script(
-    book, time="01:00:00", partition="gpu", gres="gpu:1", cpus=4, workers=2
-  )
-  lines = text.splitlines()
-  assert lines[0] == "#!/bin/bash"
-  for option in (
-    "array=0-3%2",
-    "requeue",
-    "time=01:00:00",
-    "partition=gpu",
-    "gres=gpu:1",
-    "cpus-per-task=4",
-    f"output={book.folder}/logs/slurm-%A_%a.log",
-  ):
-    assert f"#SBATCH --{option}" in lines
-  done = book.workdir(list(book.runs)[1])
-  done.mkdir()
-  (done / "results.json").touch()
-  assert "#SBATCH --array=0,2-3" in _script(book).splitlines()
-  assert "partition" not in _script(book)
-  assert slurm.ranges([0, 1, 2, 5, 7, 8]) == "0-2,5,7-8"
-
-
-def test_slurm_script_does_the_job_of_its_index(book, tmp_path):
-  path = tmp_path / slurm.SCRIPT
-  path.write_text(_script(book))
-  subprocess.run(
-    ["bash", str(path)],
-    check=True,
-    env={**os.environ, "SLURM_ARRAY_TASK_ID": "2"},
-  )
-  assert quick_sweep.ran(tmp_path) == ["fold1-seed0"]
-
-
-def test_sbatch_gets_the_script_where_there_is_one(book, tmp_path, monkeypatch):
-  path = tmp_path / "a script.sbatch"
-  path.write_text(_script(book))
-  monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-  assert f"run `sbatch {path}`" in slurm.submit(path)
-  (tmp_path / "bin").mkdir()
-  fake = tmp_path / "bin" / "sbatch"
-  fake.write_text(
-    f"#!{sys.executable}\nimport sys\n"
-    "print('Submitted batch job 7 of', len(sys.argv) - 1, 'file')\n"
-    "sys.exit(open(sys.argv[1]).read(3) != '#!/')\n"
-  )
-  fake.chmod(0o755)
-  assert slurm.submit(path) == "Submitted batch job 7 of 1 file"
-  path.write_text("no script")
-  with pytest.raises(InputError, match="sbatch"):
-    slurm.submit(path)
 
 
 def test_kubernetes_job_has_an_index_for_every_job(book):
@@ -213,3 +154,14 @@ def test_ray_does_each_job_in_a_trial(book, tmp_path):
     ["single-haze-ridge-fold1-seed0"],
   )
   assert len(quick_sweep.ran(tmp_path)) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_ray_refuses_is_quoted(book):
+  pytest.importorskip("ray")
+  told = options.read("ray", ["image=me/it:1", "pip=wandb"])
+  with pytest.raises(InputError, match=r"`ray\.init`: ray: .*image_uri"):
+    ray_tune.run(book, directory=str(quick_sweep.ROOT), options=told)
+  with pytest.raises(InputError, match="start it with `ray start`"):
+    ray_tune.run(book, directory=str(quick_sweep.ROOT), address="127.0.0.1:1")
