@@ -225,7 +225,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     "namespace": Key((("init", "namespace"),)),
     "image": Key((("runtime_env", "image_uri"),)),
     "pip": Key((("runtime_env", "pip"),), is_list=True),
-    "env": Key((("runtime_env", "env_vars"),), is_map=True, is_secret=True),
+    "env": Key((("env",),), is_map=True, is_secret=True),
   },
 }
 # Other names people know these by.

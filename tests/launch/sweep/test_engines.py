@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -136,6 +137,22 @@ def _run_ray(book):
   )
 
 
+def test_a_ray_trial_has_its_job_s_environment_from_a_file(book, tmp_path):
+  own = tmp_path / "own.json"
+  own.write_text('{"TOKEN": "x"}')
+  job = next(iter(book.jobs))
+  config = {
+    "job": job,
+    "sweep": str(book.folder),
+    "directory": str(quick_sweep.ROOT),
+    "cpus": 1,
+    "environment": str(own),
+  }
+  assert ray_tune.trial(config) == {"exit_code": 0}
+  (written,) = book.folder.glob("runs/*/environment.json")
+  assert json.loads(written.read_text())["TOKEN"] == "x"
+
+
 def test_without_ray_its_extra_is_named(book, monkeypatch):
   monkeypatch.setitem(sys.modules, "ray", None)
   with pytest.raises(InputError, match=r"pip install -e .*ray"):
@@ -160,8 +177,7 @@ def test_ray_does_each_job_in_a_trial(book, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_what_ray_refuses_is_quoted(book):
   pytest.importorskip("ray")
-  told = options.read("ray", ["image=me/it:1", "pip=wandb"])
+  told = options.read("ray", ["image=me/it:1", "pip=wandb", "env.TOKEN=x"])
   with pytest.raises(InputError, match=r"`ray\.init`: ray: .*image_uri"):
     ray_tune.run(book, directory=str(quick_sweep.ROOT), options=told)
-  with pytest.raises(InputError, match="start it with `ray start`"):
-    ray_tune.run(book, directory=str(quick_sweep.ROOT), address="127.0.0.1:1")
+  assert not (book.folder / ray_tune.ENVIRONMENT).exists()

@@ -157,10 +157,11 @@ def test_ray_gets_resources_and_an_environment():
       "accelerator_type:A100": 0.001,
     },
     "runtime_env": {
-      "env_vars": {"PYTHONPATH": "/repository", "WANDB_MODE": "offline"},
+      "env_vars": {"PYTHONPATH": "/repository"},
       "image_uri": "me/it:1",
     },
     "init": {"namespace": "lab"},
+    "env": {"WANDB_MODE": "offline"},
   }
 
 
@@ -256,8 +257,8 @@ def test_two_options_do_not_set_one_thing(book):
     _job(book, "memory=1Gi", "limits.memory=2Gi")
   with pytest.raises(InputError, match="image_id is set already"):
     _task(book, "image_id=ami-1")
-  told = options.read("ray", ["env.PYTHONPATH=/mine"])
-  with pytest.raises(InputError, match="PYTHONPATH is set already"):
+  told = options.read("ray", ["resource.cpu=3"])
+  with pytest.raises(InputError, match="cpu is set already"):
     ray_tune.settings("/repository", cpus=1, gpus=None, options=told)
 
 
