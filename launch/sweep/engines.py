@@ -189,9 +189,11 @@ def show(book: Book) -> None:
     print(f"\n# what Ray is told\n{yaml.safe_dump(said, sort_keys=False)}")
   elif engine != "local":
     made = _plan(book, told)
-    how = "\n#   ".join(made.lines)
+    if len(made.files) > 1:
+      print("\n# to be started with:\n" + "\n".join(made.lines))
     for path, text in made.files.items():
-      print(f"\n# {path}, to be started with: {how}\n{text}")
+      how = f", to be started with: {made.lines[0]}"
+      print(f"\n# {path}{how if len(made.files) == 1 else ''}\n{text}")
 
 
 def _slots() -> list[local.Slot]:

@@ -315,7 +315,8 @@ def submit(
     if before:
       done = (
         f"{len(before)} of {len(paths)} scripts are submitted (jobs "
-        f"{', '.join(before)}; `scancel {' '.join(before)}` ends them)"
+        f"{', '.join(before)}; `scancel {' '.join(before)}` ends them; this "
+        "command submits all again)"
       )
     said.append(submit_lib.run([*words, str(path)], done=done))
     before.append(_job(path, said[-1], len(paths)))

@@ -329,6 +329,11 @@ def test_slurm_s_arrays_are_as_long_as_the_cluster_says(
 ):
   tools("scontrol", "print('MaxArraySize            = 3')")
   words = (*ONE[:2], "--folds=0", "--seeds=0,1,2,3,4", "--engine=slurm")
+  dry = ("--workers=2", "--dry_run")
+  assert _call(*words, *dry, out=tmp_path / "sweep") == 0
+  shown = capsys.readouterr().out
+  assert shown.count("id=$(sbatch --parsable") == 2
+  assert shown.count("#!/bin/bash") == 2
   assert _call(*words, "--workers=2", out=tmp_path / "sweep") == 0
   said = capsys.readouterr().out
   assert "id=$(sbatch --parsable --dependency=afterany:" in said
