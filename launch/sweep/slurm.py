@@ -16,9 +16,9 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.base.errors import InputError
+from launch.sweep import option_table, work
 from launch.sweep import options as options_lib
 from launch.sweep import submit as submit_lib
-from launch.sweep import work
 from launch.sweep.book import Book
 from launch.sweep.options import Options
 
@@ -67,7 +67,7 @@ def find_limits(options: Options) -> Limits:
   Raises:
     InputError: for a cluster that takes no arrays.
   """
-  if size := options.values.get(options_lib.MAX_ARRAY_SIZE):
+  if size := options.values.get(option_table.MAX_ARRAY_SIZE):
     return Limits(size, size)
   where = options.sbatch.get("clusters")
   words = ["scontrol", *([f"--clusters={where}"] if where else [])]
@@ -132,7 +132,7 @@ def scripts(
   Raises:
     InputError: for a value that a script of Slurm cannot carry.
   """
-  options = options or Options(options_lib.SLURM)
+  options = options or Options(option_table.SLURM)
   folder = options_lib.one_line("--out", str(book.folder))
   if "\\" in folder:
     raise InputError(
