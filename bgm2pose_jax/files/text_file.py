@@ -20,6 +20,7 @@ MAX_TEXT_BYTES = 512 * 2**20
 # About 65,000 numbers: far above any skeleton, far below trouble.
 MAX_LINE_BYTES = 2**20
 _CHUNK_BYTES = 2**20
+_TAIL_BYTES = 64
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -27,6 +28,9 @@ def read_bytes(
   path: str | pathlib.Path, *, max_bytes: int = MAX_TEXT_BYTES
 ) -> bytes:
   """Returns a file's text, decompressed if it starts like a gzip file.
+
+  UTF-16 becomes UTF-8; byte order marks, a last Ctrl-Z and line ends of a
+  lone CR are mended.
 
   Args:
     path: the file; its name plays no part in telling gzip from plain text.
@@ -68,12 +72,23 @@ def _read(path: pathlib.Path, max_bytes: int) -> bytes:
   if not data[:4096].strip() and not data.strip():
     raise InputError(path, "an empty file", "export the take again")
   if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-    raise InputError(path, "UTF-16 text", "save it as UTF-8")
+    # As Windows programs write "Unicode text".
+    data = data.decode("utf-16", "replace").encode("utf-8", "replace")
   if b"\0" in data:
     raise InputError(
       path, "binary data where text belongs", "export the take as text"
     )
-  return data.removeprefix(b"\xef\xbb\xbf")
+  return _unix_lines(data.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _unix_lines(data: bytes) -> bytes:
+  """Takes off what old systems put between lines and behind the last."""
+  if b"\x1a" in data[-_TAIL_BYTES:]:
+    # DOS ended text with Ctrl-Z.
+    data = data.rstrip(b"\r\n\t \x1a")
+  if b"\n" not in data:
+    data = data.replace(b"\r", b"\n")
+  return data
 
 
 def read_head(path: str | pathlib.Path, num_bytes: int = 2**16) -> bytes:

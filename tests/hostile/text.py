@@ -146,7 +146,7 @@ def _encodings(kind: str, file: str, good: bytes) -> Iterator[Case]:
   text = good.decode()
   for name, data, is_legal in (
     ("BOM", b"\xef\xbb\xbf" + good, True),
-    ("UTF-16", text.encode("utf-16"), False),
+    ("UTF-16", text.encode("utf-16"), True),
     ("UTF-16 without BOM", text.encode("utf-16-le"), False),
     ("UTF-32", text.encode("utf-32"), False),
     ("Latin-1", good + "é".encode("latin-1"), True),
