@@ -21,6 +21,11 @@ class CapturedPoints:
       sees a point, NaN where it does not say; None where it never does.
     time_s: float64 [time], ascending, seconds of each frame by a clock of the
       capture's own; None where frames are evenly spaced.
+    rate_by_time_hz: frames per second by a column of times, where the file has
+      one beside its rate; they may differ.
+    usual_unit: the unit that such files are usually written in, a key of
+      `cleaning.KNOWN_UNITS_M`; it decides where two units fit. None for no
+      usual one.
     warnings: what a person should know of how the file was read, a sentence
       each.
   """
@@ -31,4 +36,6 @@ class CapturedPoints:
   unit_m: float | None = None
   visibility: np.ndarray | None = None
   time_s: np.ndarray | None = None
+  rate_by_time_hz: float | None = None
+  usual_unit: str | None = None
   warnings: tuple[str, ...] = ()

@@ -36,14 +36,20 @@ def header_cells(where: object, line: int, row: bytes) -> list[str]:
   if row.count(b";") > row.count(b","):
     raise InputError(
       f"{where} line {line}",
-      "cells separated by ';', as where decimals have commas",
+      "cells separated by ';', as beside decimal commas",
       _ENGLISH,
     )
   return [cell.strip() for cell in cells]
 
 
 def read_rows(
-  where: object, rows, num_cells: int, columns, *, free: int = 0
+  where: object,
+  rows,
+  num_cells: int,
+  columns,
+  *,
+  free: int = 0,
+  words_in_free: bool = False,
 ) -> np.ndarray:
   """Reads the remaining lines.
 
@@ -54,6 +60,7 @@ def read_rows(
     columns: cell indices to return, in that order.
     free: how many of them, from the last, are no positions: their numbers may
       be of any size.
+    words_in_free: whether these may hold words too, which become NaN.
 
   Returns:
     float64 [row, column]; NaN for an empty or `nan` cell.
@@ -91,8 +98,14 @@ def read_rows(
     if numbers is not None:
       values.append(np.array(numbers))
     else:
+      strict = len(cells) - free * words_in_free
       values.append(
-        np.array([_value_or_missing(where, line, cell) for cell in cells])
+        np.array(
+          [
+            _value_or_missing(where, line, cell, is_free=i >= strict)
+            for i, cell in enumerate(cells)
+          ]
+        )
       )
     lines.append(line)
   if not values:
@@ -109,7 +122,9 @@ def read_rows(
   return table
 
 
-def _value_or_missing(where: object, line: int, cell: bytes) -> float:
+def _value_or_missing(
+  where: object, line: int, cell: bytes, *, is_free: bool
+) -> float:
   text = cell.decode("utf-8", "replace").strip()
   if not text:
     return math.nan
@@ -118,6 +133,8 @@ def _value_or_missing(where: object, line: int, cell: bytes) -> float:
       return float(text)
   except ValueError:
     pass
+  if is_free:
+    return math.nan
   raise InputError(
     f"{where} line {line}",
     f"'{clip_text(text)}' is not a number",

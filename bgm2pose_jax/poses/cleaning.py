@@ -22,8 +22,11 @@ KNOWN_UNITS_M: dict[str, float] = {
   "inch": 0.0254,
   "CMU unit": 0.0254 / 0.45,
 }
+# Never taken without being told, but what else a skeleton may be in: a child in
+# CMU's unit is a tall adult in decimetres.
+RARE_UNITS_M: dict[str, float] = {"decimetre": 0.1, "foot": 0.3048}
 # A child to a very tall adult. The ratio stays below that of neighbouring
-# units (2.22), so at most one of them fits a skeleton.
+# known units (2.22), so at most one of them fits a skeleton.
 STATURE_RANGE_M = (1.0, 2.2)
 # Thigh .245 and shank .246 of the stature: D. A. Winter, Biomechanics and
 # Motor Control of Human Movement, 4th ed. 2009, fig. 4.1.
@@ -35,6 +38,17 @@ MARGIN_S = 0.05
 SHORTEST_CLIP_S = 1.0
 LONGEST_GAP_S = 0.1
 _LONGEST_T_POSE_S = 5.0
+# Nine hours at 120 frames a second.
+_MOST_FRAMES = 4_000_000
+# Rows are the room's x, y, z in the file's axes; all are turns.
+UP_AXES: dict[str, np.ndarray] = {
+  "x": np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]]),
+  "y": np.eye(3),
+  "z": np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0.0]]),
+  "-x": np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]]),
+  "-y": np.array([[1, 0, 0], [0, -1, 0], [0, 0, -1.0]]),
+  "-z": np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0.0]]),
+}
 
 _LEGS = [
   [BODY21.index(side + part) for part in ("UpLeg", "Leg", "Foot")]
@@ -65,29 +79,120 @@ def stature(positions: np.ndarray) -> float:
 
 
 def unit_from_stature(
-  positions: np.ndarray, where: object
+  positions: np.ndarray, where: object, usual: str | None = None
 ) -> tuple[float, str]:
   """Finds the unit of length in which the skeleton is of human height.
 
   Args:
     positions: [time, 21, 3] in the unknown unit.
     where: the file, for the message.
+    usual: the unit that such files are usually written in; it is taken where
+      it fits.
 
   Returns:
     (metres per unit, name of the unit).
 
   Raises:
-    InputError: none of KNOWN_UNITS_M gives 1.0 to 2.2 m.
+    InputError: none of KNOWN_UNITS_M gives 1.0 to 2.2 m, or one of
+      RARE_UNITS_M does too and none is usual, or the legs have no length.
   """
   height = stature(positions)
-  for name, unit_m in KNOWN_UNITS_M.items():
-    if STATURE_RANGE_M[0] <= height * unit_m <= STATURE_RANGE_M[1]:
-      return unit_m, name
+  low, high = STATURE_RANGE_M
+  known, rare = (
+    {name: m for name, m in units.items() if low <= height * m <= high}
+    for units in (KNOWN_UNITS_M, RARE_UNITS_M)
+  )
+  if known and (not rare or usual in known):
+    ((name, unit_m),) = known.items()
+    return unit_m, name
+  said = " or ".join(
+    f"{height * unit_m:.2f} m tall in {name} units (1 unit = {unit_m:.6g} m)"
+    for name, unit_m in {**known, **rare}.items()
+  ).replace("unit units", "units")
+  if known:
+    raise InputError(
+      where,
+      f"the unit of length is unclear: a person {said}",
+      "give unit_scale_m for the file in clips.csv",
+    )
+  if bones := collapsed_bones(positions):
+    more = f" and {len(bones) - 6} more" if len(bones) > 6 else ""
+    raise InputError(
+      where,
+      f"bones of length zero: {', '.join(bones[:6])}{more}",
+      "export the skeleton with its bones' lengths (OFFSETs, or positions in"
+      " the room)",
+    )
   raise InputError(
     where,
-    f"a skeleton {height:.4g} units tall, human in no usual unit",
+    f"a skeleton {height:.4g} units tall, human in no usual unit"
+    + (f" ({said})" if said else ""),
     "give unit_scale_m for the file in clips.csv",
   )
+
+
+def collapsed_bones(positions: np.ndarray) -> list[str]:
+  """Bones whose ends lie in one place, as `LeftUpLeg-LeftLeg`.
+
+  Args:
+    positions: [time, 21, 3] in any unit; NaN frames are ignored.
+  """
+  found = []
+  for joint, parent in enumerate(BODY21.parents):
+    bone = positions[:, joint] - positions[:, parent]
+    lengths = np.linalg.norm(bone, axis=-1)
+    lengths = lengths[np.isfinite(lengths)]
+    if parent >= 0 and len(lengths) and np.median(lengths) < 1e-9:
+      found.append(f"{BODY21.joints[parent]}-{BODY21.joints[joint]}")
+  return found
+
+
+def turned(positions: np.ndarray, up_axis: str) -> np.ndarray:
+  """Turns a capture so that its up axis becomes y.
+
+  A turn and no mirror: left stays left.
+
+  Args:
+    positions: [..., 3] in right-handed axes.
+    up_axis: one of UP_AXES.
+  """
+  if up_axis not in UP_AXES:
+    raise InputError("up_axis", up_axis, f"give {', '.join(UP_AXES)}")
+  return positions @ UP_AXES[up_axis].T
+
+
+def evenly_timed(
+  positions: np.ndarray, time_s: np.ndarray, rate_hz: float
+) -> np.ndarray:
+  """Puts frames of uneven times on even ones, by straight lines.
+
+  Args:
+    positions: [time, joint, 3], NaN where missing.
+    time_s: [time], ascending.
+    rate_hz: frames per second wanted.
+
+  Returns:
+    [time, joint, 3] from the first time on; NaN where no frame is nearer than
+    LONGEST_GAP_S on both sides.
+
+  Raises:
+    InputError: the times span more frames than a capture has.
+  """
+  span = (time_s[-1] - time_s[0]) * rate_hz
+  if span > _MOST_FRAMES:
+    raise InputError("time", f"{span:.3g} frames long", "correct the times")
+  at_s = time_s[0] + np.arange(math.floor(span + 1e-6) + 1) / rate_hz
+  after = np.clip(np.searchsorted(time_s, at_s), 1, len(time_s) - 1)
+  step_s = time_s[after] - time_s[after - 1]
+  part = np.clip((at_s - time_s[after - 1]) / step_s, 0.0, 1.0)
+  part = np.where(part < 1e-6, 0.0, np.where(part > 1 - 1e-6, 1.0, part))
+  weight = part[:, None, None]
+  first, second = positions[after - 1], positions[after]
+  out = np.where(weight == 0, first, np.where(weight == 1, second,
+                 first + weight * (second - first)))  # fmt: skip
+  inside = (part > 0) & (part < 1)
+  out[inside & (step_s > LONGEST_GAP_S + 1e-6)] = np.nan
+  return out
 
 
 def standing_axis(positions: np.ndarray) -> str | None:
@@ -125,7 +230,8 @@ def check_upright(positions_m: np.ndarray, where: object) -> None:
     raise InputError(
       where,
       f"the person stands along {axis}",
-      "export the capture with y up (or leave out one that only lies down)",
+      f"give up_axis {axis.removeprefix('+')} for the file in clips.csv, or"
+      " export the capture with y up (or leave out one that only lies down)",
     )
 
 

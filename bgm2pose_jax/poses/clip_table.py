@@ -13,6 +13,7 @@ does not list are read with automatic values, and so is every cell left empty.
 | `valid_ranges` | frames to use, `start-stop`, stop exclusive, `;` between |
 | `floor_y_m` | height of the floor in metres, after scaling |
 | `frames` | frame count of the file, checked against it |
+| `up_axis` | axis that points up in the file: `x`, `y`, `z`, `-x`, `-y`, `-z` |
 
 Other columns are the user's own notes, unless one looks like a misspelling.
 """
@@ -29,6 +30,7 @@ import re
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files.text_file import clip_text, lines, read_bytes
+from bgm2pose_jax.poses.cleaning import UP_AXES
 
 TABLE_NAME = "clips.csv"
 COLUMNS = (
@@ -40,6 +42,7 @@ COLUMNS = (
   "valid_ranges",
   "floor_y_m",
   "frames",
+  "up_axis",
 )
 # Columns in use elsewhere whose names come close to ours.
 _NOTES = ("fps_header", "valid_s")
@@ -63,6 +66,7 @@ class ClipRow:
     ranges: frame ranges (start, stop), or None.
     floor_m: floor height in metres, or None.
     frames: frame count the file must have, or None.
+    up_axis: one of `cleaning.UP_AXES`, or None.
   """
 
   where: str
@@ -74,6 +78,7 @@ class ClipRow:
   ranges: tuple[tuple[int, int], ...] | None = None
   floor_m: float | None = None
   frames: int | None = None
+  up_axis: str | None = None
 
 
 def read_clip_table(folder: str | pathlib.Path) -> dict[str, ClipRow]:
@@ -133,7 +138,7 @@ def _checked_header(where: str, cells: list[str]) -> list[str]:
     if len(cells) == 1 and ";" in cells[0]:
       raise InputError(
         where,
-        "cells separated by ';', as where decimals have commas",
+        "cells separated by ';', as beside decimal commas",
         "save it with decimal points and commas between cells",
       )
     found = clip_text(", ".join(cells))
@@ -173,7 +178,19 @@ def _row(where: str, folder: pathlib.Path, cells: dict[str, str]) -> ClipRow:
     ranges=_ranges(where, cells.get("valid_ranges", "")),
     floor_m=_number(where, cells, "floor_y_m", -1000.0, 1000.0),
     frames=None if frames is None else int(frames),
+    up_axis=_up_axis(where, cells.get("up_axis", "")),
   )
+
+
+def _up_axis(where: str, text: str) -> str | None:
+  axis = text.lower().replace("+", "").replace("\N{MINUS SIGN}", "-")
+  if axis and axis not in UP_AXES:
+    raise InputError(
+      where,
+      f"up_axis '{clip_text(text)}'",
+      f"give {', '.join(UP_AXES)}, or leave the cell empty",
+    )
+  return axis or None
 
 
 def _number(

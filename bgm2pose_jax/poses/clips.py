@@ -11,17 +11,19 @@ import collections
 import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file
-from bgm2pose_jax.poses import cleaning
+from bgm2pose_jax.poses import cleaning, frame_times, joint_map_file
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.bvh import read_bvh
 from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.clip_table import TABLE_NAME, ClipRow, read_clip_table
-from bgm2pose_jax.poses.joint_maps import joint_columns
+from bgm2pose_jax.poses.joint_maps import find_joints
 from bgm2pose_jax.poses.optitrack import looks_like_optitrack, read_optitrack
 from bgm2pose_jax.poses.position_csv import (
   looks_like_positions,
@@ -71,7 +73,9 @@ class Clip:
     return len(self.positions_m) / self.rate_hz
 
 
-def load_folder(folder: str | pathlib.Path) -> list[Clip]:
+def load_folder(
+  folder: str | pathlib.Path, joint_map: str | pathlib.Path | None = None
+) -> list[Clip]:
   """Loads all motion capture files below a folder.
 
   Formats are told apart by content. The subject is the `subject` of
@@ -81,6 +85,8 @@ def load_folder(folder: str | pathlib.Path) -> list[Clip]:
 
   Args:
     folder: motion capture files, with or without `clips.csv`.
+    joint_map: file that says which names are which joints, see
+      `joint_map_file`; None takes `joint_map.json` of the folder, if any.
 
   Returns:
     Clips in the order of `clips.csv`, then of the paths.
@@ -94,11 +100,12 @@ def load_folder(folder: str | pathlib.Path) -> list[Clip]:
   if not folder.is_dir():
     raise InputError(folder, "no such folder", "give a motion capture folder")
   table = read_clip_table(folder)
+  given = joint_map_file.of_folder(folder, joint_map)
   names = [*table, *(name for name in _files(folder) if name not in table)]
   clips: list[Clip] = []
   for name in names:
     row = table.get(name)
-    points = _read_points(folder / name, listed=row is not None)
+    points = _read_points(folder / name, row, given)
     if points is not None:
       for warning in points.warnings:
         logging.warning("%s: %s", folder / name, warning)
@@ -124,21 +131,38 @@ def _files(folder: pathlib.Path) -> list[str]:
   return sorted(name for name in found if not name.startswith("."))
 
 
-def _read_points(path: pathlib.Path, *, listed: bool) -> CapturedPoints | None:
+def _read_points(
+  path: pathlib.Path, row: ClipRow | None, given: Mapping[str, str]
+) -> CapturedPoints | None:
   """Reads one file to `BODY21`'s joints; None for a CSV of another kind."""
-  lower = path.name.lower()
-  if lower.endswith((".bvh", ".bvh.gz")):
-    motion = read_bvh(path)
+  points = _read_joints(path, row, given)
+  if points is not None and row is not None and row.up_axis is not None:
+    turned = cleaning.turned(points.positions, row.up_axis)
+    points = dataclasses.replace(points, positions=turned)
+  return points
+
+
+def _read_joints(
+  path: pathlib.Path, row: ClipRow | None, given: Mapping[str, str]
+) -> CapturedPoints | None:
+  rate_hz = None if row is None else row.rate_hz
+  if path.name.lower().endswith((".bvh", ".bvh.gz")):
+    motion = read_bvh(path, rate_hz)
     # Only the branches that lead to these joints are computed.
-    columns = joint_columns(motion.names, path)
-    names = tuple(motion.names[i] for i in columns)
-    return CapturedPoints(names, motion.positions(columns), motion.rate_hz)
+    found = find_joints(motion.names, path, parents=motion.parents, given=given)
+    return CapturedPoints(
+      BODY21.joints,
+      found.joints(motion.positions(list(found.columns))),
+      motion.rate_hz,
+      usual_unit=found.usual_unit,
+      warnings=(*motion.warnings, *found.warnings),
+    )
   data = text_file.read_head(path)
   if looks_like_optitrack(data):
-    points = read_optitrack(path)
+    points = read_optitrack(path, rate_hz)
   elif looks_like_positions(data):
-    points = read_position_points(path)
-  elif listed:
+    points = read_position_points(path, rate_hz=rate_hz)
+  elif row is not None:
     raise InputError(
       path,
       f"listed in {TABLE_NAME} but neither BVH, OptiTrack nor position CSV",
@@ -147,12 +171,50 @@ def _read_points(path: pathlib.Path, *, listed: bool) -> CapturedPoints | None:
   else:
     logging.info("%s: not motion capture, left aside", path)
     return None
-  columns = joint_columns(points.names, path)
+  found = find_joints(
+    points.names, path, positions=points.positions, given=given
+  )
   return dataclasses.replace(
     points,
-    names=tuple(points.names[i] for i in columns),
-    positions=points.positions[:, columns],
+    names=BODY21.joints,
+    positions=found.joints(points.positions[:, list(found.columns)]),
+    usual_unit=found.usual_unit,
+    warnings=(*points.warnings, *found.warnings),
   )
+
+
+def _rate(
+  path: pathlib.Path, points: CapturedPoints, row: ClipRow
+) -> tuple[CapturedPoints, float]:
+  """Frames per second, and the points on even times.
+
+  Raises:
+    InputError: a rate that cannot be, or two that differ.
+  """
+  if row.rate_hz is not None:
+    return points, row.rate_hz
+  rate_hz, by_time_hz = points.rate_hz, points.rate_by_time_hz
+  fix = f"give fps_true for the file in {TABLE_NAME}"
+  if by_time_hz is not None and abs(by_time_hz - rate_hz) > 0.01 * rate_hz:
+    raise InputError(
+      path,
+      f"{rate_hz:g} frames a second by the file, {by_time_hz:g} by its times",
+      fix,
+    )
+  low, high = frame_times.RATE_RANGE_HZ
+  if not low <= rate_hz <= high:
+    raise InputError(path, f"{rate_hz:g} frames a second by the file", fix)
+  if points.time_s is None:
+    return points, rate_hz
+  warning = (
+    f"frames are unevenly spaced: resampled to {rate_hz:g} a second, by which"
+    " frames are counted"
+  )
+  logging.warning("%s: %s", path, warning)
+  even = cleaning.evenly_timed(points.positions, points.time_s, rate_hz)
+  return dataclasses.replace(
+    points, positions=even, warnings=(*points.warnings, warning)
+  ), rate_hz
 
 
 def _clips_of_file(
@@ -166,7 +228,7 @@ def _clips_of_file(
       f"frames {row.frames}, but {name} has {frames}",
       "correct the line, or copy the file again",
     )
-  rate_hz = points.rate_hz if row.rate_hz is None else row.rate_hz
+  points, rate_hz = _rate(folder / name, points, row)
   unit_m, note = _unit(folder / name, points, row)
   positions_m = cleaning.fill_gaps(points.positions, rate_hz) * unit_m
   height_m = cleaning.stature(positions_m)
@@ -217,7 +279,9 @@ def _unit(
       )
     return row.unit_m, f"1 unit = {row.unit_m:g} m ({TABLE_NAME})"
   if points.unit_m is None:
-    unit_m, unit = cleaning.unit_from_stature(points.positions, path)
+    unit_m, unit = cleaning.unit_from_stature(
+      points.positions, path, points.usual_unit
+    )
     return unit_m, f"1 unit = {unit_m:.6g} m ({unit}, by the body height)"
   height_m = cleaning.stature(points.positions) * points.unit_m
   low, high = cleaning.STATURE_RANGE_M

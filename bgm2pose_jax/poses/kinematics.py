@@ -16,8 +16,8 @@ class Node:
     name: the name, as in the file.
     parent: index of the parent, -1 for the root.
     offset: position in the parent's frame, file units.
-    channels: (kind, axis) in file order; kind `position` or `rotation`, axis
-      0, 1, 2 for x, y, z.
+    channels: (kind, axis) in file order; kind `position`, `rotation`, or
+      `unused` for one that moves nothing; axis 0, 1, 2 for x, y, z.
     first_channel: column of the first of them in the motion block.
   """
 

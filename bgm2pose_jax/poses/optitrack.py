@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 import pathlib
 
+import numpy as np
+
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file
-from bgm2pose_jax.poses import cell_rows
+from bgm2pose_jax.poses import cell_rows, frame_times
 from bgm2pose_jax.poses.captured_points import CapturedPoints
 
 UNITS_M = {
@@ -36,16 +38,21 @@ def looks_like_optitrack(data: bytes) -> bool:
   return data[:64].lstrip(b'" ').lower().startswith(b"format version")
 
 
-def read_optitrack(path: str | pathlib.Path) -> CapturedPoints:
+def read_optitrack(
+  path: str | pathlib.Path, rate_hz: float | None = None
+) -> CapturedPoints:
   """Reads the bones of a Motive CSV export (plain or gzip).
 
   Args:
     path: the file.
+    rate_hz: the true frame rate, where it is known; header and times of the
+      file then play no part.
 
   Returns:
     Points named as in the file (`Skeleton:Hips`), positions in the unit of
     `Length Units`, NaN where a cell is empty, `rate_hz` from `Export Frame
-    Rate` (else `Capture Frame Rate`).
+    Rate` (else `Capture Frame Rate`), `rate_by_time_hz` from the column
+    `Time (Seconds)`.
 
   Raises:
     InputError: not a Motive export, no bones, local coordinates, an unknown
@@ -59,7 +66,8 @@ def read_optitrack(path: str | pathlib.Path) -> CapturedPoints:
   line, first = next(rows)
   info = _pairs(cell_rows.header_cells(path, line, first))
   unit_m = _unit(path, info)
-  rate_hz = _rate(path, info)
+  known = rate_hz is not None
+  rate_hz = _rate(path, info) if rate_hz is None else rate_hz
   if info.get("coordinate space", "global").lower() != "global":
     raise InputError(path, "coordinates relative to the parent bone", _FIX)
   types, names, kinds, axes = _header_rows(path, rows)
@@ -82,11 +90,22 @@ def read_optitrack(path: str | pathlib.Path) -> CapturedPoints:
   }
   if not points:
     raise InputError(path, "no bone with X, Y, Z positions", _FIX)
+  wanted = [c for place in points.values() for c in place]
+  times = [i for i, axis in enumerate(axes) if frame_times.is_time(axis)][:1]
   table = cell_rows.read_rows(
-    path, rows, len(axes), [c for place in points.values() for c in place]
+    path,
+    rows,
+    len(axes),
+    [*wanted, *times],
+    free=len(times),
+    words_in_free=True,
   )
-  positions = table.reshape(len(table), len(points), 3)
-  return CapturedPoints(tuple(points), positions, rate_hz, unit_m)
+  positions = table[:, : len(wanted)].reshape(len(table), len(points), 3)
+  found = CapturedPoints(tuple(points), positions, rate_hz, unit_m)
+  if known or not times or not np.isfinite(table[:, -1]).all():
+    return found
+  time_s = frame_times.seconds(table[:, -1], axes[times[0]], path)
+  return frame_times.timed(found, time_s, has_rate=True)
 
 
 def _pairs(cells: list[str]) -> dict[str, str]:

@@ -1,21 +1,24 @@
 """Position tables: one row per frame, columns `<Joint>_x,_y,_z`, 120 fps.
 
-The rate is a convention of these tables and stands nowhere in the file.
+The rate is a convention of these tables, unless a column says the time or the
+rate of its rows.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file, whole_file
 from bgm2pose_jax.poses import cell_rows, frame_times
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.poses.captured_points import CapturedPoints
-from bgm2pose_jax.poses.cleaning import resample
+from bgm2pose_jax.poses.cleaning import evenly_timed, resample
 from bgm2pose_jax.poses.joint_maps import joint_columns
 from bgm2pose_jax.poses.skeleton import Skeleton
 
@@ -106,8 +109,10 @@ def read_position_csv(
   """Reads a position table (plain or gzip) of a `BODY21`.
 
   Args:
-    path: the file; its frames are taken to be 120 per second.
-    rate_hz: frames per second wanted; another rate than 120 is resampled.
+    path: the file; its frames are taken to be 120 per second, unless a column
+      says their times.
+    rate_hz: frames per second wanted; another rate than the file's is
+      resampled.
 
   Returns:
     float32 [time, 21, 3] in the order of `BODY21.joints`, in the file's
@@ -128,6 +133,10 @@ def read_position_csv(
       f" {int(np.argmax(missing))}",
       "fill the gaps in the capture software",
     )
+  for warning in points.warnings:
+    logging.warning("%s: %s", path, warning)
+  if points.time_s is not None:
+    positions = evenly_timed(positions, points.time_s, points.rate_hz)
   return resample(positions, points.rate_hz, rate_hz)
 
 
@@ -136,22 +145,27 @@ def read_position_points(
   *,
   renamed: Callable[[list[str]], list[str]] | None = None,
   with_rest: bool = False,
+  rate_hz: float | None = None,
 ) -> CapturedPoints:
   """Reads all points of a `<Joint>_x` table, missing cells as NaN.
 
   The header is one row, or two (joint names above x, y, z) as pandas writes
-  column pairs. Columns that end in no axis (index, time) are left aside.
+  column pairs. Other columns that end in no axis (index) are left aside.
 
   Args:
     path: the file, plain or gzip.
     renamed: turns the header's cells into names that end in an axis.
-    with_rest: whether to read `<Joint>_visibility` and a column of time too.
+    with_rest: whether to read `<Joint>_visibility` too, and a column of time
+      as it is: it must then hold the times of the frames.
+    rate_hz: the true frame rate, where it is known; columns of time or rate
+      then play no part.
 
   Returns:
-    The points at 120 fps, unit unknown.
+    The points, unit unknown. Without `with_rest` at the rate that a column of
+    time or rate says, else at 120 fps; `time_s` where times are uneven.
 
   Raises:
-    InputError: no such columns, or broken rows.
+    InputError: no such columns, broken rows, or times that do not ascend.
   """
   data = text_file.read_bytes(path)
   rows = text_file.lines(data, path)
@@ -159,17 +173,18 @@ def read_position_points(
   place = _columns(path, cells)
   columns = [axes[axis] for axes in place.values() for axis in "xyz"]
   points = len(columns)
+  if not with_rest:
+    return _points_at_rate(path, rows, cells, place, columns, rate_hz)
   seen = time = None
-  if with_rest:
-    lower = [cell.lower() for cell in cells]
-    wanted = [f"{name}_visibility".lower() for name in place]
-    if all(name in lower for name in wanted):
-      seen = slice(len(columns), len(columns) + len(wanted))
-      columns += [lower.index(name) for name in wanted]
-    named = [i for i, cell in enumerate(lower) if cell in frame_times.NAMES]
-    if named:
-      time = len(columns)
-      columns.append(named[0])
+  lower = [cell.lower() for cell in cells]
+  wanted = [f"{name}_visibility".lower() for name in place]
+  if all(name in lower for name in wanted):
+    seen = slice(len(columns), len(columns) + len(wanted))
+    columns += [lower.index(name) for name in wanted]
+  named = [i for i, cell in enumerate(lower) if cell in frame_times.NAMES]
+  if named:
+    time = len(columns)
+    columns.append(named[0])
   table = cell_rows.read_rows(
     path, rows, len(cells), columns, free=len(columns) - points
   )
@@ -182,6 +197,49 @@ def read_position_points(
     if time is None
     else frame_times.seconds(table[:, time], cells[columns[time]], path),
   )
+
+
+def _points_at_rate(
+  path, rows, cells, place, columns: list[int], rate_hz: float | None
+) -> CapturedPoints:
+  """Reads the points and what a table says of its own rate."""
+  times = [i for i, cell in enumerate(cells) if frame_times.is_time(cell)][:1]
+  rates = [i for i, cell in enumerate(cells) if frame_times.is_rate(cell)][:1]
+  rest = [] if rate_hz is not None else [*times, *rates]
+  table = cell_rows.read_rows(
+    path,
+    rows,
+    len(cells),
+    [*columns, *rest],
+    free=len(rest),
+    words_in_free=True,
+  )
+  points = CapturedPoints(
+    tuple(place),
+    table[:, : len(columns)].reshape(len(table), len(place), 3),
+    RATE_HZ if rate_hz is None else rate_hz,
+  )
+  said = {cells[c]: table[:, len(columns) + k] for k, c in enumerate(rest)}
+  warnings = []
+  for name, values in said.items():
+    if not np.isfinite(values).all():
+      warnings.append(f"column '{text_file.clip_text(name)}' holds no numbers")
+    elif frame_times.is_rate(name):
+      if np.ptp(values) == 0 and values[0] > 0:
+        points = dataclasses.replace(points, rate_hz=float(values[0]))
+      else:
+        warnings.append(f"column '{text_file.clip_text(name)}' is no rate")
+    elif len(values) > 1 and np.ptp(values) == 0:
+      warnings.append(
+        f"column '{text_file.clip_text(name)}' holds one time alone"
+      )
+    else:
+      time_s = frame_times.seconds(values, name, path)
+      points = frame_times.timed(points, time_s, has_rate=bool(rates))
+  warnings = [
+    f"{w}: {points.rate_hz:g} frames a second taken" for w in warnings
+  ]
+  return dataclasses.replace(points, warnings=tuple(warnings))
 
 
 def _header(path, rows, renamed) -> list[str]:

@@ -156,14 +156,19 @@ def wide(joints):
   ("old", "new", "message"),
   [
     ("HIERARCHY", "HIERARCHICAL", "line 1: does not start with HIERARCHY"),
-    ("Frames: 3", "Frames: 4", "3 of 4 frames"),
-    ("Frames: 3", "Frames: 2", "line 25: more than the 2 frames"),
     ("Frames: 3", "Frames: 3000000000", "announced in"),
     ("Frames: 3", "Frames: 2.5", "frame count of 2.5"),
     ("Frames: 3", "Frames: -1", "frame count of -1"),
     ("Frames: 3", "Frames: nan", "line 21: 'nan'"),
     ("Frames: 3", "Framez: 3", "line 21: 'Framez: 3'"),
-    (".0083333", "0", "frame time of 0 s"),
+    (".0083333", "0", "frame time of 0 s; correct it, or give fps_true"),
+    (".0083333", "-.0083333", "line 22: a frame time of -0.0083333 s"),
+    (".0083333", "30", "of 30 s (a rate?); correct it to 0.0333333, or give"),
+    (
+      ".0083333",
+      "120",
+      "(a rate?); correct it to 0.00833333, or give fps_true",
+    ),
     (".0083333", "1e9", "frame time"),
     ("0 0 0 90 0 0 0 0 0", "0 0 0 nan 0 0 0 0 0", "frame 1 holds NaN"),
     ("0 0 0 90 0 0 0 0 0", "0 0 0 inf 0 0 0 0 0", "frame 1 holds NaN"),
@@ -273,6 +278,126 @@ def test_patched_files_raise_only_input_error(
 
 def test_every_whole_frame_cut_is_noticed(tmp_path):
   rows = TWO_BONES.splitlines(keepends=True)
+  first = rows.index("1 2 3 0 0 0 0 0 0\n")
   for keep in range(len(rows)):
-    with pytest.raises(InputError):
-      read_bvh(write(tmp_path, "".join(rows[:keep])))
+    path = write(tmp_path, "".join(rows[:keep]))
+    if keep <= first:
+      with pytest.raises(InputError):
+        read_bvh(path)
+    else:
+      (warning,) = read_bvh(path).warnings
+      assert f"3 announced, {keep - first} lines" in warning
+
+
+@pytest.mark.parametrize("announced", [1, 2, 4, 30])
+def test_all_frames_are_read_whatever_is_announced(tmp_path, announced):
+  text = TWO_BONES.replace("Frames: 3", f"Frames: {announced}")
+  text += "0 0 0 0 0 0 0 0 0\n" * 20
+  motion = read_bvh(write(tmp_path, text))
+  assert motion.channels.shape == (23, 9)
+  np.testing.assert_array_equal(motion.channels[3:], 0)
+  (warning,) = motion.warnings
+  assert f"{announced} announced, 23 lines of frames there" in warning
+  assert ("copy the file again" in warning) == (announced > 23)
+
+
+def test_a_known_rate_mends_any_frame_time(tmp_path):
+  for frame_time in ("0", "-1", "30", "1.0", ".0083333"):
+    text = TWO_BONES.replace(".0083333", frame_time)
+    assert read_bvh(write(tmp_path, text), 25.0).rate_hz == 25.0
+
+
+ODD_ENDS = {
+  "Ctrl-Z": TWO_BONES + "\x1a",
+  "Ctrl-Z on its line": TWO_BONES + "\r\n\x1a\r\n",
+  "lone CR": TWO_BONES.replace("\n", "\r"),
+  "CR and Ctrl-Z": TWO_BONES.replace("\n", "\r") + "\x1a",
+  "blank lines": TWO_BONES + "\n \n\t\n",
+  "comments": "# made by hand\n" + TWO_BONES + "# end\n// of file\n",
+  "tabs": TWO_BONES.replace("  ", "\t").replace(" 0", "\t0"),
+  "BOM": "\ufeff" + TWO_BONES,
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ENDS)
+def test_what_surrounds_the_numbers_does_not_matter(tmp_path, odd):
+  path = tmp_path / "odd.bvh"
+  path.write_bytes(ODD_ENDS[odd].encode())
+  motion = read_bvh(path)
+  assert motion.warnings == ()
+  expected = read_bvh(write(tmp_path, TWO_BONES))
+  assert motion.rate_hz == expected.rate_hz
+  np.testing.assert_array_equal(motion.positions(), expected.positions())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_with_its_mark_is_text(tmp_path, encoding):
+  text = TWO_BONES if encoding == "utf-16" else "\ufeff" + TWO_BONES
+  path = tmp_path / "odd.bvh"
+  path.write_bytes(text.encode(encoding))
+  expected = read_bvh(write(tmp_path, TWO_BONES))
+  np.testing.assert_array_equal(
+    read_bvh(path).positions(), expected.positions()
+  )
+
+
+FRACTIONS = TWO_BONES.replace("OFFSET 0 2 0", "OFFSET 0.0 2.25 0.0").replace(
+  "1 2 3 0 0", "1.5 -.25 3e-1 0.0 90.125"
+)
+
+
+def test_decimal_commas_between_blanks_are_read_with_a_warning(tmp_path):
+  motion = read_bvh(write(tmp_path, FRACTIONS.replace(".", ",")))
+  expected = read_bvh(write(tmp_path, FRACTIONS))
+  assert motion.rate_hz == 120.0
+  np.testing.assert_array_equal(motion.positions(), expected.positions())
+  (warning,) = motion.warnings
+  assert "decimal comma from line 8 on" in warning
+
+
+@pytest.mark.parametrize(
+  "row",
+  [
+    "1.5,2 3 0 0 0 0 0 0 0",
+    "1.5 2,5 3 0 0 0 0 0 0",
+    "1,2,3,0,0,0,0,0,0",
+    "1, 2, 3, 0, 0, 0, 0, 0, 0",
+    "1,234.5 2 3 0 0 0 0 0 0",
+  ],
+)
+def test_commas_that_may_be_more_are_refused_as_such(tmp_path, row):
+  text = TWO_BONES.replace("1 2 3 0 0 0 0 0 0", row)
+  with pytest.raises(InputError, match=r"line 23: .*decimal comma.*English"):
+    read_bvh(write(tmp_path, text))
+
+
+def six_channels(values):
+  """TWO_BONES with position channels at its elbow, `values` a frame."""
+  text = TWO_BONES.replace(
+    "CHANNELS 3 Yrotation Zrotation Xrotation",
+    "CHANNELS 6 Xposition Yposition Zposition Yrotation Zrotation Xrotation",
+  )
+  head, tail = text.split("Frame Time: .0083333\n")
+  rows = [row.split() for row in tail.splitlines()]
+  rows = [" ".join([*r[:6], *v.split(), *r[6:]]) for r, v in zip(rows, values)]
+  return f"{head}Frame Time: .0083333\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("zero", ["0 0 0", "0.001 0 -0.001", "-0 1e-9 0"])
+def test_positions_of_zero_leave_the_offset(tmp_path, zero):
+  motion = read_bvh(write(tmp_path, six_channels([zero] * 3)))
+  expected = read_bvh(write(tmp_path, TWO_BONES))
+  np.testing.assert_allclose(
+    motion.positions(), expected.positions(), atol=1e-12
+  )
+  (warning,) = motion.warnings
+  assert "of 1 joints are 0 throughout (elbow)" in warning
+
+
+def test_positions_that_say_something_count(tmp_path):
+  text = six_channels(["0 0 0", "0 0 0", "0 5 0"])
+  motion = read_bvh(write(tmp_path, text))
+  assert motion.warnings == ()
+  np.testing.assert_allclose(
+    motion.positions()[0, :2], [[1, 2, 3], [1, 2, 3]], atol=1e-12
+  )

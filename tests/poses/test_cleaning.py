@@ -51,21 +51,107 @@ def test_stature_is_leg_over_491_thousandths_whatever_the_pose(figure):
   ],
 )
 def test_unit_is_found_for_children_and_giants(figure, unit_m, name):
-  for stature_m in (1.05, 1.67, 2.15):
+  for stature_m in (1.05, 1.15, 1.67, 2.15):
     size = stature_m / figure.stature_m
     positions = still(figure, 3) * size / unit_m
-    got_m, got_name = cleaning.unit_from_stature(positions, "f")
+    got_m, got_name = cleaning.unit_from_stature(positions, "f", usual=name)
     assert got_m == pytest.approx(unit_m, rel=1e-6)
     assert got_name == name
 
 
+@pytest.mark.parametrize(
+  ("unit_m", "statures_m"),
+  [
+    (1.0, (1.0, 2.19)),
+    (0.01, (1.0, 1.15, 2.19)),
+    (0.001, (1.0, 2.19)),
+    (0.0254, (1.0, 2.19)),
+    (0.0254 / 0.45, (1.25, 1.45, 2.19)),
+  ],
+)
+def test_where_one_unit_fits_nobody_is_asked(figure, unit_m, statures_m):
+  for stature_m in statures_m:
+    positions = still(figure, 3) * (stature_m / figure.stature_m / unit_m)
+    got_m, _ = cleaning.unit_from_stature(positions, "f")
+    assert got_m == pytest.approx(unit_m)
+
+
+@pytest.mark.parametrize("stature_dm", [17.8, 18.2, 20.0, 21.9])
+def test_a_tall_adult_in_decimetres_is_no_child_in_cmu_units(
+  figure, stature_dm
+):
+  positions = still(figure, 3) * (stature_dm / figure.stature_m)
+  with pytest.raises(InputError) as caught:
+    cleaning.unit_from_stature(positions, "f")
+  message = str(caught.value)
+  assert f"{stature_dm / 10:.2f} m tall in decimetre units" in message
+  assert f"{stature_dm * 0.0254 / 0.45:.2f} m tall in CMU units" in message
+  assert "give unit_scale_m for the file in clips.csv" in message
+
+
 def test_no_unit_fits_two_readings():
-  units = sorted(cleaning.KNOWN_UNITS_M.values())
   low, high = cleaning.STATURE_RANGE_M
-  assert min(b / a for a, b in itertools.pairwise(units)) > high / low
+  for table in (cleaning.KNOWN_UNITS_M, cleaning.RARE_UNITS_M):
+    units = sorted(table.values())
+    assert min(b / a for a, b in itertools.pairwise(units)) > high / low
 
 
-@pytest.mark.parametrize("scale", [0.0, 0.3, 4.0, 1e5])
+def test_bones_without_length_are_named(figure):
+  positions = still(figure, 3)
+  positions[1] = np.nan
+  for side in ("Left", "Right"):
+    hip = positions[:, BODY21.index(f"{side}UpLeg")]
+    for part in ("Leg", "Foot"):
+      positions[:, BODY21.index(side + part)] = hip
+  with pytest.raises(InputError) as caught:
+    cleaning.unit_from_stature(positions, "f")
+  message = str(caught.value)
+  assert "bones of length zero: LeftUpLeg-LeftLeg, LeftLeg-LeftFoot" in message
+  assert "RightLeg-RightFoot" in message
+  assert "unit" not in message
+  with pytest.raises(InputError, match=r"Hips-Spine, .* and 14 more"):
+    cleaning.unit_from_stature(0 * positions, "f")
+
+
+@pytest.mark.parametrize("up_axis", cleaning.UP_AXES)
+def test_a_capture_is_turned_and_not_mirrored(up_axis):
+  sign = -1.0 if up_axis.startswith("-") else 1.0
+  up = np.eye(3)["xyz".index(up_axis[-1])] * sign
+  np.testing.assert_array_equal(cleaning.turned(up, up_axis), [0, 1, 0])
+  turn = cleaning.turned(np.eye(3), up_axis)
+  assert np.linalg.det(turn) == pytest.approx(1.0)
+
+
+def test_uneven_times_become_even_ones_with_gaps():
+  time_s = np.array([0.0, 0.1, 0.15, 0.2, 0.5, 0.6]) + 3.0
+  positions = (time_s - 3.0)[:, None, None] * np.array([[1.0, 2.0, 0.0]])
+  positions = np.repeat(positions, 2, axis=1)
+  positions[1, 1] = np.nan
+  got = cleaning.evenly_timed(positions, time_s, 20.0)
+  assert got.shape == (13, 2, 3)
+  even = np.arange(13) / 20.0
+  lost = (even > 0.2 + 1e-9) & (even < 0.5 - 1e-9)
+  np.testing.assert_allclose(got[~lost, 0, 1], 2 * even[~lost], atol=1e-9)
+  assert np.isnan(got[lost]).all()
+  np.testing.assert_array_equal(
+    np.isnan(got[:, 1, 0]), lost | ((even > 0) & (even < 0.15 - 1e-9))
+  )
+  with pytest.raises(InputError, match="frames long"):
+    cleaning.evenly_timed(positions, time_s * 1e9, 20.0)
+
+
+@pytest.mark.parametrize(
+  ("stature", "said"), [(15.0, "1.50 m tall in dec"), (5.7, "1.74 m tall in f")]
+)
+def test_a_rare_unit_is_named_and_not_taken(figure, stature, said):
+  positions = still(figure, 3) * (stature / figure.stature_m)
+  with pytest.raises(
+    InputError, match=f"no usual unit \\({said}.*unit_scale_m"
+  ):
+    cleaning.unit_from_stature(positions, "f")
+
+
+@pytest.mark.parametrize("scale", [0.3, 4.0, 1e5])
 def test_unknown_unit_asks_for_a_scale(figure, scale):
   with pytest.raises(InputError, match=r"f: a skeleton .* unit_scale_m"):
     cleaning.unit_from_stature(still(figure, 3) * scale, "f")
@@ -74,9 +160,9 @@ def test_unknown_unit_asks_for_a_scale(figure, scale):
 def test_other_up_axes_are_refused(figure):
   positions = still(figure, 5)
   cleaning.check_upright(positions, "f")
-  with pytest.raises(InputError, match="stands along \\+z"):
+  with pytest.raises(InputError, match=r"along \+z; give up_axis z for"):
     cleaning.check_upright(positions[..., [0, 2, 1]], "f")
-  with pytest.raises(InputError, match="stands along -y"):
+  with pytest.raises(InputError, match=r"along -y; give up_axis -y for"):
     cleaning.check_upright(-positions, "f")
 
 
