@@ -45,6 +45,8 @@ class DataConfig:
     dataset: one of `ampl/simulated`, `ampl/released`, `ampl/raw`.
     ampl_dir: folder that holds AMPL, for `released` and `raw`.
     mocap_dir: motion files to simulate from; null for procedural motion.
+    joint_map: JSON or CSV file that says which names in the motion files are
+      which joints; null takes `joint_map.json` of `mocap_dir`, if it is there.
     music_dir: music files to simulate from; null for procedural music.
     feature_set: name of the feature set, see `features.feature_sets`.
     static_response: what the static room is learnt from, for sets that
@@ -94,6 +96,13 @@ class DataConfig:
     None,
     flag="mocap_dir",
     help="simulate from these motion files (BVH, OptiTrack CSV)",
+  )
+  joint_map: str | None = field(
+    None,
+    flag="joint_map",
+    help="file that says which names in --mocap_dir are which joints: JSON "
+    '{"their name": "joint", ...} or CSV name,joint (default: joint_map.json '
+    "of the folder, if it is there)",
   )
   music_dir: str | None = field(
     None, flag="music_dir", help="simulate from these music files"

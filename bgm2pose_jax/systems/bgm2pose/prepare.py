@@ -42,6 +42,7 @@ _RECORDINGS = (
   "dataset",
   "ampl_dir",
   "mocap_dir",
+  "joint_map",
   "music_dir",
   "features",
   "static_response",
@@ -202,13 +203,14 @@ def open_source(
   simulate: SimulateConfig | None = None,
   mocap_dir: str | None = None,
   music_dir: str | None = None,
+  joint_map: str | None = None,
   *,
   recipe: Recipe = DEFAULT,
 ) -> MusicSource:
   """Looks at where windows come from, without computing anything.
 
   Args:
-    dataset, ampl_dir, simulate, mocap_dir, music_dir: see
+    dataset, ampl_dir, simulate, mocap_dir, music_dir, joint_map: see
       `sources.open_source`.
     recipe: how recordings become windows.
 
@@ -220,7 +222,7 @@ def open_source(
       should.
   """
   recordings = sources.open_source(
-    dataset, ampl_dir, simulate, mocap_dir, music_dir
+    dataset, ampl_dir, simulate, mocap_dir, music_dir, joint_map
   )
   return MusicSource(recordings, recipe)
 
@@ -244,6 +246,7 @@ def _source(data: DataConfig) -> MusicSource:
     data.simulate,
     data.mocap_dir,
     data.music_dir,
+    data.joint_map,
     recipe=Recipe(
       feature_set=data.feature_set,
       static_response=data.static_response,

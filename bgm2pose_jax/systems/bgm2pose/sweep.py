@@ -87,6 +87,7 @@ def _holdings(
     data.simulate,
     data.mocap_dir,
     data.music_dir,
+    data.joint_map,
   )
   if source not in seen:
     seen[source] = prepare.open_source(*source).holdings()

@@ -31,7 +31,15 @@ from bgm2pose_jax.systems.bgm2pose.sweep import SWEEP
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
-_PATHS = ("data.ampl_dir", "data.mocap_dir", "data.music_dir", "init_from")
+_PATHS = (
+  "data.ampl_dir",
+  "data.mocap_dir",
+  "data.joint_map",
+  "data.music_dir",
+  "init_from",
+)
+# What recordings can be simulated from.
+_SIMULATED_FROM = ("mocap_dir", "joint_map", "music_dir")
 
 
 def make_config(preset: str, model: str, ablation: str) -> Config:
@@ -61,10 +69,10 @@ def settle(given: Mapping[str, Any]) -> dict[str, Any]:
         "needs the folder that holds AMPL",
         "add --ampl_dir=...",
       )
-  elif given.get("data.mocap_dir") or given.get("data.music_dir"):
+  elif any(given.get(f"data.{name}") for name in _SIMULATED_FROM):
     raise InputError(
       f"--ampl_dir={ampl_dir}",
-      "given together with --mocap_dir or --music_dir",
+      "given together with --mocap_dir, --joint_map or --music_dir",
       "recordings are either read or simulated: drop one",
     )
   else:

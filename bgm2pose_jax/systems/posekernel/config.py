@@ -33,6 +33,8 @@ class SimulateConfig:
     moved_walls: the last fifth of each environment's samples is recorded after
       its walls were moved, with an empty-room recording of its own.
     mocap_dir: folder of motion files; null makes the motion.
+    joint_map: JSON or CSV file that says which names in the motion files are
+      which joints; null takes `joint_map.json` of `mocap_dir`, if it is there.
     seed: seed of everything.
   """
 
@@ -53,6 +55,7 @@ class SimulateConfig:
     "moved",
   )
   mocap_dir: str | None = None
+  joint_map: str | None = None
   seed: int = field(0, at_least=0)
 
 

@@ -24,7 +24,12 @@ from bgm2pose_jax.systems.posekernel.table import SampleTable
 from bgm2pose_jax.systems.posekernel.task import LiftPoses
 
 CLOSED_FORM = ("time_of_arrival", "fixed_height", "ground_plane")
-_PATHS = ("data.posekernel_dir", "data.simulate.mocap_dir", "init_from")
+_PATHS = (
+  "data.posekernel_dir",
+  "data.simulate.mocap_dir",
+  "data.simulate.joint_map",
+  "init_from",
+)
 # Keys of configurations that only the simulator reads.
 _SIMULATOR = "data.simulate."
 

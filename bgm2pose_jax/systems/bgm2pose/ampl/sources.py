@@ -80,6 +80,7 @@ def open_source(
   simulate: SimulateConfig | None = None,
   mocap_dir: str | None = None,
   music_dir: str | None = None,
+  joint_map: str | None = None,
 ) -> Recordings:
   """Looks at where recordings come from, without computing anything.
 
@@ -89,6 +90,8 @@ def open_source(
     simulate: the simulator's plan, for `ampl/simulated`; None is the default.
     mocap_dir: motion files to simulate from; None for procedural motion.
     music_dir: music files to simulate from; None for procedural music.
+    joint_map: which names in the motion files are which joints, see
+      `poses.joint_map_file`; None for none of its own.
 
   Returns:
     What is there, as it is now.
@@ -105,7 +108,7 @@ def open_source(
     )
   if dataset == SIMULATED:
     plan = simulate or SimulateConfig()
-    return SimulatedRecordings(plan, mocap_dir, music_dir)
+    return SimulatedRecordings(plan, mocap_dir, music_dir, joint_map)
   if ampl_dir is None:
     raise InputError(
       "--ampl_dir", "is missing", f"{dataset} needs AMPL's folder"

@@ -28,7 +28,9 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "out", None, "folder to write (required)", flag_values=values
   )
-  config_flags.define([DataConfig], values, only=("mocap_dir", "music_dir"))
+  config_flags.define(
+    [DataConfig], values, only=("mocap_dir", "joint_map", "music_dir")
+  )
   flags.DEFINE_list(
     "subjects",
     [],
@@ -89,6 +91,7 @@ def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
     snr_db=_read_snr(values, scene),
     scene=scene,
     mocap_dir=values.mocap_dir,
+    joint_map=values.joint_map,
     music_dir=values.music_dir,
     yaw=values.yaw,
   )

@@ -47,6 +47,8 @@ class RawPlan:
     mocap_dir: folder of captured motion; None for procedural motion.
     music_dir: folder of audio files; None for the procedural tracks.
     yaw: heading of captured people, see `sessions.make_session`.
+    joint_map: file that says which names in the motion files are which joints,
+      see `poses.joint_map_file`; None for none of its own.
   """
 
   subjects: int | Sequence[str] = 7
@@ -58,6 +60,7 @@ class RawPlan:
   mocap_dir: str | None = None
   music_dir: str | None = None
   yaw: str = "front"
+  joint_map: str | None = None
 
   def __post_init__(self) -> None:
     if isinstance(self.subjects, str) or isinstance(self.tracks, str):
@@ -80,6 +83,12 @@ class RawPlan:
     if self.yaw not in sessions.YAWS:
       raise InputError(
         "yaw", f"{self.yaw!r}", f"use one of {', '.join(sessions.YAWS)}"
+      )
+    if self.joint_map is not None and self.mocap_dir is None:
+      raise InputError(
+        "--joint_map",
+        f"{self.joint_map} given without --mocap_dir",
+        "add --mocap_dir=... or drop it",
       )
 
   @property
@@ -129,7 +138,8 @@ def cast(plan: RawPlan) -> Cast:
   tracks = {name: known[name] for name in (plan.tracks or known)}
   clips: dict[str, tuple[poses.Clip, ...]] = {}
   if plan.mocap_dir is not None:
-    clips = _clips(plan.mocap_dir, checksums.of_folder(plan.mocap_dir))
+    digest = motion_digest(plan.mocap_dir, plan.joint_map)
+    clips = _clips(plan.mocap_dir, plan.joint_map, digest)
   if isinstance(plan.subjects, int):
     people = tuple(clips) or tuple(str(i) for i in range(plan.subjects))
   else:
@@ -188,13 +198,19 @@ def track_music(plan: RawPlan, found: Cast, track: str) -> np.ndarray:
   return music.load_music(path, plan.duration_s, rate_hz)
 
 
-def motion_digest(folder: str | Path) -> str:
-  """Digest of captured motion and of how it is retargeted.
+def motion_digest(folder: str | Path, joint_map: str | None = None) -> str:
+  """Digest of captured motion and of how it is read and retargeted.
+
+  Args:
+    folder: the motion files.
+    joint_map: file that names their joints, or None.
 
   Raises:
-    InputError: no such folder.
+    InputError: no such folder, or a joint map that cannot be used.
   """
   text = f"{checksums.of_folder(folder)} {retarget.SPINE_OF_STATURE:.6f}"
+  if joint_map is not None:
+    text += f" {checksums.of_json(poses.read_joint_map(joint_map))}"
   return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -206,11 +222,13 @@ def _token(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def _clips(mocap_dir: str, _digest: str) -> dict[str, tuple[poses.Clip, ...]]:
+def _clips(
+  mocap_dir: str, joint_map: str | None, _digest: str
+) -> dict[str, tuple[poses.Clip, ...]]:
   """Clips by subject token; read again only when a file changed."""
   people: dict[str, list[poses.Clip]] = {}
   owners: dict[str, str] = {}
-  for clip in poses.load_folder(mocap_dir):
+  for clip in poses.load_folder(mocap_dir, joint_map):
     token = _token(clip.subject)
     if owners.setdefault(token, clip.subject) != clip.subject:
       raise InputError(

@@ -140,7 +140,7 @@ def _identity(plan: RawPlan, found: casting.Cast) -> dict[str, Any]:
   """What two calls into one folder must share; tracks may be added."""
   digest = None
   if plan.mocap_dir is not None:
-    digest = casting.motion_digest(plan.mocap_dir)
+    digest = casting.motion_digest(plan.mocap_dir, plan.joint_map)
   return {
     "subjects": list(found.subjects),
     "minutes": plan.minutes,

@@ -26,12 +26,14 @@ class SimulatedRecordings:
     simulate: the plan.
     mocap_dir: motion files; None for procedural motion.
     music_dir: music files; None for procedural music.
+    joint_map: which names in the motion files are which joints, or None.
     dataset, simulated, raw_bytes: what all recordings say.
   """
 
   simulate: SimulateConfig
   mocap_dir: str | None = None
   music_dir: str | None = None
+  joint_map: str | None = None
   dataset: str = "ampl/simulated"
   simulated: bool = True
   raw_bytes: int = round(WINDOW_S * _RAW_BYTES_PER_S)
@@ -58,7 +60,9 @@ class SimulatedRecordings:
     return {
       "simulate": simulate,
       "scene": self._plan().noisy_scene().to_dict(),
-      "mocap": None if mocap is None else casting.motion_digest(mocap),
+      "mocap": None
+      if mocap is None
+      else casting.motion_digest(mocap, self.joint_map),
       "music": None if music is None else checksums.of_folder(music),
     }
 
@@ -95,4 +99,5 @@ class SimulatedRecordings:
       tracks=tracks,
       mocap_dir=self.mocap_dir,
       music_dir=self.music_dir,
+      joint_map=self.joint_map,
     )

@@ -62,18 +62,27 @@ class People:
     seed: seed of the plan.
     count: how many; with motion files at most that many.
     mocap_dir: folder of motion files, or None.
+    joint_map: which names in these are which joints, see
+      `poses.joint_map_file`; or None.
   """
 
   seed: int
   count: int
   mocap_dir: str | None = None
+  joint_map: str | None = None
 
   @functools.cached_property
   def _clips(self) -> dict[str, list[poses.Clip]]:
     if self.mocap_dir is None:
+      if self.joint_map is not None:
+        raise InputError(
+          "data.simulate.joint_map",
+          f"{self.joint_map} given without data.simulate.mocap_dir",
+          "give both or none",
+        )
       return {}
     found: dict[str, list[poses.Clip]] = {}
-    for clip in poses.load_folder(self.mocap_dir):
+    for clip in poses.load_folder(self.mocap_dir, self.joint_map):
       found.setdefault(clip.subject, []).append(clip)
     names = sorted(found, key=natural_key)[: self.count]
     return {name: found[name] for name in names}

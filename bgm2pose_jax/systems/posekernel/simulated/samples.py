@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.posekernel.config import SimulateConfig
@@ -186,9 +187,11 @@ class SimulatedSamples:
       InputError: no such folder of motion files.
     """
     values = dataclasses.asdict(self.plan)
-    folder = values.pop("mocap_dir")
+    folder, joint_map = values.pop("mocap_dir"), values.pop("joint_map")
     if folder is not None:
       values["motion"] = checksums.of_folder(folder)
+    if joint_map is not None:
+      values["joint_map"] = checksums.of_json(poses.read_joint_map(joint_map))
     return {"simulate": values}
 
   def inventory(self) -> str | None:
@@ -206,7 +209,7 @@ class SimulatedSamples:
   @functools.cached_property
   def _people(self) -> People:
     plan = self.plan
-    return People(plan.seed, plan.persons, plan.mocap_dir)
+    return People(plan.seed, plan.persons, plan.mocap_dir, plan.joint_map)
 
   def _recorder(self, name: str) -> Recorder:
     plan = self.plan

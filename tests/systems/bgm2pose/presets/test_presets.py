@@ -35,6 +35,7 @@ FIELDS = {
   "data.dataset": ("ampl/simulated", "ampl/simulated"),
   "data.ampl_dir": (None, None),
   "data.mocap_dir": (None, None),
+  "data.joint_map": (None, None),
   "data.music_dir": (None, None),
   "data.feature_set": ("logmel_intensity",) * 2,  # specification 2.2
   "data.static_response": ("whole", "whole"),

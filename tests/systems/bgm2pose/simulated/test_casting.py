@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
 
 from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.simulate import motion
+from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.simulated import casting
+from bgm2pose_jax.systems.bgm2pose.simulated.source import SimulatedRecordings
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,60 @@ def test_music_fits_the_recording(folders):
 def test_bad_plan_is_refused(fields, message):
   with pytest.raises(InputError, match=message):
     casting.cast(casting.RawPlan(**fields))
+
+
+@pytest.fixture(scope="module")
+def renamed(folders, tmp_path_factory):
+  """One person whose joints no table knows, and the joint map of it."""
+  home = tmp_path_factory.mktemp("renamed")
+  text = (folders / "mocap" / "subject_02" / "02a.csv").read_text()
+  head, rows = text.split("\n", 1)
+  names = {}
+  for i, joint in enumerate(BODY21.joints):
+    names[f"bone{i}"] = joint
+    head = ",".join(
+      cell.replace(f"{joint}_", f"bone{i}_")
+      if cell.startswith(f"{joint}_")
+      else cell
+      for cell in head.split(",")
+    )
+  (home / "mocap").mkdir()
+  (home / "mocap" / "eve_1.csv").write_text(f"{head}\n{rows}")
+  (home / "map.json").write_text(json.dumps(names))
+  return home
+
+
+def test_a_joint_map_makes_unknown_names_known(folders, renamed):
+  mocap, joint_map = str(renamed / "mocap"), str(renamed / "map.json")
+  plan = casting.RawPlan(mocap_dir=mocap)
+  with pytest.raises(InputError, match="--joint_map=FILE"):
+    casting.cast(plan)
+  plan = casting.RawPlan(mocap_dir=mocap, joint_map=joint_map)
+  (clip,) = casting.cast(plan).clips["eve"]
+  expected = casting.cast(_plan(folders)).clips["02"][0]
+  np.testing.assert_array_equal(clip.positions_m, expected.positions_m)
+
+
+def test_another_joint_map_is_other_motion(renamed, tmp_path):
+  mocap, path = str(renamed / "mocap"), tmp_path / "map.json"
+  none = casting.motion_digest(mocap)
+  names = json.loads((renamed / "map.json").read_text())
+  path.write_text(json.dumps(names, indent=2))
+  first = casting.motion_digest(mocap, str(path))
+  assert first == casting.motion_digest(mocap, str(renamed / "map.json"))
+  names["bone0"], names["bone1"] = names["bone1"], names["bone0"]
+  path.write_text(json.dumps(names))
+  assert len({none, first, casting.motion_digest(mocap, str(path))}) == 3
+  sources = [
+    SimulatedRecordings(SimulateConfig(), mocap, joint_map=joint_map)
+    for joint_map in (str(renamed / "map.json"), str(path))
+  ]
+  assert sources[0].identity() != sources[1].identity()
+
+
+def test_a_joint_map_without_motion_files_is_refused(renamed):
+  with pytest.raises(InputError, match=r"--joint_map: .* without --mocap_dir"):
+    casting.RawPlan(joint_map=str(renamed / "map.json"))
 
 
 def test_unknown_captured_subject_is_refused(folders):

@@ -60,6 +60,23 @@ def test_motion_that_changes_is_other_data(captured, tmp_path):
     moved.rename(captured)
 
 
+def test_a_joint_map_goes_with_motion_files(captured, tmp_path):
+  path = tmp_path / "map.json"
+  path.write_text('{"Hips": "Hips"}')
+  plan = SimulateConfig(mocap_dir=str(captured), joint_map=str(path))
+  assert SimulatedSamples(plan).people() == ("anna", "ben")
+  without = SimulatedSamples(dataclasses.replace(plan, joint_map=None))
+  assert "joint_map" not in without.identity()["simulate"]
+  assert SimulatedSamples(plan).identity() != without.identity()
+  path.write_text('{"Arm": "Wing"}')
+  with pytest.raises(InputError, match="'Wing' is no joint"):
+    SimulatedSamples(plan).people()
+  path.write_text('{"Hips": "Hips"}')
+  alone = SimulateConfig(joint_map=str(path))
+  with pytest.raises(InputError, match="given without"):
+    SimulatedSamples(alone).people()
+
+
 def test_everybody_comes_once_per_round():
   room = environment(0, seed=4)
   people = People(seed=4, count=3)
