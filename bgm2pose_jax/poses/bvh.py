@@ -66,6 +66,10 @@ class BvhMotion:
     """
     return node_positions(self.nodes, self.channels, wanted)
 
+  def first_positions(self) -> np.ndarray:
+    """`positions` of all nodes in the first frame, float64 [1, node, 3]."""
+    return node_positions(self.nodes, self.channels[:1])
+
 
 def read_bvh(
   path: str | pathlib.Path, rate_hz: float | None = None
@@ -140,10 +144,12 @@ def _read_motion_header(path, rows, rate_hz: float | None) -> tuple[int, float]:
     return int(frames), rate_hz
   if not 1e-4 <= frame_s <= 1.0:
     low, high = frame_times.RATE_RANGE_HZ
-    guess = f" to {1 / frame_s:.6g}" if low <= frame_s <= high else ""
+    guess = ""
+    if low <= frame_s <= high:
+      guess = f" (to {1 / frame_s:.6g} if that is the rate)"
     raise InputError(
       f"{path} line {line}",
-      f"a frame time of {frame_s:g} s" + (" (a rate?)" if guess else ""),
+      f"a frame time of {frame_s:g} s",
       f"correct it{guess}, or give fps_true for the file in clips.csv",
     )
   found_hz = 1.0 / frame_s

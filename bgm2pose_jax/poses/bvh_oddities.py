@@ -14,8 +14,9 @@ from bgm2pose_jax.poses.kinematics import Node
 
 # A number with a decimal comma and no point, as the whole of a word.
 _COMMA_NUMBER = re.compile(rb"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
-# What rounding to three digits leaves of a zero, as part of the bone.
-_ZERO_PART = 1e-3
+# As part of a bone: what rounding and filters leave of a zero. No bone shrinks
+# to a fiftieth.
+_ZERO_PART = 0.02
 
 
 class DecimalPoints:

@@ -149,7 +149,13 @@ def _read_joints(
   if path.name.lower().endswith((".bvh", ".bvh.gz")):
     motion = read_bvh(path, rate_hz)
     # Only the branches that lead to these joints are computed.
-    found = find_joints(motion.names, path, parents=motion.parents, given=given)
+    found = find_joints(
+      motion.names,
+      path,
+      parents=motion.parents,
+      positions=motion.first_positions(),
+      given=given,
+    )
     return CapturedPoints(
       BODY21.joints,
       found.joints(motion.positions(list(found.columns))),

@@ -27,14 +27,31 @@ _UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 # As `_plain` leaves them: columns of a table that hold the time, the rate.
 _TIMES = frozenset(
   f"{name}{unit}"
-  for name in ("time", "timestamp", "t", "elapsed", "elapsed_time")
+  for name in (
+    "time",
+    "timestamp",
+    "t",
+    "elapsed",
+    *(
+      f"{what}_time"
+      for what in ("elapsed", "frame", "video", "capture", "relative", "unix")
+    ),
+  )
   for unit in ("", "_s", "_sec", "_seconds", "_ms", "_us", "_ns")
 ) | {"seconds", "sec", "timestampms", "milliseconds"}
 _RATES = frozenset(
   f"{name}{unit}"
-  for name in ("fps", "rate", "frame_rate", "framerate", "sampling_rate")
+  for name in (
+    "fps",
+    "rate",
+    "frame_rate",
+    "framerate",
+    "sampling_rate",
+    "sample_rate",
+    "frequency",
+  )
   for unit in ("", "_hz", "_fps")
-) | {"frames_per_second"}
+) | {"frames_per_second", "hz"}
 # Frames further apart than this are no motion.
 _LONGEST_STEP_S = 1.0
 # Slower is no motion of a person, and no camera is faster; a header's rate

@@ -117,8 +117,8 @@ def find_joints(
     where: the file, for the message.
     parents: index of each point's parent, -1 for the root; None where the file
       has no hierarchy. With it a root of any name can be the hips.
-    positions: [time, point, 3], where the file has positions: some conventions
-      name bones, and a table may hold their ends.
+    positions: [time, point, 3], of some frames: which end of a bone a name
+      means, and which joint of the spine lies above the hips.
     given: {a file's name: joint}, see `joint_map_file`; names that the file
       does not have are left aside.
 

@@ -49,7 +49,7 @@ class Search:
   Args:
     names: the file's names.
     parents: index of each point's parent, -1 for the root; or None.
-    positions: [time, point, 3], or None.
+    positions: [time, point, 3] of some frames, or None.
     fixed: {joint: its point} of what is known.
   """
 
@@ -66,6 +66,11 @@ class Search:
       self.places.setdefault(name, []).append(index)
     self.parents = parents
     self.positions = positions
+    # A part of it tells a bone from none, whatever the unit.
+    with np.errstate(invalid="ignore"):
+      spans = np.ptp(np.zeros((1, 1, 3)) if positions is None else positions, 1)
+    spans = spans[np.isfinite(spans).all(axis=-1)]
+    self.size = float(np.median(spans.max(axis=-1))) if len(spans) else 0.0
     self.fixed = fixed
 
   def fits(self) -> Iterator[Fit]:
@@ -155,7 +160,7 @@ class Search:
 
     found: dict[str, tuple[int, ...]] = {}
     ladder = list(dict.fromkeys(at(middle.spine)))
-    ends = {"Spine": ladder[:1], "Spine1": ladder[1:][-1:]}
+    ends: dict[str, list[tuple[int, ...]]] = {}
     for joint, words in (
       ("Hips", middle.hips),
       ("Neck", middle.neck),
@@ -166,6 +171,11 @@ class Search:
       # A root without what stands before all others.
       bare = (self.places.get(word) for word in middle.hips)
       ends["Hips"] = [tuple(place) for place in bare if place][:1]
+    if ends["Hips"]:
+      # A joint of the spine that only turns with the hips lies in them.
+      above = [p for p in ladder if not self._coincide(p, ends["Hips"][0])]
+      ladder = above or ladder
+    ends |= {"Spine": ladder[:1], "Spine1": ladder[1:][-1:]}
     for joint, places in ends.items():
       if places:
         found[joint] = places[0]
@@ -213,13 +223,20 @@ class Search:
 
     Where they begin both hip joints lie in the root.
     """
-    places = [self.places.get(say(i, "hipjoint")) for i in (0, 1)]
-    if self.positions is None or not all(places):
+    left, right = (self.places.get(say(i, "hipjoint")) for i in (0, 1))
+    if self.positions is None or not left or not right:
       return False
-    left, right = (self.positions[:, place[0]] for place in places if place)
-    apart = np.linalg.norm(left - right, axis=-1)
-    size = np.ptp(self.positions, axis=1).max(axis=-1)
-    return bool(np.nanmedian(apart) > 0.01 * np.nanmedian(size))
+    return not self._coincide(left, right)
+
+  def _coincide(self, one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two points lie in one place, as far as positions are known."""
+    if self.positions is None:
+      return False
+    apart = self.positions[:, one[0]] - self.positions[:, other[0]]
+    apart = apart[np.isfinite(apart).all(axis=-1)]
+    return bool(len(apart)) and bool(
+      np.median(np.linalg.norm(apart, axis=-1)) < 0.002 * self.size
+    )
 
 
 def _sided(affix, sides, place: int, number: int, word: str) -> str:

@@ -163,11 +163,15 @@ def wide(joints):
     ("Frames: 3", "Framez: 3", "line 21: 'Framez: 3'"),
     (".0083333", "0", "frame time of 0 s; correct it, or give fps_true"),
     (".0083333", "-.0083333", "line 22: a frame time of -0.0083333 s"),
-    (".0083333", "30", "of 30 s (a rate?); correct it to 0.0333333, or give"),
+    (
+      ".0083333",
+      "30",
+      "of 30 s; correct it (to 0.0333333 if that is the rate), or give",
+    ),
     (
       ".0083333",
       "120",
-      "(a rate?); correct it to 0.00833333, or give fps_true",
+      "(to 0.00833333 if that is the rate), or give fps_true",
     ),
     (".0083333", "1e9", "frame time"),
     ("0 0 0 90 0 0 0 0 0", "0 0 0 nan 0 0 0 0 0", "frame 1 holds NaN"),
@@ -383,7 +387,7 @@ def six_channels(values):
   return f"{head}Frame Time: .0083333\n" + "\n".join(rows) + "\n"
 
 
-@pytest.mark.parametrize("zero", ["0 0 0", "0.001 0 -0.001", "-0 1e-9 0"])
+@pytest.mark.parametrize("zero", ["0 0 0", "0.01 0 -0.01", "-0 1e-9 0"])
 def test_positions_of_zero_leave_the_offset(tmp_path, zero):
   motion = read_bvh(write(tmp_path, six_channels([zero] * 3)))
   expected = read_bvh(write(tmp_path, TWO_BONES))

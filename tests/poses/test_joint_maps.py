@@ -308,6 +308,17 @@ def test_bones_of_asf_begin_in_bvh_files_and_end_in_tables():
   ]
 
 
+def test_a_spine_joint_that_lies_in_the_hips_is_none():
+  names = ["Hips", "Spine", "Spine1", "Spine2", *BODY21.joints[3:]]
+  points, _ = points_of(names)
+  found = find_joints(names, "f", positions=points)
+  assert [names[i] for i in found.columns[1:3]] == ["Spine", "Spine2"]
+  points[:, 1] = points[:, 0] + 1e-6
+  points[0] = np.nan
+  found = find_joints(names, "f", positions=points)
+  assert [names[i] for i in found.columns[1:3]] == ["Spine1", "Spine2"]
+
+
 def test_only_cmu_s_skeletons_have_a_usual_unit():
   names = [*BODY21.joints, "LHipJoint", "RHipJoint", "LowerBack"]
   assert find_joints(names, "f").usual_unit == "CMU unit"

@@ -240,8 +240,8 @@ def test_a_rate_column_that_contradicts_the_times_is_refused(tmp_path, figure):
     ("0.0005", "2000 frames a second"),
     ("0", "a frame time of 0 s"),
     ("-0.0333", "a frame time of -0.0333 s"),
-    ("30", "a frame time of 30 s (a rate?)"),
-    ("120.0", "correct it to 0.00833333, or give fps_true"),
+    ("30", "a frame time of 30 s"),
+    ("120.0", "correct it (to 0.00833333 if that is the rate), or give"),
   ],
 )
 def test_a_rate_that_cannot_be_asks_for_the_true_one(
