@@ -67,7 +67,7 @@ def _numbered(word: str, first: int, last: int) -> tuple[str, ...]:
   )
 
 
-_PELVIS = ("hips", "hip", "pelvis")
+_PELVIS = ("hips", "hip", "pelvis", "midhip", "hipcenter")
 _SPINES = ("spine", *_numbered("spine", 0, 9))
 _CHESTS = ("chest", *_numbered("chest", 0, 9), "upperchest", "chestupper")
 
@@ -81,7 +81,15 @@ MIDDLES = (
   Middle(
     "MotionBuilder or Unity",
     _PELVIS,
-    ("waist", "torso", *_SPINES, *_CHESTS),
+    (
+      "waist",
+      "torso",
+      *_SPINES,
+      "lowerspine",
+      "middlespine",
+      "upperspine",
+      *_CHESTS,
+    ),
   ),
   Middle(
     "Daz or Motive",

@@ -8,6 +8,7 @@ import numpy as np
 
 from bgm2pose_jax.poses import cleaning, joint_maps, position_csv
 from bgm2pose_jax.poses.body21 import BODY21
+from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.doctor import (
   pose_body,
@@ -38,13 +39,13 @@ def check_positions(
     found: takes the findings.
 
   Returns:
-    Rows of the file; None where it cannot be read.
+    Rows at 120 a second; None where the file cannot be read.
   """
   positions = None
   with found.guard(path, "positions"):
     tracks = position_csv.read_position_points(path)
     columns = joint_maps.joint_columns(tracks.names, path)
-    positions = tracks.positions[:, columns]
+    positions = _at_pose_rate(path, tracks, columns, found)
   if positions is None:
     return None
   with found.guard(path, "positions"):
@@ -56,6 +57,28 @@ def check_positions(
       _check_stillness(path, positions, found)
       pose_body.check_body(path, positions, whole, found)
   return len(positions)
+
+
+def _at_pose_rate(
+  path: Path, tracks: CapturedPoints, columns: list[int], found: Findings
+) -> np.ndarray:
+  """Rows as training reads them where a column says their times."""
+  positions = tracks.positions[:, columns]
+  for warning in tracks.warnings:
+    found.warning("pose rate", path, warning, "correct or drop the column")
+  if tracks.time_s is None and tracks.rate_hz == POSE_RATE_HZ:
+    return positions
+  time_s = tracks.time_s
+  if time_s is None:
+    time_s = np.arange(len(positions)) / tracks.rate_hz
+  found.note(
+    "pose rate",
+    path,
+    f"its own columns say {tracks.rate_hz:g} rows a second: read as"
+    f" {POSE_RATE_HZ:g}, by which rows are counted here",
+    "nothing to do if that is so, else drop the column",
+  )
+  return cleaning.evenly_timed(positions, time_s, POSE_RATE_HZ)
 
 
 def _check_length(

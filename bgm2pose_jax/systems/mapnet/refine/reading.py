@@ -67,7 +67,10 @@ def read(
     position_m=bridging.bridge(found.position_m, missing, time_s, str(path)),
     missing=missing,
     hip_centred=found.hip_centred,
-    notes=(f"The poses are {found.note}.",),
+    notes=(
+      f"The poses are {found.note}.",
+      *(f"{text[0].upper()}{text[1:]}." for text in points.warnings),
+    ),
   )
   return _at_most_50(track)
 
@@ -97,7 +100,12 @@ def _bvh(path: pathlib.Path) -> CapturedPoints:
     chosen = joint_maps.joint_columns(motion.names, path)
   # Only the branches that lead to these joints are computed.
   names = tuple(motion.names[i] for i in chosen)
-  return CapturedPoints(names, motion.positions(chosen), motion.rate_hz)
+  return CapturedPoints(
+    names,
+    motion.positions(chosen),
+    motion.rate_hz,
+    warnings=motion.warnings,
+  )
 
 
 def _npz(path: pathlib.Path) -> CapturedPoints:

@@ -72,6 +72,12 @@ def _capsules(samples):
   return 0.05 * field @ np.concatenate([np.ones((4, 1)), axes / 3**0.5], 1).T
 
 
+def _timed(lines):
+  """Every second row, with a column of the rows' times."""
+  rows = (f"{i / 60:.5f},{row}" for i, row in enumerate(lines[1::2]))
+  return [f"time,{lines[0]}", *rows]
+
+
 def _emptied(lines):
   lines[101] = "," + lines[101].split(",", 1)[1]
   return lines
@@ -83,6 +89,9 @@ FAULTS = {
   ),
   "two channels": (
     _sound(lambda x: x[:, :2]), "error", "channels", WAV, "2 channels"
+  ),
+  "a column of times": (
+    _cells(_timed), "note", "pose rate", POSES, "say 60 rows a second"
   ),
   "six channels": (
     _sound(lambda x: np.tile(x, 2)[:, :6]), "error", "channels", WAV, "6 chan"

@@ -57,6 +57,19 @@ def test_bvh_of_the_13_joints(tmp_path):
   assert track.rate_hz == pytest.approx(25)
 
 
+def test_what_a_bvh_s_reader_says_is_a_note(tmp_path):
+  _, wanted = _take()
+  path = tmp_path / "a.bvh"
+  poses.write_bvh(path, wanted, 25.0, rest=REST13, exact=True)
+  text = path.read_text()
+  frames = f"Frames: {len(wanted)}"
+  assert frames in text
+  path.write_text(text.replace(frames, f"Frames: {len(wanted) - 1}"))
+  track = reading.read(path)
+  np.testing.assert_allclose(track.position_m, wanted, atol=1e-5)
+  assert f"{len(wanted)} lines of frames there" in track.notes[1]
+
+
 def test_bvh_of_21_joints_has_the_13(tmp_path):
   still = np.zeros((21, 3))
   for joint, parent in enumerate(REST21.skeleton.parents):
