@@ -6,6 +6,7 @@ functions are NumPy only and take positions of the joints of `BODY21`.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -94,8 +95,9 @@ def unit_from_stature(
 
   Raises:
     InputError: none of KNOWN_UNITS_M gives 1.0 to 2.2 m, or one of
-      RARE_UNITS_M does too and none is usual, or the legs have no length.
+      RARE_UNITS_M does too and none is usual, or a limb has no length.
   """
+  check_bones(positions, where)
   height = stature(positions)
   low, high = STATURE_RANGE_M
   known, rare = (
@@ -115,14 +117,6 @@ def unit_from_stature(
       f"the unit of length is unclear: a person {said}",
       "give unit_scale_m for the file in clips.csv",
     )
-  if bones := collapsed_bones(positions):
-    more = f" and {len(bones) - 6} more" if len(bones) > 6 else ""
-    raise InputError(
-      where,
-      f"bones of length zero: {', '.join(bones[:6])}{more}",
-      "export the skeleton with its bones' lengths (OFFSETs, or positions in"
-      " the room)",
-    )
   raise InputError(
     where,
     f"a skeleton {height:.4g} units tall, human in no usual unit"
@@ -131,20 +125,34 @@ def unit_from_stature(
   )
 
 
-def collapsed_bones(positions: np.ndarray) -> list[str]:
-  """Bones whose ends lie in one place, as `LeftUpLeg-LeftLeg`.
+def check_bones(positions: np.ndarray, where: object) -> None:
+  """Refuses a body with a bone of arms or legs whose ends lie in one place.
 
   Args:
     positions: [time, 21, 3] in any unit; NaN frames are ignored.
+    where: the file, for the message.
+
+  Raises:
+    InputError: names the bones.
   """
-  found = []
-  for joint, parent in enumerate(BODY21.parents):
-    bone = positions[:, joint] - positions[:, parent]
-    lengths = np.linalg.norm(bone, axis=-1)
-    lengths = lengths[np.isfinite(lengths)]
-    if parent >= 0 and len(lengths) and np.median(lengths) < 1e-9:
-      found.append(f"{BODY21.joints[parent]}-{BODY21.joints[joint]}")
-  return found
+  lengths = {}
+  for limb in (*_LEGS, *_ARMS):
+    for parent, joint in itertools.pairwise(limb):
+      bone = positions[:, joint] - positions[:, parent]
+      measured = np.linalg.norm(bone, axis=-1)
+      measured = measured[np.isfinite(measured)]
+      if len(measured):
+        name = f"{BODY21.joints[parent]}-{BODY21.joints[joint]}"
+        lengths[name] = float(np.median(measured))
+  longest = max(lengths.values(), default=0.0)
+  short = [name for name in lengths if lengths[name] <= 1e-3 * longest]
+  if short:
+    raise InputError(
+      where,
+      f"bones of length zero: {', '.join(short)}",
+      "export the skeleton with its bones' lengths (OFFSETs, or positions in"
+      " the room)",
+    )
 
 
 def turned(positions: np.ndarray, up_axis: str) -> np.ndarray:

@@ -274,6 +274,7 @@ def _unit(
   path: pathlib.Path, points: CapturedPoints, row: ClipRow
 ) -> tuple[float, str]:
   """Returns metres per unit and one sentence on where that comes from."""
+  cleaning.check_bones(points.positions, path)
   if row.unit_m is not None:
     height_m = cleaning.stature(points.positions) * row.unit_m
     low, high = _BELIEVABLE_M

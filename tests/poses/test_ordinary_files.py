@@ -131,8 +131,26 @@ def test_a_body_without_bones_is_no_question_of_units(tmp_path, figure):
     "OFFSET 0 0 0" if "OFFSET" in line else line for line in text.splitlines()
   ]
   figure.write(tmp_path / "a.bvh", "\n".join(lines))
-  with pytest.raises(InputError, match="bones of length zero: Hips-Spine"):
+  with pytest.raises(InputError, match="length zero: LeftUpLeg-LeftLeg, LeftL"):
     poses.load_folder(tmp_path)
+
+
+@pytest.mark.parametrize("unit", ["", "0.01"])
+def test_one_bone_without_length_is_named_whatever_unit_fits(
+  tmp_path, figure, unit
+):
+  # With thighs alone the legs are those of a giant in inches.
+  text = figure.bvh_text(figure.root_m(200), unit_m=0.01)
+  for zero in ("0.000000", "-0.000000"):
+    text = text.replace(f"{zero} -40.000000 0.000000", "0 0 0")
+  figure.write(tmp_path / "a.bvh", text)
+  table(tmp_path, f"a.bvh,{unit}", "unit_scale_m")
+  with pytest.raises(InputError) as caught:
+    poses.load_folder(tmp_path)
+  assert (
+    "bones of length zero: LeftLeg-LeftFoot, RightLeg-RightFoot; export"
+    in str(caught.value)
+  )
 
 
 # Time.
@@ -358,3 +376,66 @@ def test_frames_beyond_the_announced_are_clips_with_a_warning(tmp_path, figure):
   (clip,) = poses.load_folder(tmp_path)
   assert clip.frame_range == (0, 200)
   assert "199 announced, 200 lines" in clip.warnings[0]
+
+
+def renamed_bvh(figure, middle, form, words, sides):
+  """The figure's BVH with other names; `words` are those of one limb each."""
+  rename = dict(zip(BODY21.joints, middle.split()))
+  parts = [j[4:] for j in BODY21.joints if j.startswith("Left")]
+  for ours, theirs in zip(("Left", "Right"), sides):
+    for part, word in zip(parts, words.split()):
+      rename[ours + part] = form.format(side=theirs, part=word)
+  return figure.bvh_text(figure.root_m(200), rename=rename)
+
+
+@pytest.mark.parametrize(
+  ("middle", "form", "words", "sides"),
+  [
+    (
+      "Bip01_Pelvis Bip01_Spine Bip01_Spine1 Bip01_Neck Bip01_Head",
+      "Bip01 {side} {part}",
+      "Clavicle UpperArm Forearm Hand Thigh Calf Foot Toe0",
+      "LR",
+    ),
+    (
+      "DEF-spine DEF-spine.001 DEF-spine.003 DEF-spine.004 DEF-spine.006",
+      "DEF-{part}.{side}",
+      "shoulder upper_arm forearm hand thigh shin foot toe",
+      "LR",
+    ),
+    (
+      "J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_Neck J_Bip_C_Head",
+      "J_Bip_{side}_{part}",
+      "Shoulder UpperArm LowerArm Hand UpperLeg LowerLeg Foot ToeBase",
+      "LR",
+    ),
+    (
+      "m_avg_Pelvis m_avg_Spine1 m_avg_Spine3 m_avg_Neck m_avg_Head",
+      "m_avg_{side}_{part}",
+      "Collar Shoulder Elbow Wrist Hip Knee Ankle Foot",
+      "LR",
+    ),
+    (
+      "Armature char_spine1 char_spine4 char_neck char_head",
+      "char_{side}{part}",
+      "shoulder arm foreArm hand thigh shin foot toe",
+      ("left", "right"),
+    ),
+    (
+      "hips_JNT spine_JNT spine1_JNT neck_JNT head_JNT",
+      "{side}_{part}_JNT",
+      "shoulder arm forearm hand upleg leg foot toebase",
+      "lr",
+    ),
+  ],
+)
+def test_skeletons_of_other_programs_are_the_same_body(
+  tmp_path, figure, middle, form, words, sides
+):
+  text = renamed_bvh(figure, middle, form, words, sides)
+  figure.write(tmp_path / "other" / "a.bvh", text)
+  figure.write(tmp_path / "plain" / "a.bvh",
+               figure.bvh_text(figure.root_m(200)))  # fmt: skip
+  other, plain = poses.load_folder(tmp_path)
+  np.testing.assert_array_equal(other.positions_m, plain.positions_m)
+  assert (other.subject, other.height_m) == ("other", plain.height_m)
