@@ -181,6 +181,7 @@ def _chosen(
       whole.sort(key=_rank)
       if len(fixed) < BODY21.num_joints:
         _refuse_two(whole, names, where, fixed)
+        _check_limbs(whole[0], search, names, where)
       best = whole[0]
       break
     best = min([*fits, *([best] if best else [])], key=_rank)
@@ -227,6 +228,28 @@ def _refuse_two(
     alike = [i for i, name in enumerate(last) if name == last[places[0]]]
     if len(alike) > 1 and joint not in fixed:
       raise _twice(joint, alike, names, where)
+
+
+def _check_limbs(
+  fit: Fit, search: Search, names: Sequence[str], where: object
+) -> None:
+  """Refuses a limb whose joints hang on each other the wrong way round."""
+  if search.parents is None:
+    return
+  for joint, parent in zip(BODY21.joints, BODY21.parents):
+    if joint.endswith(("ForeArm", "Hand", "Leg", "Foot", "ToeBase")):
+      upper = BODY21.joints[parent]
+      if upper == "Hips":
+        continue
+      lower_at, upper_at = fit.found[joint][0], fit.found[upper][0]
+      if lower_at in search.above(upper_at):
+        shown = [clip_text(names[i], 40) for i in (lower_at, upper_at)]
+        raise InputError(
+          where,
+          f"'{shown[1]}' ({upper}) hangs on '{shown[0]}' ({joint}) in the"
+          " hierarchy",
+          f"name the joints ({_HOW})",
+        )
 
 
 def _twice(

@@ -160,6 +160,8 @@ class Search:
 
     found: dict[str, tuple[int, ...]] = {}
     ladder = list(dict.fromkeys(at(middle.spine)))
+    # Some programs number the spine downwards; the hierarchy knows better.
+    ladder.sort(key=lambda place: len(self.above(place[0])))
     ends: dict[str, list[tuple[int, ...]]] = {}
     for joint, words in (
       ("Hips", middle.hips),
@@ -208,13 +210,7 @@ class Search:
     legs = [found.get(f"{side}UpLeg") for side in ("Left", "Right")]
     if self.parents is None or not all(legs) or "Spine" not in found:
       return None
-    chains = []
-    for places in (*legs, found["Spine"]):
-      chain, at = [], self.parents[places[0]]
-      while at >= 0 and len(chain) <= len(self.names):
-        chain.append(at)
-        at = self.parents[at]
-      chains.append(chain)
+    chains = [self.above(places[0]) for places in (*legs, found["Spine"])]
     common = [i for i in chains[0] if all(i in chain for chain in chains)]
     return (common[0],) if common else None
 
@@ -227,6 +223,16 @@ class Search:
     if self.positions is None or not left or not right:
       return False
     return not self._coincide(left, right)
+
+  def above(self, index: int) -> list[int]:
+    """A point's parent, its parent's and so on; empty without a hierarchy."""
+    chain: list[int] = []
+    while self.parents is not None and len(chain) < len(self.names):
+      index = self.parents[index]
+      if index < 0:
+        break
+      chain.append(index)
+    return chain
 
   def _coincide(self, one: Sequence[int], other: Sequence[int]) -> bool:
     """Whether two points lie in one place, as far as positions are known."""

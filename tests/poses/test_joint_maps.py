@@ -319,6 +319,31 @@ def test_a_spine_joint_that_lies_in_the_hips_is_none():
   assert [names[i] for i in found.columns[1:3]] == ["Spine1", "Spine2"]
 
 
+def test_a_spine_numbered_downwards_is_read_by_its_hierarchy():
+  names = ["Hips", "spine03", "spine01", *BODY21.joints[3:], "spine02"]
+  parents = [*BODY21.parents, 1]
+  parents[2] = 21
+  found = find_joints(names, "f", parents=parents)
+  assert list(found.columns) == list(range(21))
+
+
+def test_limbs_that_hang_the_wrong_way_round_are_refused():
+  names, parents = list(BODY21.joints), list(BODY21.parents)
+  leg, foot = names.index("LeftLeg"), names.index("LeftFoot")
+  # Every joint may hang on the hips, as where all are given by position.
+  flat = [-1] + [0] * 20
+  assert list(find_joints(names, "f", parents=flat).columns) == list(range(21))
+  parents[foot], parents[leg] = parents[leg], foot
+  with pytest.raises(InputError) as caught:
+    find_joints(names, "f", parents=parents)
+  message = str(caught.value)
+  assert "'LeftLeg' (LeftLeg) hangs on 'LeftFoot' (LeftFoot)" in message
+  assert "--joint_map=FILE" in message
+  given = {name: name for name in names}
+  found = find_joints(names, "f", parents=parents, given=given)
+  assert list(found.columns) == list(range(21))
+
+
 def test_only_cmu_s_skeletons_have_a_usual_unit():
   names = [*BODY21.joints, "LHipJoint", "RHipJoint", "LowerBack"]
   assert find_joints(names, "f").usual_unit == "CMU unit"
