@@ -317,6 +317,8 @@ WRONG = [
   (("--test_track=polka",), "choose one of haze"),
   (("--fold=70",), "give 0 to"),
   (("--mocap_dir=nowhere",), "nowhere"),
+  (("--joint_map=nowhere",), "without --mocap_dir"),
+  (("--ampl_dir=.", "--joint_map=nowhere"), "drop one"),
   (("--model=wavenet",), "unknown model"),
   (("--set=network.width=0",), "network.width"),
   (("--init_from=nowhere",), "no finished checkpoint"),
