@@ -43,15 +43,13 @@ _RATES = frozenset(
   f"{name}{unit}"
   for name in (
     "fps",
-    "rate",
     "frame_rate",
     "framerate",
     "sampling_rate",
     "sample_rate",
-    "frequency",
   )
   for unit in ("", "_hz", "_fps")
-) | {"frames_per_second", "hz"}
+) | {"rate_hz", "hz", "frames_per_second"}
 # Frames further apart than this are no motion.
 _LONGEST_STEP_S = 1.0
 # Slower is no motion of a person, and no camera is faster; a header's rate

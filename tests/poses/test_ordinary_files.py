@@ -187,7 +187,9 @@ def test_a_column_of_times_gives_the_rate(
 
 
 def test_no_column_of_times_means_120(tmp_path, figure, caplog):
-  text = positions_text(walk_m(figure), [("frame", range(180))])
+  extra = [("frame", range(180)), ("heart_rate", [72] * 180)]
+  extra += [("rate", [72] * 180), ("time_of_day", ["noon"] * 180)]
+  text = positions_text(walk_m(figure), extra)
   (tmp_path / "w.csv").write_text(text)
   (clip,) = poses.load_folder(tmp_path)
   assert clip.rate_hz == 120.0
