@@ -22,6 +22,7 @@ from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.systems.bgm2pose import features, presets
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.models import registry as models
+from bgm2pose_jax.systems.bgm2pose.presets import rivals
 from bgm2pose_jax.systems.bgm2pose.table import MusicWindows
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 from bgm2pose_jax.systems.mapnet import presets as take_presets
@@ -37,6 +38,7 @@ from launch.bench import made_up_samples, made_up_takes
 
 # Presets of the models that `--model` names.
 _PRESETS_OF: dict[str, Any] = {
+  **dict.fromkeys(rivals.NETWORKS["official"], presets),
   **dict.fromkeys(take_models.MODELS, take_presets),
   **dict.fromkeys(sample_models.MODELS, sample_presets),
 }
@@ -65,7 +67,7 @@ def define_flags(
       "model",
       None,
       list(_PRESETS_OF),
-      "network of another system (default: the preset's of BGM2Pose's)",
+      "another network (default: the preset's of BGM2Pose)",
     )
   for name, field in _FIELDS.items():
     flags.DEFINE_list(
@@ -83,7 +85,7 @@ def config(
   Args:
     preset: the preset's name.
     changes: {dotted key: value}.
-    model: of another system; None is the preset's of BGM2Pose's.
+    model: another network; None is BGM2Pose.
 
   Raises:
     InputError: a value that cannot be right.
