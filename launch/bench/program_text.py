@@ -171,7 +171,7 @@ def _run(name: str, module: _Module, times: int) -> Iterator[Operation]:
     reads = [made.get(each, []) for each in given]
     if kind.removesuffix("-start") in _CUTS:
       # A row gathered twice is read once.
-      reads[0] = min(reads[0], writes, key=_nbytes_of)
+      reads[0] = min(reads[0], _where(reads[0], writes), key=_nbytes_of)
     elif kind == "fusion":
       reads = _read_by(rest, reads, module)
     yield Operation(
@@ -275,11 +275,17 @@ def _read_by(
   for number, whole in enumerate(given):
     options = [whole]
     if number in fused.cuts:
-      options.append(fused.cuts[number])
+      options.append(_where(whole, fused.cuts[number]))
     if number in fused.wanted and len(whole) == 1:
       options.append([whole[0].part(fused.wanted[number])])
     reads.append(min(options, key=_nbytes_of))
   return reads
+
+
+def _where(whole: Sequence[Array], pieces: Sequence[Array]) -> list[Array]:
+  """Pieces of an operand, which lie where it lies."""
+  on_chip = all(x.on_chip for x in whole) and bool(whole)
+  return [dataclasses.replace(x, on_chip=on_chip) for x in pieces]
 
 
 def _elements(found: Sequence[Array]) -> int:

@@ -92,6 +92,10 @@ _TEXT = textwrap.dedent(
     %i = (f32[4]{0}) fusion(%a, %c, %p), kind=kLoop, calls=%update
     %start = (f32[8]{0:T(128)S(1)}, f32[8]{0}, u32[]) copy-start(%f)
     %done = f32[8]{0:T(128)S(1)} copy-done(%start)
+    %some = ((f32[1000]{0}), f32[8]{0:T(8)S(1)}, u32[]) slice-start(%a), slice={[8:16]}
+    %got = f32[8]{0:T(8)S(1)} slice-done(%some)
+    %row = f32[1]{0} slice(%done), slice={[0:1]}
+    %k = f32[8]{0:T(8)S(1)} fusion(%done, %b), kind=kLoop, calls=%cut
     %loop = (s32[], bf16[64]{0}) while(%t), condition=%go, body=%body, backend_config={"known_trip_count":{"n":"5"}}
     ROOT %all = f32[8]{0} all-reduce(%f), channel_id=1, replica_groups={{0,1}}, to_apply=%add
   }
@@ -105,7 +109,9 @@ def found():
 
 
 def test_what_runs_and_how_often(found):
-  assert list(found) == ["f", "g", "h", "i", "start", "negated", "all"]
+  assert list(found) == [
+    *("f", "g", "h", "i", "start", "some", "row", "k", "negated", "all")
+  ]
   assert {name for name, o in found.items() if o.times != 1} == {"negated"}
   assert found["negated"].times == 5
 
@@ -124,6 +130,11 @@ def test_what_runs_and_how_often(found):
     ("h", 4 * (16 * 32 + 32 * 2)),
     # Read from memory, made on the chip.
     ("start", 4 * 8),
+    # A piece of what is in memory, put on the chip, is read from memory.
+    ("some", 4 * 8),
+    # A piece of what is on the chip is not, also where a fusion cuts it.
+    ("row", 4),
+    ("k", 4 * 8),
     ("negated", 5 * 2 * (64 + 64)),
     ("all", 4 * 16),
   ],
