@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from absl import logging
 
-from bgm2pose_jax.audio.wav_check import check_wav_complete
+from bgm2pose_jax.audio.wav_check import BehindHeader, check_wav_complete
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import plain_file
 
@@ -33,7 +34,7 @@ def read_header(
   """Checks what a sound file claims to be.
 
   Args:
-    path: WAV, FLAC, OGG or MP3.
+    path: WAV (RF64, BW64 and Wave64 too), FLAC, OGG or MP3.
     channels: how many it must have; None takes any number.
     rate_hz: what its sample rate must be; None takes any usual one.
 
@@ -46,18 +47,21 @@ def read_header(
   """
   if not os.path.exists(path):
     raise InputError(path, "is missing", "add the file")
-  check_wav_complete(path)
-  try:
-    info = soundfile.info(_name(path))
-  except (soundfile.SoundFileError, OSError) as error:
-    raise _no_audio(path, error) from None
+  remark = header_remark(path)
+  if remark is not None:
+    logging.log_first_n(logging.WARNING, "%s", 20, remark)
+  with _source(path) as source:
+    try:
+      info = soundfile.info(source)
+    except (soundfile.SoundFileError, OSError) as error:
+      raise _no_audio(path, error) from None
   wanted = (channels,) if isinstance(channels, int) else channels
   if wanted is not None and info.channels not in wanted:
     raise InputError(
       path,
       f"has {info.channels} channels instead of "
       f"{' or '.join(map(str, wanted))}",
-      "recordings are W X Y Z (4 channels), music is stereo",
+      _channel_fix(info.channels, wanted),
     )
   if rate_hz is not None and info.samplerate != rate_hz:
     raise InputError(
@@ -89,12 +93,64 @@ def opened(path: Path) -> Iterator[Any]:
     InputError: it cannot be decoded.
   """
   plain_file.check(path, "give a sound file")
-  try:
-    file = soundfile.SoundFile(_name(path))
-  except (soundfile.SoundFileError, OSError) as error:
-    raise _no_audio(path, error) from None
-  with file:
-    yield file
+  with _source(path) as source:
+    try:
+      file = soundfile.SoundFile(source)
+    except (soundfile.SoundFileError, OSError) as error:
+      raise _no_audio(path, error) from None
+    with file:
+      yield file
+
+
+def header_remark(path: Path) -> str | None:
+  """What a person should know of how a file's header is read.
+
+  Args:
+    path: a sound file that `read_header` takes.
+
+  Returns:
+    A sentence that names the file; None for nothing.
+  """
+  found = check_wav_complete(path)
+  if found is None or found.remark is None:
+    return None
+  return f"{path}: {found.remark}"
+
+
+@contextlib.contextmanager
+def _source(path: Path) -> Iterator[Any]:
+  """What soundfile is to open: the file, or its samples behind our header.
+
+  Raises:
+    InputError: truncated.
+  """
+  found = check_wav_complete(path)
+  if found is None:
+    yield _name(path)
+    return
+  with (
+    plain_file.opened(path, "give a sound file") as file,
+    BehindHeader(file, found) as source,
+  ):
+    yield source
+
+
+def _channel_fix(has: int, wanted: tuple[int, ...]) -> str:
+  """What to do about another number of channels."""
+  if 4 not in wanted:
+    return "music is stereo or mono: give two channels or one"
+  if has == 3:
+    return (
+      "a recording is W X Y Z: export all four channels of the first-order"
+      " microphone; without height (W X Y) it cannot be used"
+    )
+  if has > 4:
+    return (
+      "a recording is W X Y Z, first order: keep the first four channels"
+      " (sox FILE fixed.wav remix 1 2 3 4); of AmbiX they are W Y Z X, for"
+      " which there is --channel_order=wyzx"
+    )
+  return "recordings are W X Y Z (4 channels), music is stereo"
 
 
 def check_room(path: Path, info: Any, folder: str) -> None:

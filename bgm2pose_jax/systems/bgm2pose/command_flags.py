@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.simulate.scene import FORMATS
 from bgm2pose_jax.systems.bgm2pose.align.arrival import LEFT_AXES
 
@@ -15,7 +16,41 @@ def recording(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "recording",
     None,
-    "4 channels W X Y Z at 48 kHz (required)",
+    "4 channels at 48 kHz, W X Y Z or in the order of --channel_order "
+    "(required)",
+    flag_values=values,
+  )
+
+
+def channel_order(
+  values: flags.FlagValues, default: str | None = ambisonics.DEFAULT_ORDER
+) -> None:
+  """Adds --channel_order; without a default something else knows it."""
+  known = "" if default else "; default: that of a model's files, or wxyz"
+  flags.DEFINE_enum(
+    "channel_order",
+    default,
+    list(ambisonics.ORDERS),
+    f"{ambisonics.ORDER_HELP}{known}",
+    flag_values=values,
+  )
+
+
+def ambisonic_format(values: flags.FlagValues, without: str) -> None:
+  """Adds --ambisonic_format.
+
+  Args:
+    values: takes the flag.
+    without: what is assumed where it is not given.
+  """
+  flags.DEFINE_enum(
+    "ambisonic_format",
+    None,
+    list(FORMATS),
+    "gains of the recording's channels alone, not their order: ambix (SN3D), "
+    "fuma (W 3 dB down) or n3d; an AmbiX file (W Y Z X, SN3D) takes "
+    "--channel_order=wyzx too, a FuMa file (W X Y Z) does not; not given: "
+    f"{without}",
     flag_values=values,
   )
 
@@ -25,7 +60,7 @@ def music(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "music",
     None,
-    "stereo file that is played, any rate (required)",
+    "stereo or mono file that is played, any rate (required)",
     flag_values=values,
   )
 
@@ -66,14 +101,8 @@ def prediction(
     flag_values=values,
   )
   left(values)
-  flags.DEFINE_enum(
-    "ambisonic_format",
-    None,
-    list(FORMATS),
-    "gains of the recording's channels W X Y Z; not given: those of the "
-    "training recordings",
-    flag_values=values,
-  )
+  channel_order(values, None)
+  ambisonic_format(values, "those of the training recordings")
   flags.DEFINE_bool(
     "convert_format",
     False,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.fields import field
@@ -13,7 +14,7 @@ from bgm2pose_jax.config.schema import OptimConfig as OptimConfig
 from bgm2pose_jax.config.schema import RunConfig as RunConfig
 
 SETTINGS = ("single", "cross_music", "cross_genre", "plain_clothes")
-# First-order channels W, X, Y, Z; the names say their gains.
+# Gains of first-order channels.
 AMBISONIC_FORMATS = ("ambix", "fuma", "n3d")
 # Six seconds on either side of a window.
 LONGEST_CONTEXT = 120
@@ -54,9 +55,12 @@ class DataConfig:
       `around:SECONDS`, or a file; see `still_room.static_form.StaticForm`.
     ambisonic_format: gains of the recordings' channels, `ambix` (SN3D), `fuma`
       (W 3 dB down) or `n3d`; null is not stated (AMPL does not), or what a
-      simulated recording says of itself. The order is W, X, Y, Z. Nothing is
-      converted: it goes with the weights, and predictions from sound of
-      another convention are refused.
+      simulated recording says of itself. Nothing is converted: it goes with
+      the weights, and predictions from sound of another convention are
+      refused.
+    channel_order: order of the channels in the recordings' files, `wxyz`
+      (FuMa, B-format) or `wyzx` (AmbiX: ACN); null is W X Y Z where nothing
+      speaks against it. Sound is put in the order W X Y Z as it is read.
     noise_snr_db: white noise added to recording and music of every window, in
       training and test; null adds none. Not for `released`.
     feature_norm: `track_channel` (the paper's), `per_band`, or
@@ -126,9 +130,18 @@ class DataConfig:
     None,
     choices=(None, *AMBISONIC_FORMATS),
     flag="ambisonic_format",
-    help="gains of the recordings' channels W X Y Z, where --ampl_dir's files "
-    "do not say (simulated ones do); stored with the weights, so that "
-    "predictions from sound of another convention are refused",
+    help="gains of the recordings' channels alone, not their order, where "
+    "--ampl_dir's files do not say (simulated ones do): ambix (SN3D), fuma (W "
+    "3 dB down) or n3d; stored with the weights, so that predictions from "
+    "sound of another convention are refused. AmbiX files (W Y Z X, SN3D) take "
+    "--channel_order=wyzx too, FuMa files (W X Y Z) do not",
+  )
+  channel_order: str | None = field(
+    None,
+    choices=(None, *ambisonics.ORDERS),
+    flag="channel_order",
+    help=f"{ambisonics.ORDER_HELP}. Not given: wxyz, and recordings that are "
+    "clearly in another order are refused",
   )
   noise_snr_db: float | None = field(
     None,

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.trained import Trained
 from bgm2pose_jax.inference.trained_model import TrainedModel
@@ -19,7 +20,10 @@ from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
 from bgm2pose_jax.systems.bgm2pose.models import registry
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
+# Facts that models of before had not, and what they mean there.
+_LATER = {"channel_order": ambisonics.DEFAULT_ORDER}
 _KINDS: dict[str, Any] = {
+  "channel_order": str,
   "ambisonic_format": (str, type(None)),
   "simulated": bool,
   "spec": Mapping,
@@ -33,8 +37,8 @@ class MusicModel(TrainedModel):
   """A network that predicts poses from a recording and the music played.
 
   Its facts are `spec`, `tracks` (names of the rows of statistics, in order),
-  `train_tracks`, `ambisonic_format` (convention of the training recordings,
-  None is unknown) and `simulated`.
+  `train_tracks`, `ambisonic_format` (gains of the training recordings, None is
+  unknown), `channel_order` (that of their files) and `simulated`.
   """
 
   config: Config
@@ -57,8 +61,16 @@ class MusicModel(TrainedModel):
 
   @property
   def ambisonic_format(self) -> str | None:
-    """Convention of the training recordings; None is unknown."""
+    """Gains of the training recordings; None is unknown."""
     return self.facts["ambisonic_format"]
+
+  @property
+  def channel_order(self) -> str:
+    """Order of the channels in the files of the training.
+
+    The network itself reads W X Y Z, in whatever order files are.
+    """
+    return self.facts.get("channel_order", ambisonics.DEFAULT_ORDER)
 
   @property
   def layout(self) -> str:
@@ -167,6 +179,7 @@ def of(model: TrainedModel) -> MusicModel:
 
 def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
   """Those of `_KINDS`, each checked; see `Trained.facts`."""
+  found = {**_LATER, **found}
   missing = _KINDS.keys() - found.keys()
   if missing:
     raise InputError(
@@ -174,6 +187,8 @@ def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
     )
   facts = {name: found[name] for name in _KINDS}
   wrong = [n for n, kind in _KINDS.items() if not isinstance(facts[n], kind)]
+  if facts["channel_order"] not in ambisonics.ORDERS:
+    wrong.append("channel_order")
   names = "tracks", "train_tracks"
   wrong += [n for n in names if not all(isinstance(t, str) for t in facts[n])]
   if not wrong and not set(facts["train_tracks"]) <= set(facts["tracks"]):
@@ -208,6 +223,7 @@ def facts_of(
   tracks = list(ampl_statistics.MEAN) if published else []
   return {
     "ambisonic_format": config.data.ambisonic_format,
+    "channel_order": config.data.channel_order or ambisonics.DEFAULT_ORDER,
     "simulated": simulated,
     "spec": spec.to_dict(),
     "tracks": tracks,

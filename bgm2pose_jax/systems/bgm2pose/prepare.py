@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags, logging
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import command_flags as config_flags
@@ -47,6 +48,7 @@ _RECORDINGS = (
   "features",
   "static_response",
   "noise_snr_db",
+  "channel_order",
 )
 # Text, numbers and names of one stored window.
 _TEXT_BYTES = 400
@@ -206,6 +208,8 @@ def open_source(
   joint_map: str | None = None,
   *,
   recipe: Recipe = DEFAULT,
+  channel_order: str | None = None,
+  gains: str | None = None,
 ) -> MusicSource:
   """Looks at where windows come from, without computing anything.
 
@@ -213,6 +217,9 @@ def open_source(
     dataset, ampl_dir, simulate, mocap_dir, music_dir, joint_map: see
       `sources.open_source`.
     recipe: how recordings become windows.
+    channel_order: the order that somebody stated; None for nobody. Stated, it
+      is taken against all that the sound says.
+    gains: gains of the channels that somebody stated; None for nobody.
 
   Returns:
     What is there, as it is now.
@@ -222,7 +229,14 @@ def open_source(
       should.
   """
   recordings = sources.open_source(
-    dataset, ampl_dir, simulate, mocap_dir, music_dir, joint_map
+    dataset,
+    ampl_dir,
+    simulate,
+    mocap_dir,
+    music_dir,
+    joint_map,
+    channel_order=channel_order,
+    gains=gains,
   )
   return MusicSource(recordings, recipe)
 
@@ -251,7 +265,10 @@ def _source(data: DataConfig) -> MusicSource:
       feature_set=data.feature_set,
       static_response=data.static_response,
       noise_snr_db=data.noise_snr_db,
+      channel_order=data.channel_order or ambisonics.DEFAULT_ORDER,
     ),
+    channel_order=data.channel_order,
+    gains=data.ambisonic_format,
   )
 
 

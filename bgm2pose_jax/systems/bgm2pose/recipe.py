@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import checksums
 from bgm2pose_jax.systems.bgm2pose.still_room.static_form import StaticForm
@@ -28,12 +29,15 @@ class Recipe:
     pose_resample: see `windows.resample_windows`.
     noise_snr_db: white noise added to recording and music of each window, see
       `window_noise.with_noise`; None adds none.
+    channel_order: order of the channels in the recordings' files, of
+      `ambisonics.ORDERS`.
   """
 
   feature_set: str = "logmel_intensity"
   static_response: str = "whole"
   pose_resample: str = "interp"
   noise_snr_db: float | None = None
+  channel_order: str = ambisonics.DEFAULT_ORDER
 
   def __post_init__(self):
     snr_db = self.noise_snr_db
@@ -79,6 +83,8 @@ class Recipe:
     # What was prepared before there were these fields keeps its place.
     if self.noise_snr_db is None:
       del found["noise_snr_db"]
+    if self.channel_order == ambisonics.DEFAULT_ORDER:
+      del found["channel_order"]
     del found["static_response"]
     if self.needs_still:
       found["static_response"] = self.static_form().identity()

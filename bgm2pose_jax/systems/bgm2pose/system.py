@@ -165,6 +165,7 @@ def facts(
   """What a prediction needs to know besides configuration and weights."""
   return {
     "ambisonic_format": ambisonic_format(config, source),
+    "channel_order": source.recipe.channel_order,
     "simulated": table.simulated,
     "spec": table.spec.to_dict(),
     "tracks": list(table.tracks),

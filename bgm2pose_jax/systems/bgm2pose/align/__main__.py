@@ -11,6 +11,7 @@ of the pose track too.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ _PIECE = 1 << 20
 def define_flags(values: flags.FlagValues) -> None:
   """Adds the command line's flags to `values`."""
   command_flags.recording(values)
+  command_flags.channel_order(values)
   command_flags.music(values)
   flags.DEFINE_string(
     "out",
@@ -83,13 +85,22 @@ def run(values: flags.FlagValues) -> list[str]:
   )
   local_path.check("out", out)
   folder = Path(out)
+  order = values.channel_order
   with (
     sounds.decoded(
-      recording_path, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ
+      recording_path, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ, order
     ) as recording,
     sounds.decoded(music_path, sounds.MUSIC_CHANNELS, None) as music,
   ):
-    found = align(recording, music, left=values.left, where=recording_path)
+    found = align(
+      recording,
+      music,
+      left=values.left,
+      where=recording_path,
+      channel_order=order,
+    )
+    remarks = sounds.header_warnings(recording_path, music_path)
+    found = dataclasses.replace(found, warnings=(*remarks, *found.warnings))
     lag = None
     if values.poses:
       lag = poses.align_poses(Path(values.poses), recording, music, found)
@@ -102,6 +113,7 @@ def run(values: flags.FlagValues) -> list[str]:
         folder, f"cannot be written ({error})", "name another folder"
       ) from None
   lines = [page.table(found)]
+  lines += [f"note: {text}" for text in sounds.music_notes(music_path)]
   if lag is not None:
     written.append(poses.write(folder, lag))
     lines.append(poses.table(lag))

@@ -6,9 +6,16 @@ import dataclasses
 
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.align import arrival, result, sounds, spectra
+from bgm2pose_jax.systems.bgm2pose.align import (
+  arrival,
+  result,
+  sound_field,
+  sounds,
+  spectra,
+)
 from bgm2pose_jax.systems.bgm2pose.align.arrival import Arrival
 from bgm2pose_jax.systems.bgm2pose.align.drift import refine_drift
 from bgm2pose_jax.systems.bgm2pose.align.line import Line, fit_line
@@ -62,6 +69,8 @@ def align(
   *,
   left: str = "+Y",
   where: object = "recording",
+  channel_order: str = ambisonics.DEFAULT_ORDER,
+  maybe_simulated: bool = True,
 ) -> Alignment:
   """Finds where the music begins in a recording and how the clocks drift.
 
@@ -72,6 +81,9 @@ def align(
       the microphone to the loudspeakers; +Y for an upright first-order
       microphone whose front faces them.
     where: names the recording in errors.
+    channel_order: order of the file that W X Y Z were taken from, of
+      `ambisonics.ORDERS`; named in warnings.
+    maybe_simulated: see `sound_field.judge`.
 
   Returns:
     Offset, drift and what speaks for them.
@@ -110,6 +122,16 @@ def align(
   jump_s, jump_at_s = arrival.largest_jump_s(sound, placed, quiet)
   channels = "mono music" if mono else arrival.left_and_right(arrivals, left)
   heard = [s for s in states if s not in (result.OUTSIDE, result.SILENT)]
+  response = fit_response(sums)
+  field = sound_field.judge(
+    arrivals,
+    sums,
+    response,
+    sound,
+    left=left,
+    order=channel_order,
+    maybe_simulated=maybe_simulated,
+  )
   answer = Alignment(
     offset_samples=float(clocks.offset_s) * SAMPLE_RATE_HZ,
     offset_se_samples=float(offset_se) * SAMPLE_RATE_HZ,
@@ -126,11 +148,12 @@ def align(
     window_state=_windows(sound, placed, clocks, samples, music.shape[1]),
     loudspeakers=_loudspeakers(arrivals, first),
     channels=channels,
-    explained=explained_share(sums, fit_response(sums)),
+    explained=explained_share(sums, response),
     jump_s=jump_s if abs(jump_s) > _JUMP_S else None,
     jump_at_s=jump_at_s if abs(jump_s) > _JUMP_S else None,
     rival_s=rival_s,
     warnings=(),
+    sound_field=field,
   )
   return dataclasses.replace(answer, warnings=_warnings(answer, left))
 
@@ -335,7 +358,7 @@ def _windows(
 
 def _warnings(answer: Alignment, left: str) -> tuple[str, ...]:
   """What a person should look at, one sentence each."""
-  out = []
+  out = [*answer.sound_field.warnings]
   if answer.channels == "swapped":
     out.append(
       f"the music's left channel comes from the right, if {left} of the "

@@ -62,6 +62,8 @@ class Arrival:
     polarity: 1, or -1 where the pressure is the wrong way round.
     height: the height of its peak in W.
     direction: [3] X, Y, Z over W at the peak.
+    direction_se: the largest standard error of these; infinite where nobody
+      measured it.
   """
 
   name: str
@@ -69,6 +71,7 @@ class Arrival:
   polarity: int
   height: float
   direction: np.ndarray
+  direction_se: float = math.inf
 
 
 def band_taper(sums: Sums) -> np.ndarray:
@@ -153,17 +156,31 @@ def measure(sums: Sums) -> tuple[list[Arrival], float]:
     sums: the sums of all blocks.
 
   Returns:
-    Arrivals as `find_arrivals` gives them, and s.
+    Arrivals as `find_arrivals` gives them, with the standard error of their
+    directions, and s.
   """
   taper = band_taper(sums)
   found = find_arrivals(fit_response(sums), taper)
-  firsts = []
+  firsts, ways = [], {a.name: [] for a in found}
   for fold in range(FOLDS):
     others = find_arrivals(fit_response(sums, all_but(fold)), taper)
     firsts.append(min(a.delay_s for a in others))
+    for other in others:
+      ways.setdefault(other.name, []).append(other.direction)
   spread = float(np.var(firsts)) * (FOLDS - 1)
   width_s = 1 / FREQS_HZ[taper > 0][-1]
-  return found, float(np.hypot(np.sqrt(spread), _TILT * width_s))
+  sure = [
+    dataclasses.replace(a, direction_se=_direction_se(ways[a.name]))
+    for a in found
+  ]
+  return sure, float(np.hypot(np.sqrt(spread), _TILT * width_s))
+
+
+def _direction_se(ways: list[np.ndarray]) -> float:
+  """Jackknife over the folds; infinite where one of them hears nothing."""
+  if len(ways) < FOLDS or not ways[0].size:
+    return math.inf
+  return float(np.sqrt(np.var(ways, axis=0).max() * (FOLDS - 1)))
 
 
 def largest_jump_s(

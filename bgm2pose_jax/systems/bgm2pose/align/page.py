@@ -41,6 +41,7 @@ def table_rows(found: Alignment) -> list[tuple[str, str]]:
     ("kept windows", _ranges(found)),
     ("polarity", found.polarity),
     ("channels", found.channels),
+    ("channel order", found.sound_field.text()),
   ]
   for speaker in found.loudspeakers:
     x, y, z = speaker.direction

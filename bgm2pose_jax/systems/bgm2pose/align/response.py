@@ -193,10 +193,23 @@ def explained_share(sums: Sums, response: Response) -> float:
     sums: the sums of these blocks.
     response: fitted to them.
   """
+  return float(channel_shares(sums, response)[0])
+
+
+def channel_shares(sums: Sums, response: Response) -> np.ndarray:
+  """Share of each channel's power that the fit explains, [channel].
+
+  Args:
+    sums: the sums of the blocks with music.
+    response: fitted to them.
+  """
   _, cross, sound, _ = sums.of(range(FOLDS))
-  gained = (cross[0] * np.conj(response.spectrum[0])).real.sum(axis=0)
   band = (FREQS_HZ > _LOW_HZ) & (FREQS_HZ < _HIGH_HZ)
-  return float(gained[band].sum() / (sound[0, band].sum() + 1e-30))
+  shares = np.zeros(len(cross))
+  for i in range(len(cross)):
+    gained = (cross[i] * np.conj(response.spectrum[i])).real.sum(axis=0)
+    shares[i] = gained[band].sum() / (sound[i, band].sum() + 1e-30)
+  return shares
 
 
 @dataclasses.dataclass(frozen=True)

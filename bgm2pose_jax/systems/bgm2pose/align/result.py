@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_SAMPLES
 
 USED = "used"
@@ -66,6 +67,7 @@ class Alignment:
     rival_s: offset of another place where the music fits nearly as well
       (music that repeats itself), relative to the one taken; None for none.
     warnings: what a person should look at.
+    sound_field: what the direct sound says of order and gains.
   """
 
   offset_samples: float
@@ -88,6 +90,7 @@ class Alignment:
   jump_at_s: float | None
   rival_s: float | None
   warnings: tuple[str, ...]
+  sound_field: SoundField
 
   @property
   def offset_s(self) -> float:
@@ -130,6 +133,7 @@ class Alignment:
       "log10_chance": self.log10_chance,
       "polarity": self.polarity,
       "channels": self.channels,
+      "channel_order": self.sound_field.to_dict(),
       "loudspeakers": [dataclasses.asdict(s) for s in self.loudspeakers],
       "explained": self.explained,
       "jump_s": self.jump_s,

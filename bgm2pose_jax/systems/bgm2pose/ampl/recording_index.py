@@ -214,6 +214,21 @@ class RecordingIndex(Generic[R]):
     return {track: tuple(names) for track, names in found.items()}
 
 
+def left_axis(root: Path) -> str:
+  """Axis of the microphone that points left.
+
+  Args:
+    root: folder of the recordings; the simulator says there how it turned the
+      microphone.
+  """
+  try:
+    path = root / SIMULATED_FILE
+    plain = json_file.read(path, "")["scene"]["axes"] == "scene"
+  except (InputError, KeyError, TypeError):
+    plain = False
+  return "-X" if plain else "+Y"
+
+
 def parse_name(name: str) -> Name | None:
   """Reads a recording's name, `subject_<s>_<track>`.
 

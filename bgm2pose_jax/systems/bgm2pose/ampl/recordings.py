@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from bgm2pose_jax import poses
-from bgm2pose_jax.audio import audio_files
+from bgm2pose_jax.audio import ambisonics, audio_files
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
@@ -26,7 +26,7 @@ from bgm2pose_jax.systems.bgm2pose.window import (
 )
 
 POSE_RATE_HZ = 120.0
-MICROPHONES = ("W", "X", "Y", "Z")
+MICROPHONES = ambisonics.CHANNELS
 # 9.6 s: as fast per window as longer blocks, and quicker to compile.
 BLOCK_WINDOWS = 16
 
@@ -208,13 +208,19 @@ def check_music(
     )
 
 
-def sound_blocks(wav: Path, music: TrackMusic, windows: int) -> Iterator[Block]:
+def sound_blocks(
+  wav: Path,
+  music: TrackMusic,
+  windows: int,
+  order: str = ambisonics.DEFAULT_ORDER,
+) -> Iterator[Block]:
   """Reads a recording with its music, block by block.
 
   Args:
-    wav: the recording, W X Y Z.
+    wav: the recording.
     music: the music of its track.
     windows: how many windows to read.
+    order: of the recording's channels, one of `ambisonics.ORDERS`.
 
   Yields:
     Blocks of `BLOCK_WINDOWS` windows, the last one shorter.
@@ -238,7 +244,9 @@ def sound_blocks(wav: Path, music: TrackMusic, windows: int) -> Iterator[Block]:
           "copy the recording again",
         )
       # Channels in rows first: along rows this is sixty times as fast.
-      channels = np.ascontiguousarray(audio.T)
+      channels = np.ascontiguousarray(
+        ambisonics.in_order(audio, order, axis=1).T
+      )
       heard |= channels.any(axis=1)
       yield Block(first, count, channels, music.read(start, samples))
   for name, sounds in zip(MICROPHONES, heard, strict=True):

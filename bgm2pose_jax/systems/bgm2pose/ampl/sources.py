@@ -11,13 +11,16 @@ from typing import Any, Protocol
 
 from absl import logging
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   find,
   inventory,
+  order_check,
   raw_layout,
+  recording_index,
   recordings,
   released_layout,
 )
@@ -81,6 +84,9 @@ def open_source(
   mocap_dir: str | None = None,
   music_dir: str | None = None,
   joint_map: str | None = None,
+  *,
+  channel_order: str | None = None,
+  gains: str | None = None,
 ) -> Recordings:
   """Looks at where recordings come from, without computing anything.
 
@@ -92,6 +98,9 @@ def open_source(
     music_dir: music files to simulate from; None for procedural music.
     joint_map: which names in the motion files are which joints, see
       `poses.joint_map_file`; None for none of its own.
+    channel_order: order of the channels that somebody stated, for `ampl/raw`;
+      None refuses recordings that are clearly not W X Y Z.
+    gains: the gains that somebody stated; None for nobody.
 
   Returns:
     What is there, as it is now.
@@ -107,6 +116,12 @@ def open_source(
       f"choose {', '.join(DATASETS[:-1])} or {DATASETS[-1]}",
     )
   if dataset == SIMULATED:
+    if channel_order not in (None, ambisonics.DEFAULT_ORDER):
+      raise InputError(
+        f"--channel_order={channel_order}",
+        "is not the order of the simulator, which records W X Y Z",
+        "drop it",
+      )
     plan = simulate or SimulateConfig()
     return SimulatedRecordings(plan, mocap_dir, music_dir, joint_map)
   if ampl_dir is None:
@@ -115,13 +130,21 @@ def open_source(
     )
   with system_errors.in_one_line(ampl_dir):
     find.refuse_archive("ampl_dir", Path(ampl_dir))
-    return _open_folder(dataset, Path(ampl_dir))
+    return _open_folder(dataset, Path(ampl_dir), channel_order, gains)
 
 
-def _open_folder(dataset: str, path: Path) -> _Folder:
+def _open_folder(
+  dataset: str, path: Path, channel_order: str | None, gains: str | None
+) -> _Folder:
   """Looks at a folder in one of AMPL's layouts."""
   if dataset == RAW:
     raw = raw_layout.scan_raw(path)
+    order = order_check.OrderCheck(
+      stated=channel_order,
+      gains=gains or raw.ambisonic_format,
+      left=recording_index.left_axis(raw.root),
+      simulated=raw.simulated,
+    )
 
     def kept(recording: raw_layout.RawRecording) -> int | None:
       # Excluded recordings may be broken; nobody opens them. A broken one of
@@ -134,7 +157,9 @@ def _open_folder(dataset: str, path: Path) -> _Folder:
         logging.warning("%s", error)
         return None
 
-    return _Folder("raw", path, raw, recordings.check_files, kept)
+    return _Folder(
+      "raw", path, raw, recordings.check_files, kept, listen=order.check
+    )
   released = released_layout.scan_released(path)
 
   def windows(recording: released_layout.ReleasedRecording) -> int:
@@ -154,6 +179,7 @@ class _Folder:
     windows: recording -> windows to build, after a check of its files.
     kept: recording -> windows an annotation keeps; None when not looked at.
     notes: what else was found.
+    listen: refuses recordings to build that are clearly in another order.
   """
 
   kind: str
@@ -162,6 +188,7 @@ class _Folder:
   windows: Callable[[Any], int]
   kept: Callable[[Any], int | None]
   notes: Sequence[str] = ()
+  listen: Callable[[Sequence[Any]], None] | None = None
   raw_bytes: int = 0
 
   @property
@@ -187,7 +214,12 @@ class _Folder:
     skipped = [r.name for t in tracks for r in self.index.left_out(t)]
     if skipped:
       logging.info("never used, skipped: %s", ", ".join(skipped))
-    return {t: sum(map(self.windows, self.index.to_build(t))) for t in tracks}
+    found = {t: self.index.to_build(t) for t in tracks}
+    counts = {t: sum(map(self.windows, each)) for t, each in found.items()}
+    if self.listen is not None:
+      for each in found.values():
+        self.listen(each)
+    return counts
 
   @contextlib.contextmanager
   def folder(self, track: str, scratch: Path, progress: bool) -> Iterator[Path]:

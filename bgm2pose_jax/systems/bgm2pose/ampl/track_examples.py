@@ -92,7 +92,9 @@ class TrackExamples:
     )
 
     def blocks() -> Iterator[recordings.Block]:
-      read = recordings.sound_blocks(recording.wav, music, len(windows))
+      read = recordings.sound_blocks(
+        recording.wav, music, len(windows), self.recipe.channel_order
+      )
       snr_db = self.recipe.noise_snr_db
       if snr_db is None:
         return read

@@ -13,6 +13,8 @@ from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base.errors import InputError
 
 MUSIC_CHANNELS = 2
+# Mono music is played by both loudspeakers.
+ACCEPTED_CHANNELS = (1, MUSIC_CHANNELS)
 
 
 class TrackMusic:
@@ -27,10 +29,14 @@ class TrackMusic:
       raise InputError(
         sound / f"{track}_input.WAV",
         f"the music of track {track} is missing",
-        "add it as <track>_input.WAV or <track>_input.mp3, stereo",
+        "add it as <track>_input.WAV or <track>_input.mp3, stereo or mono",
       )
     self.path = path
-    info = audio_files.read_header(path, MUSIC_CHANNELS, None)
+    info = audio_files.read_header(path, ACCEPTED_CHANNELS, None)
+    if info.channels == 1:
+      logging.warning(
+        "%s is mono: both loudspeakers are taken to have played it", path
+      )
     audio_files.check_room(path, info, tempfile.gettempdir())
     # Digital silence, NaN and truncation are found here, once per track, not
     # in the middle of the third recording.
@@ -71,6 +77,8 @@ class TrackMusic:
     part = next(parts, None)
     while part is not None:
       following = next(parts, None)
+      if part.shape[1] < MUSIC_CHANNELS:
+        part = np.repeat(part, MUSIC_CHANNELS, axis=1)
       loudest = max(loudest, float(np.abs(part).max(initial=0.0)))
       if resampler is not None:
         part = resampler.resample_chunk(part, last=following is None)

@@ -41,6 +41,10 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   command_flags.left(values, None)
+  command_flags.channel_order(values, None)
+  command_flags.ambisonic_format(
+    values, "what the simulator's scene says, or not known"
+  )
   flags.DEFINE_string(
     "json", None, "file to write all findings to", flag_values=values
   )
@@ -74,7 +78,13 @@ def run(values: flags.FlagValues, argv: Sequence[str]) -> tuple[str, int]:
       "give one: python -m bgm2pose_jax.doctor FOLDER",
     )
   local_path.check("json", values.json)
-  diagnosis = examine(given[0], align=values.align, left=values.left)
+  diagnosis = examine(
+    given[0],
+    align=values.align,
+    left=values.left,
+    order=values.channel_order,
+    gains=values.ambisonic_format,
+  )
   if values.json:
     write_text(Path(values.json), screen.to_json(diagnosis))
   return screen.render(diagnosis, values.lines), int(diagnosis.errors > 0)

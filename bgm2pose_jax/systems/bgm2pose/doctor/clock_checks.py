@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.files import json_file
 from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import SHORTEST_S, align
 from bgm2pose_jax.systems.bgm2pose.align.result import Alignment
@@ -65,14 +65,7 @@ def left_axis(root: Path, left: str | None) -> str:
       microphone.
     left: what the user says; None for nothing.
   """
-  if left is not None:
-    return left
-  try:
-    path = root / recording_index.SIMULATED_FILE
-    plain = json_file.read(path, "")["scene"]["axes"] == "scene"
-  except (InputError, KeyError, TypeError):
-    plain = False
-  return "-X" if plain else "+Y"
+  return recording_index.left_axis(root) if left is None else left
 
 
 def check_clock(
@@ -80,6 +73,7 @@ def check_clock(
   others: Mapping[str, Path],
   left: str,
   found: Findings,
+  order: str = ambisonics.DEFAULT_ORDER,
 ) -> Clock | None:
   """Aligns a recording with its track's music and judges what that gives.
 
@@ -88,6 +82,7 @@ def check_clock(
     others: {track: music} of other tracks, to look for another one in it.
     left: see `align`.
     found: takes the findings.
+    order: of the recording's channels, one of `ambisonics.ORDERS`.
 
   Returns:
     Offset and drift; None where they could not be measured.
@@ -98,14 +93,16 @@ def check_clock(
   result = None
   with found.guard(wav, "alignment"):
     try:
-      result = _align(wav, music, left, found)
+      result = _align(wav, music, left, order, found)
     except InputError as error:
       if "not heard" not in error.found:
         raise
-      _explain_unheard(recording, others, left, error, found)
+      _explain_unheard(recording, others, left, order, error, found)
   if result is None:
     return None
-  for warning in result.warnings:
+  # Those of the channels are told of every recording, aligned or not.
+  told = result.sound_field.warnings
+  for warning in (w for w in result.warnings if w not in told):
     found.warning(
       "alignment",
       wav,
@@ -120,11 +117,13 @@ def check_clock(
 
 
 def _align(
-  wav: Path, music: Path, left: str, found: Findings | None
+  wav: Path, music: Path, left: str, order: str, found: Findings | None
 ) -> Alignment | None:
   """Aligns; None, with a note, for sounds that are too short."""
   with (
-    sounds.decoded(wav, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ) as recording,
+    sounds.decoded(
+      wav, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ, order
+    ) as recording,
     sounds.decoded(music, sounds.MUSIC_CHANNELS, None) as played,
   ):
     shortest_s = min(recording.shape[1], played.shape[1]) / SAMPLE_RATE_HZ
@@ -148,7 +147,11 @@ def _align(
         f"for all of it: {_align_command(wav, music)}",
       )
     return align(
-      recording[:, :limit], played[:, : 2 * limit], left=left, where=wav
+      recording[:, :limit],
+      played[:, : 2 * limit],
+      left=left,
+      where=wav,
+      channel_order=order,
     )
 
 
@@ -163,6 +166,7 @@ def _explain_unheard(
   recording: RawRecording,
   others: Mapping[str, Path],
   left: str,
+  order: str,
   error: InputError,
   found: Findings,
 ) -> None:
@@ -171,7 +175,7 @@ def _explain_unheard(
     if track == recording.track:
       continue
     try:
-      other = _align(recording.wav, music, left, None)
+      other = _align(recording.wav, music, left, order, None)
     except InputError:
       continue
     if other is not None:

@@ -68,6 +68,8 @@ def examine(
   *,
   align: str = "sample",
   left: str | None = None,
+  order: str | None = None,
+  gains: str | None = None,
   progress: bool = True,
 ) -> Diagnosis:
   """Looks over a folder of somebody's own data.
@@ -78,6 +80,10 @@ def examine(
       first of each track) or `all`; 2 to 4 s for a minute of sound.
     left: microphone axis that points left, see `align.alignment.align`;
       None is +Y, for simulated recordings what their scene says.
+    order: order of the recordings' channels, one of `ambisonics.ORDERS`; None
+      is W X Y Z where nothing speaks against it.
+    gains: of the recordings' channels, one of `scene.FORMATS`; None for not
+      stated.
     progress: show bars on stderr.
 
   Returns:
@@ -103,7 +109,13 @@ def examine(
   for layout in held:
     if layout == layouts.RAW:
       index, facts = raw.examine_raw(
-        root, found, align=align, left=left, progress=progress
+        root,
+        found,
+        align=align,
+        left=left,
+        order=order,
+        gains=gains,
+        progress=progress,
       )
     else:
       index, facts = released.examine_released(root, found, progress=progress)

@@ -10,13 +10,16 @@ from typing import Any
 
 import tqdm
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout, recording_index
+from bgm2pose_jax.systems.bgm2pose.ampl.order_check import OrderCheck
 from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawIndex, RawRecording
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import MUSIC_CHANNELS
 from bgm2pose_jax.systems.bgm2pose.doctor import (
   annotation_checks,
+  channel_checks,
   clock_checks,
   raw_pairs,
   sound_checks,
@@ -39,6 +42,8 @@ def examine_raw(
   *,
   align: str = "sample",
   left: str | None = None,
+  order: str | None = None,
+  gains: str | None = None,
   progress: bool = True,
 ) -> tuple[RawIndex | None, dict[str, Facts]]:
   """Examines a folder of recordings.
@@ -48,6 +53,9 @@ def examine_raw(
     found: takes the findings.
     align: `none`, `sample` (one recording a track) or `all`.
     left: microphone axis that points left; None is guessed.
+    order: of the recordings' channels, one of `ambisonics.ORDERS`; None is
+      W X Y Z.
+    gains: of the recordings' channels; None for not stated.
     progress: show a bar on stderr.
 
   Returns:
@@ -77,7 +85,9 @@ def examine_raw(
   for recording in _bar(used, "check", progress):
     before = found.number(ERROR)
     with found.guard(recording.wav, "recording"):
-      facts[recording.name] = examine_recording(recording, music, labels, found)
+      facts[recording.name] = examine_recording(
+        recording, music, labels, found, order or ambisonics.DEFAULT_ORDER
+      )
     if found.number(ERROR) > before or recording.track not in music:
       facts.setdefault(recording.name, Facts(recording.name)).kept = None
   annotation_checks.check_labels(labels, found)
@@ -87,10 +97,26 @@ def examine_raw(
     _to_align(used, facts, music, align), "align", progress
   ):
     own, before = facts[recording.name], found.number(ERROR)
-    own.clock = clock_checks.check_clock(recording, others, axis, found)
+    own.clock = clock_checks.check_clock(
+      recording, others, axis, found, order or ambisonics.DEFAULT_ORDER
+    )
+    if found.number(ERROR) > before:
+      own.kept = None
+  judge = OrderCheck(
+    order, gains or index.ambisonic_format, axis, index.simulated
+  )
+  hearable = [r for r in used if r.track in music and _is_sound(facts, r)]
+  for recording in _bar(hearable, "channels", progress):
+    own, before = facts[recording.name], found.number(ERROR)
+    channel_checks.check_channels(recording, judge, own, found)
     if found.number(ERROR) > before:
       own.kept = None
   return index, facts
+
+
+def _is_sound(facts: dict[str, Facts], recording: RawRecording) -> bool:
+  own = facts.get(recording.name)
+  return own is not None and own.sound
 
 
 def _bar(
@@ -170,13 +196,15 @@ def _examine_music(
         recording.wav.with_name(f"{recording.track}_input.WAV"),
         f"the music of track {recording.track} is missing ({number}"
         " recordings)",
-        "add it as <track>_input.WAV, .flac, .ogg or .mp3, stereo",
+        "add it as <track>_input.WAV, .flac, .ogg or .mp3, stereo or mono",
       )
       continue
     info = read_header(path, MUSIC_CHANNELS, None, found)
     if info is None:
       continue
-    levels = sound_checks.check_music(path, info.samplerate, found)
+    levels = sound_checks.check_music(
+      path, info.samplerate, found, info.channels
+    )
     if levels is not None and levels.power.any():
       frames = levels.frames * SAMPLE_RATE_HZ / info.samplerate
       music[recording.track] = Music(path, round(frames))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.ampl import recordings
 from bgm2pose_jax.systems.bgm2pose.ampl.annotations import Annotation
@@ -40,6 +42,9 @@ class Facts:
     peak_db: the peak of the loudest channel, alike.
     clock: what aligning it gave.
     sound: its four channels can be aligned.
+    channel_order: what the direct sound says of order and gains, beside what
+      was assumed (`sound_field.SoundField.to_dict`).
+    channel_order_text: the same for people.
   """
 
   name: str
@@ -50,6 +55,8 @@ class Facts:
   peak_db: float | None = None
   clock: Clock | None = None
   sound: bool = False
+  channel_order: dict[str, Any] | None = None
+  channel_order_text: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +77,7 @@ def examine_recording(
   music: dict[str, Music],
   labels: dict[str, list[Path]],
   found: Findings,
+  order: str = ambisonics.DEFAULT_ORDER,
 ) -> Facts:
   """Examines a recording's own files; its partners may be missing.
 
@@ -78,12 +86,13 @@ def examine_recording(
     music: {track: its music} of the tracks whose music is in order.
     labels: {label: annotation files}, takes those of this recording.
     found: takes the findings.
+    order: of the recording's channels, one of `ambisonics.ORDERS`.
 
   Returns:
     What was measured.
   """
   facts = Facts(recording.name)
-  _examine_sound(recording, music, facts, found)
+  _examine_sound(recording, music, facts, found, order)
   rows = None
   if recording.poses is not None and recording.poses.is_file():
     rows = pose_checks.check_positions(recording.poses, facts.seconds, found)
@@ -110,12 +119,13 @@ def _examine_sound(
   music: dict[str, Music],
   facts: Facts,
   found: Findings,
+  order: str,
 ) -> None:
   wav = recording.wav
   info = read_header(wav, len(MICROPHONES), SAMPLE_RATE_HZ, found)
   if info is None:
     return
-  levels = sound_checks.check_recording(wav, info.samplerate, found)
+  levels = sound_checks.check_recording(wav, info.samplerate, found, order)
   if levels is None:
     return
   seconds = levels.frames / info.samplerate

@@ -44,9 +44,9 @@ def render(diagnosis: Diagnosis, lines: int) -> str:
       blocks.append(f"windows that training would see\n{part.table}")
     if part.settings:
       blocks.append(_settings(part))
-    clocks = _clocks(part)
-    if clocks:
-      blocks.append(clocks)
+    for table in (_clocks(part), _channels(part)):
+      if table:
+        blocks.append(table)
   blocks.append(_summary(diagnosis))
   return "\n\n".join(blocks)
 
@@ -100,6 +100,14 @@ def _clocks(part: Part) -> str:
         ]
       )
   return _columns("recordings against their music", rows) if rows[1:] else ""
+
+
+def _channels(part: Part) -> str:
+  rows = [["recording", "channels"]]
+  for name, facts in part.facts.items():
+    if facts.channel_order_text is not None:
+      rows.append([name, facts.channel_order_text])
+  return _columns("channels by the direct sound", rows) if rows[1:] else ""
 
 
 def _columns(title: str, rows: list[list[str]]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import MICROPHONES
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import MUSIC_CHANNELS
@@ -40,20 +41,27 @@ _CAPSULES = 0.5
 _LARGEST_RATIO, _LEAST_RATIO = 4.5, 0.2
 
 
-def check_recording(path: Path, rate_hz: int, found: Findings) -> Levels | None:
+def check_recording(
+  path: Path,
+  rate_hz: int,
+  found: Findings,
+  order: str = ambisonics.DEFAULT_ORDER,
+) -> Levels | None:
   """Reads a recording and judges its four channels.
 
   Args:
     path: its header was checked.
     rate_hz: the file's sample rate.
     found: takes the findings.
+    order: of its channels, one of `ambisonics.ORDERS`.
 
   Returns:
-    The levels, or None where it cannot be read to its end.
+    The levels of W, X, Y and Z, or None where it cannot be read to its end.
   """
   levels = _measured(path, len(MICROPHONES), rate_hz, found)
   if levels is None:
     return None
+  levels = sound_levels.in_order(levels, order)
   _check_levels(path, MICROPHONES, levels, found)
   alive = levels.power > 0
   if not alive.all():
@@ -66,16 +74,18 @@ def check_recording(path: Path, rate_hz: int, found: Findings) -> Levels | None:
     )
     return levels
   _check_copies(path, levels, found)
-  _check_order(path, levels, found)
+  _check_order(path, levels, found, order)
   return levels
 
 
 _SILENT = "is digital silence"
 
 
-def check_music(path: Path, rate_hz: int, found: Findings) -> Levels | None:
-  """Reads a track's music; see `check_recording`."""
-  levels = _measured(path, MUSIC_CHANNELS, rate_hz, found)
+def check_music(
+  path: Path, rate_hz: int, found: Findings, channels: int = MUSIC_CHANNELS
+) -> Levels | None:
+  """Reads a track's music, stereo or mono; see `check_recording`."""
+  levels = _measured(path, channels, rate_hz, found)
   if levels is None:
     return None
   if not levels.power.any():
@@ -95,7 +105,9 @@ def check_music(path: Path, rate_hz: int, found: Findings) -> Levels | None:
     found.note(
       "channels",
       path,
-      "left and right are the same: mono music",
+      "left and right are the same: mono music"
+      if channels == MUSIC_CHANNELS
+      else "is mono: both loudspeakers are taken to have played it",
       "nothing to do if it was played so; the loudspeakers cannot be told"
       " apart",
     )
@@ -205,7 +217,9 @@ def _check_copies(path: Path, levels: Levels, found: Findings) -> None:
       return
 
 
-def _check_order(path: Path, levels: Levels, found: Findings) -> None:
+def _check_order(
+  path: Path, levels: Levels, found: Findings, order: str
+) -> None:
   """What power and correlation can tell of the channels' order."""
   pairs = levels.correlation[np.triu_indices(len(MICROPHONES), 1)]
   if pairs.min() > _CAPSULES:
@@ -226,7 +240,7 @@ def _check_order(path: Path, levels: Levels, found: Findings) -> None:
       f"X, Y and Z together have {ratio:.1f} times the power of W, {loudest}"
       " the most: 1 (AmbiX) to 3 (N3D) is usual",
       f"if {loudest} is the pressure channel: "
-      + command("sox", path, "fixed.wav remix", _remix(loudest)),
+      + command("sox", path, "fixed.wav remix", _remix(loudest, order)),
     )
   elif ratio < _LEAST_RATIO:
     found.warning(
@@ -238,7 +252,7 @@ def _check_order(path: Path, levels: Levels, found: Findings) -> None:
     )
 
 
-def _remix(loudest: str) -> str:
-  first = MICROPHONES.index(loudest) + 1
+def _remix(loudest: str, order: str) -> str:
+  first = ambisonics.channel_names(order).index(loudest) + 1
   others = [n for n in range(1, 5) if n != first]
   return " ".join(map(str, [first, *others]))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm2pose_jax.audio import audio_files
+from bgm2pose_jax.systems.bgm2pose.align.sounds import accepted
 from bgm2pose_jax.systems.bgm2pose.ampl.track_music import MUSIC_CHANNELS
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings, command
 
@@ -17,7 +18,7 @@ def read_header(
 
   Args:
     path: the file.
-    channels: how many it must have.
+    channels: how many it must have; music may be mono.
     rate_hz: the rate it must have; None for any.
     found: takes the findings.
 
@@ -30,9 +31,17 @@ def read_header(
       found.error("sound file", path, "is empty", "copy the file again")
       return None
     info = audio_files.read_header(path, None, None)
+    remark = audio_files.header_remark(path)
+    if remark is not None:
+      found.warning(
+        "sound file",
+        path,
+        remark.removeprefix(f"{path}: "),
+        f"{command('sox', path, 'fixed.wav')}, and put fixed.wav in its place",
+      )
   if info is None:
     return None
-  if info.channels != channels:
+  if info.channels not in accepted(channels):
     found.error(
       "channels",
       path,
@@ -47,14 +56,13 @@ def read_header(
       f"{command('sox', path, '-r', str(rate_hz), 'fixed.wav')}, and put"
       " fixed.wav in its place",
     )
-  return info if info.channels == channels else None
+  return info if info.channels in accepted(channels) else None
 
 
 def _channel_fix(path: Path, has: int, wanted: int) -> str:
   put = ", and put fixed.wav in its place"
   if wanted == MUSIC_CHANNELS:
-    remix = "1 1" if has == 1 else "1 2"
-    return command("sox", path, "fixed.wav", "remix", remix) + put
+    return command("sox", path, "fixed.wav", "remix", "1 2") + put
   if has > wanted:
     return (
       f"{command('sox', path, 'fixed.wav', 'remix 1 2 3 4')}{put}, if W X Y Z"

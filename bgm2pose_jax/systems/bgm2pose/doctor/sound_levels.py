@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bgm2pose_jax.audio import audio_files
+from bgm2pose_jax.audio import ambisonics, audio_files
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
 # 16-bit full scale is 0.99997; converters stop a little below.
@@ -94,6 +94,29 @@ def measure(path: Path, channels: int, rate_hz: int) -> Levels:
     window_power=np.concatenate(windows or [np.zeros((0, channels))]).astype(
       np.float32
     ),
+  )
+
+
+def in_order(levels: Levels, order: str) -> Levels:
+  """Levels of W, X, Y and Z.
+
+  Args:
+    levels: those of the file's four channels.
+    order: of these, one of `ambisonics.ORDERS`.
+  """
+  if order == ambisonics.DEFAULT_ORDER:
+    return levels
+  place = list(ambisonics.ORDERS[order])
+  both = np.ix_(place, place)
+  return Levels(
+    frames=levels.frames,
+    mean=levels.mean[place],
+    power=levels.power[place],
+    peak=levels.peak[place],
+    full=levels.full[place],
+    correlation=levels.correlation[both],
+    identical=levels.identical[both],
+    window_power=levels.window_power[:, place],
   )
 
 

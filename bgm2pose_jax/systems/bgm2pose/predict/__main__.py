@@ -26,9 +26,10 @@ from bgm2pose_jax.data import prepared
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.runtime import compilation
 from bgm2pose_jax.systems.bgm2pose import command_flags, trained
+from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
-from bgm2pose_jax.systems.bgm2pose.align import sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
+from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
 from bgm2pose_jax.systems.bgm2pose.predict import (
   conventions,
   page,
@@ -95,6 +96,7 @@ def run(values: flags.FlagValues) -> list[str]:
   gains = conventions.gains(
     values.ambisonic_format, models[0], convert=values.convert_format
   )
+  order = conventions.order(values.channel_order, models[0])
   options = predictor.Options(
     hop_ms=values.hop_ms,
     blend=values.blend,
@@ -106,18 +108,48 @@ def run(values: flags.FlagValues) -> list[str]:
   lines, facts = [], {}
   with (
     sounds.decoded(
-      recording_path, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ
+      recording_path, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ, order
     ) as recording,
     sounds.decoded(music_path, sounds.MUSIC_CHANNELS, None) as music,
   ):
     if values.offset_ms is None:
-      found = align(recording, music, left=values.left, where=recording_path)
+      found = align(
+        recording,
+        music,
+        left=values.left,
+        where=recording_path,
+        channel_order=order,
+        maybe_simulated=models[0].simulated,
+      )
       sent = sent_at(found.offset_samples, values.flight_ms)
       place = sent, found.drift_ppm
       lines.append(align_page.table(found))
-      facts |= {"warnings": list(found.warnings), "channels": found.channels}
+      warnings = list(found.warnings)
+      facts["channels"] = found.channels
+      field, shown_already = found.sound_field, set(found.warnings)
     else:
       place = values.offset_ms * SAMPLE_RATE_HZ / 1000, values.drift_ppm
+      field, shown_already = (
+        heard_channels.of_sound(
+          recording,
+          music,
+          Clocks(values.offset_ms / 1000, values.drift_ppm),
+          left=values.left,
+          order=order,
+          maybe_simulated=models[0].simulated,
+        ),
+        set(),
+      )
+      warnings = list(field.warnings) if field is not None else []
+    warnings += sounds.header_warnings(recording_path, music_path)
+    warnings += conventions.gains_warnings(
+      field, values.ambisonic_format, models[0]
+    )
+    notes = sounds.music_notes(music_path)
+    lines += [f"warning: {w}" for w in warnings if w not in shown_already]
+    lines += [f"note: {note}" for note in notes]
+    facts |= {"warnings": warnings, "channel_order": order}
+    facts |= {"notes": notes} if notes else {}
     pair = SoundPair(
       recording, music, *place, where=recording_path, gains=gains
     )

@@ -1,4 +1,4 @@
-"""Gains of ambisonics channels, between conventions.
+"""Order and gains of ambisonics channels, between conventions.
 
 Relative to AmbiX (SN3D), W is 3 dB lower in FuMa, and X, Y, Z are sqrt(3)
 higher in N3D (first order; Nachbar et al., Ambisonics Symposium 2011).
@@ -8,9 +8,43 @@ from __future__ import annotations
 
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.simulate.scene import FORMATS
+from bgm2pose_jax.systems.bgm2pose.align import sound_field
+from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
+
+
+def order(stated: str | None, model: MusicModel) -> str:
+  """Order of a recording's channels, one of `ambisonics.ORDERS`.
+
+  Args:
+    stated: that of the recording; None says that it is as the files of the
+      training were.
+    model: knows these.
+  """
+  return stated or model.channel_order or ambisonics.DEFAULT_ORDER
+
+
+def gains_warnings(
+  field: SoundField | None, stated: str | None, model: MusicModel
+) -> list[str]:
+  """Says that a recording has other gains than it is used with.
+
+  Args:
+    field: what its direct sound says; None where nothing was heard.
+    stated: convention of the recording; None says that it is the model's.
+    model: knows that of its training recordings, or not.
+  """
+  if field is None:
+    return []
+  expected = stated or model.ambisonic_format
+  warning = sound_field.gains_warning(field, expected)
+  if warning is None:
+    return []
+  convert = field.gains != model.ambisonic_format
+  return [warning + (" and --convert_format" if convert else "")]
 
 
 def gains(

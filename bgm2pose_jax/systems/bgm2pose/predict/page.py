@@ -105,7 +105,8 @@ def _render(
         (
           f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
           _SIMULATED if track.simulated else "",
-        )
+        ),
+        *(("", text) for text in track.facts.get("warnings", ())),
       ],
       facts=_short_facts(track),
       panels=(

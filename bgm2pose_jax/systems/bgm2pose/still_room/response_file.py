@@ -25,6 +25,7 @@ from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import array_file
+from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 
 if TYPE_CHECKING:
@@ -90,8 +91,12 @@ def read(path: Path) -> np.ndarray:
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
   flags.DEFINE_list(
-    "recording", None, "four channels W X Y Z, 48 kHz; several with commas"
+    "recording",
+    None,
+    "four channels at 48 kHz, W X Y Z or in the order of --channel_order; "
+    "several with commas",
   )
+  command_flags.channel_order(flags.FLAGS)
   flags.DEFINE_list(
     "music", None, "what was played from its first sample, one for each"
   )
@@ -118,7 +123,7 @@ def _main(argv: Sequence[str]) -> None:
       raise InputError(out, "does not end in .npz", "name it room.npz")
     with contextlib.ExitStack() as opened:
       heard = [
-        _opened(opened, Path(wav), Path(music))
+        _opened(opened, Path(wav), Path(music), values.channel_order)
         for wav, music in zip(values.recording, values.music, strict=True)
       ]
       windows = sum(count for count, _ in heard)
@@ -138,9 +143,10 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _opened(
-  opened: contextlib.ExitStack, wav: Path, music: Path
+  opened: contextlib.ExitStack, wav: Path, music: Path, order: str
 ) -> tuple[int, Callable[[], Iterator[Block]]]:
   """Windows and blocks of a recording; its files close with `opened`."""
+  from bgm2pose_jax.systems.bgm2pose.align import heard_channels
   from bgm2pose_jax.systems.bgm2pose.ampl import recordings
   from bgm2pose_jax.systems.bgm2pose.ampl.track_music import TrackMusic
 
@@ -148,7 +154,12 @@ def _opened(
   windows = info.frames // WINDOW_SAMPLES
   played = opened.enter_context(TrackMusic(music, wav.stem, wav.parent))
   recordings.check_music(played.frames, music, windows, wav.name)
-  return windows, lambda: recordings.sound_blocks(wav, played, windows)
+  heard = heard_channels.of_files(
+    wav, music, order=order, maybe_simulated=True
+  )
+  for warning in heard.warnings if heard is not None else ():
+    print(f"warning: {wav}: {warning}", flush=True)
+  return windows, lambda: recordings.sound_blocks(wav, played, windows, order)
 
 
 if __name__ == "__main__":
