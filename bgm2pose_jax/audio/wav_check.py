@@ -72,9 +72,7 @@ def check_wav_complete(path: Path) -> Samples | None:
     return _walk(path, file, size, head[:4])
 
 
-def _walk(
-  path: Path, file: BinaryIO, size: int, form: bytes
-) -> Samples | None:
+def _walk(path: Path, file: BinaryIO, size: int, form: bytes) -> Samples | None:
   """Goes from chunk to chunk until the samples begin."""
   long_data, sound_format, odd = None, b"", False
   for _ in range(_MOST_CHUNKS):

@@ -90,6 +90,44 @@ def of_sound(
   )
 
 
+def of_file(
+  wav: Path,
+  music: np.ndarray,
+  clocks: Clocks,
+  *,
+  gains: np.ndarray | None = None,
+  left: str = "+Y",
+  order: str = ambisonics.DEFAULT_ORDER,
+  maybe_simulated: bool = True,
+) -> SoundField | None:
+  """Judges a recording's file, in the first minute of its music.
+
+  Args:
+    wav: four channels at 48 kHz.
+    music: [2, samples] at 48 kHz.
+    clocks: where the music was sent, to some 10 ms.
+    gains: [4, 1] that W X Y Z are multiplied by; None leaves them.
+    left, order, maybe_simulated: see `sound_field.judge`.
+
+  Returns:
+    What the direct sound says; None for too little sound.
+
+  Raises:
+    InputError: a file that cannot be read.
+  """
+  first = max(0, int(clocks.offset_s * SAMPLE_RATE_HZ))
+  recording = _begin(wav, sounds.RECORDING_CHANNELS, first)
+  recording = ambisonics.in_order(recording, order, axis=0)
+  return of_sound(
+    recording if gains is None else recording * gains,
+    music,
+    Clocks(clocks.offset_s - first / SAMPLE_RATE_HZ, clocks.drift_ppm),
+    left=left,
+    order=order,
+    maybe_simulated=maybe_simulated,
+  )
+
+
 def of_files(
   wav: Path,
   music: Path,
@@ -138,11 +176,14 @@ def of_files(
     return found
 
 
-def _begin(path: Path, channels: int) -> np.ndarray:
-  """The first minute, [channels, samples] at 48 kHz; mono on all channels."""
+def _begin(path: Path, channels: int, first: int = 0) -> np.ndarray:
+  """A minute, [channels, samples] at 48 kHz; mono on all channels."""
   info = audio_files.read_header(path, sounds.accepted(channels), None)
-  count = min(round(LONGEST_S * info.samplerate), info.frames)
+  first = min(first, info.frames)
+  count = min(round(LONGEST_S * info.samplerate), info.frames - first)
   with audio_files.opened(path) as file:
+    if first:
+      file.seek(first)
     samples = audio_files.read_samples(file, path, count)
   audio_files.check_finite(path, samples, 0, info.samplerate)
   if samples.shape[1] < channels:

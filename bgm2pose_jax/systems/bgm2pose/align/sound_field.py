@@ -373,7 +373,9 @@ def _unlikely_deg(
 def _stand(units: Sequence[np.ndarray], up: int) -> str:
   """Where the loudspeakers seem to stand, in words."""
   degrees = [math.degrees(math.asin(np.clip(u[up], -1, 1))) for u in units]
-  places = [f"{abs(d):.0f} degrees {'up' if d >= 0 else 'down'}" for d in degrees]
+  places = [
+    f"{abs(d):.0f} degrees {'up' if d >= 0 else 'down'}" for d in degrees
+  ]
   if len(places) == 1:
     return f"the sound comes from {places[0]}"
   if places[0] == places[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,23 @@ MUSIC_CHANNELS = 2
 ACCEPTED_CHANNELS = (1, MUSIC_CHANNELS)
 
 
+def unread_music(sound: Path, track: str) -> str:
+  """Names music of a track whose format is not read; empty for none.
+
+  Args:
+    sound: the folder of the sound.
+    track: its token.
+  """
+  begin = f"{track}_input."
+  try:
+    names = sorted(n for n in os.listdir(sound) if n.startswith(begin))
+  except OSError:
+    return ""
+  if not names:
+    return ""
+  return f" ({', '.join(names[:3])}: WAV, FLAC, OGG and MP3 are read)"
+
+
 class TrackMusic:
   """A track's music at the microphone's rate, read from any position.
 
@@ -28,7 +46,7 @@ class TrackMusic:
     if path is None:
       raise InputError(
         sound / f"{track}_input.WAV",
-        f"the music of track {track} is missing",
+        f"the music of track {track} is missing{unread_music(sound, track)}",
         "add it as <track>_input.WAV or <track>_input.mp3, stereo or mono",
       )
     self.path = path

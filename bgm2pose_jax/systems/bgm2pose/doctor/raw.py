@@ -16,7 +16,10 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout, recording_index
 from bgm2pose_jax.systems.bgm2pose.ampl.order_check import OrderCheck
 from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawIndex, RawRecording
-from bgm2pose_jax.systems.bgm2pose.ampl.track_music import MUSIC_CHANNELS
+from bgm2pose_jax.systems.bgm2pose.ampl.track_music import (
+  MUSIC_CHANNELS,
+  unread_music,
+)
 from bgm2pose_jax.systems.bgm2pose.doctor import (
   annotation_checks,
   channel_checks,
@@ -195,7 +198,7 @@ def _examine_music(
         "missing file",
         recording.wav.with_name(f"{recording.track}_input.WAV"),
         f"the music of track {recording.track} is missing ({number}"
-        " recordings)",
+        f" recordings){unread_music(recording.wav.parent, recording.track)}",
         "add it as <track>_input.WAV, .flac, .ogg or .mp3, stereo or mono",
       )
       continue

@@ -91,7 +91,8 @@ def check_music(
   if not levels.power.any():
     found.error("silence", path, _SILENT, "give the music that was played")
     return levels
-  _check_levels(path, _STEREO, levels, found)
+  names = _STEREO if channels == MUSIC_CHANNELS else ("music",)
+  _check_levels(path, names, levels, found)
   alive = levels.power > 0
   if not alive.all():
     dead = _STEREO[int(np.argmin(alive))]

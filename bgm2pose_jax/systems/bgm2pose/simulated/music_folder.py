@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file
@@ -14,6 +17,21 @@ from bgm2pose_jax.simulate.music import Piece
 _MOST_GENRE_BYTES = 4 << 20
 _COLUMNS = "give the columns file,genre"
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
+# Music that nothing here decodes, and a few that are no sound at all.
+_UNREAD = {
+  **dict.fromkeys(
+    (".m4a", ".mp4", ".m4b", ".aac", ".alac"), "AAC or ALAC is not decoded"
+  ),
+  **dict.fromkeys((".wma", ".asf"), "Windows Media is not decoded"),
+  **dict.fromkeys((".mid", ".midi", ".kar"), "MIDI holds notes and no sound"),
+  **dict.fromkeys(
+    (".ape", ".wv", ".tta", ".mpc", ".ac3", ".dts", ".dsf", ".dff", ".amr")
+    + (".ra", ".rm", ".mka", ".webm", ".oga", ".caf", ".w64", ".rf64", ".bw64")
+    + (".bwf", ".au", ".snd", ".mp2", ".mpga", ".mp1", ".spx", ".weba"),
+    "files of this ending are not taken",
+  ),
+}
+_MOST_NAMED = 5
 
 
 def read(music_dir: str | Path) -> dict[str, Piece]:
@@ -28,15 +46,22 @@ def read(music_dir: str | Path) -> dict[str, Piece]:
 
   Raises:
     InputError: no such folder, no audio in it, two files of one name, a
-      broken genres.csv.
+      broken genres.csv. Music in formats that are not read is left aside, and
+      a warning says so.
   """
   folder = Path(music_dir)
   if not folder.is_dir():
     raise InputError(folder, "no such music folder", "check --music_dir")
   genres = _read_genres(folder / "genres.csv")
   tracks: dict[str, Piece] = {}
+  aside: list[Path] = []
   for path in sorted(folder.iterdir()):
-    if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+    if path.name.startswith("."):
+      continue
+    if path.suffix.lower() not in _SUFFIXES:
+      if path.suffix.lower() in _UNREAD or path.name in genres:
+        aside.append(path)
+        genres.pop(path.name, None)
       continue
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem)
     if name in tracks:
@@ -53,10 +78,31 @@ def read(music_dir: str | Path) -> dict[str, Piece]:
       "correct the name or remove the line",
     )
   if not tracks:
+    left = f"; left aside: {_named(aside)}" if aside else ""
     raise InputError(
-      folder, "no audio files", f"add some of {', '.join(_SUFFIXES)}"
+      folder, f"no audio files{left}", f"add some of {', '.join(_SUFFIXES)}"
+    )
+  if aside:
+    logging.warning(
+      "%s: left aside %s; read are %s: convert it (ffmpeg -i %s %s)",
+      folder,
+      _named(aside),
+      ", ".join(_SUFFIXES),
+      aside[0].name,
+      aside[0].with_suffix(".flac").name,
     )
   return tracks
+
+
+def _named(aside: Sequence[Path]) -> str:
+  """Files and why they are not read, a few of them."""
+  shown = [f"{path.name} ({_why(path)})" for path in aside[:_MOST_NAMED]]
+  more = len(aside) - len(shown)
+  return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _why(path: Path) -> str:
+  return _UNREAD.get(path.suffix.lower(), "files of this ending are not taken")
 
 
 def _read_genres(path: Path) -> dict[str, str]:

@@ -154,9 +154,7 @@ def _opened(
   windows = info.frames // WINDOW_SAMPLES
   played = opened.enter_context(TrackMusic(music, wav.stem, wav.parent))
   recordings.check_music(played.frames, music, windows, wav.name)
-  heard = heard_channels.of_files(
-    wav, music, order=order, maybe_simulated=True
-  )
+  heard = heard_channels.of_files(wav, music, order=order, maybe_simulated=True)
   for warning in heard.warnings if heard is not None else ():
     print(f"warning: {wav}: {warning}", flush=True)
   return windows, lambda: recordings.sound_blocks(wav, played, windows, order)

@@ -30,7 +30,8 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import prepared
 from bgm2pose_jax.runtime import compilation
 from bgm2pose_jax.systems.bgm2pose import trained
-from bgm2pose_jax.systems.bgm2pose.align import sounds
+from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
+from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import conventions, predictor
 from bgm2pose_jax.systems.bgm2pose.stream import flow, server
@@ -89,6 +90,7 @@ def read_settings(values: flags.FlagValues, model: MusicModel) -> Settings:
     gains=conventions.gains(
       values.ambisonic_format, model, convert=values.convert_format
     ),
+    channel_order=conventions.order(values.channel_order, model),
     max_lag_s=values.max_lag_ms / 1000,
     align_s=values.align_s,
     left=values.left,
@@ -126,7 +128,20 @@ def run(values: flags.FlagValues) -> int:
     with sounds.decoded(
       Path(values.music), sounds.MUSIC_CHANNELS, None
     ) as music:
+      for note in sounds.music_notes(Path(values.music)):
+        tell(f"note: {note}")
       player = MusicPlayer(music) if values.play else None
+      heard = None
+      if isinstance(source, FileInput) and line is not None:
+        heard = heard_channels.of_file(
+          source.path,
+          music,
+          Clocks(line.offset_samples / SAMPLE_RATE_HZ, line.drift_ppm),
+          gains=settings.gains,
+          left=settings.left,
+          order=settings.channel_order,
+          maybe_simulated=model.simulated,
+        )
       flow.warm_up(model, settings)
       lines = Lines(
         sys.stdout,
@@ -142,6 +157,7 @@ def run(values: flags.FlagValues) -> int:
         begin=lines.begin,
         emit=lines.frames,
         tell=tell,
+        channels=heard,
       )
       return _run(session, source, player, line)
   finally:

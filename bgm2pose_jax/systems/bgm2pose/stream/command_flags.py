@@ -46,7 +46,8 @@ def define_flags(values: flags.FlagValues) -> None:
   text(
     "input",
     None,
-    "4 channels W X Y Z at 48 kHz: device or device:NAME (sound card), - "
+    "4 channels at 48 kHz, W X Y Z or in the order of --channel_order: device "
+    "or device:NAME (sound card), - "
     "(standard input: raw samples, or WAV), or a file, in real time (required)",
   )
   flags.DEFINE_enum(

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.align import result
 from bgm2pose_jax.systems.bgm2pose.align.alignment import SHORTEST_S, align
+from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.stream.live_music import Line
 from bgm2pose_jax.systems.bgm2pose.stream.sound_queue import CHANNELS
 
@@ -80,6 +82,7 @@ class Found(NamedTuple):
     is_lost: it was not heard in the newest `_LOST_S`.
     jump_s: how far it jumped within the sound, or None.
     warnings: lines for a person to read.
+    sound_field: what the direct sound says of the channels.
   """
 
   line: Line | None
@@ -88,6 +91,7 @@ class Found(NamedTuple):
   is_lost: bool
   jump_s: float | None = None
   warnings: tuple[str, ...] = ()
+  sound_field: SoundField | None = None
 
 
 def find(
@@ -96,6 +100,9 @@ def find(
   music: np.ndarray,
   left: str,
   near: Line | None = None,
+  *,
+  channel_order: str = ambisonics.DEFAULT_ORDER,
+  maybe_simulated: bool = True,
 ) -> Found:
   """Looks for the music in some sound.
 
@@ -105,6 +112,8 @@ def find(
     music: [2, samples], all of it.
     left: see `align`.
     near: where it should be; None looks everywhere.
+    channel_order: order that W X Y Z came in.
+    maybe_simulated: see `sound_field.judge`.
   """
   first = end - sound.shape[1]
   low, high = 0, music.shape[1]
@@ -113,7 +122,14 @@ def find(
     low = max(low, int(near.position(first) - around))
     high = min(high, int(near.position(end) + around))
   try:
-    answer = align(sound, music[:, low:high], left=left, where="the stream")
+    answer = align(
+      sound,
+      music[:, low:high],
+      left=left,
+      where="the stream",
+      channel_order=channel_order,
+      maybe_simulated=maybe_simulated,
+    )
   except InputError as error:
     return Found(None, error.found, end, True)
   drift = answer.drift_ppm
@@ -134,20 +150,30 @@ def find(
     bool(states) and result.USED not in states,
     answer.jump_s,
     answer.warnings,
+    answer.sound_field,
   )
 
 
 class Search:
   """Looks for the music in a thread that lets all others go first."""
 
-  def __init__(self, music: np.ndarray, left: str):
+  def __init__(
+    self,
+    music: np.ndarray,
+    left: str,
+    *,
+    channel_order: str = ambisonics.DEFAULT_ORDER,
+    maybe_simulated: bool = True,
+  ):
     """Looks for nothing yet.
 
     Args:
       music: [2, samples].
       left: see `align`.
+      channel_order, maybe_simulated: see `find`.
     """
     self._music, self._left = music, left
+    self._order, self._maybe_simulated = channel_order, maybe_simulated
     self._thread: threading.Thread | None = None
     self._found: list[Found] = []
 
@@ -164,7 +190,17 @@ class Search:
         # There it counts for the thread alone.
         with contextlib.suppress(OSError):
           os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-      self._found.append(find(sound, end, self._music, self._left, near))
+      self._found.append(
+        find(
+          sound,
+          end,
+          self._music,
+          self._left,
+          near,
+          channel_order=self._order,
+          maybe_simulated=self._maybe_simulated,
+        )
+      )
 
     self._thread = threading.Thread(target=body, name="align", daemon=True)
     self._thread.start()

@@ -17,6 +17,8 @@ _BYTES = {"f32le": 4, "s16le": 2, "s24le": 3, "s32le": 4}
 _LARGEST = 100.0
 # A header may hold notes of the recorder's before the sound.
 _LONGEST_HEADER = 1 << 20
+# Long files' form, and that with a description of the channels, too.
+_FORMS = (b"RIFF", b"RF64", b"BW64")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _WAV = {
   (_FLOAT, 32): "f32le",
@@ -105,7 +107,7 @@ class Decoder:
     start = self._bytes
     if len(start) < 4:
       return False
-    if start[:4] == b"RIFF":
+    if start[:4] in _FORMS:
       found = read_header(start, self._where)
       if found is None:
         return False
@@ -146,7 +148,7 @@ def read_header(start: bytes, where: object) -> Header | None:
     return None
   if start[8:12] != b"WAVE":
     raise InputError(where, "begins with RIFF but is no WAV", "send WAV or PCM")
-  place, pcm = 12, None
+  place, pcm, long_data = 12, None, None
   while len(start) >= place + 8:
     name = start[place : place + 4]
     (size,) = struct.unpack_from("<I", start, place + 4)
@@ -154,7 +156,11 @@ def read_header(start: bytes, where: object) -> Header | None:
     if name == b"data":
       if pcm is None:
         raise InputError(where, "has a WAV header without format", "send PCM")
-      return Header(pcm, place, None if size in _UNKNOWN else size)
+      return Header(pcm, place, long_data if size in _UNKNOWN else size)
+    if name == b"ds64" and size >= 16:
+      if len(start) < place + 16:
+        break
+      long_data = struct.unpack_from("<Q", start, place + 8)[0] or None
     if name == b"fmt ":
       if len(start) < place + size:
         break
@@ -177,7 +183,8 @@ def _format(chunk: bytes, where: object) -> str:
     raise InputError(
       where,
       f"has {channels} channels at {rate_hz} Hz",
-      f"send {CHANNELS} channels W X Y Z at {SAMPLE_RATE_HZ} Hz",
+      f"send {CHANNELS} channels at {SAMPLE_RATE_HZ} Hz, W X Y Z or in the "
+      "order of --channel_order",
     )
   if (kind, bits) not in _WAV:
     raise InputError(

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.systems.bgm2pose.align import sound_field
+from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import predictor
 from bgm2pose_jax.systems.bgm2pose.stream.flow import (
@@ -25,6 +28,7 @@ from bgm2pose_jax.systems.bgm2pose.stream.live_alignment import (
   Keeper,
   Search,
 )
+from bgm2pose_jax.systems.bgm2pose.stream.live_channels import ChannelListener
 from bgm2pose_jax.systems.bgm2pose.stream.live_music import Line, LiveMusic
 from bgm2pose_jax.systems.bgm2pose.stream.live_poses import LiveFrame
 from bgm2pose_jax.systems.bgm2pose.stream.settings import Settings
@@ -53,6 +57,7 @@ class Session:
     begin: Callable[[dict[str, Any], int], None],
     emit: Callable[[Sequence[LiveFrame], Sequence[float]], None],
     tell: Callable[[str], None],
+    channels: SoundField | None = None,
   ):
     """Prepares; nothing is read yet.
 
@@ -65,7 +70,11 @@ class Session:
         of the stream at which the first frame begins.
       emit: takes frames and their latencies in ms, in order.
       tell: takes what a person should read, a line each.
+      channels: what the sound says of its channels, where that is known
+        before it begins; None listens.
     """
+    self._channels, self._listener = channels, None
+    self._warnings: list[str] = []
     self._model, self._music, self._source = model, music, source
     self._settings, self._begin = settings, begin
     self._emit, self._tell = emit, tell
@@ -92,13 +101,29 @@ class Session:
         found.
     """
     settings = self._settings
-    search = Search(self._music, settings.left)
+    search = Search(
+      self._music,
+      settings.left,
+      channel_order=settings.channel_order,
+      maybe_simulated=self._model.simulated,
+    )
     if line is None or settings.realign:
       self._history = History()
     if line is None:
       line = self._listen(search)
       if line is None:
         return  # stopped
+    elif self._channels is None:
+      self._listener = ChannelListener(
+        self._music,
+        line,
+        left=settings.left,
+        order=settings.channel_order,
+        maybe_simulated=self._model.simulated,
+        tell=self._warn,
+      )
+    else:
+      self._warn(self._channels)
     if settings.realign:
       self._keeper = Keeper(search, line, self._end, self._tell)
     flow = self._open(line)
@@ -110,6 +135,18 @@ class Session:
       if not self._take():
         break
     flow.flush()
+    if self._listener is not None:
+      self._listener.finish()
+
+  def _warn(self, heard: SoundField, more: Sequence[str] = ()) -> None:
+    """Tells what speaks against order and gains of the channels."""
+    gains = sound_field.gains_warning(heard, self._model.ambisonic_format)
+    found = [*heard.warnings, *more]
+    if gains is not None:
+      found.append(f"{gains} and --convert_format")
+    for warning in dict.fromkeys(found):
+      self._tell(f"warning: {warning}")
+      self._warnings.append(warning)
 
   def _open(self, line: Line) -> Flow:
     """Sets up what needs to know where the music lies."""
@@ -121,6 +158,8 @@ class Session:
       pair.check(self._model.spec.window_frames)
     facts = predictor.facts([self._model], pair, settings.options)
     del facts["frames"]
+    facts["channel_order"] = settings.channel_order
+    facts["warnings"] = list(self._warnings)
     self._begin(facts, first)
     self._flow = Flow(
       make_parts(self._model, settings, pair),
@@ -184,10 +223,13 @@ class Session:
   def _add_samples(self, samples: np.ndarray, piece: Piece) -> None:
     self._end += samples.shape[1]
     self.figures.sound_s = self._end / SAMPLE_RATE_HZ
+    samples = ambisonics.in_order(samples, self._settings.channel_order, axis=0)
     if self._settings.gains is not None:
       samples = samples * self._settings.gains
     if self._history is not None:
       self._history.add(samples)
+    if self._listener is not None:
+      self._listener.add(samples)
     if self._flow is not None:
       self._flow.add(samples, self._end, piece.arrived_s, piece.due_s)
 
@@ -210,8 +252,8 @@ class Session:
         continue
       if found.line is not None:
         self._tell(f"the music is found: {found.said}")
-        for warning in found.warnings:
-          self._tell(warning)
+        if found.sound_field is not None:
+          self._warn(found.sound_field, found.warnings)
         return found.line
       wanted = self.figures.sound_s + _AGAIN_S
       self._tell(

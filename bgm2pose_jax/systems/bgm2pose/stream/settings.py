@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.align.alignment import SHORTEST_S
 from bgm2pose_jax.systems.bgm2pose.features import feature_sets
@@ -30,6 +31,7 @@ class Settings:
     blend: windows that make a pose.
     form: what the static room is learnt from; None where none is needed.
     gains: the gains of the channels, see `conventions.gains`.
+    channel_order: order in which the channels come, of `ambisonics.ORDERS`.
     max_lag_s: windows that come later are left out.
     align_s: sound that is listened to for the music.
     left: axis of the microphone, see `align`.
@@ -41,6 +43,7 @@ class Settings:
   blend: int
   form: StaticForm | None
   gains: np.ndarray | None = None
+  channel_order: str = ambisonics.DEFAULT_ORDER
   max_lag_s: float = 1.0
   align_s: float = 20.0
   left: str = "+Y"

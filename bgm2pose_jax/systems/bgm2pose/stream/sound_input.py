@@ -72,7 +72,7 @@ class FileInput:
     self.queue = SoundQueue()
     self.is_patient = speed == 0
     self.notes: list[str] = []
-    self._path, self._speed = path, speed
+    self.path, self._speed = path, speed
 
   def start(self) -> None:
     """Begins to read."""
@@ -83,13 +83,13 @@ class FileInput:
     self.queue.close()
 
   def _read(self) -> None:
-    with audio_files.opened(self._path) as file:
+    with audio_files.opened(self.path) as file:
       begin_s, done, more = time.monotonic(), 0, True
       while more:
-        part = audio_files.read_samples(file, self._path, PIECE_SAMPLES)
+        part = audio_files.read_samples(file, self.path, PIECE_SAMPLES)
         if not len(part):
           return
-        audio_files.check_finite(self._path, part, done, SAMPLE_RATE_HZ)
+        audio_files.check_finite(self.path, part, done, SAMPLE_RATE_HZ)
         done += len(part)
         due_s = np.inf
         if self._speed:

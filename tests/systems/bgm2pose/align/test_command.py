@@ -81,7 +81,7 @@ def test_the_command_leaves_music_figures_and_page(files, tmp_path):
     ("silent.wav", "m.flac", "digital silence"),
     ("holed.wav", "m.flac", "channel Y is digital silence"),
     ("nan.wav", "m.flac", "NaN"),
-    ("r.wav", "mono.wav", "1 channels"),
+    ("r.wav", "r.wav", "4 channels"),
     ("r.wav", "gone.flac", "is missing"),
   ],
 )

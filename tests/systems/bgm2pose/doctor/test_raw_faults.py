@@ -150,7 +150,7 @@ FAULTS = {
     "error", "length", MUSIC, "shorter than",
   ),
   "mono music": (
-    _sound(lambda x: x[:, 0], file=MUSIC), "error", "channels", MUSIC, "1 chan"
+    _sound(lambda x: x[:, 0], file=MUSIC), "note", "channels", MUSIC, "is mono"
   ),
   "silent music": (
     _sound(lambda x: 0 * x, file=MUSIC), "error", "silence", MUSIC, "silence"

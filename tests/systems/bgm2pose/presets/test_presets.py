@@ -40,6 +40,7 @@ FIELDS = {
   "data.feature_set": ("logmel_intensity",) * 2,  # specification 2.2
   "data.static_response": ("whole", "whole"),
   "data.ambisonic_format": (None, None),  # specification 2: not stated
+  "data.channel_order": (None, None),  # specification 2: W, X, Y, Z
   "data.noise_snr_db": (None, None),  # specification 2.4: default clean
   "data.feature_norm": ("track_channel",) * 2,  # specification 2.6
   "data.norm_stats": ("table", "table"),  # specification 2.6
