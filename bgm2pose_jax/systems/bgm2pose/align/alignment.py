@@ -124,9 +124,7 @@ def align(
   heard = [s for s in states if s not in (result.OUTSIDE, result.SILENT)]
   response = fit_response(sums)
   field = sound_field.judge(
-    arrivals,
     sums,
-    response,
     sound,
     left=left,
     order=channel_order,

@@ -149,21 +149,24 @@ def _direct(name: str, taps: np.ndarray) -> Arrival:
   )
 
 
-def measure(sums: Sums) -> tuple[list[Arrival], float]:
+def measure(sums: Sums, *, apart: bool = False) -> tuple[list[Arrival], float]:
   """Direct sounds, and the standard error of the first by jackknife.
 
   Args:
     sums: the sums of all blocks.
+    apart: see `fit_response`.
 
   Returns:
     Arrivals as `find_arrivals` gives them, with the standard error of their
     directions, and s.
   """
   taper = band_taper(sums)
-  found = find_arrivals(fit_response(sums), taper)
+  found = find_arrivals(fit_response(sums, apart=apart), taper)
   firsts, ways = [], {a.name: [] for a in found}
   for fold in range(FOLDS):
-    others = find_arrivals(fit_response(sums, all_but(fold)), taper)
+    others = find_arrivals(
+      fit_response(sums, all_but(fold), apart=apart), taper
+    )
     firsts.append(min(a.delay_s for a in others))
     for other in others:
       ways.setdefault(other.name, []).append(other.direction)

@@ -10,15 +10,9 @@ import soxr
 from bgm2pose_jax.audio import ambisonics, audio_files
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.align import (
-  arrival,
-  sound_field,
-  sounds,
-  spectra,
-)
+from bgm2pose_jax.systems.bgm2pose.align import sound_field, sounds, spectra
 from bgm2pose_jax.systems.bgm2pose.align.alignment import SHORTEST_S, align
 from bgm2pose_jax.systems.bgm2pose.align.response import (
-  fit_response,
   quiet_power,
   sum_products,
 )
@@ -78,11 +72,8 @@ def of_sound(
   sums = sum_products(sound, placed, quiet)
   if sums.count.sum() < _FEWEST_BLOCKS or not sums.count.all():
     return None
-  arrivals, _ = arrival.measure(sums)
   return sound_field.judge(
-    arrivals,
     sums,
-    fit_response(sums),
     sound,
     left=left,
     order=order,

@@ -140,18 +140,25 @@ def all_but(fold: int) -> list[int]:
   return [i for i in range(FOLDS) if i != fold]
 
 
-def fit_response(sums: Sums, folds: Sequence[int] = range(FOLDS)) -> Response:
+def fit_response(
+  sums: Sums, folds: Sequence[int] = range(FOLDS), *, apart: bool = False
+) -> Response:
   """Fits the room by ridge regression, frequency by frequency.
 
   Args:
     sums: the sums from `sum_products`.
     folds: which of them to use.
+    apart: whether the difference of the loudspeakers counts as music. Else it
+      counts as noise, which is safe for delays but lets each loudspeaker's
+      response hold a share of the other's, and directions of loudspeakers far
+      apart turn to their middle.
   """
   music, cross, sound, count = sums.of(folds)
   mid, side = music[0, 0].real, music[1, 1].real
   has_side = bool(side.sum() > _SIDE_SHARE * mid.sum())
   gain = np.square(np.abs(cross[:, 0])) / (mid + 1e-30)
-  noise = _smooth(np.clip(sound - gain, 1e-3 * sound, None)) / max(count, 1)
+  known = _explained_apart(music, cross) if apart and has_side else gain
+  noise = _smooth(np.clip(sound - known, 1e-3 * sound, None)) / max(count, 1)
   # Expected power of the response: where music explains the sound, what the
   # sound has over the music.
   band = (FREQS_HZ > _LOW_HZ) & (FREQS_HZ < _HIGH_HZ)
@@ -169,6 +176,17 @@ def fit_response(sums: Sums, folds: Sequence[int] = range(FOLDS)) -> Response:
   spectrum *= band
   taps = np.asarray(scipy.fft.irfft(spectrum, BLOCK)) * _gate()
   return Response(np.asarray(scipy.fft.rfft(taps)), noise, has_side)
+
+
+def _explained_apart(music: np.ndarray, cross: np.ndarray) -> np.ndarray:
+  """Power that both music channels explain together, [channel, bins]."""
+  least = 1e-6 * music[0, 0].real.mean()
+  a, d = music[0, 0].real + least, music[1, 1].real + least
+  b = music[1, 0]
+  det = a * d - np.square(np.abs(b))
+  mid = (cross[:, 0] * d - cross[:, 1] * b) / det
+  side = (cross[:, 1] * a - cross[:, 0] * np.conj(b)) / det
+  return (mid * np.conj(cross[:, 0]) + side * np.conj(cross[:, 1])).real
 
 
 def _smooth(power: np.ndarray) -> np.ndarray:
@@ -193,23 +211,33 @@ def explained_share(sums: Sums, response: Response) -> float:
     sums: the sums of these blocks.
     response: fitted to them.
   """
-  return float(channel_shares(sums, response)[0])
+  _, cross, sound, _ = sums.of(range(FOLDS))
+  gained = (cross[0] * np.conj(response.spectrum[0])).real.sum(axis=0)
+  band = (FREQS_HZ > _LOW_HZ) & (FREQS_HZ < _HIGH_HZ)
+  return float(gained[band].sum() / (sound[0, band].sum() + 1e-30))
 
 
-def channel_shares(sums: Sums, response: Response) -> np.ndarray:
-  """Share of each channel's power that the fit explains, [channel].
+def held_out_shares(sums: Sums) -> np.ndarray:
+  """Share of each channel's power that fits to other blocks predict.
+
+  A fit to the same blocks would explain some of any noise, too.
 
   Args:
     sums: the sums of the blocks with music.
-    response: fitted to them.
+
+  Returns:
+    float64 [channel], 0 to 1.
   """
-  _, cross, sound, _ = sums.of(range(FOLDS))
   band = (FREQS_HZ > _LOW_HZ) & (FREQS_HZ < _HIGH_HZ)
-  shares = np.zeros(len(cross))
-  for i in range(len(cross)):
-    gained = (cross[i] * np.conj(response.spectrum[i])).real.sum(axis=0)
-    shares[i] = gained[band].sum() / (sound[i, band].sum() + 1e-30)
-  return shares
+  gained, total = np.zeros(sums.sound.shape[1]), 1e-30
+  for fold in range(FOLDS):
+    music, cross, sound = (a[..., band] for a in sums.of([fold])[:3])
+    spectrum = fit_response(sums, all_but(fold), apart=True).spectrum[..., band]
+    met = 2 * (cross * np.conj(spectrum)).real.sum(axis=(1, 2))
+    power = np.einsum("csf,stf,ctf->c", spectrum, music, np.conj(spectrum))
+    gained += met - power.real
+    total = total + sound.sum(axis=1)
+  return np.clip(gained / total, 0, 1)
 
 
 @dataclasses.dataclass(frozen=True)

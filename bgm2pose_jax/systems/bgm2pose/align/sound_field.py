@@ -7,9 +7,9 @@ stands, such as both 60 degrees up; capsules (A-format) give lengths that
 differ from loudspeaker to loudspeaker.
 
 Limits were set on simulated rooms: 15 scenes from an anechoic one to a live
-hall, four pieces, microphone in the open and near walls. Lengths were 0.88 to
-1.03 times the right one and directions within 3 degrees; capsules gave 0.33 to
-0.34 for what `_capsule_share` measures.
+hall, four pieces, with and without a person. At 60 dB over the noise lengths
+were 0.99 to 1.01 times the right one and directions within a degree; capsules
+gave 0.33 to 0.34 for what `_capsule_share` measures.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.audio import ambisonics
-from bgm2pose_jax.systems.bgm2pose.align.arrival import Arrival
-from bgm2pose_jax.systems.bgm2pose.align.response import channel_shares
+from bgm2pose_jax.systems.bgm2pose.align import arrival
+from bgm2pose_jax.systems.bgm2pose.align.response import (
+  Sums,
+  held_out_shares,
+)
 
 # Length of X, Y, Z over W: least and most that speak for the gains. Between
 # them nothing is said.
@@ -50,6 +53,8 @@ _LOWER_DEG = 8.0
 # Of one loudspeaker, or two that play the same, only the height is known.
 _ONE_UP_DEG, _ONE_FITS_DEG = 55.0, 30.0
 _NO_HEIGHT_DEG = 65.0
+# Orders besides that of AmbiX are rare: they have to explain all.
+_RARE_DEG = 21.0
 # In the simulator's plain axes left is left.
 _PLAIN_ASIDE = 0.5
 # Loudspeakers side by side differ along the horizon.
@@ -123,9 +128,7 @@ class SoundField:
 
 
 def judge(
-  arrivals: Sequence[Arrival],
-  sums: Any,
-  response: Any,
+  sums: Sums,
   sound: np.ndarray,
   *,
   left: str,
@@ -135,9 +138,7 @@ def judge(
   """Judges channels that were read as W X Y Z.
 
   Args:
-    arrivals: direct sounds with their directions, from `arrival.measure`.
     sums: the sums of all blocks.
-    response: fitted to them.
     sound: [channel=4, samples].
     left: axis of the microphone that points left, see `align`.
     order: the order of the file that the channels were taken from.
@@ -145,8 +146,9 @@ def judge(
       are those of W Y Z X on a microphone that faces away.
   """
   names = ambisonics.CHANNELS
+  arrivals, _ = arrival.measure(sums, apart=True)
   warnings = _copies(sound, names)
-  shares = channel_shares(sums, response)
+  shares = held_out_shares(sums)
   if shares[0] > _LIVE_SHARE:
     warnings += [
       f"channel {name} holds {share:.0%} of the music where W holds"
@@ -304,8 +306,13 @@ def _other_order(
       np.array([unit[other.index(axis)] for axis in _AXES]) for unit in units
     ]
     cost = min(_unlikely_deg(turned, left, up, True) for up in frames)
+    aside = _aside(turned, left)
+    if other != "YZX" and not (
+      aside is not None and aside > 0 and all(u[0] > 0 for u in turned)
+    ):
+      cost += _RARE_DEG
     # Rounding is no reason to leave AmbiX for something rare.
-    if cost < best - (_ONE_FITS_DEG if len(units) == 1 else 1.0):
+    if cost < best - 1.0:
       best, fits = cost, other
       best_up_deg = min(_up_deg(turned, up) for up in frames)
   if len(units) == 1:

@@ -17,19 +17,18 @@ from bgm2pose_jax.simulate.music import Piece
 _MOST_GENRE_BYTES = 4 << 20
 _COLUMNS = "give the columns file,genre"
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus")
-# Music that nothing here decodes, and a few that are no sound at all.
+# Endings of music that is not read, and why.
+_OTHER = "files of this ending are not taken"
 _UNREAD = {
-  **dict.fromkeys(
-    (".m4a", ".mp4", ".m4b", ".aac", ".alac"), "AAC or ALAC is not decoded"
-  ),
-  **dict.fromkeys((".wma", ".asf"), "Windows Media is not decoded"),
-  **dict.fromkeys((".mid", ".midi", ".kar"), "MIDI holds notes and no sound"),
-  **dict.fromkeys(
-    (".ape", ".wv", ".tta", ".mpc", ".ac3", ".dts", ".dsf", ".dff", ".amr")
-    + (".ra", ".rm", ".mka", ".webm", ".oga", ".caf", ".w64", ".rf64", ".bw64")
-    + (".bwf", ".au", ".snd", ".mp2", ".mpga", ".mp1", ".spx", ".weba"),
-    "files of this ending are not taken",
-  ),
+  f".{ending}": why
+  for why, endings in {
+    "AAC and ALAC are not decoded": "m4a m4b mp4 aac alac",
+    "Windows Media is not decoded": "wma asf",
+    "MIDI holds notes and no sound": "mid midi kar",
+    _OTHER: "ape wv tta mpc ac3 dts dsf dff amr ra rm mka webm weba oga caf "
+    "w64 rf64 bw64 bwf au snd mp2 mpga spx",
+  }.items()
+  for ending in endings.split()
 }
 _MOST_NAMED = 5
 
@@ -102,7 +101,7 @@ def _named(aside: Sequence[Path]) -> str:
 
 
 def _why(path: Path) -> str:
-  return _UNREAD.get(path.suffix.lower(), "files of this ending are not taken")
+  return _UNREAD.get(path.suffix.lower(), _OTHER)
 
 
 def _read_genres(path: Path) -> dict[str, str]:
