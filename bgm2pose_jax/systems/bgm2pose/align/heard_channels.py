@@ -46,6 +46,8 @@ def of_sound(
   Returns:
     What the direct sound says; None for less than `SHORTEST_S` of music.
   """
+  if not np.isfinite([clocks.offset_s, clocks.drift_ppm]).all():
+    return None
   first = max(0, round(clocks.offset_s * SAMPLE_RATE_HZ))
   part = recording[:, first : first + round(LONGEST_S * SAMPLE_RATE_HZ)]
   # The clocks start with the part.

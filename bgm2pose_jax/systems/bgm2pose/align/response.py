@@ -235,7 +235,7 @@ def held_out_shares(sums: Sums) -> np.ndarray:
     spectrum = fit_response(sums, all_but(fold), apart=True).spectrum[..., band]
     met = 2 * (cross * np.conj(spectrum)).real.sum(axis=(1, 2))
     power = np.einsum("csf,stf,ctf->c", spectrum, music, np.conj(spectrum))
-    gained += met - power.real
+    gained += met - np.real(power)
     total = total + sound.sum(axis=1)
   return np.clip(gained / total, 0, 1)
 

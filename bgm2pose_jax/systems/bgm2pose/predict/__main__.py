@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tqdm
 from absl import flags, logging
 
@@ -29,7 +30,9 @@ from bgm2pose_jax.systems.bgm2pose import command_flags, trained
 from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
+from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
+from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import (
   conventions,
   page,
@@ -112,43 +115,19 @@ def run(values: flags.FlagValues) -> list[str]:
     ) as recording,
     sounds.decoded(music_path, sounds.MUSIC_CHANNELS, None) as music,
   ):
-    if values.offset_ms is None:
-      found = align(
-        recording,
-        music,
-        left=values.left,
-        where=recording_path,
-        channel_order=order,
-        maybe_simulated=models[0].simulated,
-      )
-      sent = sent_at(found.offset_samples, values.flight_ms)
-      place = sent, found.drift_ppm
-      lines.append(align_page.table(found))
-      warnings = list(found.warnings)
-      facts["channels"] = found.channels
-      field, shown_already = found.sound_field, set(found.warnings)
-    else:
-      place = values.offset_ms * SAMPLE_RATE_HZ / 1000, values.drift_ppm
-      field, shown_already = (
-        heard_channels.of_sound(
-          recording,
-          music,
-          Clocks(values.offset_ms / 1000, values.drift_ppm),
-          left=values.left,
-          order=order,
-          maybe_simulated=models[0].simulated,
-        ),
-        set(),
-      )
-      warnings = list(field.warnings) if field is not None else []
-    warnings += sounds.header_warnings(recording_path, music_path)
-    warnings += conventions.gains_warnings(
-      field, values.ambisonic_format, models[0]
+    place, table, said, field = _listened(
+      values, recording, music, order, models[0]
     )
+    warnings = [
+      *said.get("warnings", ()),
+      *sounds.header_warnings(recording_path, music_path),
+      *conventions.gains_warnings(field, values.ambisonic_format, models[0]),
+    ]
     notes = sounds.music_notes(music_path)
-    lines += [f"warning: {w}" for w in warnings if w not in shown_already]
+    lines += table
+    lines += [f"warning: {w}" for w in warnings if w not in "".join(table)]
     lines += [f"note: {note}" for note in notes]
-    facts |= {"warnings": warnings, "channel_order": order}
+    facts |= said | {"warnings": warnings, "channel_order": order}
     facts |= {"notes": notes} if notes else {}
     pair = SoundPair(
       recording, music, *place, where=recording_path, gains=gains
@@ -192,6 +171,45 @@ def run(values: flags.FlagValues) -> list[str]:
     written.append(folder / "metrics.json")
     run_folder.write_json(written[-1], shown)
   return lines + [f"wrote {p}" for p in [*written, folder / "poses.html"]]
+
+
+def _listened(
+  values: flags.FlagValues,
+  recording: np.ndarray,
+  music: np.ndarray,
+  order: str,
+  model: MusicModel,
+) -> tuple[tuple[float, float], list[str], dict[str, Any], SoundField | None]:
+  """Where the music lies, and what the sound says.
+
+  Returns:
+    Offset in samples and drift in ppm, what to print, facts, and what the
+    direct sound says of the channels.
+  """
+  if values.offset_ms is None:
+    found = align(
+      recording,
+      music,
+      left=values.left,
+      where=Path(values.recording),
+      channel_order=order,
+      maybe_simulated=model.simulated,
+    )
+    sent = sent_at(found.offset_samples, values.flight_ms)
+    facts = {"warnings": list(found.warnings), "channels": found.channels}
+    place = sent, found.drift_ppm
+    return place, [align_page.table(found)], facts, found.sound_field
+  place = values.offset_ms * SAMPLE_RATE_HZ / 1000, values.drift_ppm
+  field = heard_channels.of_sound(
+    recording,
+    music,
+    Clocks(values.offset_ms / 1000, values.drift_ppm),
+    left=values.left,
+    order=order,
+    maybe_simulated=model.simulated,
+  )
+  heard = {} if field is None else {"warnings": list(field.warnings)}
+  return place, [], heard, field
 
 
 def _cut(array: Any, frames: int) -> Any:

@@ -16,7 +16,7 @@ def music(seed: int = 0, seconds: float = SECONDS) -> np.ndarray:
   """Bursts of noise at each beat, other ones left and right, [2, samples]."""
   rng = np.random.default_rng(seed)
   count = round(seconds * RATE_HZ)
-  beat = 0.15 + np.exp(-np.arange(count) % (RATE_HZ // 3) / 4000)
+  beat = 0.15 + np.exp(-(np.arange(count) % (RATE_HZ // 3)) / 4000)
   return (0.1 * beat * rng.standard_normal((2, count))).astype(np.float32)
 
 

@@ -31,6 +31,8 @@ def files(tmp_path_factory):
   low = soxr.resample(music.T, 48000, 44100, quality="VHQ")
   soundfile.write(folder / "m.flac", low, 44100, subtype="PCM_24")
   soundfile.write(folder / "mono.wav", low[:, 0], 44100)
+  ambix = recording[:, [0, 2, 3, 1]]
+  soundfile.write(folder / "ambix.wav", ambix, 48000, subtype="FLOAT")
   soundfile.write(folder / "slow.wav", recording, 44100)
   soundfile.write(folder / "short.wav", recording[:4800], 48000)
   soundfile.write(folder / "silent.wav", 0 * recording, 48000)
@@ -68,6 +70,40 @@ def test_the_command_leaves_music_figures_and_page(files, tmp_path):
   ]
   assert len(dots) == told["blocks"]["used"]
   assert "://" not in page
+
+
+def test_another_order_is_told_on_screen_in_json_and_on_the_page(
+  files, tmp_path
+):
+  given = f"--recording={files}/ambix.wav", f"--music={files}/m.flac"
+  lines = _run(*given, f"--out={tmp_path / 'a'}")
+  told = json.loads((tmp_path / "a" / "alignment.json").read_text())
+  (warning,) = told["warnings"]
+  assert "--channel_order=wyzx" in warning
+  assert f"warning: {warning}" in lines[0]
+  assert warning in (tmp_path / "a" / "alignment.html").read_text()
+  assert told["channel_order"]["fits"] == "W Y Z X"
+  _run(*given, f"--out={tmp_path / 'b'}", "--channel_order=wyzx")
+  told = json.loads((tmp_path / "b" / "alignment.json").read_text())
+  assert told["warnings"] == []
+  assert told["channels"] == "as expected"
+  assert told["channel_order"]["read_as"] == "wyzx"
+
+
+def test_mono_music_is_that_of_both_loudspeakers(files, tmp_path):
+  lines = _run(
+    f"--recording={files}/r.wav",
+    f"--music={files}/mono.wav",
+    f"--out={tmp_path / 'out'}",
+  )
+  assert any(
+    line.startswith("note: ") and "both loudspeakers" in line for line in lines
+  )
+  told = json.loads((tmp_path / "out" / "alignment.json").read_text())
+  assert told["channels"] == "mono music"
+  assert abs(told["offset_samples"] - 96_000 - room_case.DELAY) < 1
+  moved, _ = soundfile.read(tmp_path / "out" / "music.wav")
+  np.testing.assert_array_equal(moved[:, 0], moved[:, 1])
 
 
 @pytest.mark.parametrize(

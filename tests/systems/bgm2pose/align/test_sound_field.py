@@ -176,6 +176,7 @@ ROOMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 def test_simulated_rooms_are_as_they_say(room):
   """In the simulator's plain axes, with --left and without."""

@@ -105,3 +105,25 @@ def test_a_header_of_other_sound_is_refused(channels, rate_hz, subtype, found):
 def test_a_broken_header_is_refused(data, found):
   with pytest.raises(InputError, match=found):
     _decoded(data, "f32le", 4096)
+
+
+@pytest.mark.parametrize("form", [b"RF64", b"BW64"])
+def test_long_forms_are_read_from_a_pipe(form):
+  samples = np.arange(40, dtype="<f4").reshape(10, 4) / 64
+  data = samples.tobytes()
+  head = struct.pack("<HHIIHH", 3, 4, 48000, 48000 * 16, 16, 32)
+  start = (
+    form
+    + b"\xff\xff\xff\xffWAVEds64"
+    + struct.pack("<IQQQI", 28, 0, len(data), 10, 0)
+    + b"fmt "
+    + struct.pack("<I", len(head))
+    + head
+    + b"data\xff\xff\xff\xff"
+  )
+  whole = start + data + b"axml\x04\0\0\0<a/>"
+  for cut in (7, 20, 40, 70, len(whole)):
+    decoder = Decoder("s16le", "pipe")
+    found = [decoder.push(whole[:cut]), decoder.push(whole[cut:])]
+    np.testing.assert_array_equal(np.concatenate(found, axis=1), samples.T)
+    assert decoder.ended
