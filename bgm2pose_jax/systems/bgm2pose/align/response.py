@@ -233,7 +233,7 @@ def held_out_shares(sums: Sums) -> np.ndarray:
   for fold in range(FOLDS):
     music, cross, sound = (a[..., band] for a in sums.of([fold])[:3])
     spectrum = fit_response(sums, all_but(fold), apart=True).spectrum[..., band]
-    met = 2 * (cross * np.conj(spectrum)).real.sum(axis=(1, 2))
+    met = 2 * np.real(cross * np.conj(spectrum)).sum(axis=(1, 2))
     power = np.einsum("csf,stf,ctf->c", spectrum, music, np.conj(spectrum))
     gained += met - np.real(power)
     total = total + sound.sum(axis=1)

@@ -24,6 +24,7 @@ import numpy as np
 
 from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.systems.bgm2pose.align import arrival
+from bgm2pose_jax.systems.bgm2pose.align import loudspeaker_places as places
 from bgm2pose_jax.systems.bgm2pose.align.response import (
   Sums,
   held_out_shares,
@@ -41,9 +42,8 @@ _USUAL_LENGTH = (0.55, 2.4)
 # X, Y, Z over W within which orders, and gains, can be told.
 _ORDER_SHARE, _ORDER_ERROR = 0.4, 0.15
 _GAIN_SHARE, _GAIN_ERROR = 0.7, 0.05
-# Another order fits if its loudspeakers are so many degrees more likely; one
-# that is not at all to the side of the other counts as so many.
-_MARGIN_DEG, _ASIDE_DEG = 18.0, 20.0
+# Another order fits if its loudspeakers are so many degrees more likely.
+_MARGIN_DEG = 18.0
 # Near the horizon one may stand in front and one behind: what is not to the
 # side then says less.
 _LEAST_UP_DEG, _LEVEL_MARGIN_DEG = 15.0, 24.0
@@ -57,9 +57,6 @@ _NO_HEIGHT_DEG = 65.0
 _RARE_DEG = 21.0
 # In the simulator's plain axes left is left.
 _PLAIN_ASIDE = 0.5
-# Loudspeakers side by side differ along the horizon.
-_LEAST_HORIZONTAL = 0.7
-_LEAST_APART = 0.05
 # What `_capsule_share` gives for cardioids of any direction is 1 / 3.
 _CAPSULE_SHARES = (0.24, 0.43)
 _CAPSULE_SPREAD = 0.08
@@ -69,7 +66,6 @@ _COPY_SHARE = 1e-7
 # A channel with so little of the music, where W has so much, hears no room.
 _DEAD_SHARE, _LIVE_SHARE = 0.1, 0.6
 
-_AXES = "XYZ"
 _SIGNS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 3**0.5
 # Orders of the file that change which channel points up, as names of what is
 # read as X, Y and Z. AmbiX first: of equals the first is taken.
@@ -235,7 +231,6 @@ def _other_format(
     )
   if not certain:
     return AS_READ, None
-  places = [ambisonics.ORDERS[order][i] for i in range(4)]
   for i in range(1, 4):
     others = np.delete(heights, i, axis=1) / heights[:, i : i + 1]
     if (
@@ -243,7 +238,7 @@ def _other_format(
       and not _is_usual(lengths)
       and _gains([float(np.linalg.norm(o)) for o in others])
     ):
-      place = places[i] + 1
+      place = ambisonics.ORDERS[order][i] + 1
       return f"W in channel {place}", (
         f"channel {place} of the file seems to be W: read as"
         f" {' '.join(ambisonics.channel_names(order))}, X, Y and Z over W"
@@ -291,22 +286,23 @@ def _other_order(
 ) -> tuple[str, str | None]:
   """Whether X, Y and Z in another order are directions of loudspeakers."""
   units = [way / max(float(np.linalg.norm(way)), 1e-9) for way in ways]
-  frames = _frames(left)
-  own = min(_unlikely_deg(units, left, up, False) for up in frames)
-  up_deg = min(_up_deg(units, up) for up in frames)
+  frames = places.frames(left)
+  own = min(places.unlikely_deg(units, left, up, False) for up in frames)
+  up_deg = min(places.up_deg(units, up) for up in frames)
   # The simulator's plain axes: Y up, -X left, -Z to the loudspeakers.
   if maybe_simulated and left[1] == "Y" and all(u[2] < 0 for u in units):
-    plain = _unlikely_deg(units, "-X", 1, False)
-    aside = _aside(units, "-X")
+    plain = places.unlikely_deg(units, "-X", 1, False)
+    aside = places.aside(units, "-X")
     if aside is None or aside > _PLAIN_ASIDE:
-      own, up_deg = min(own, plain), min(up_deg, _up_deg(units, 1))
+      own, up_deg = min(own, plain), min(up_deg, places.up_deg(units, 1))
   best, fits, best_up_deg = math.inf, "", 90.0
   for other in _OTHERS:
     turned = [
-      np.array([unit[other.index(axis)] for axis in _AXES]) for unit in units
+      np.array([unit[other.index(axis)] for axis in places.AXES])
+      for unit in units
     ]
-    cost = min(_unlikely_deg(turned, left, up, True) for up in frames)
-    aside = _aside(turned, left)
+    cost = min(places.unlikely_deg(turned, left, up, True) for up in frames)
+    aside = places.aside(turned, left)
     if other != "YZX" and not (
       aside is not None and aside > 0 and all(u[0] > 0 for u in turned)
     ):
@@ -314,7 +310,7 @@ def _other_order(
     # Rounding is no reason to leave AmbiX for something rare.
     if cost < best - 1.0:
       best, fits = cost, other
-      best_up_deg = min(_up_deg(turned, up) for up in frames)
+      best_up_deg = min(places.up_deg(turned, up) for up in frames)
   if len(units) == 1:
     is_other = own >= _ONE_UP_DEG and best <= _ONE_FITS_DEG
   else:
@@ -323,7 +319,7 @@ def _other_order(
     if left[1] == "Y":
       is_other &= best_up_deg + _LOWER_DEG < up_deg
   read = " ".join(ambisonics.channel_names(order))
-  stand = _stand(units, frames[-1])
+  stand = places.stand(units, frames[-1])
   if is_other:
     found = _file_order("W" + fits, order)
     return found, (
@@ -336,58 +332,6 @@ def _other_order(
       " order, and --left"
     )
   return AS_READ, None
-
-
-def _frames(left: str) -> tuple[int, ...]:
-  """Axes that may point up: of an upright microphone Z, unless it lies."""
-  return {"Y": (2,), "X": (1, 2), "Z": (0, 1)}[left[1]]
-
-
-def _up_deg(units: Sequence[np.ndarray], up: int) -> float:
-  return max(
-    math.degrees(math.asin(min(abs(float(unit[up])), 1.0))) for unit in units
-  )
-
-
-def _aside(units: Sequence[np.ndarray], left: str) -> float | None:
-  """Share of the way from right to left that points left; None for no way."""
-  if len(units) < 2:
-    return None
-  way = units[0] - units[1]
-  apart = float(np.linalg.norm(way))
-  if apart < _LEAST_APART:
-    return None
-  sign = 1 if left[0] == "+" else -1
-  return sign * float(way[_AXES.index(left[1])]) / apart
-
-
-def _unlikely_deg(
-  units: Sequence[np.ndarray], left: str, up: int, is_other: bool
-) -> float:
-  """How unlikely loudspeakers stand so: degrees up and down, and aside."""
-  aside = _aside(units, left)
-  if aside is None:
-    return _up_deg(units, up)
-  way = units[0] - units[1]
-  way = way / np.linalg.norm(way)
-  if is_other and math.sqrt(max(1 - way[up] ** 2, 0)) < _LEAST_HORIZONTAL:
-    return math.inf
-  # Cables may be swapped; of two orders the one without is likelier.
-  swapped = 2.0 if aside < 0 else 0.0
-  return _up_deg(units, up) + _ASIDE_DEG * (1 - abs(aside)) + swapped
-
-
-def _stand(units: Sequence[np.ndarray], up: int) -> str:
-  """Where the loudspeakers seem to stand, in words."""
-  degrees = [math.degrees(math.asin(np.clip(u[up], -1, 1))) for u in units]
-  places = [
-    f"{abs(d):.0f} degrees {'up' if d >= 0 else 'down'}" for d in degrees
-  ]
-  if len(places) == 1:
-    return f"the sound comes from {places[0]}"
-  if places[0] == places[1]:
-    return f"both loudspeakers stand {places[0]}"
-  return f"the left loudspeaker stands {places[0]}, the right one {places[1]}"
 
 
 def _file_order(names: str, order: str) -> str:
@@ -404,10 +348,10 @@ def _words(found: str) -> str:
     if found == " ".join(ambisonics.channel_names(order)):
       also = " (AmbiX, ACN order)" if order == "wyzx" else ""
       return f"{also} fits: give --channel_order={order}"
-  places = " ".join(
+  remix = " ".join(
     str(found.split().index(name) + 1) for name in ambisonics.CHANNELS
   )
-  return f" fits: put them in order (sox FILE fixed.wav remix {places})"
+  return f" fits: put them in order (sox FILE fixed.wav remix {remix})"
 
 
 def gains_warning(found: SoundField, expected: str | None) -> str | None:
