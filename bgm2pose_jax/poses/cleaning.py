@@ -125,6 +125,21 @@ def unit_from_stature(
   )
 
 
+def feet_to_head(positions: np.ndarray) -> np.ndarray:
+  """Direction from between the feet to the head, where both are known.
+
+  Args:
+    positions: [time, 21, 3] in any unit; NaN frames are ignored.
+
+  Returns:
+    [frames, 3], unit vectors (zero where feet and head coincide).
+  """
+  feet = positions[:, [_LEGS[0][2], _LEGS[1][2]]].mean(axis=1)
+  line = positions[:, _HEAD] - feet
+  line = line[np.isfinite(line).all(axis=1)]
+  return line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
+
+
 def check_bones(positions: np.ndarray, where: object) -> None:
   """Refuses a body with a bone of arms or legs whose ends lie in one place.
 
@@ -213,12 +228,9 @@ def standing_axis(positions: np.ndarray) -> str | None:
     `+x` to `-z`, the direction of the line from the feet to the head; None
     where it is none of them, as of one who only lies or sits askew.
   """
-  feet = positions[:, [_LEGS[0][2], _LEGS[1][2]]].mean(axis=1)
-  line = positions[:, _HEAD] - feet
-  line = line[np.isfinite(line).all(axis=1)]
+  line = feet_to_head(positions)
   if not len(line):
     return None
-  line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
   middle = np.median(line, axis=0)
   axis = int(np.argmax(np.abs(middle)))
   if abs(middle[axis]) <= 0.9:

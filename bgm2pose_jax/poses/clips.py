@@ -11,29 +11,28 @@ import collections
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.files import text_file
-from bgm2pose_jax.poses import cleaning, frame_times, joint_map_file
-from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.poses.bvh import read_bvh
+from bgm2pose_jax.poses import (
+  body_check,
+  cleaning,
+  joint_map_file,
+  subject_evidence,
+)
 from bgm2pose_jax.poses.captured_points import CapturedPoints
 from bgm2pose_jax.poses.clip_table import TABLE_NAME, ClipRow, read_clip_table
-from bgm2pose_jax.poses.joint_maps import find_joints
-from bgm2pose_jax.poses.optitrack import looks_like_optitrack, read_optitrack
-from bgm2pose_jax.poses.position_csv import (
-  looks_like_positions,
-  read_position_points,
-)
+from bgm2pose_jax.poses.motion_points import even_rate, read_points
+from bgm2pose_jax.poses.subject_evidence import Subject
+from bgm2pose_jax.poses.takes import Take, check_takes
 
 _SUFFIXES = (".bvh", ".bvh.gz", ".csv", ".csv.gz")
 # Wider than for a guess: a toddler or a giant may be described by hand.
 _BELIEVABLE_M = (0.5, 3.0)
-_LONE_SUBJECT = "subject_00"
+# More warnings are counted: a folder may hold thousands of files.
+_MOST_LOGGED = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +51,9 @@ class Clip:
     height_m: stature estimated from the legs (`cleaning.stature`).
     unit_note: how the unit of length was found, one sentence.
     frame_range: (start, stop) in the file, stop exclusive.
-    warnings: what a person should know of how the file was read, a sentence
-      each; all clips of a file have the same.
+    warnings: what a person should know of the file, a sentence each; all
+      clips of a file have the same.
+    subject_from: what says who moves, one of `subject_evidence.EVIDENCE`.
   """
 
   name: str
@@ -66,6 +66,7 @@ class Clip:
   unit_note: str
   frame_range: tuple[int, int]
   warnings: tuple[str, ...] = ()
+  subject_from: str = subject_evidence.NOTHING
 
   @property
   def duration_s(self) -> float:
@@ -78,10 +79,9 @@ def load_folder(
 ) -> list[Clip]:
   """Loads all motion capture files below a folder.
 
-  Formats are told apart by content. The subject is the `subject` of
-  `clips.csv`, else the file's first folder below `folder`, else (files lying
-  flat) the part of the file's name before its first `_`, else
-  `subject_00`.
+  Formats are told apart by content. Who moves is found as
+  `subject_evidence.subjects` says: the `subject` of `clips.csv`, else the
+  file's first folder below `folder`, else (files lying flat) the file's name.
 
   Args:
     folder: motion capture files, with or without `clips.csv`.
@@ -89,34 +89,107 @@ def load_folder(
       `joint_map_file`; None takes `joint_map.json` of the folder, if any.
 
   Returns:
-    Clips in the order of `clips.csv`, then of the paths.
+    Clips in the order of `clips.csv`, then of the paths. What a person should
+    know of them is logged once.
 
   Raises:
     InputError: no such folder, no motion capture files in it, no usable
-      motion in them, or a file or table that cannot be read (named in the
-      message).
+      motion in them, a file or table that cannot be read, or a body that is
+      mirrored or not upright (named in the message).
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise InputError(folder, "no such folder", "give a motion capture folder")
   table = read_clip_table(folder)
   given = joint_map_file.of_folder(folder, joint_map)
-  names = [*table, *(name for name in _files(folder) if name not in table)]
+  names = list_files(folder, table)
+  people = subjects_of(names, table)
   clips: list[Clip] = []
+  warnings: dict[str, list[str]] = {}
   for name in names:
     row = table.get(name)
-    points = _read_points(folder / name, row, given)
+    points = read_points(folder / name, row, given)
     if points is not None:
-      for warning in points.warnings:
-        logging.warning("%s: %s", folder / name, warning)
-      clips += _clips_of_file(folder, name, points, row)
+      found, said = clips_of_file(folder, name, points, row, people[name])
+      clips += found
+      warnings[name] = said
+  for name, said in check_takes(takes_of(clips, table)).items():
+    warnings[name] += said
+  _log(folder, warnings)
   if not clips:
+    first = next((f"; {n}: {said[0]}" for n, said in warnings.items() if said),
+                 "")  # fmt: skip
     raise InputError(
       folder,
-      f"no usable motion in {len(names)} files",
+      f"no usable motion in {len(names)} files{first}",
       "give a folder with .bvh, .bvh.gz or OptiTrack .csv files",
     )
-  return _with_unique_names(clips)
+  return _with_unique_names(
+    [
+      dataclasses.replace(clip, warnings=tuple(warnings[clip.source_path]))
+      for clip in clips
+    ]
+  )
+
+
+def _log(folder: pathlib.Path, warnings: dict[str, list[str]]) -> None:
+  """Logs each sentence once, with the files that it is about."""
+  files: dict[str, list[str]] = {}
+  for name, said in warnings.items():
+    for sentence in said:
+      files.setdefault(sentence, []).append(name)
+  for sentence, names in list(files.items())[:_MOST_LOGGED]:
+    more = f" and {len(names) - 1} more files" if len(names) > 1 else ""
+    logging.warning("%s%s: %s", folder / names[0], more, sentence)
+  if len(files) > _MOST_LOGGED:
+    logging.warning(
+      "%s: %d more warnings; python -m bgm2pose_jax.doctor lists them all",
+      folder,
+      len(files) - _MOST_LOGGED,
+    )
+
+
+def takes_of(clips: list[Clip], table: dict[str, ClipRow]) -> list[Take]:
+  """One take for each file that clips come from.
+
+  Args:
+    clips: as read.
+    table: of the folder.
+  """
+  first = {clip.source_path: clip for clip in reversed(clips)}
+  return [
+    Take(
+      file=name,
+      subject=Subject(clip.subject, clip.subject_from),
+      rate_hz=clip.rate_hz,
+      stature_m=clip.height_m,
+      is_rate_given=name in table and table[name].rate_hz is not None,
+    )
+    for name, clip in first.items()
+  ]
+
+
+def subjects_of(
+  names: list[str], table: dict[str, ClipRow]
+) -> dict[str, Subject]:
+  """Returns {file: who moves}, see `subject_evidence.subjects`.
+
+  Args:
+    names: the files of a folder.
+    table: of the folder.
+  """
+  listed = {name: row.subject for name, row in table.items()}
+  return subject_evidence.subjects(names, listed)
+
+
+def list_files(folder: pathlib.Path, table: dict[str, ClipRow]) -> list[str]:
+  """Files that may be motion capture: the table's, then the others by name.
+
+  Args:
+    folder: where to look, with all folders below.
+    table: of the folder.
+  """
+  return [*table, *(name for name in _files(folder) if name not in table)]
 
 
 def _files(folder: pathlib.Path) -> list[str]:
@@ -131,101 +204,29 @@ def _files(folder: pathlib.Path) -> list[str]:
   return sorted(name for name in found if not name.startswith("."))
 
 
-def _read_points(
-  path: pathlib.Path, row: ClipRow | None, given: Mapping[str, str]
-) -> CapturedPoints | None:
-  """Reads one file to `BODY21`'s joints; None for a CSV of another kind."""
-  points = _read_joints(path, row, given)
-  if points is not None and row is not None and row.up_axis is not None:
-    turned = cleaning.turned(points.positions, row.up_axis)
-    points = dataclasses.replace(points, positions=turned)
-  return points
+def clips_of_file(
+  folder: pathlib.Path,
+  name: str,
+  points: CapturedPoints,
+  row: ClipRow | None,
+  who: Subject,
+) -> tuple[list[Clip], list[str]]:
+  """Makes clips of what was read of a file.
 
+  Args:
+    folder: the motion capture folder.
+    name: the file in it.
+    points: its joints, in the order of `BODY21.joints`.
+    row: what the folder's table says.
+    who: who moves.
 
-def _read_joints(
-  path: pathlib.Path, row: ClipRow | None, given: Mapping[str, str]
-) -> CapturedPoints | None:
-  rate_hz = None if row is None else row.rate_hz
-  if path.name.lower().endswith((".bvh", ".bvh.gz")):
-    motion = read_bvh(path, rate_hz)
-    # Only the branches that lead to these joints are computed.
-    found = find_joints(
-      motion.names,
-      path,
-      parents=motion.parents,
-      positions=motion.first_positions(),
-      given=given,
-    )
-    return CapturedPoints(
-      BODY21.joints,
-      found.joints(motion.positions(list(found.columns))),
-      motion.rate_hz,
-      usual_unit=found.usual_unit,
-      warnings=(*motion.warnings, *found.warnings),
-    )
-  data = text_file.read_head(path)
-  if looks_like_optitrack(data):
-    points = read_optitrack(path, rate_hz)
-  elif looks_like_positions(data):
-    points = read_position_points(path, rate_hz=rate_hz)
-  elif row is not None:
-    raise InputError(
-      path,
-      f"listed in {TABLE_NAME} but neither BVH, OptiTrack nor position CSV",
-      "export it in one of these formats",
-    )
-  else:
-    logging.info("%s: not motion capture, left aside", path)
-    return None
-  found = find_joints(
-    points.names, path, positions=points.positions, given=given
-  )
-  return dataclasses.replace(
-    points,
-    names=BODY21.joints,
-    positions=found.joints(points.positions[:, list(found.columns)]),
-    usual_unit=found.usual_unit,
-    warnings=(*points.warnings, *found.warnings),
-  )
-
-
-def _rate(
-  path: pathlib.Path, points: CapturedPoints, row: ClipRow
-) -> tuple[CapturedPoints, float]:
-  """Frames per second, and the points on even times.
+  Returns:
+    The clips, which have no warnings yet, and the warnings.
 
   Raises:
-    InputError: a rate that cannot be, or two that differ.
+    InputError: a table that does not fit, a unit that cannot be told, or a
+      body that is mirrored or not upright.
   """
-  if row.rate_hz is not None:
-    return points, row.rate_hz
-  rate_hz, by_time_hz = points.rate_hz, points.rate_by_time_hz
-  fix = f"give fps_true for the file in {TABLE_NAME}"
-  if by_time_hz is not None and abs(by_time_hz - rate_hz) > 0.01 * rate_hz:
-    raise InputError(
-      path,
-      f"{rate_hz:g} frames a second by the file, {by_time_hz:g} by its times",
-      fix,
-    )
-  low, high = frame_times.RATE_RANGE_HZ
-  if not low <= rate_hz <= high:
-    raise InputError(path, f"{rate_hz:g} frames a second by the file", fix)
-  if points.time_s is None:
-    return points, rate_hz
-  warning = (
-    f"frames are unevenly spaced: resampled to {rate_hz:g} a second, by which"
-    " frames are counted"
-  )
-  logging.warning("%s: %s", path, warning)
-  even = cleaning.evenly_timed(points.positions, points.time_s, rate_hz)
-  return dataclasses.replace(
-    points, positions=even, warnings=(*points.warnings, warning)
-  ), rate_hz
-
-
-def _clips_of_file(
-  folder: pathlib.Path, name: str, points: CapturedPoints, row: ClipRow | None
-) -> list[Clip]:
   row = row or ClipRow(where=str(folder / name), file=name)
   frames = len(points.positions)
   if row.frames is not None and row.frames != frames:
@@ -234,20 +235,26 @@ def _clips_of_file(
       f"frames {row.frames}, but {name} has {frames}",
       "correct the line, or copy the file again",
     )
-  points, rate_hz = _rate(folder / name, points, row)
-  unit_m, note = _unit(folder / name, points, row)
+  points, rate_hz = even_rate(folder / name, points, row)
+  unit_m, note = metres_per_unit(folder / name, points, row)
   positions_m = cleaning.fill_gaps(points.positions, rate_hz) * unit_m
   height_m = cleaning.stature(positions_m)
   note = f"{note}; stature {height_m:.2f} m by the legs"
   cleaning.check_upright(positions_m, folder / name)
+  faults = body_check.check(positions_m, rate_hz)
+  for fault in faults:
+    if fault.is_error:
+      raise InputError(folder / name, fault.found, fault.fix)
+  warnings = [*points.warnings, *map(str, faults)]
   ranges = _ranges(name, positions_m, rate_hz, row)
   if not ranges:
-    logging.warning("%s: no usable second of motion, left aside", name)
-    return []
+    return [], [*warnings, "no usable second of motion, left aside"]
   used = np.concatenate([positions_m[start:stop] for start, stop in ranges])
   floor_m = row.floor_m
   if floor_m is None:
     floor_m = cleaning.floor_height(used)
+  placed_m = used - np.array([0.0, floor_m, 0.0])
+  warnings += map(str, body_check.check_floor(placed_m))
   stem = pathlib.PurePosixPath(name).name
   stem = stem[: -len(_suffix(stem))]
   clips = []
@@ -256,7 +263,7 @@ def _clips_of_file(
     clips.append(
       Clip(
         name=stem if len(ranges) == 1 else f"{stem}-{number}",
-        subject=row.subject or _subject(name),
+        subject=who.name,
         rate_hz=rate_hz,
         positions_m=placed.astype(np.float32),
         description=row.description,
@@ -264,13 +271,13 @@ def _clips_of_file(
         height_m=height_m,
         unit_note=note,
         frame_range=(start, stop),
-        warnings=points.warnings,
+        subject_from=who.evidence,
       )
     )
-  return clips
+  return clips, warnings
 
 
-def _unit(
+def metres_per_unit(
   path: pathlib.Path, points: CapturedPoints, row: ClipRow
 ) -> tuple[float, str]:
   """Returns metres per unit and one sentence on where that comes from."""
@@ -325,14 +332,6 @@ def _suffix(file: str) -> str:
 
 def _ends(file: str, suffix: str) -> bool:
   return file.lower().endswith(suffix)
-
-
-def _subject(name: str) -> str:
-  path = pathlib.PurePosixPath(name)
-  if len(path.parts) > 1:
-    return path.parts[0]
-  head, underscore, _ = path.name.partition("_")
-  return head if underscore and head else _LONE_SUBJECT
 
 
 def _with_unique_names(clips: list[Clip]) -> list[Clip]:
