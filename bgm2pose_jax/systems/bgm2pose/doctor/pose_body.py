@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses import cleaning
+from bgm2pose_jax.poses import body_check, cleaning
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ
 from bgm2pose_jax.systems.bgm2pose.doctor import pose_repair
-from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
+from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
+  ERROR,
+  WARNING,
+  Findings,
+)
 
 # A turn of the body that puts y up, without mirroring it.
 _TURNS = {
@@ -22,9 +27,11 @@ _TURNS = {
   "-y": "p * [1, -1, -1]",
 }
 _HIGHEST_FLOOR_M = 0.3
-# Cosine between the hips' line and what the toes say is left.
-_MIRRORED = -0.5
-_SIDED = ("UpLeg", "Foot", "ToeBase")
+# Recordings have no clips.csv.
+_FIXES = {
+  body_check.UPRIGHT: "nothing to do for one who sits or lies; else export with"
+  " y up",
+}
 
 
 def check_body(
@@ -63,11 +70,15 @@ def check_body(
           f"the lowest joint lies {floor_m:+.2f} m off the floor",
           "nothing to do: poses are put on the floor, frame by frame",
         )
-    _check_sides(path, positions[whole], found)
+    _add(path, body_check.check_sides(positions[whole]), found)
+  _add(path, body_check.check_upright(positions[whole]), found)
+  _add(path, body_check.check_bones(positions[whole]), found)
   if unit_m is not None:
-    _check_speed(
-      path, np.where(whole[:, None, None], positions, np.nan) * unit_m, found
-    )
+    positions_m = np.where(whole[:, None, None], positions, np.nan) * unit_m
+    hurried = body_check.check_rate(positions_m, POSE_RATE_HZ)
+    _add(path, hurried, found)
+    if not hurried:
+      _check_speed(path, positions_m, found)
 
 
 def _unit(path: Path, positions: np.ndarray, found: Findings) -> float | None:
@@ -93,26 +104,22 @@ def _unit(path: Path, positions: np.ndarray, found: Findings) -> float | None:
   return unit_m
 
 
-def _check_sides(path: Path, positions: np.ndarray, found: Findings) -> None:
-  """Toes point forward; left is then known, with y up in right-handed axes."""
-  # [time, side, joint, 3]; left first.
-  legs = positions[
-    :, [[BODY21.index(s + j) for j in _SIDED] for s in ("Left", "Right")]
-  ]
-  forward = (legs[:, :, 2] - legs[:, :, 1]).mean(axis=1)
-  left = np.cross([0.0, 1.0, 0.0], forward)
-  across = legs[:, 0, 0] - legs[:, 1, 0]
-  across[:, 1] = 0.0
-  size = np.linalg.norm(left, axis=1) * np.linalg.norm(across, axis=1)
-  cosine = (left * across).sum(axis=1) / np.maximum(size, 1e-12)
-  if float(np.median(cosine)) < _MIRRORED:
-    found.error(
-      "sides",
-      path,
-      "the left leg is on the right of where the toes point: the body is"
-      " mirrored, or Left and Right are swapped",
-      "export in right-handed axes; if z was turned round: "
-      + pose_repair.repair(path, "p * [1, 1, -1]"),
+def _add(
+  path: Path, faults: Sequence[body_check.Fault], found: Findings
+) -> None:
+  """Takes what is wrong with a body, with a fix for position files."""
+  for fault in faults:
+    fix = _FIXES.get(fault.kind, fault.fix)
+    if fault.kind == body_check.SIDES and fault.is_error:
+      fix = "export in right-handed axes; if z was turned round: " + (
+        pose_repair.repair(path, "p * [1, 1, -1]")
+      )
+    elif fault.kind == body_check.RATE:
+      fix = "export at the true rate and give it as RATE: " + (
+        pose_repair.repair(path, "p, RATE")
+      )
+    found.add(
+      ERROR if fault.is_error else WARNING, fault.kind, path, fault.found, fix
     )
 
 

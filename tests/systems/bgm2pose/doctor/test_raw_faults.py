@@ -208,6 +208,27 @@ FAULTS = {
   "mirrored": (
     _positions(lambda p: p * [1, 1, -1]), "error", "sides", POSES, "mirrored"
   ),
+  "swapped arms": (
+    _positions(lambda p: p[:, [*range(5), *range(9, 13), *range(5, 9),
+                               *range(13, 21)]]),
+    "error", "sides", POSES, "arms or legs alone",
+  ),
+  "no forearm": (
+    _positions(lambda p: _with(p, np.s_[:, 8], p[:, 7])),
+    "warning", "bones", POSES, "no length between LeftHand",
+  ),
+  "long forearm": (
+    _positions(lambda p: _with(p, np.s_[:, 8], 2 * p[:, 8] - p[:, 7])),
+    "warning", "bones", POSES, "2.00 times the right",
+  ),
+  "leans": (
+    _positions(lambda p: p @ np.array([[.6, .8, 0], [-.8, .6, 0], [0, 0, 1]])),
+    "warning", "up axis", POSES, "never stands upright",
+  ),
+  "hurried": (
+    _positions(lambda p: np.concatenate([p[::12], p[::-12]] * 6)),
+    "warning", "rate", POSES, "faster than",
+  ),
   "jump": (
     _positions(lambda p: _with(p, (300, 8), p[300, 8] + 1)),
     "warning", "jumps", POSES, "LeftHand",
