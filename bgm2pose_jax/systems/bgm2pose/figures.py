@@ -7,6 +7,7 @@ from typing import Any
 
 from bgm2pose_jax.evaluation import figures
 from bgm2pose_jax.evaluation.bootstrap import Blocks
+from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
 
@@ -27,8 +28,20 @@ DEFINITIONS = {
 
 
 def head(split: MusicSplit) -> dict[str, Any]:
-  """The split's entries of results.json."""
+  """The split's entries of results.json.
+
+  Where captured people took part: `subject_from`, what names them, and
+  `motion_warnings`, what a reader should know of them and their motion.
+  """
+  known = {}
+  if split.people is not None:
+    doubt = splits.doubt(split)
+    known = {
+      "subject_from": split.people.subject_from,
+      "motion_warnings": [*([doubt] if doubt else []), *split.people.warnings],
+    }
   return {
+    **known,
     "setting": split.setting,
     "train_tracks": list(split.train_tracks),
     "train_subjects": list(split.train_subjects),

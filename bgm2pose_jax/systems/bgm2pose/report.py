@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,7 @@ def page(
       facts=_facts(results),
       tiles=_tiles(results),
       panels=(
+        *_motion_panels(results),
         _player_panel(results, predictions, max_windows),
         *_score_panels(results),
         *_joint_panels(results),
@@ -68,6 +70,11 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
       ("setting", results["setting"]),
       ("test track", ", ".join(map(str, results["test_tracks"]))),
       ("test subject", ", ".join(map(str, results["test_subjects"]))),
+      *(
+        [("people known by", results["subject_from"])]
+        if results.get("subject_from")
+        else []
+      ),
     ],
   )
 
@@ -127,6 +134,16 @@ def _player_panel(
 def _rmse(predicted: np.ndarray, target: np.ndarray) -> str:
   error = predicted.astype(np.float64) - target
   return f"RMSE {np.sqrt(np.mean(np.square(error))):.3f}"
+
+
+def _motion_panels(results: Mapping[str, Any]) -> list[Panel]:
+  """What is odd about captured people and their motion; none for others."""
+  items = "".join(
+    f"<li>{html.escape(str(sentence))}</li>"
+    for sentence in results.get("motion_warnings") or ()
+  )
+  panel = Panel("Check the motion files", f"<ul>{items}</ul>")
+  return [panel] if items else []
 
 
 def _score_panels(results: Mapping[str, Any]) -> list[Panel]:

@@ -43,6 +43,8 @@ def render(results: Mapping[str, Any]) -> str:
     end. Without ground truth a note stands in place of figures.
   """
   lines = [headline(results), ""]
+  if odd := results.get("motion_warnings"):
+    lines += [*(f"Check the motion files: {sentence}" for sentence in odd), ""]
   if results["rmse"] is None:
     lines.append("No ground truth in these recordings: predictions only.")
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.split import Dealt, Split, natural_key
+from bgm2pose_jax.poses import subject_evidence
 
 # Genres of AMPL's tracks; the order is the paper's.
 AMPL_GENRES = {
@@ -57,6 +58,20 @@ CLIP_FOLDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
+class CapturedPeople:
+  """What is known of the motion files behind simulated recordings.
+
+  Attributes:
+    subject_from: what says who moves, the weakest of all people's, one of
+      `subject_evidence.EVIDENCE`.
+    warnings: what is odd about the files, a sentence each, the first few.
+  """
+
+  subject_from: str
+  warnings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Holdings:
   """What a dataset has, known before any feature is computed.
 
@@ -66,6 +81,8 @@ class Holdings:
     without_pose: {track: subjects recorded without poses}.
     excluded: subjects that neither train nor test.
     aliases: {other name: subject}.
+    people: how captured people are known, and what is odd about their motion;
+      None where nobody says.
   """
 
   genres: Mapping[str, str]
@@ -75,6 +92,7 @@ class Holdings:
   )
   excluded: Sequence[str] = ()
   aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  people: CapturedPeople | None = None
 
   def named(self, subjects: Sequence[str]) -> str:
     """Lists subjects with their other names, for messages."""
@@ -88,9 +106,11 @@ class MusicSplit(Split):
 
   Attributes:
     setting: the setting's name.
+    people: see `Holdings`.
   """
 
   setting: str
+  people: CapturedPeople | None = None
 
   @property
   def train_tracks(self) -> tuple[str, ...]:
@@ -307,10 +327,17 @@ def resolve(
     )
   train = [s for s in everyone if s != order[fold]]
   if not train:
+    fix = "add recordings of other subjects"
+    if holdings.people is not None:
+      fix = (
+        "all motion counts as one person's"
+        f" (known by: {holdings.people.subject_from}); name who moves in the"
+        " column subject of clips.csv, or use --fold_by=clip"
+      )
     raise InputError(
       f"--setting={setting}",
       f"nobody but subject {order[fold]} has {', '.join(train_tracks)}",
-      "add recordings of other subjects",
+      fix,
     )
   return make_split(
     setting,
@@ -320,6 +347,25 @@ def resolve(
     test_subjects=(order[fold],),
     fold_order=order,
     fold=fold,
+  )
+
+
+def doubt(split: MusicSplit) -> str | None:
+  """A sentence on a test of other people who may be the same; else None.
+
+  Args:
+    split: the run's split.
+  """
+  if split.people is None or split.fold_by != "subject":
+    return None
+  people = sorted({*split.test_subjects, *split.train_subjects},
+                  key=natural_key)  # fmt: skip
+  guessed = subject_evidence.explain(split.people.subject_from, people)
+  if guessed is None:
+    return None
+  return (
+    f"{guessed}, so fold_by=subject means nothing: name who moves in the column"
+    " subject of clips.csv, or use --fold_by=clip"
   )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
+
+from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
@@ -120,17 +123,22 @@ def resolve(config: Config, source: MusicSource) -> tuple[Config, MusicSplit]:
     InputError: for a setting that the recordings cannot give.
   """
   ambisonic_format(config, source)
+  held = source.holdings()
   split = splits.resolve(
     config.setting,
-    source.holdings(),
+    held,
     test_track=config.test_track,
     test_subject=config.test_subject,
     fold=config.fold,
     fold_by=config.fold_by,
   )
   split = dataclasses.replace(
-    split, validation_fraction=config.data.validation_fraction
+    split,
+    validation_fraction=config.data.validation_fraction,
+    people=held.people,
   )
+  if doubt := splits.doubt(split):
+    _warn_once(doubt)
   one_subject = split.fold_by == "subject" and len(split.test_subjects) == 1
   resolved = dataclasses.replace(
     config,
@@ -140,6 +148,12 @@ def resolve(config: Config, source: MusicSource) -> tuple[Config, MusicSplit]:
     fold_by=split.fold_by,
   )
   return resolved, split
+
+
+@functools.cache
+def _warn_once(sentence: str) -> None:
+  """Says it for the first of all folds and seeds."""
+  logging.warning("%s", sentence)
 
 
 def ambisonic_format(config: Config, source: MusicSource) -> str | None:

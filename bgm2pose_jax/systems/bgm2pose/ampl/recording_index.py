@@ -7,17 +7,21 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.files import json_file
+from bgm2pose_jax.files.text_file import clip_text
+from bgm2pose_jax.poses import subject_evidence
 from bgm2pose_jax.systems.bgm2pose import splits
 
 TRACKS_FILE = "tracks.json"
 SIMULATED_FILE = "simulated.json"
 # The official build always skips this token.
 SKIPPED_TRACKS = ("techno",)
+# A description may come from a stranger.
+_MOST_WARNINGS, _LONGEST_WARNING = 6, 400
 
 # Without motion capture the official names read subject_0_wo_mocap_arnor; this
 # package also takes subject_0_arnor_wo_mocap. A track's token becomes a
@@ -120,18 +124,37 @@ class RecordingIndex(Generic[R]):
     Raises:
       InputError: the folder's own description cannot be read.
     """
+    # Before AMPL-like folders had scenes they had none here either.
+    stated = self._described("scene").get("format")
+    return stated if isinstance(stated, str) else None
+
+  @property
+  def people(self) -> splits.CapturedPeople | None:
+    """What simulated recordings say of captured people, else None.
+
+    Raises:
+      InputError: the folder's own description cannot be read.
+    """
+    known = self._described("people")
+    evidence, warnings = known.get("subject_from"), known.get("warnings")
+    if evidence not in subject_evidence.EVIDENCE:
+      return None
+    said = warnings if isinstance(warnings, list) else []
+    return splits.CapturedPeople(
+      evidence,
+      tuple(clip_text(str(w), _LONGEST_WARNING) for w in said[:_MOST_WARNINGS]),
+    )
+
+  def _described(self, key: str) -> Mapping[str, Any]:
+    """An entry of the simulator's description; empty without one."""
     path = self.root / SIMULATED_FILE
     if not self.simulated or not path.is_file():
-      return None
-    try:
-      # Before AMPL-like folders had scenes they had none here either.
-      found = json_file.read(path, "make the recordings again")
-      stated = found.get("scene", {}).get("format")
-    except AttributeError as error:
-      raise InputError(
-        path, f"cannot be read ({error})", "make the recordings again"
-      ) from None
-    return stated if isinstance(stated, str) else None
+      return {}
+    fix = "make the recordings again"
+    entry = json_file.read(path, fix).get(key, {})
+    if not isinstance(entry, dict):
+      raise InputError(path, f"{key} is no object", fix)
+    return entry
 
   @property
   def is_ampl(self) -> bool:
@@ -151,6 +174,7 @@ class RecordingIndex(Generic[R]):
       without_pose=self.without_pose,
       excluded=self.excluded,
       aliases=splits.AMPL_PAPER_SUBJECTS if self.is_ampl else {},
+      people=self.people,
     )
 
   def of_track(self, track: str, subject: str | None = None) -> tuple[R, ...]:

@@ -16,10 +16,11 @@ from absl import flags, logging
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import command_flags as config_flags
+from bgm2pose_jax.poses import subject_evidence
 from bgm2pose_jax.simulate import scene_file, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.config import DataConfig
-from bgm2pose_jax.systems.bgm2pose.simulated import raw_folder
+from bgm2pose_jax.systems.bgm2pose.simulated import casting, raw_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -121,7 +122,17 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     command.require(values, "out")
     local_path.check("out", values.out)
-    report = raw_folder.make_raw(values.out, read_plan(values))
+    plan = read_plan(values)
+    found = casting.cast(plan)
+    if found.people is not None and (
+      guessed := subject_evidence.explain(
+        found.people.subject_from, found.subjects
+      )
+    ):
+      logging.warning(
+        "%s; name who moves in the column subject of clips.csv", guessed
+      )
+    report = raw_folder.make_raw(values.out, plan)
     print(
       f"{values.out}: {len(report.made)} recordings made,"
       f" {len(report.kept)} kept, {report.recorded_s / 60:.1f} min in"

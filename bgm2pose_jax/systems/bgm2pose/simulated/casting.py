@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.files import checksums
+from bgm2pose_jax.poses import subject_evidence
 from bgm2pose_jax.simulate import motion, music, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import splits
@@ -30,6 +31,7 @@ from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 POSE_RATE_HZ = 120.0
 # One motion window and the shortest music; shorter recordings hold no window.
 _SHORTEST_S = 1.2
+_MOST_WARNINGS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +119,21 @@ class Cast:
   tracks: dict[str, music.Piece]
   clips: dict[str, tuple[poses.Clip, ...]]
 
+  @property
+  def people(self) -> splits.CapturedPeople | None:
+    """What is known of the captured people; None for procedural ones."""
+    clips = [clip for own in self.clips.values() for clip in own]
+    evidence = subject_evidence.weakest(clip.subject_from for clip in clips)
+    if evidence is None:
+      return None
+    files: dict[str, list[str]] = {}
+    for clip in clips:
+      for sentence in clip.warnings:
+        named = files.setdefault(sentence, [])
+        if clip.source_path not in named:
+          named.append(clip.source_path)
+    return splits.CapturedPeople(evidence, _shortened(files))
+
 
 def cast(plan: RawPlan) -> Cast:
   """Finds the subjects and tracks of a plan.
@@ -168,6 +185,7 @@ def holdings(plan: RawPlan) -> splits.Holdings:
   return splits.Holdings(
     genres={name: track.style for name, track in found.tracks.items()},
     subjects=dict.fromkeys(found.tracks, found.subjects),
+    people=found.people,
   )
 
 
@@ -212,6 +230,17 @@ def motion_digest(folder: str | Path, joint_map: str | None = None) -> str:
   if joint_map is not None:
     text += f" {checksums.of_json(poses.read_joint_map(joint_map))}"
   return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _shortened(files: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+  """The first few of {sentence: files}, each with its first file."""
+  said = [
+    f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}:"
+    f" {sentence}"
+    for sentence, names in files.items()
+  ]
+  more = len(said) - _MOST_WARNINGS
+  return (*said[:_MOST_WARNINGS], *([f"{more} more"] if more > 0 else []))
 
 
 def _token(name: str) -> str:

@@ -5,7 +5,8 @@
     data/annotations/subject_<s>_<track>.txt        `start_s end_s label`
     data/poses_synchronized/subject_<s>_<track>_position.csv        120 a second
     data/tracks.json        {track: {genre, title, gain, music_sha256}}
-    data/simulated.json     {"simulated": true, plan, scene, versions}
+    data/simulated.json     {"simulated": true, plan, scene, versions}; with
+                            captured people {people: {subject_from, warnings}}
 
 Files appear whole or not at all and the wav comes last, so a run that was
 stopped goes on where it was. Tracks may be added later; anything else that
@@ -164,6 +165,9 @@ def _claim(root: Path, plan: RawPlan, found: casting.Cast) -> None:
         "choose another --out folder",
       )
     versions = {name: _version(name) for name in _PACKAGES}
+    # Whoever learns from the folder has not seen the motion files.
+    people = found.people
+    known = {} if people is None else {"people": dataclasses.asdict(people)}
     root.mkdir(parents=True, exist_ok=True)
     _write_json(
       path,
@@ -173,6 +177,7 @@ def _claim(root: Path, plan: RawPlan, found: casting.Cast) -> None:
         "plan": identity,
         "scene": scene,
         "versions": versions,
+        **known,
       },
     )
     return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm2pose_jax.files import checksums
+from bgm2pose_jax.poses import subject_evidence
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
@@ -55,8 +56,18 @@ class SimulatedRecordings:
 
     mocap, music = self.mocap_dir, self.music_dir
     simulate = dataclasses.asdict(self.simulate)
+    people = {}
     if mocap is not None:
       del simulate["subjects"]  # all captured people take part
+      # Names that no folder and no table gives came once from another rule.
+      found = casting.cast(self._plan())
+      if any(
+        clip.subject_from in (subject_evidence.NAME_PATTERN,
+                              subject_evidence.NOTHING)
+        for own in found.clips.values()
+        for clip in own
+      ):  # fmt: skip
+        people = {"people": list(found.subjects)}
     return {
       "simulate": simulate,
       "scene": self._plan().noisy_scene().to_dict(),
@@ -64,6 +75,7 @@ class SimulatedRecordings:
       if mocap is None
       else casting.motion_digest(mocap, self.joint_map),
       "music": None if music is None else checksums.of_folder(music),
+      **people,
     }
 
   def count_windows(self, tracks: Sequence[str]) -> dict[str, int]:

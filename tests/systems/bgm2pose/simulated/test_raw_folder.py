@@ -16,8 +16,9 @@ from absl import flags
 from bgm2pose_jax import poses as mocap
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.simulate import recorder
+from bgm2pose_jax.simulate import motion, recorder
 from bgm2pose_jax.simulate.scene import Scene
+from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout
 from bgm2pose_jax.systems.bgm2pose.simulated import __main__ as command
 from bgm2pose_jax.systems.bgm2pose.simulated import casting, raw_folder
 
@@ -218,3 +219,36 @@ def test_snr_of_a_scene_file_counts(tmp_path, arguments, noise, snr_db):
   values(["simulate", *chosen])
   scene = command.read_plan(values).noisy_scene()
   assert (scene.noise, scene.snr_db) == (noise, snr_db)
+
+
+def test_a_folder_says_what_names_its_captured_people(made, tmp_path):
+  """Whoever learns from the recordings never sees the motion files."""
+  out, _ = made
+  motion_dir = tmp_path / "motion"
+  motion_dir.mkdir()
+  for name in ("walk1_x", "dance1_x"):
+    rng = motion.random_stream(0, "people", name)
+    done = motion.perform(motion.subject_style(name, 0), 2.0, rng)
+    moved = done.positions_m.copy()
+    hand, elbow = BODY21.index("LeftHand"), BODY21.index("LeftForeArm")
+    moved[:, hand] += 0.5 * (moved[:, hand] - moved[:, elbow])
+    mocap.write_position_csv(motion_dir / f"{name}.csv", moved)
+  plan = dataclasses.replace(_PLAN, mocap_dir=str(motion_dir))
+  raw_folder.make_raw(tmp_path / "out", plan, progress=False)
+  held = raw_layout.scan_raw(tmp_path / "out").holdings()
+  assert held.people == casting.holdings(plan).people
+  assert held.people.subject_from == "guess"
+  (said,) = held.people.warnings
+  assert said.startswith("dance1_x.csv and 1 more: the left bone to Hand")
+  path = tmp_path / "out" / "data" / "simulated.json"
+  described = json.loads(path.read_text())
+  for odd in (None, {"subject_from": "hearsay"}, {"subject_from": "guess",
+                                                  "warnings": 7}):  # fmt: skip
+    path.write_text(json.dumps({**described, "people": odd or {}}))
+    people = raw_layout.scan_raw(tmp_path / "out").people
+    assert people is None or people.warnings == ()
+  path.write_text(json.dumps({**described, "people": "all"}))
+  with pytest.raises(InputError, match="people is no object"):
+    raw_layout.scan_raw(tmp_path / "out").holdings()
+  # Folders of procedural people, and those made before, say nothing.
+  assert raw_layout.scan_raw(out).holdings().people is None
