@@ -10,7 +10,13 @@ from typing import Any
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.ampl import inventory
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
-from bgm2pose_jax.systems.bgm2pose.doctor import layouts, raw, released, splits
+from bgm2pose_jax.systems.bgm2pose.doctor import (
+  layouts,
+  motion,
+  raw,
+  released,
+  splits,
+)
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
   ERROR,
   Finding,
@@ -50,12 +56,14 @@ class Diagnosis:
       checks.
     counts: {(severity, kind): how many there were}.
     parts: the parts of each layout that is there.
+    motion: what a folder of motion captures holds; None for recordings.
   """
 
   folder: Path
   findings: tuple[Finding, ...]
   counts: dict[tuple[str, str], int]
   parts: tuple[Part, ...]
+  motion: motion.Motion | None = None
 
   @property
   def errors(self) -> int:
@@ -75,7 +83,8 @@ def examine(
   """Looks over a folder of somebody's own data.
 
   Args:
-    folder: the folder in the raw or the released layout, or in both.
+    folder: the folder in the raw or the released layout, or in both; or one
+      of motion captures.
     align: recordings that are aligned with their music: `none`, `sample` (the
       first of each track) or `all`; 2 to 4 s for a minute of sound.
     left: microphone axis that points left, see `align.alignment.align`;
@@ -101,10 +110,16 @@ def examine(
     )
   found = Findings(root)
   held: tuple[str, ...] = ()
+  captures = None
   with found.guard(root, "layout"):
     held = layouts.layouts(root)
-    if not held:
-      layouts.explain_none(root, found)
+    # Recordings have position files too: motion alone is a folder of motion.
+    if not held and not layouts.explain_near(root, found):
+      if motion.holds_motion(root):
+        layouts.note_sounds(root, found)
+        captures = motion.examine_motion(root, found, progress=progress)
+      else:
+        layouts.explain_none(root, found)
   parts = []
   for layout in held:
     if layout == layouts.RAW:
@@ -120,7 +135,9 @@ def examine(
     else:
       index, facts = released.examine_released(root, found, progress=progress)
     parts.append(_part(layout, index, facts, found))
-  return Diagnosis(root, tuple(found.kept), found.counts, tuple(parts))
+  return Diagnosis(
+    root, tuple(found.kept), found.counts, tuple(parts), captures
+  )
 
 
 def _part(

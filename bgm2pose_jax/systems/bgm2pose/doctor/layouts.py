@@ -38,12 +38,15 @@ def layouts(folder: Path) -> tuple[str, ...]:
   return tuple(held)
 
 
-def explain_none(folder: Path, found: Findings) -> None:
-  """Says what was looked for in a folder without a layout, and what is near.
+def explain_near(folder: Path, found: Findings) -> bool:
+  """Says which recordings are near a folder without a layout.
 
   Args:
     folder: holds neither layout.
     found: takes the finding.
+
+  Returns:
+    Whether there are any.
   """
   what = f"holds neither {_LOOKED_FOR}"
   holder = _holder(folder)
@@ -54,7 +57,7 @@ def explain_none(folder: Path, found: Findings) -> None:
       f"{what}; {holder} does",
       command("python -m bgm2pose_jax.doctor", holder),
     )
-    return
+    return True
   entries = _entries(folder)
   folders = [entry for entry in entries if entry.is_dir()]
   for entry in folders:
@@ -71,11 +74,9 @@ def explain_none(folder: Path, found: Findings) -> None:
         f"{what}; its folder {entry.name} is near",
         command("mv", entry, folder / wanted[0]),
       )
-      return
+      return True
   names = [entry.name.lower() for entry in entries if entry.is_file()]
   cuts = [n for n in names if n.startswith("subject_") and n.endswith(".wav")]
-  sounds = [n for n in names if n.endswith(_SOUNDS)]
-  motions = [n for n in names if n.endswith(_MOTIONS)]
   if cuts:
     sound = folder / "data" / raw_layout.SOUND
     fix = (
@@ -83,7 +84,22 @@ def explain_none(folder: Path, found: Findings) -> None:
       f" {quoted(sound)}"
     )
     found.error("layout", folder, f"{what}, but {len(cuts)} recordings", fix)
-  elif sounds or motions:
+  return bool(cuts)
+
+
+def explain_none(folder: Path, found: Findings) -> None:
+  """Says what was looked for in a folder that no recordings are near.
+
+  Args:
+    folder: holds neither layout.
+    found: takes the finding.
+  """
+  what = f"holds neither {_LOOKED_FOR}"
+  entries = _entries(folder)
+  names = [entry.name.lower() for entry in entries if entry.is_file()]
+  sounds = [n for n in names if n.endswith(_SOUNDS)]
+  motions = [n for n in names if n.endswith(_MOTIONS)]
+  if sounds or motions:
     found.error(
       "layout",
       folder,
@@ -99,6 +115,24 @@ def explain_none(folder: Path, found: Findings) -> None:
       folder,
       f"{what}; {len(entries)} other entries lie in it",
       "give the folder that contains one of them",
+    )
+
+
+def note_sounds(folder: Path, found: Findings) -> None:
+  """Says that sounds among motion captures are not looked at.
+
+  Args:
+    folder: a folder of motion captures.
+    found: takes the note.
+  """
+  sounds = [e for e in _entries(folder) if e.name.lower().endswith(_SOUNDS)]
+  if sounds:
+    found.note(
+      "layout",
+      folder,
+      f"is taken for motion captures; its {len(sounds)} sound files, such as"
+      f" {sounds[0].name}, were not opened",
+      "recordings are named data/sound_cut/subject_<s>_<track>_cut.wav",
     )
 
 

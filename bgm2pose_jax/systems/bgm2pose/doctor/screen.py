@@ -14,7 +14,11 @@ from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
   Finding,
   printable,
 )
+from bgm2pose_jax.systems.bgm2pose.doctor.motion import Motion
+from bgm2pose_jax.systems.bgm2pose.doctor.motion import to_json as motion_json
 
+# Rows of files, and characters of a cell.
+_MOST_FILES, _WIDEST = 200, 60
 _TITLES = {"error": "ERRORS", "warning": "WARNINGS", "note": "NOTES"}
 
 
@@ -26,7 +30,8 @@ def render(diagnosis: Diagnosis, lines: int) -> str:
     lines: findings shown of each kind; the rest is counted.
   """
   held = " and ".join(part.layout for part in diagnosis.parts) or "no"
-  blocks = [f"{printable(str(diagnosis.folder))}: {held} layout"]
+  kind = "motion captures" if diagnosis.motion else f"{held} layout"
+  blocks = [f"{printable(str(diagnosis.folder))}: {kind}"]
   for severity in SEVERITIES:
     kinds: dict[str, list[Finding]] = {}
     for finding in diagnosis.findings:
@@ -47,6 +52,8 @@ def render(diagnosis: Diagnosis, lines: int) -> str:
     for table in (_clocks(part), _channels(part)):
       if table:
         blocks.append(table)
+  if diagnosis.motion is not None:
+    blocks += _motion(diagnosis.motion)
   blocks.append(_summary(diagnosis))
   return "\n\n".join(blocks)
 
@@ -110,6 +117,57 @@ def _channels(part: Part) -> str:
   return _columns("channels by the direct sound", rows) if rows[1:] else ""
 
 
+def _motion(motion: Motion) -> list[str]:
+  """A row a file, the verdict, and what would mend the files."""
+  rows = [["file", "unit", "Hz", "frames", "m tall", "up", "mirrored",
+           "subject", "known by", ""]]  # fmt: skip
+  for seen in motion.files[:_MOST_FILES]:
+    verdict = "refused" if seen.refused else ""
+    if not verdict and seen.warnings:
+      verdict = f"{len(seen.warnings)} to look at"
+    cells = (
+      seen.file,
+      seen.unit,
+      _number(seen.rate_hz, "g"),
+      _number(seen.frames, "d"),
+      _number(seen.stature_m, ".2f"),
+      seen.up_axis,
+      {None: None, True: "yes", False: "no"}[seen.mirrored],
+      seen.subject,
+      seen.subject_from,
+    )
+    shown = [printable(cell, _WIDEST) if cell else "-" for cell in cells]
+    rows.append([*shown, verdict])
+  more = len(motion.files) - _MOST_FILES
+  title = f"{len(motion.files)} motion files"
+  if more > 0:
+    title += f", the first {_MOST_FILES}; --json=FILE has all"
+  text = [title, *text_table.aligned(rows, left=(0, 1, 5, 6, 7, 8, 9))]
+  blocks = ["\n".join(text)]
+  refused = sum(seen.refused is not None for seen in motion.files)
+  odd = sum(bool(seen.warnings) for seen in motion.files if not seen.refused)
+  if refused:
+    verdict = f"{refused} of {len(motion.files)} files cannot be used"
+  elif odd:
+    verdict = (
+      f"all files can be read; look at {odd} of {len(motion.files)} first"
+    )
+  else:
+    verdict = "all files can be used"
+  if motion.mending:
+    lines = motion.mending.splitlines()
+    shown = "\n".join(printable(line) for line in lines[: _MOST_FILES + 1])
+    blocks.append(
+      "lines for clips.csv; put what is true in place of each ?, and of"
+      f" subjects that are guesses\n{shown}"
+    )
+  return [*blocks, verdict]
+
+
+def _number(value: float | None, form: str) -> str | None:
+  return None if value is None else format(value, form)
+
+
 def _columns(title: str, rows: list[list[str]]) -> str:
   return "\n".join([title, *text_table.aligned(rows, left=(0, -1))])
 
@@ -136,6 +194,7 @@ def to_json(diagnosis: Diagnosis) -> str:
       {"severity": severity, "kind": kind, "count": count}
       for (severity, kind), count in diagnosis.counts.items()
     ],
+    **({} if diagnosis.motion is None else motion_json(diagnosis.motion)),
     "layouts": [
       {
         "layout": part.layout,
