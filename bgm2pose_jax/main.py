@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from bgm2pose_jax.base import command, local_path, log_lines
+from bgm2pose_jax.base import command, local_path, log_lines, surroundings
 from bgm2pose_jax.config import command_flags, schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import (
   compilation,
   host_memory,
+  platforms,
   processes,
   stop_signal,
 )
@@ -56,7 +57,8 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     options = Options(**command_flags.given(Options))
     local_path.check("workdir", options.workdir)
-    local_path.check("data_dir", options.data_dir)
+    if local_path.check("data_dir", options.data_dir) is None:
+      surroundings.cache_folder()
     asked = configs_from_flags(options)
     mine = processes.place(
       options.hosts, options.coordinator, options.processes, options.process
@@ -68,6 +70,7 @@ def main(argv: Sequence[str]) -> None:
     host_memory.keep_freed()
     try:
       with stop_signal.listening(), processes.joined(mine):
+        platforms.check()
         # JAX counts the processes when the trainer loads.
         from bgm2pose_jax.training import run
 

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import platform
-import select
+import shutil
 import sys
 import tempfile
 import traceback
@@ -21,16 +21,18 @@ from typing import Any, NoReturn
 
 from absl import app, flags
 
-from bgm2pose_jax.base import system_errors
+from bgm2pose_jax.base import streams, surroundings, system_errors
 from bgm2pose_jax.base.errors import InputError
 
 UNUSABLE = 2
 UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
-READER_GONE = 141
+READER_GONE = streams.READER_GONE
 # Set to 1, it puts tracebacks on the screen.
 TRACEBACK = "BGM2POSE_TRACEBACK"
 
+# What --help can be laid out in.
+_NARROWEST = 20
 _MEMORY = (
   "memory",
   "there is too little",
@@ -44,16 +46,16 @@ def start(main: Callable[[Sequence[str]], Any]) -> None:
   Args:
     main: takes what is no flag, the command's name first.
   """
-  for stream in (sys.stdout, sys.stderr):
-    # Names of files need not be text that the terminal can show.
-    if hasattr(stream, "reconfigure"):
-      stream.reconfigure(errors="backslashreplace")
+  streams.prepare()
+  if shutil.get_terminal_size().columns < _NARROWEST:
+    os.environ["COLUMNS"] = str(_NARROWEST)
   # --help would leave out the flags that other modules of ours define.
   for module, found in flags.FLAGS.flags_by_module_dict().items():
     if module.startswith(__name__.partition(".")[0]):
       for flag in found:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-  app.run(main, flags_parser=_parse)
+  with streams.watched():
+    app.run(main, flags_parser=_parse)
 
 
 def no_arguments(argv: Sequence[str]) -> None:
@@ -91,6 +93,7 @@ def ending() -> Iterator[None]:
   `SystemExit` passes: the work may have exit codes of its own.
   """
   try:
+    surroundings.check()
     yield
     # A full disk or a reader that left shows here, not at the very end.
     sys.stdout.flush()
@@ -99,7 +102,7 @@ def ending() -> Iterator[None]:
   except KeyboardInterrupt:
     _end("interrupted", INTERRUPTED)
   except Exception as error:
-    if isinstance(error, BrokenPipeError) and _reader_is_gone():
+    if isinstance(error, BrokenPipeError) and streams.reader_is_gone():
       sys.exit(READER_GONE)
     if os.environ.get(TRACEBACK, "0") not in ("", "0"):
       traceback.print_exc()
@@ -131,6 +134,8 @@ def _known(error: Exception) -> InputError | None:
   """What an error says, if it is one that users can do something about."""
   if isinstance(error, InputError):
     return error
+  if (found := surroundings.explained(error)) is not None:
+    return found
   kinds = {kind.__name__ for kind in type(error).__mro__}
   # JAX's own errors are named here, not imported: few commands need it.
   if isinstance(error, MemoryError) or (
@@ -167,18 +172,3 @@ def _unforeseen(error: Exception) -> InputError:
       log.write(text)
     fix = f"please report it with {name}"
   return InputError("unforeseen", said, fix)
-
-
-def _reader_is_gone() -> bool:
-  """Whether it is our own output that nobody reads any more."""
-  try:
-    number = sys.stdout.fileno()
-    watched = select.poll()
-    watched.register(number, 0)
-    is_gone = any(state & select.POLLERR for _, state in watched.poll(0))
-    if is_gone:
-      # Python would complain at its end, too.
-      os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-  except (AttributeError, OSError, ValueError):
-    return False  # no such call, or no file behind the output
-  return is_gone

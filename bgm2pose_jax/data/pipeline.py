@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from bgm2pose_jax.base import surroundings
 from bgm2pose_jax.data.table import WindowTable, context
 
 Batch = dict[str, np.ndarray]
@@ -23,6 +24,8 @@ Batch = dict[str, np.ndarray]
 _ENDLESS = 2**40
 # Epoch tables kept: prefetching crosses one epoch's end at a time.
 _TABLES = 2
+# Batches that a worker process keeps ready.
+_WAITING = 2
 
 
 class BatchSource:
@@ -149,13 +152,17 @@ def grain_batches(
   reading = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
   batches = dataset.to_iter_dataset(reading)
   if workers:
+    one = sum(np.asarray(x).nbytes for x in source[start_step].values())
+    # Those that wait, the one that is made, and the one that is read.
+    waiting = workers * (_WAITING + 2)
+    surroundings.check_shared_memory(waiting * one, workers)
     if not flags.FLAGS.is_parsed():
       # grain's worker processes read a flag, which outside absl's app (tests,
       # notebooks) nobody has parsed.
       flags.FLAGS.mark_as_parsed()
     batches = batches.mp_prefetch(
       grain.MultiprocessingOptions(
-        num_workers=workers, per_worker_buffer_size=2
+        num_workers=workers, per_worker_buffer_size=_WAITING
       )
     )
   iterator = iter(batches)

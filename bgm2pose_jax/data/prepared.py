@@ -17,7 +17,7 @@ from typing import Any
 
 import tqdm
 
-from bgm2pose_jax.base import system_errors
+from bgm2pose_jax.base import surroundings, system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import beam_pipeline, build
 from bgm2pose_jax.data import manifest as manifest_lib
@@ -42,9 +42,12 @@ class Prepared:
 
 
 def default_data_dir() -> Path:
-  """Returns the user's cache folder for this package."""
-  cache = os.environ.get("XDG_CACHE_HOME")
-  return (Path(cache) if cache else Path.home() / ".cache") / "bgm2pose_jax"
+  """Returns the user's cache folder for this package.
+
+  Raises:
+    InputError: nothing says where that is.
+  """
+  return surroundings.cache_folder()
 
 
 def identify(source: Source) -> tuple[str, bool]:
@@ -116,11 +119,23 @@ def prepare(
     "simulated": source.simulated,
     "source": content,
   }
-  data_dir = Path(data_dir) if data_dir else default_data_dir()
-  with system_errors.in_one_line(data_dir):
-    dirs = _make_missing(
-      source, data_dir, sections, fields, progress, beam_options
-    )
+  folder = Path(data_dir) if data_dir else default_data_dir()
+  try:
+    with system_errors.in_one_line(folder):
+      dirs = _make_missing(
+        source, folder, sections, fields, progress, beam_options
+      )
+  except InputError as error:
+    where = Path(error.where)
+    if data_dir or not (
+      where.is_relative_to(folder) or folder.is_relative_to(where)
+    ):
+      raise
+    raise InputError(
+      error.where,
+      error.found,
+      f"{error.fix}; --data_dir and XDG_CACHE_HOME name another place",
+    ) from error
   return Prepared(dirs, fields["fingerprint"], source.simulated)
 
 

@@ -13,24 +13,41 @@ import stat
 import jax
 from absl import logging
 
+from bgm2pose_jax.base import surroundings
+from bgm2pose_jax.base.errors import InputError
+
 _DETERMINISTIC = "--xla_gpu_deterministic_ops"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def keep_programs(folder: pathlib.Path) -> bool:
+def own_folder() -> pathlib.Path | None:
+  """Returns where the user's cache keeps programs; None without a home."""
+  try:
+    return surroundings.cache_folder() / "compiled"
+  except InputError:
+    return None
+
+
+def keep_programs(folder: pathlib.Path | None) -> bool:
   """Keeps compiled programs in a private folder for later processes.
 
   The folder is made if it is missing, for its owner alone. A folder that JAX
   was given through JAX_COMPILATION_CACHE_DIR stays the one in use.
 
   Args:
-    folder: a folder of the user's own.
+    folder: a folder of the user's own; None where there is none.
 
   Returns:
     Whether programs are kept; if not, a warning said why.
   """
   if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
     return True
+  if folder is None:
+    logging.warning(
+      "compiled programs are not kept, every run compiles anew: this user has "
+      "no home; set XDG_CACHE_HOME"
+    )
+    return False
   folder = folder.expanduser().absolute()
   try:
     # One by one: `parents=True` would leave those above to the umask.

@@ -18,7 +18,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.runtime import coordinator_relay, process_watch, stop_signal
+from bgm2pose_jax.runtime import (
+  coordinator_relay,
+  platforms,
+  process_watch,
+  stop_signal,
+)
 
 # How long a process waits at the beginning for the others to be started.
 _START_S = 300
@@ -238,6 +243,7 @@ def _open_devices(mine: Place, service: int) -> None:
       heartbeat_timeout_seconds=_HEARTBEAT_S,
       shutdown_timeout_seconds=_SHUTDOWN_S,
     )
+    platforms.check()
     # Until all have opened their devices, none can. On CPU the first to add up
     # over them waits half a minute for the others: now all are here.
     jax.block_until_ready(_everybody(jax.device_count()))

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bgm2pose_jax.base import streams
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.state import seal
 
@@ -155,4 +156,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  streams.prepare()
+  with streams.watched():
+    sys.exit(main())

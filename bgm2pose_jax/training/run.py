@@ -105,7 +105,7 @@ def _trainer(
   """The compiled steps that the runs share, and the runs, not yet opened."""
   # Programs are kept, so that a run that goes on does not wait for the compiler
   # again: in the user's own cache, whatever folder the data lie in.
-  compilation.keep_programs(prepared.default_data_dir() / "compiled")
+  compilation.keep_programs(compilation.own_folder())
   system, shared = plans[0].system, plans[0].config
   for plan in plans if processes.leads() else ():
     facts = system.facts(plan.config, source, table, plan.split)

@@ -15,7 +15,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from bgm2pose_jax import main as main_command
 from bgm2pose_jax.base import command, local_path
@@ -223,7 +223,7 @@ def _open_folder() -> pathlib.Path:
   return pathlib.Path(_OUT.value).resolve()
 
 
-def main(argv: list[str]) -> None:
+def main(argv: Sequence[str]) -> None:
   """Does what the flags say; input errors end in one line and code 2."""
   with command.ending():
     command.no_arguments(argv)
@@ -251,4 +251,4 @@ def main(argv: list[str]) -> None:
 def run() -> None:
   """Entry point of `python -m launch.sweep`."""
   logging.set_verbosity(logging.INFO)
-  app.run(main)
+  command.start(main)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
@@ -207,7 +207,7 @@ def run() -> None:
     "wait for a job that another process has, to take it over if that dies",
   )
   with contextlib.suppress(KeyboardInterrupt):
-    app.run(_main)
+    command.start(_main)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,8 @@ from absl import flags, logging
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.data import prepared
 from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.bgm2pose import command_flags, trained
 from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
@@ -225,7 +224,8 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
-    compilation.keep_programs(prepared.default_data_dir() / "compiled")
+    platforms.check()
+    compilation.keep_programs(compilation.own_folder())
     print("\n".join(run(flags.FLAGS)))
 
 

@@ -17,6 +17,7 @@ from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import command_flags as config_flags
 from bgm2pose_jax.poses import subject_evidence
+from bgm2pose_jax.runtime import platforms
 from bgm2pose_jax.simulate import scene_file, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.config import DataConfig
@@ -122,6 +123,7 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     command.require(values, "out")
     local_path.check("out", values.out)
+    platforms.check()
     plan = read_plan(values)
     found = casting.cast(plan)
     if found.people is not None and (

@@ -27,8 +27,7 @@ from absl import flags, logging
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data import prepared
-from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
 from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
@@ -119,7 +118,8 @@ def run(values: flags.FlagValues) -> int:
     InputError: input that cannot be used.
   """
   command.require(values, "checkpoint", "music", "input")
-  compilation.keep_programs(prepared.default_data_dir() / "compiled")
+  platforms.check()
+  compilation.keep_programs(compilation.own_folder())
   source, line = open_input(values), read_line(values)
   model = trained.load(values.checkpoint)
   settings = read_settings(values, model)

@@ -22,9 +22,8 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data import prepared
 from bgm2pose_jax.poses.body13 import FRAMES_PER_S
-from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.mapnet.refine import (
   binding,
   bridging,
@@ -261,7 +260,8 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
-    compilation.keep_programs(prepared.default_data_dir() / "compiled")
+    platforms.check()
+    compilation.keep_programs(compilation.own_folder())
     print("\n".join(run(flags.FLAGS)))
 
 

@@ -22,11 +22,10 @@ from absl import flags, logging
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data import prepared
 from bgm2pose_jax.poses import image_points_reader
 from bgm2pose_jax.poses.body15 import BODY15
 from bgm2pose_jax.poses.image_points import ImagePoints
-from bgm2pose_jax.runtime import compilation
+from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.posekernel import rig_file
 from bgm2pose_jax.systems.posekernel.lift import (
   kernels_file,
@@ -256,7 +255,8 @@ def main(argv: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
-    compilation.keep_programs(prepared.default_data_dir() / "compiled")
+    platforms.check()
+    compilation.keep_programs(compilation.own_folder())
     print("\n".join(run(flags.FLAGS)))
 
 
