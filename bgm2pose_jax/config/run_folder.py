@@ -14,7 +14,7 @@ from absl import logging
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import schema
 from bgm2pose_jax.config.schema import Config
-from bgm2pose_jax.files import json_file, whole_file
+from bgm2pose_jax.files import json_file, lock, own_file, whole_file
 
 CONFIG = "config.json"
 MODEL = "model.json"
@@ -24,6 +24,17 @@ TIMING = "timing.jsonl"
 PREDICTIONS = "predictions.npz"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
+NAMES = (
+  CONFIG,
+  MODEL,
+  RESULTS,
+  METRICS,
+  TIMING,
+  PREDICTIONS,
+  REPORT,
+  CHECKPOINTS,
+  lock.NAME,
+)
 
 # Fields that may change while a run goes on: the same batches in the same order
 # whatever they are.
@@ -68,8 +79,10 @@ def check_config(workdir: pathlib.Path, config: Config) -> None:
     config: the configuration with everything resolved.
 
   Raises:
-    InputError: naming the field that differs.
+    InputError: naming the field that differs; or a link that lies in the
+      folder under the name of one of a run's files.
   """
+  own_file.check_no_links(workdir, NAMES)
   if (workdir / CONFIG).exists():
     _compare(
       workdir,
@@ -96,6 +109,7 @@ def claim(
       warning.
   """
   path = workdir / CONFIG
+  own_file.check_no_links(workdir, NAMES)
   if path.exists():
     check_config(workdir, config)
     saved = read_json(path, "dataset")
@@ -112,7 +126,7 @@ def claim(
       workdir, "holds a run without config.json", "give another --workdir"
     )
   try:
-    workdir.mkdir(parents=True, exist_ok=True)
+    own_file.make_folder(workdir)
   except OSError as error:
     raise InputError(
       workdir, f"cannot be made ({error.strerror})", "give another --workdir"
@@ -206,7 +220,7 @@ def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     content: plain values.
   """
   text = json.dumps(content, indent=2, sort_keys=True)
-  whole_file.write_text(path, text + "\n")
+  whole_file.write_text(path, text + "\n", private=True)
 
 
 def versions() -> dict[str, str]:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from absl import logging
 
-from bgm2pose_jax.files import staged_folder
+from bgm2pose_jax.files import own_file, staged_folder
 
 # A killed build may wait this long before it goes on.
 MAX_AGE_S = 14 * 24 * 3600.0
@@ -90,7 +90,7 @@ class Parts:
       yield from kept.examples()
       on_windows(kept.count)
       return
-    self.folder.mkdir(parents=True, exist_ok=True)
+    own_file.make_folder(self.folder)
     part = staged_folder.temporary(path)
     try:
       with open(part, "xb") as file:

@@ -23,7 +23,7 @@ from bgm2pose_jax.data import beam_pipeline, build
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import partial_builds as parts_lib
 from bgm2pose_jax.data.source import Source
-from bgm2pose_jax.files import checksums, lock, staged_folder
+from bgm2pose_jax.files import checksums, lock, own_file, staged_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +139,22 @@ def prepare(
   return Prepared(dirs, fields["fingerprint"], source.simulated)
 
 
+def _make_folders(data_dir: Path, *folders: Path) -> None:
+  """Makes folders as open as the one that was given, else private."""
+  mode = own_file.FOLDER_MODE
+  if data_dir.is_dir() and data_dir != _private_dir():
+    mode |= data_dir.stat().st_mode & 0o777
+  for folder in folders:
+    own_file.make_folder(folder, mode)
+
+
+def _private_dir() -> Path | None:
+  try:
+    return default_data_dir()
+  except InputError:
+    return None
+
+
 def _make_missing(
   source: Source,
   data_dir: Path,
@@ -163,7 +179,7 @@ def _make_missing(
   missing = [section for section in sections if not dirs[section].is_dir()]
   counts: dict[str, int] = {}
   if missing:
-    home.mkdir(parents=True, exist_ok=True)
+    _make_folders(data_dir, home, raw_home)
     counts = source.count_windows(missing)
     build.check_disk(
       home,

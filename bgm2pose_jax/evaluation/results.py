@@ -194,4 +194,4 @@ def write(path: str | os.PathLike[str], results: Any) -> None:
     ValueError: a number that is not finite.
   """
   text = json.dumps(results, sort_keys=True, indent=2, allow_nan=False)
-  whole_file.write_text(path, text + "\n")
+  whole_file.write_text(path, text + "\n", private=True)

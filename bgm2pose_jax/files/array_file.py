@@ -190,7 +190,10 @@ def _damaged(path: object, error: Exception, fix: str) -> InputError:
 
 
 def write(
-  path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+  path: str | os.PathLike[str],
+  arrays: Mapping[str, np.ndarray],
+  *,
+  private: bool = False,
 ) -> None:
   """Writes or replaces an .npz file, whole or not at all.
 
@@ -201,6 +204,7 @@ def write(
   Args:
     path: file in a folder that is there.
     arrays: {name: array}.
+    private: see `whole_file.writing`.
 
   Raises:
     InputError: see `whole_file.writing`.
@@ -211,5 +215,5 @@ def write(
       raise ValueError(f"{name} holds objects")
   buffer = io.BytesIO()
   np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
-  with whole_file.writing(path) as file:
+  with whole_file.writing(path, private=private) as file:
     file.write(buffer.getbuffer())

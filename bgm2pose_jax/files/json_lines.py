@@ -13,11 +13,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import own_file
 
 
 class JsonLines:
@@ -49,17 +50,20 @@ class JsonLines:
 
       process_index = jax.process_index()
     self.path = Path(path)
-    self._file: IO[bytes] | None = None
+    self._file: BinaryIO | None = None
     if process_index != 0:
       return
     try:
-      self.path.parent.mkdir(parents=True, exist_ok=True)
-      if self.path.exists():
-        self._cut(None)
+      own_file.make_folder(self.path.parent)
       # Without a buffer: what a full disk refuses is not tried again later.
-      self._file = self.path.open("ab", buffering=0)
+      self._file = own_file.appending(self.path)
     except OSError as error:
       raise self._refused(error) from error
+    try:
+      self._cut(None)
+    except BaseException:
+      self.close()
+      raise
 
   def truncate_after_step(self, step: int, size: int | None = None) -> None:
     """Drops the first line whose "step" is beyond `step`, and all after it.
@@ -75,12 +79,12 @@ class JsonLines:
     """
     if self._file is not None:
       self._cut(step)
-      if size is not None and size < self.path.stat().st_size:
-        os.truncate(self.path, size)
+      if size is not None and size < self.size():
+        self._file.truncate(size)
 
   def size(self) -> int:
     """Returns the bytes written so far; 0 on hosts other than 0."""
-    return self.path.stat().st_size if self._file is not None else 0
+    return 0 if self._file is None else os.fstat(self._file.fileno()).st_size
 
   def write(self, line: Mapping[str, Any]) -> None:
     """Appends one line and hands it to the operating system.
@@ -108,9 +112,10 @@ class JsonLines:
     return read_jsonl(self.path) if self._file is not None else []
 
   def _cut(self, step: int | None) -> None:
+    assert self._file is not None
     keep = _kept_bytes(self.path, step)
-    if keep < self.path.stat().st_size:
-      os.truncate(self.path, keep)
+    if keep < self.size():
+      self._file.truncate(keep)
 
   def sync(self) -> None:
     """Waits until the lines are on disk; call before saving a checkpoint."""

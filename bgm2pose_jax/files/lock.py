@@ -20,6 +20,7 @@ from typing import IO
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import own_file
 
 try:
   import fcntl
@@ -42,7 +43,7 @@ def held(folder: pathlib.Path) -> Iterator[None]:
   """
   path = folder / NAME
   try:
-    file = path.open("a+b", buffering=0)
+    file = own_file.appending(path)
   except OSError as error:
     raise InputError(
       path,
@@ -68,8 +69,14 @@ def in_turn(path: pathlib.Path) -> Iterator[None]:
 
   Args:
     path: lock file, made when missing.
+
+  Raises:
+    InputError: a link, or no regular file, lies under the name.
   """
-  with open(path, "ab") as file:
+  path = pathlib.Path(path)
+  # As open as its folder: several users may prepare data in one.
+  mode = own_file.FILE_MODE | path.parent.stat().st_mode & 0o066
+  with own_file.appending(path, mode) as file:
     try:
       _take(file, path)
     except BlockingIOError:

@@ -20,6 +20,7 @@ import numpy as np
 
 from bgm2pose_jax.base.array_typing import ArrayLike
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.files import own_file
 from bgm2pose_jax.runtime import mesh as mesh_lib
 from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.state import seal, step_folders, stored_state
@@ -61,13 +62,14 @@ class Checkpoints:
       InputError: there are steps and none is as it was saved; or the folder
         cannot be written to.
     """
+    own_file.check_tree(pathlib.Path(folder))
     self.folder = pathlib.Path(folder).resolve()
     self._best = best
     self._leads = processes.leads()
     self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoint")
     self._saving: tuple[int, concurrent.futures.Future[None]] | None = None
     try:
-      self.folder.mkdir(parents=True, exist_ok=True)
+      own_file.make_folder(self.folder)
       if self._leads:
         step_folders.sweep(self.folder)
         step_folders.set_aside_damaged(self.folder)

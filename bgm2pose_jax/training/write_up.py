@@ -71,9 +71,9 @@ def write_up(
     steps=steps,
   )
   arrays = system.predictions(table, rows, predicted)
-  array_file.write(plan.workdir / run_folder.PREDICTIONS, arrays)
+  array_file.write(plan.workdir / run_folder.PREDICTIONS, arrays, private=True)
   page = system.report.page(found, curves, arrays)
-  whole_file.write_text(plan.workdir / run_folder.REPORT, page)
+  whole_file.write_text(plan.workdir / run_folder.REPORT, page, private=True)
   results.write(plan.workdir / run_folder.RESULTS, found)
   print(system.report.text(found))
   print(f"\nwrote {plan.workdir}: results.json, report.html, predictions.npz")

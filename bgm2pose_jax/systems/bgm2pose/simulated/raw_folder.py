@@ -35,7 +35,7 @@ from absl import logging
 from bgm2pose_jax import poses
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.files import json_file
+from bgm2pose_jax.files import json_file, own_file, whole_file
 from bgm2pose_jax.simulate import motion, recorder
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.simulated import casting
@@ -48,6 +48,7 @@ _EMPTY_ROOM_PEAK = 0.4
 # About what write_position_csv needs for one number.
 _CELL_BYTES = 9.5
 _SAMPLE_BYTES = 3
+_FOLDERS = ("sound_cut", "annotations", "poses_synchronized")
 # What the simulator makes depends on these.
 _PACKAGES = ("bgm2pose-jax", "jax", "numpy", "scipy", "soxr")
 
@@ -103,7 +104,8 @@ def _make(root: Path, plan: RawPlan, progress: bool) -> RawReport:
   _claim(root, plan, found)
   missing = [pair for pair in names if not _is_whole(root, stems[pair])]
   _check_disk(root, plan, len(missing), len(found.tracks))
-  for folder in ("sound_cut", "annotations", "poses_synchronized"):
+  own_file.check_no_links(root, _FOLDERS)
+  for folder in _FOLDERS:
     (root / folder).mkdir(parents=True, exist_ok=True)
   with tqdm.tqdm(
     total=round(len(missing) * plan.minutes, 3),
@@ -307,7 +309,7 @@ def _record(
     f"{start_s:.6f} {end_s:.6f} {label}\n"
     for start_s, end_s, label in acted.labels
   ]
-  _write_text(root / "annotations" / f"{stem}.txt", "".join(lines))
+  whole_file.write_text(root / "annotations" / f"{stem}.txt", "".join(lines))
   _write_wav(
     root / "sound_cut" / f"{stem}_cut.wav", signal, scene.sample_rate_hz
   )
@@ -332,26 +334,13 @@ def _is_whole(root: Path, stem: str) -> bool:
 
 
 def _write_wav(path: Path, sound: np.ndarray, rate_hz: int) -> None:
-  part = path.with_name(f".{path.name}.part")
-  try:
-    with open(part, "wb") as file:
-      # Encoded first: libsndfile does not say why it could not write.
-      coded = io.BytesIO()
-      soundfile.write(coded, sound.T, rate_hz, format="WAV", subtype="PCM_24")
-      file.write(coded.getbuffer())
-      file.flush()
-      # The name says that it is whole, after a power cut too.
-      os.fsync(file.fileno())
-    os.replace(part, path)
-  finally:
-    part.unlink(missing_ok=True)
+  # Encoded first: libsndfile does not say why it could not write.
+  coded = io.BytesIO()
+  soundfile.write(coded, sound.T, rate_hz, format="WAV", subtype="PCM_24")
+  with whole_file.writing(path) as file:
+    file.write(coded.getbuffer())
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-  _write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-  part = path.with_name(f".{path.name}.part")
-  part.write_text(text, encoding="utf-8")
-  os.replace(part, path)
+  text = json.dumps(content, indent=2, sort_keys=True)
+  whole_file.write_text(path, text + "\n")
