@@ -61,7 +61,11 @@ def main(argv: Sequence[str]) -> None:
       surroundings.cache_folder()
     asked = configs_from_flags(options)
     mine = processes.place(
-      options.hosts, options.coordinator, options.processes, options.process
+      options.hosts,
+      options.coordinator,
+      options.processes,
+      options.process,
+      options.processes_token,
     )
     if mine is not None and mine.index:
       # One log is enough; a progress bar is one too.

@@ -30,7 +30,10 @@ def start(host: str, port: int) -> int:
   def serve() -> None:
     while True:
       near, _ = server.accept()
-      _serve_one(near, (host, port))
+      # One that takes long to reach must not hold up the next.
+      threading.Thread(
+        target=_serve_one, args=(near, (host, port)), daemon=True
+      ).start()
 
   threading.Thread(target=serve, name="relay", daemon=True).start()
   return server.getsockname()[1]
@@ -42,7 +45,7 @@ def _serve_one(near: socket.socket, there: tuple[str, int]) -> None:
     far = socket.create_connection(there)
   except OSError:
     # As below: no answer rather than a closed connection.
-    threading.Thread(target=_drop, args=(near,), daemon=True).start()
+    _drop(near)
     return
   for pump in (_near_to_far, _far_to_near):
     threading.Thread(target=pump, args=(near, far), daemon=True).start()

@@ -19,14 +19,15 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from bgm2pose_jax.runtime import stop_signal
+from bgm2pose_jax.runtime.process_greeting import accept as accept
+from bgm2pose_jax.runtime.process_greeting import dial as dial
+from bgm2pose_jax.runtime.process_greeting import listen as listen
 
 # How often each process says that it is there, and the longest silence.
 PERIOD_S = 10.0
 LIMIT_S = 40.0
 _MOST_BYTES = 1 << 20
 _FAREWELL_S = 2.0
-_GREETING, _LONGEST_GREETING = "bgm2pose_jax-watch-1", 200
-_GREETING_S, _RETRY_S = 5.0, 0.2
 
 
 class Watch:
@@ -213,128 +214,3 @@ def _exit(code: int) -> NoReturn:
   with contextlib.suppress(OSError, ValueError):
     sys.stdout.flush()
   os._exit(code)
-
-
-def listen(port: int) -> socket.socket:
-  """Opens process 0's side.
-
-  Args:
-    port: the port, on every address of this host.
-
-  Raises:
-    OSError: it is taken.
-  """
-  if socket.has_dualstack_ipv6():
-    return socket.create_server(
-      ("", port), family=socket.AF_INET6, dualstack_ipv6=True
-    )
-  return socket.create_server(("", port))
-
-
-def accept(
-  server: socket.socket, count: int, told: int, seconds: float
-) -> dict[int, socket.socket]:
-  """Waits for all other processes; strangers are turned away.
-
-  Args:
-    server: the server from `listen`, closed afterwards.
-    count: the number of processes.
-    told: number that all are told once they are there.
-    seconds: how long to wait at most.
-
-  Returns:
-    Connections by process.
-
-  Raises:
-    TimeoutError: somebody did not come.
-  """
-  links: dict[int, socket.socket] = {}
-  until = time.monotonic() + seconds
-  with server:
-    while missing := sorted(set(range(1, count)) - links.keys()):
-      server.settimeout(max(0.01, until - time.monotonic()))
-      try:
-        link, _ = server.accept()
-      except TimeoutError as error:
-        raise TimeoutError(
-          f"process {missing[0]} was not there in {seconds:.0f} s"
-        ) from error
-      link.settimeout(_GREETING_S)
-      with contextlib.suppress(OSError):
-        index = _greeted(link, count, links)
-        if index is not None:
-          link.settimeout(None)
-          links[index] = link
-          continue
-      link.close()
-  for link in links.values():
-    with contextlib.suppress(OSError):  # missed as soon as it is watched
-      link.sendall(json.dumps({"told": told}).encode() + b"\n")
-  return links
-
-
-def _greeted(
-  link: socket.socket, count: int, links: Mapping[int, socket.socket]
-) -> int | None:
-  """Whose connection it is; None for one that was turned away."""
-  match _line(link).decode("ascii", "replace").split():
-    case [name, index, of] if name == _GREETING and index.isdecimal():
-      if of != str(count):
-        reason = f"process 0 was given --processes={count}, not {of}"
-      elif not 0 < int(index) < count or int(index) in links:
-        reason = f"there is another process {index}"
-      else:
-        return int(index)
-      link.sendall(json.dumps({"refused": reason}).encode() + b"\n")
-  return None
-
-
-def dial(
-  host: str, port: int, index: int, count: int, seconds: float
-) -> tuple[dict[int, socket.socket], int]:
-  """Connects to process 0, and waits until all have.
-
-  Args:
-    host: the host of process 0.
-    port: the port that it listens at.
-    index: the index of this process.
-    count: the number of processes.
-    seconds: how long to wait at most.
-
-  Returns:
-    {0: connection}, and the number that process 0 tells.
-
-  Raises:
-    OSError: it cannot be reached, or turns this process away.
-  """
-  until = time.monotonic() + seconds
-  while True:
-    try:
-      link = socket.create_connection((host, port), timeout=_GREETING_S)
-      break
-    except OSError as error:
-      if time.monotonic() > until:
-        raise TimeoutError(
-          f"process 0 was not there in {seconds:.0f} s"
-        ) from error
-      time.sleep(_RETRY_S)
-  link.sendall(f"{_GREETING} {index} {count}\n".encode())
-  # Process 0 gives up first, and closes.
-  link.settimeout(seconds + _GREETING_S)
-  said = json.loads(_line(link) or '{"refused": "process 0 has ended"}')
-  if "refused" in said:
-    link.close()
-    raise ConnectionError(said["refused"])
-  link.settimeout(None)
-  return {0: link}, said["told"]
-
-
-def _line(link: socket.socket) -> bytes:
-  """One line, and nothing of what comes after it."""
-  found = b""
-  while len(found) < _LONGEST_GREETING and not found.endswith(b"\n"):
-    byte = link.recv(1)
-    if not byte:
-      return b""
-    found += byte
-  return found

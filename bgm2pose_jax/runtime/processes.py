@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import socket
 import time
 import traceback
@@ -25,6 +26,8 @@ from bgm2pose_jax.runtime import (
   stop_signal,
 )
 
+# Names the secret that shows who belongs to a run.
+TOKEN = "BGM2POSE_PROCESS_TOKEN"
 # How long a process waits at the beginning for the others to be started.
 _START_S = 300
 # How long JAX's own service waits for a process's sign of life: longer than
@@ -47,12 +50,14 @@ class Place:
     count: the number of processes.
     index: the index of this process.
     devices: local numbers of those it takes; None is all it sees.
+    token: secret of the run's processes; None lets in whoever greets.
   """
 
   coordinator: str
   count: int
   index: int
   devices: Sequence[int] | None = None
+  token: str | None = dataclasses.field(default=None, repr=False)
 
 
 def place(
@@ -60,6 +65,7 @@ def place(
   coordinator: str | None,
   count: int | None,
   index: int | None,
+  token: str | None = None,
 ) -> Place | None:
   """Settles what the flags say; None is one process alone.
 
@@ -68,6 +74,8 @@ def place(
     coordinator: HOST:PORT; `count` and `index` go with it.
     count: the number of processes.
     index: the index of this one.
+    token: secret of the run's processes; None takes BGM2POSE_PROCESS_TOKEN of
+      the environment, which other users of the host do not see.
 
   Raises:
     InputError: for flags that do not go together, or when nothing here says
@@ -99,6 +107,8 @@ def place(
       "count them from 0",
     )
   _address(found.coordinator)
+  token = token or os.environ.get(TOKEN) or None
+  found = dataclasses.replace(found, token=token)
   return found if found.count > 1 else None
 
 
@@ -206,13 +216,15 @@ def _meet_others(mine: Place) -> tuple[process_watch.Watch, int]:
   try:
     if mine.index:
       links, service = process_watch.dial(
-        host, port, mine.index, mine.count, _START_S
+        host, port, mine.index, mine.count, _START_S, mine.token
       )
     else:
       server = process_watch.listen(port)
       with socket.create_server(("", 0)) as free:
         service = free.getsockname()[1]
-      links = process_watch.accept(server, mine.count, service, _START_S)
+      links = process_watch.accept(
+        server, mine.count, service, _START_S, mine.token
+      )
   except OSError as error:
     raise InputError(
       f"process {mine.index} of {mine.count} at {mine.coordinator}",

@@ -8,6 +8,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import fields
 from bgm2pose_jax.config.fields import field
 from bgm2pose_jax.config.schema import MODES, REPLICAS, Config
+from bgm2pose_jax.runtime.processes import TOKEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Options:
     workdir: where the run writes.
     data_dir: cache of simulated and prepared data.
     deterministic: GPU operations that give the same bits each time.
-    hosts, coordinator, processes, process: one run over several processes.
+    hosts, coordinator, processes, process, processes_token: one run over
+      several processes.
   """
 
   mode: str = field(
@@ -87,6 +89,13 @@ class Options:
   )
   process: int | None = field(
     None, flag="process", help="which of them this is, counted from 0"
+  )
+  processes_token: str | None = field(
+    None,
+    flag="processes_token",
+    help="secret that all processes of the run are given, so that nobody else "
+    f"joins; better by the environment, as {TOKEN}: other users "
+    "of a host see flags",
   )
 
   def __post_init__(self):
