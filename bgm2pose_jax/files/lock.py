@@ -17,15 +17,11 @@ import platform
 from collections.abc import Iterator
 from typing import IO
 
+import filelock
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import own_file
-
-try:
-  import fcntl
-except ImportError:
-  fcntl = None
 
 NAME = ".lock"
 _MOST_BYTES = 4096
@@ -80,33 +76,29 @@ def in_turn(path: pathlib.Path) -> Iterator[None]:
     try:
       _take(file, path)
     except BlockingIOError:
-      assert fcntl is not None
       logging.info("%s: another process makes this; waiting", path)
-      fcntl.flock(file, fcntl.LOCK_EX)
+      filelock.lock_descriptor(file.fileno())
     yield
 
 
 def _take(file: IO[bytes], where: pathlib.Path) -> bool:
-  """Locks a file; false where the file system or Python has no locks.
+  """Locks a file; false where the file system has no locks.
 
   Raises:
     BlockingIOError: another process holds it.
   """
-  if fcntl is None:
-    logging.warning("%s: no file locks on this system", where)
-    return False
   try:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except BlockingIOError:
-    raise
+    is_ours = filelock.lock_descriptor(file.fileno(), blocking=False)
   except OSError as error:
     # Some network file systems have none; the work itself needs none.
     logging.warning(
       "%s: cannot be locked here (%s): start no second process in it",
       where,
-      error.strerror,
+      error.strerror or error,
     )
     return False
+  if not is_ours:
+    raise BlockingIOError
   return True
 
 
@@ -120,14 +112,20 @@ def _sign(file: IO[bytes]) -> None:
   # What a full disk does not take is missing in a message, no more.
   with contextlib.suppress(OSError):
     file.truncate(0)
-    file.write(json.dumps(owner).encode())
+    # Where locked bytes cannot be read, it is the first that is locked.
+    file.write(b" " + json.dumps(owner).encode())
 
 
 def _owner(file: IO[bytes]) -> str:
   """Who holds the lock, as far as the file says."""
   try:
-    file.seek(0)
-    found = json.loads(file.read(_MOST_BYTES))
+    try:
+      file.seek(0)
+      text = file.read(_MOST_BYTES)
+    except PermissionError:
+      file.seek(1)
+      text = file.read(_MOST_BYTES)
+    found = json.loads(text)
     return f"process {found['pid']} on {found['host']} since {found['since']}"
   except (OSError, ValueError, KeyError, TypeError, RecursionError):
     return "another process"

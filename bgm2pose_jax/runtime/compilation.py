@@ -78,6 +78,8 @@ def _unsafe(folder: pathlib.Path) -> str | None:
   Args:
     folder: without symbolic links.
   """
+  if not hasattr(os, "getuid"):
+    return None  # Windows: a user's own folders are closed to others
   user = os.getuid()
   if folder.stat().st_uid != user:
     return f"{folder} belongs to another user"

@@ -26,6 +26,7 @@ from absl import flags, logging
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.runtime import host_memory
+from bgm2pose_jax.runtime.host_facts import host_facts
 
 T = TypeVar("T")
 
@@ -132,8 +133,8 @@ def facts(*packages: str) -> dict[str, Any]:
   return {
     "device": jax.devices()[0].device_kind,
     "devices": jax.device_count(),
-    "cores": len(os.sched_getaffinity(0)),
-    "load": round(os.getloadavg()[0], 2),
+    "cores": host_facts()["cpu_usable"],
+    "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     "versions": versions,
   }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+
+try:
+  import resource
+except ImportError:  # Windows
+  resource = None
 
 _LONGEST_MS = 60_000
 _MIB = 1 << 20
@@ -58,12 +62,17 @@ class Figures:
     ]
     if self.lost_samples:
       said.append(f"{self.lost_samples} samples lost and filled with silence")
-    said.append(f"memory {rss_mib():.0f} MiB, at most {peak_rss_mib():.0f} MiB")
+    if resource is not None:
+      said.append(
+        f"memory {rss_mib():.0f} MiB, at most {peak_rss_mib():.0f} MiB"
+      )
     return "; ".join(said)
 
 
 def peak_rss_mib() -> float:
-  """Most memory this process ever held."""
+  """Most memory this process ever held; nan where nobody says."""
+  if resource is None:
+    return float("nan")
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   return peak / _MIB if sys.platform == "darwin" else peak / 1024
 
@@ -71,7 +80,8 @@ def peak_rss_mib() -> float:
 def rss_mib() -> float:
   """Memory this process holds now; the peak where nobody says."""
   try:
+    assert resource is not None
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-  except (OSError, ValueError, IndexError):
+  except (AssertionError, OSError, ValueError, IndexError):
     return peak_rss_mib()
   return pages * resource.getpagesize() / _MIB
