@@ -19,7 +19,7 @@ import tqdm
 
 from bgm2pose_jax.base import surroundings, system_errors
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.data import beam_pipeline, build
+from bgm2pose_jax.data import beam_pipeline, build, kept
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import partial_builds as parts_lib
 from bgm2pose_jax.data.source import Source
@@ -214,4 +214,6 @@ def _make_missing(
           beam_options=beam_options,
           parts=parts,
         )
+  for folder in dirs.values():
+    kept.note_use(folder)
   return dirs

@@ -81,6 +81,26 @@ def in_turn(path: pathlib.Path) -> Iterator[None]:
     yield
 
 
+@contextlib.contextmanager
+def attempt(path: pathlib.Path) -> Iterator[bool]:
+  """Takes a lock for a block if no other process holds it.
+
+  Args:
+    path: lock file, made when missing.
+
+  Yields:
+    Whether it is ours; False too where it cannot be told.
+  """
+  with contextlib.ExitStack() as stack:
+    try:
+      mode = own_file.FILE_MODE | path.parent.stat().st_mode & 0o066
+      file = stack.enter_context(own_file.appending(path, mode))
+      is_ours = _take(file, path)
+    except (OSError, InputError):
+      is_ours = False
+    yield is_ours
+
+
 def _take(file: IO[bytes], where: pathlib.Path) -> bool:
   """Locks a file; false where the file system has no locks.
 
