@@ -47,8 +47,11 @@ class Meeting:
     return self
 
   def __exit__(self, *error):
+    # It may be at its end already; else it waits for one more.
+    self.thread.join(0.5)
     if self.thread.is_alive():
-      self.dial()
+      with contextlib.suppress(OSError):
+        self.dial(seconds=1.0)
     self.thread.join(30)
     for link in self.found.values():
       link.close()
