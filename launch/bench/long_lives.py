@@ -23,6 +23,7 @@ import soundfile
 from absl import flags
 
 from bgm2pose_jax.config import schema
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.predict import __main__ as predict
 from bgm2pose_jax.systems.bgm2pose.stream import __main__ as stream
 from launch.bench import harness, holdings, network, scratch_run
@@ -100,7 +101,12 @@ def _predictions(checkpoint: str, count: int) -> list[holdings.Holding]:
       out=folder / "out",
       offset_ms=0,
     )
-    return holdings.repeated(lambda: predict.run(values), count)
+    # Loaded once, as a service does: each time that a checkpoint is read,
+    # tensorstore's `to_json` leaves some thousand objects behind.
+    model = trained.load(checkpoint)
+    return holdings.repeated(
+      lambda: predict.run(values, lambda _: model), count
+    )
 
 
 def _stream(checkpoint: str, minutes: float) -> list[holdings.Holding]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,15 @@ def define_flags(values: flags.FlagValues) -> None:
   )
 
 
-def run(values: flags.FlagValues) -> list[str]:
+def run(
+  values: flags.FlagValues,
+  load: Callable[[str], MusicModel] = trained.load,
+) -> list[str]:
   """Does what the flags say and returns the lines to print.
+
+  Args:
+    values: the flags.
+    load: name of a run -> its network.
 
   Raises:
     InputError: input that cannot be used.
@@ -94,7 +101,7 @@ def run(values: flags.FlagValues) -> list[str]:
   local_path.check("out", out)
   folder = Path(out)
   write.check(values.formats, values.hip_spine_m)
-  models = [trained.load(name) for name in values.checkpoint.split(",") if name]
+  models = [load(name) for name in values.checkpoint.split(",") if name]
   gains = conventions.gains(
     values.ambisonic_format, models[0], convert=values.convert_format
   )

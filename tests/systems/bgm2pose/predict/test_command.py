@@ -1,5 +1,6 @@
 """The command: two sound files and a run to poses, or one line."""
 
+import gc
 import json
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ from absl import flags
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.body21 import normalize_pose
+from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.predict import __main__ as command
 from bgm2pose_jax.systems.bgm2pose.predict import predictor
 
@@ -39,7 +41,7 @@ def place(tmp_path_factory):
   return folder
 
 
-def _run(folder: pathlib.Path, *more: str) -> list[str]:
+def _run(folder: pathlib.Path, *more: str, load=trained.load) -> list[str]:
   values = flags.FlagValues()
   command.define_flags(values)
   values(
@@ -52,7 +54,28 @@ def _run(folder: pathlib.Path, *more: str) -> list[str]:
       *more,
     ]
   )
-  return command.run(values)
+  return command.run(values, load)
+
+
+def _held() -> tuple[int, int, int]:
+  """Python objects, open files and threads of this process."""
+  gc.collect()
+  files, threads = (
+    len(list(pathlib.Path(f"/proc/self/{name}").iterdir()))
+    for name in ("fd", "task")
+  )
+  return len(gc.get_objects()), files, threads
+
+
+def test_predictions_of_one_model_leave_nothing_behind(place):
+  model = trained.load(str(place / "run0"))
+  held = []
+  for _ in range(5):
+    _run(place, "--checkpoint=run0", load=lambda _: model)
+    held.append(_held())
+  objects, files, threads = zip(*held[2:])
+  assert max(objects) - objects[0] < 100  # a model loaded again has thousands
+  assert len(set(files)) == len(set(threads)) == 1
 
 
 def test_files_of_an_ensemble(place):
