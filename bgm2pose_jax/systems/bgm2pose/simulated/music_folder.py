@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -82,15 +83,21 @@ def read(music_dir: str | Path) -> dict[str, Piece]:
       folder, f"no audio files{left}", f"add some of {', '.join(_SUFFIXES)}"
     )
   if aside:
-    logging.warning(
-      "%s: left aside %s; read are %s: convert it (ffmpeg -i %s %s)",
-      folder,
-      _named(aside),
-      ", ".join(_SUFFIXES),
-      aside[0].name,
-      aside[0].with_suffix(".flac").name,
-    )
+    _say_aside(folder, tuple(aside))
   return tracks
+
+
+# A run looks into the folder several times, and says this once.
+@functools.lru_cache(maxsize=8)
+def _say_aside(folder: Path, aside: tuple[Path, ...]) -> None:
+  logging.warning(
+    "%s: left aside %s; read are %s: convert it (ffmpeg -i %s %s)",
+    folder,
+    _named(aside),
+    ", ".join(_SUFFIXES),
+    aside[0].name,
+    aside[0].with_suffix(".flac").name,
+  )
 
 
 def _named(aside: Sequence[Path]) -> str:
