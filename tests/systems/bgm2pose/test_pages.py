@@ -14,6 +14,7 @@ from bgm2pose_jax.report import charts, html_table
 from bgm2pose_jax.report import page as page_lib
 from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align import result
+from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.predict import page as predict_page
 from bgm2pose_jax.systems.bgm2pose.report import REPORT
 
@@ -82,6 +83,7 @@ def aligned(name, folder):
     loudspeakers=(result.Loudspeaker(name, 0.0, 1, (1.0, 0.0, 0.0)),),
     channels=name, explained=0.5, jump_s=None, jump_at_s=None, rival_s=None,
     warnings=(name,),
+    sound_field=SoundField("wxyz", name, None, (1.0,), (name,)),
   )  # fmt: skip
   return align_page.write(folder, found, name)[1]
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from absl import logging
 
 from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sound_field
-from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawRecording
+
+if TYPE_CHECKING:
+  from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
+
+# Alignment brings scipy.signal, which takes half a second to import, and not
+# every run reads raw recordings: it is imported where sound is listened to.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,8 @@ class OrderCheck:
     Raises:
       InputError: a file that cannot be read.
     """
+    from bgm2pose_jax.systems.bgm2pose.align import heard_channels
+
     if recording.music is None:
       return None
     return heard_channels.of_files(
@@ -65,6 +72,8 @@ class OrderCheck:
     Raises:
       InputError: naming the order that fits.
     """
+    from bgm2pose_jax.systems.bgm2pose.align import sound_field
+
     for recording in recordings:
       found = self.listen(recording)
       if found is None:

@@ -25,7 +25,6 @@ from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import array_file
-from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 
 if TYPE_CHECKING:
@@ -90,6 +89,9 @@ def read(path: Path) -> np.ndarray:
 
 def run() -> None:
   """The command line; prints one line and exits with 2 on unusable input."""
+  # Training reads these files too, and needs nothing of alignment.
+  from bgm2pose_jax.systems.bgm2pose import command_flags
+
   flags.DEFINE_list(
     "recording",
     None,

@@ -94,6 +94,8 @@ def told():
     root.chmod(0o755)
     raw_fixture.make_raw_folder(root / "raw", seconds=2.4)
     (root / "closed").mkdir()
+    # Shared: what is made in it stays as open as it is.
+    (root / "full").mkdir()
     done = subprocess.run(
       [sys.executable, "-c", _SCRIPT, str(root)],
       capture_output=True,
