@@ -115,7 +115,9 @@ def _claims(kind: str, own: int) -> Iterator[Case]:
   yield claim("400 GB in RF64", long[:12] + sizes + long[12:-800])
   for channels in (0, 1, 3, 5, 64, 1024, 65535):
     name = f"{channels} channels"
-    yield claim(name, wav(small, channels=channels))
+    # Mono music is played by both loudspeakers.
+    is_mono = kind == MUSIC and channels == 1
+    yield claim(name, wav(small, channels=channels), is_mono)
   for rate in (0, 1, 999, 2**31 - 1, 2**31, 2**32 - 1):
     yield claim(f"{rate} Hz", wav(noise(own), rate))
   for rate in (8000, 44100, 96000, 192000):

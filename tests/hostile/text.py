@@ -169,7 +169,11 @@ def _lines(kind: str, file: str, good: bytes) -> Iterator[Case]:
   comma, point = (b";", b",") if b"," in head else (b" ", b",")
   local = good.replace(b",", comma).replace(b".", point)
   for name, data, is_legal in (
-    ("decimal commas", local, kind in ("clips", "genres", "annotations")),
+    (
+      "decimal commas",
+      local,
+      kind in ("bvh", "clips", "genres", "annotations"),  # BVH: with a warning
+    ),
     ("a line of 10 MB", good + b"7" * 10_000_000 + b"\n", False),
     ("a first line of 10 MB", b"a" * 10_000_000 + b"\n" + good, False),
     ("ten million cells", good + b"," * 10_000_000, False),
@@ -194,6 +198,13 @@ def _lines(kind: str, file: str, good: bytes) -> Iterator[Case]:
       return gzip.compress(b"0,0,0\n" * 100_000_000, 1)
 
     yield of_bytes(kind, "bomb", "600 MB of text in a gzip", bomb, file)
+
+
+_BVH_WITH_A_WARNING = (
+  "fewer frames than promised",
+  "more frames than promised",
+  "decimal commas",
+)
 
 
 def _bvh(kind: str, file: str) -> Iterator[Case]:
@@ -224,7 +235,9 @@ def _bvh(kind: str, file: str) -> Iterator[Case]:
     ("two roots", bvh().replace(b"MOTION", b"ROOT a\n{\n}\nMOTION")),
     ("a name of a megabyte", bvh().replace(b"j0", b"j" * 10**6)),
   ):  # fmt: skip
-    yield of_bytes(kind, "motion", name, data, file)
+    yield of_bytes(
+      kind, "motion", name, data, file, is_legal=name in _BVH_WITH_A_WARNING
+    )
 
 
 def _json(kind: str, file: str, seed: int, count: int) -> Iterator[Case]:
