@@ -47,7 +47,7 @@ def in_order(samples: np.ndarray, order: str, axis: int) -> np.ndarray:
   Args:
     samples: the channels of a file along `axis`.
     order: that of the file, one of `ORDERS`.
-    axis: of the four channels.
+    axis: the axis of the four channels.
 
   Returns:
     The same array where nothing is to do, else a copy.

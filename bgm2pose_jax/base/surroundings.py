@@ -112,7 +112,7 @@ def check_shared_memory(needed_bytes: int, workers: int) -> None:
   writes to a page that is not there is killed without a word.
 
   Args:
-    needed_bytes: of all that waits there at once.
+    needed_bytes: the bytes of all that waits there at once.
     workers: the number of processes, for the message.
 
   Raises:

@@ -34,7 +34,7 @@ class Item:
   Attributes:
     kind: one of this module's.
     path: file or folder.
-    size_bytes: of all its files.
+    size_bytes: the size of all its files.
     unused_s: seconds since it was made or used last.
     lock: held by whoever makes it, or None.
   """

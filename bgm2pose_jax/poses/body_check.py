@@ -105,7 +105,7 @@ def check_sides(positions: np.ndarray) -> list[Fault]:
   """Looks for a body whose left and right have changed places.
 
   Args:
-    positions: as of `is_mirrored`.
+    positions: what `is_mirrored` takes.
   """
   toes, knees, across = _side_cosines(positions)
   if across < -_ACROSS:

@@ -153,8 +153,8 @@ def takes_of(clips: list[Clip], table: dict[str, ClipRow]) -> list[Take]:
   """One take for each file that clips come from.
 
   Args:
-    clips: as read.
-    table: of the folder.
+    clips: the clips as they were read.
+    table: the lines of the folder's `clips.csv`.
   """
   first = {clip.source_path: clip for clip in reversed(clips)}
   return [
@@ -176,7 +176,7 @@ def subjects_of(
 
   Args:
     names: the files of a folder.
-    table: of the folder.
+    table: the lines of the folder's `clips.csv`.
   """
   listed = {name: row.subject for name, row in table.items()}
   return subject_evidence.subjects(names, listed)
@@ -187,7 +187,7 @@ def list_files(folder: pathlib.Path, table: dict[str, ClipRow]) -> list[str]:
 
   Args:
     folder: where to look, with all folders below.
-    table: of the folder.
+    table: the lines of the folder's `clips.csv`.
   """
   return [*table, *(name for name in _files(folder) if name not in table)]
 

@@ -31,7 +31,7 @@ class MotionFile:
     unit: name of the unit of length, or how many metres it has.
     rate_hz: frames per second.
     frames: how many there are.
-    stature_m: by the legs.
+    stature_m: stature by the legs.
     mirrored: whether left and right have changed places.
     up_axis: axis that the person stands along, `+x` to `-z`.
     subject: who moves.

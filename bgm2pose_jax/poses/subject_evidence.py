@@ -194,7 +194,7 @@ def explain(evidence: str | None, names: Sequence[str]) -> str | None:
 
   Args:
     evidence: the weakest of all people's.
-    names: of the people, each once; one alone is told from nobody.
+    names: names of the people, each once; one alone is told from nobody.
   """
   if evidence not in (GUESS, NOTHING) or len(names) < 2:
     return None

@@ -20,7 +20,7 @@ class Take:
     file: path relative to the folder.
     subject: who moves.
     rate_hz: frames per second.
-    stature_m: by the legs.
+    stature_m: stature by the legs.
     is_rate_given: whether `clips.csv` says the rate.
   """
 
@@ -35,7 +35,7 @@ def check_takes(takes: Sequence[Take]) -> dict[str, list[str]]:
   """Compares the takes of each person.
 
   Args:
-    takes: of all people.
+    takes: the takes of all people.
 
   Returns:
     {file: sentences} of the takes that differ from most of their person's.

@@ -19,9 +19,6 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from bgm2pose_jax.runtime import stop_signal
-from bgm2pose_jax.runtime.process_greeting import accept as accept
-from bgm2pose_jax.runtime.process_greeting import dial as dial
-from bgm2pose_jax.runtime.process_greeting import listen as listen
 
 # How often each process says that it is there, and the longest silence.
 PERIOD_S = 10.0

@@ -22,6 +22,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.runtime import (
   coordinator_relay,
   platforms,
+  process_greeting,
   process_watch,
   stop_signal,
 )
@@ -215,14 +216,14 @@ def _meet_others(mine: Place) -> tuple[process_watch.Watch, int]:
   host, port = _address(mine.coordinator)
   try:
     if mine.index:
-      links, service = process_watch.dial(
+      links, service = process_greeting.dial(
         host, port, mine.index, mine.count, _START_S, mine.token
       )
     else:
-      server = process_watch.listen(port)
+      server = process_greeting.listen(port)
       with socket.create_server(("", 0)) as free:
         service = free.getsockname()[1]
-      links = process_watch.accept(
+      links = process_greeting.accept(
         server, mine.count, service, _START_S, mine.token
       )
   except OSError as error:

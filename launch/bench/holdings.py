@@ -21,7 +21,7 @@ class Holding:
   Attributes:
     memory_mib: resident.
     descriptors: open files, sockets and pipes.
-    threads: of all libraries.
+    threads: threads of all libraries.
   """
 
   memory_mib: float

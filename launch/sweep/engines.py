@@ -86,7 +86,7 @@ class Plan:
   Attributes:
     told: the options of the engine.
     files: {path: text}, in the order they are submitted.
-    lines: of a shell, that submit them.
+    lines: lines of a shell that submit them.
     in_turn: each begins when the one before has ended.
   """
 

@@ -72,7 +72,7 @@ class Options:
     """The value of an option that is a flag, too.
 
     Args:
-      name: of the option.
+      name: the name of the option.
       flag: name of the flag.
       given: the flag's value, None where it is not given.
 

@@ -51,7 +51,7 @@ class Part:
 
   Attributes:
     offset: what is added to an index for the place of its job in the book.
-    indices: of the array, rising.
+    indices: indices of the array, rising.
   """
 
   offset: int
@@ -124,7 +124,7 @@ def scripts(
     cpus: cores a job needs.
     workers: jobs at a time; None is as many as the cluster gives.
     options: what sbatch is told besides.
-    limits: of an array; None is Slurm's default.
+    limits: limits of an array; None is Slurm's default.
 
   Returns:
     {path: text}, in the order they are submitted.
@@ -226,7 +226,7 @@ def parts(jobs: Sequence[int], limits: Limits) -> list[Part]:
 
   Args:
     jobs: places in the book.
-    limits: of an array.
+    limits: limits of an array.
   """
   found: list[list[int]] = []
   for job in jobs:

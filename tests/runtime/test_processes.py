@@ -17,24 +17,28 @@ import linear_case
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.runtime import coordinator_relay, process_watch, processes
+from bgm2pose_jax.runtime import (
+  coordinator_relay,
+  process_greeting,
+  processes,
+)
 from bgm2pose_jax.state import seal
 
 # Needs no JAX: the watch is sockets and threads alone.
 WATCHED = """
 import os, signal, sys, time
-from bgm2pose_jax.runtime import process_watch
+from bgm2pose_jax.runtime import process_greeting, process_watch
 port, index, how, victim = int(sys.argv[1]), *map(str, sys.argv[2:5])
 index, victim = int(index), int(victim)
 if how == "SIGSTOP":
   process_watch.PERIOD_S, process_watch.LIMIT_S = 0.3, 2.0
 if index:
-  links, told = process_watch.dial("localhost", port, index, 3, 30)
+  links, told = process_greeting.dial("localhost", port, index, 3, 30)
   assert told == 9
 else:
   import socket
   server = socket.socket(fileno=int(sys.argv[5]))
-  links = process_watch.accept(server, 3, 9, 30)
+  links = process_greeting.accept(server, 3, 9, 30)
 watch = process_watch.Watch(index, 3, links)
 watch.goes_on = "goes on after step 7"
 assert watch.meet("first", {"own": index}) == {"own": 0}
@@ -109,15 +113,15 @@ def test_who_leaves_is_not_missed():
 
 
 def test_strangers_and_doubles_are_turned_away():
-  server = process_watch.listen(0)
+  server = process_greeting.listen(0)
   port = server.getsockname()[1]
   found = {}
 
   def accept():
-    found.update(process_watch.accept(server, 3, 7, 20))
+    found.update(process_greeting.accept(server, 3, 7, 20))
 
   def dial(index, count=3):
-    links, told = process_watch.dial("localhost", port, index, count, 20)
+    links, told = process_greeting.dial("localhost", port, index, count, 20)
     assert told == 7
     links[0].close()
 
@@ -150,12 +154,12 @@ def test_strangers_and_doubles_are_turned_away():
 
 def test_nobody_comes():
   with pytest.raises(TimeoutError, match="process 1 was not there in 0 s"):
-    process_watch.accept(process_watch.listen(0), 2, 7, 0.1)
+    process_greeting.accept(process_greeting.listen(0), 2, 7, 0.1)
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
   with pytest.raises(TimeoutError, match="process 0 was not there"):
-    process_watch.dial("127.0.0.1", port, 1, 2, 0.3)
+    process_greeting.dial("127.0.0.1", port, 1, 2, 0.3)
 
 
 def test_a_relay_hands_on_and_hides_the_end():
@@ -242,11 +246,14 @@ def _start(folder: pathlib.Path, *flags: str) -> list[subprocess.Popen]:
 
 
 def _lines(text: str) -> list[str]:
-  """What of an output is not of the library of collectives, or a bar."""
+  """An output without the collectives' library, bars and where a run lies."""
   return [
     line
     for line in text.replace("\r", "\n").splitlines()
-    if line and "[Gloo]" not in line and not line.startswith("train: ")
+    if line
+    and "[Gloo]" not in line
+    and "] work folder: " not in line
+    and not line.startswith("train: ")
   ]
 
 

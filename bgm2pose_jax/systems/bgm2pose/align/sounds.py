@@ -34,7 +34,7 @@ def decoded(
     channels: how many it must have; music may be mono, and is then played by
       both loudspeakers.
     rate_hz: sample rate it must have; None resamples any usual one to 48 kHz.
-    order: of a recording's channels, one of `ambisonics.ORDERS`.
+    order: the order of a recording's channels, one of `ambisonics.ORDERS`.
 
   Yields:
     float32 [channels, samples] at 48 kHz; a recording W X Y Z.

@@ -220,7 +220,7 @@ def sound_blocks(
     wav: the recording.
     music: the music of its track.
     windows: how many windows to read.
-    order: of the recording's channels, one of `ambisonics.ORDERS`.
+    order: the order of the recording's channels, one of `ambisonics.ORDERS`.
 
   Yields:
     Blocks of `BLOCK_WINDOWS` windows, the last one shorter.

@@ -82,7 +82,7 @@ def check_clock(
     others: {track: music} of other tracks, to look for another one in it.
     left: see `align`.
     found: takes the findings.
-    order: of the recording's channels, one of `ambisonics.ORDERS`.
+    order: the order of the recording's channels, one of `ambisonics.ORDERS`.
 
   Returns:
     Offset and drift; None where they could not be measured.

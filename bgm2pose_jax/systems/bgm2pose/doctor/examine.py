@@ -91,8 +91,8 @@ def examine(
       None is +Y, for simulated recordings what their scene says.
     order: order of the recordings' channels, one of `ambisonics.ORDERS`; None
       is W X Y Z where nothing speaks against it.
-    gains: of the recordings' channels, one of `scene.FORMATS`; None for not
-      stated.
+    gains: gains of the recordings' channels, one of `scene.FORMATS`; None for
+      not stated.
     progress: show bars on stderr.
 
   Returns:

@@ -56,9 +56,9 @@ def examine_raw(
     found: takes the findings.
     align: `none`, `sample` (one recording a track) or `all`.
     left: microphone axis that points left; None is guessed.
-    order: of the recordings' channels, one of `ambisonics.ORDERS`; None is
-      W X Y Z.
-    gains: of the recordings' channels; None for not stated.
+    order: the recordings' order, one of `ambisonics.ORDERS`; None
+      is W X Y Z.
+    gains: gains of the recordings' channels; None for not stated.
     progress: show a bar on stderr.
 
   Returns:

@@ -86,7 +86,7 @@ def examine_recording(
     music: {track: its music} of the tracks whose music is in order.
     labels: {label: annotation files}, takes those of this recording.
     found: takes the findings.
-    order: of the recording's channels, one of `ambisonics.ORDERS`.
+    order: the order of the recording's channels, one of `ambisonics.ORDERS`.
 
   Returns:
     What was measured.

@@ -53,7 +53,7 @@ def check_recording(
     path: its header was checked.
     rate_hz: the file's sample rate.
     found: takes the findings.
-    order: of its channels, one of `ambisonics.ORDERS`.
+    order: the order of its channels, one of `ambisonics.ORDERS`.
 
   Returns:
     The levels of W, X, Y and Z, or None where it cannot be read to its end.

@@ -102,7 +102,7 @@ def in_order(levels: Levels, order: str) -> Levels:
 
   Args:
     levels: those of the file's four channels.
-    order: of these, one of `ambisonics.ORDERS`.
+    order: their order, one of `ambisonics.ORDERS`.
   """
   if order == ambisonics.DEFAULT_ORDER:
     return levels
