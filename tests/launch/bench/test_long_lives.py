@@ -117,8 +117,9 @@ def test_a_long_run_holds_no_more(tmp_path):
   finally:
     run.close()
   assert len(found) >= 8
-  # A save that is under way has a file open.
+  # A quarter of the run has ten epochs and ten saves: a leak in one of them
+  # would be ten more. Savers and readers under way are a few, now and then.
   more = holdings.growth(found)
-  assert more["descriptors"] <= 2
-  assert more["threads"] <= 1
+  assert more["descriptors"] <= 5
+  assert more["threads"] <= 5
   assert more["memory_mib"] < 8
