@@ -165,6 +165,8 @@ def check_same(what: dict[str, Any]) -> None:
         f"was given {name}={value!r}, process 0 {theirs.get(name)!r}",
         "give the same command to all",
       )
+  # Nobody makes anything before the last of them has agreed.
+  meet("settings agreed")
 
 
 def note_saved(step: int | None) -> None:

@@ -246,13 +246,12 @@ def _start(folder: pathlib.Path, *flags: str) -> list[subprocess.Popen]:
 
 
 def _lines(text: str) -> list[str]:
-  """An output without the collectives' library, bars and where a run lies."""
+  """An output without the collectives' library and bars."""
   return [
     line
     for line in text.replace("\r", "\n").splitlines()
     if line
     and "[Gloo]" not in line
-    and "] work folder: " not in line
     and not line.startswith("train: ")
   ]
 
