@@ -1,7 +1,8 @@
 """Music and motion in, the microphone's four channels out.
 
-recording[W, X, Y, Z] = static room + body + noise, each documented where it
-is made: `room`, `body_response`, and `background_noise` here.
+recording[W, X, Y, Z] = static room + body + late field of the body + residual
++ background + noise, each documented where it is made: `room`, `body_response`,
+`late_field`, `residual`, `background`, and `background_noise` here.
 """
 
 from __future__ import annotations
@@ -9,55 +10,25 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.fft
 import scipy.signal
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.poses.body21 import BODY21
-from bgm2pose_jax.simulate import room
+from bgm2pose_jax.simulate import (
+  background,
+  late_field,
+  loudspeaker,
+  motion,
+  residual,
+  room,
+)
 from bgm2pose_jax.simulate.body import BodyModel
 from bgm2pose_jax.simulate.body_response import body_response
+from bgm2pose_jax.simulate.fast_convolution import convolve
 from bgm2pose_jax.simulate.response_plan import Rectangles, Spheres
 from bgm2pose_jax.simulate.scene import FORMATS, Scene
 
-_BLOCK = 1 << 16
 _ROOM_NOISE_CORNER_HZ = 100.0
-# The moving tail follows the pose through this many seeded random waves.
-_TAIL_DRAWS = 4
-# A reverberant field decorrelates over about half a wavelength of a scatterer's
-# way; 0.34 m is the wavelength of 1 kHz.
-_TAIL_WAVELENGTH_M = 0.34
-
-
-def convolve(music: np.ndarray, response: np.ndarray) -> np.ndarray:
-  """Sum over loudspeakers of music * response, by overlap-save.
-
-  Works block by block in float32: memory beyond input and output stays fixed.
-
-  Args:
-    music: [speaker, samples].
-    response: [speaker, channel, taps].
-
-  Returns:
-    float32 [channel, samples], cut at the music's end.
-  """
-  samples, taps = music.shape[1], response.shape[-1]
-  size = max(_BLOCK, 1 << math.ceil(math.log2(2 * taps)))
-  step = size - taps + 1
-  spectrum = np.asarray(
-    scipy.fft.rfft(response.astype(np.float32), size, axis=-1)
-  )
-  out = np.empty((response.shape[1], samples), np.float32)
-  segment = np.zeros((len(music), size), np.float32)
-  for start in range(0, samples, step):
-    low, high = start - taps + 1, min(start + step, samples)
-    segment[:] = 0
-    segment[:, max(0, -low) : high - low] = music[:, max(0, low) : high]
-    forward = np.asarray(scipy.fft.rfft(segment, axis=-1))
-    mixed = np.einsum("sf,scf->cf", forward, spectrum)
-    block = np.asarray(scipy.fft.irfft(mixed, size, axis=-1))
-    out[:, start:high] = block[:, taps - 1 : taps - 1 + high - start]
-  return out
 
 
 def static_recording(scene: Scene, music: np.ndarray) -> np.ndarray:
@@ -67,50 +38,8 @@ def static_recording(scene: Scene, music: np.ndarray) -> np.ndarray:
     scene: the room.
     music: [speaker, samples].
   """
-  return convolve(_checked_music(scene, music), room.static_response(scene))
-
-
-def moving_tail(
-  scene: Scene,
-  music: np.ndarray,
-  positions_m: np.ndarray,
-  pose_rate_hz: float,
-) -> np.ndarray:
-  """The share of the diffuse tail that changes with the pose.
-
-  A stand-in for late reverberation that the person stirs: independent draws
-  of the tail are mixed with weights that are seeded waves in the joints'
-  positions. A person who holds still leaves the room time-invariant, and the
-  same pose always gives the same tail.
-
-  Args:
-    scene: the room; its tail may not be None.
-    music: [speaker, samples].
-    positions_m: [time, joints, 3].
-    pose_rate_hz: rate of the positions.
-
-  Returns:
-    float32 [4, samples].
-  """
-  tail = scene.tail
-  if tail is None or tail.moving_fraction == 0:
-    return np.zeros((4, music.shape[1]), np.float32)
-  pose = np.asarray(positions_m, np.float64).reshape(len(positions_m), -1)
-  key = np.array([tail.seed, 0x7A11], np.uint64)
-  rng = np.random.Generator(np.random.Philox(key=key))
-  joints = pose.shape[1] / 3
-  wave = 2 * np.pi / _TAIL_WAVELENGTH_M / math.sqrt(joints)
-  wave = rng.normal(0, wave, (pose.shape[1], _TAIL_DRAWS))
-  phase = rng.uniform(0, 2 * np.pi, _TAIL_DRAWS)
-  weights = math.sqrt(2 / _TAIL_DRAWS) * np.cos(pose @ wave + phase)
-  times = np.arange(music.shape[1]) / scene.sample_rate_hz * pose_rate_hz
-  frames = np.arange(len(weights))
-  out = np.zeros((4, music.shape[1]), np.float32)
-  for draw in range(_TAIL_DRAWS):
-    response = room.diffuse_tail(scene, draw=draw + 1)
-    gain = np.interp(times, frames, weights[:, draw]).astype(np.float32)
-    out += gain * convolve(music, response)
-  return out * np.float32(math.sqrt(tail.moving_fraction))
+  played = loudspeaker.play(scene, _checked_music(scene, music))
+  return convolve(played, room.static_response(scene))
 
 
 def background_noise(
@@ -204,11 +133,23 @@ def render(
   Raises:
     InputError: for music or positions of the wrong shape or not finite.
   """
-  music = _checked_music(scene, music)
-  out = static_recording(scene, music)
+  music = loudspeaker.play(scene, _checked_music(scene, music))
+  samples = music.shape[1]
+  people: list[tuple[Spheres, Rectangles]] = []
   if body and positions_m is not None:
-    positions_m = _checked_positions(positions_m)
-    spheres, rectangles = scatterers(positions_m, body_model)
+    people.append(scatterers(_checked_positions(positions_m), body_model))
+  if scene.bystander is not None:
+    duration_s = samples / scene.sample_rate_hz
+    people.append(scatterers(bystander(scene, duration_s, pose_rate_hz)))
+  loss = sum(late_field.loss_per_s(spheres, scene) for spheres, _ in people)
+  response = room.static_response(scene, loss)
+  out = convolve(music, response)
+  level = _rms(out[0])
+  if scene.residual is not None:
+    noise = residual.following_noise(scene, out, seed)
+    out += residual.slow_change(scene, music, response, seed)
+    out += noise
+  for spheres, rectangles in people:
     out += body_response(
       scene,
       music,
@@ -217,11 +158,35 @@ def render(
       rectangles=rectangles,
       chunk_s=chunk_s,
     )
-    if scene.tail is not None:
-      out += moving_tail(scene, music, positions_m, pose_rate_hz)
-  level = float(np.sqrt(np.mean(np.square(out[0], dtype=np.float64))))
-  level *= 10 ** (-scene.snr_db / 20)
-  return out + background_noise(scene, music.shape[1], level, seed)
+    out += late_field.late_field(scene, music, spheres, pose_rate_hz)
+  out += background.sounds(scene, samples, level, seed)
+  level = _rms(out[0]) * 10 ** (-scene.snr_db / 20)
+  return out + background_noise(scene, samples, level, seed)
+
+
+def bystander(scene: Scene, duration_s: float, rate_hz: float) -> np.ndarray:
+  """Positions of the other person in the room, [time, 21, 3] in scene axes.
+
+  Args:
+    scene: names who and where.
+    duration_s: how long they move.
+    rate_hz: poses per second.
+
+  Raises:
+    ValueError: if the scene has nobody else.
+  """
+  who = scene.bystander
+  if who is None:
+    raise ValueError("the scene has no bystander")
+  style = motion.subject_style(f"bystander {who.seed}", who.seed)
+  rng = np.random.default_rng([who.seed, 0xB])
+  acted = motion.perform(style, max(duration_s, 1.0), rng, rate_hz)
+  x, z = who.place_m
+  return acted.positions_m + np.array([x, 0.0, z], np.float32)
+
+
+def _rms(signal: np.ndarray) -> float:
+  return float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
 
 
 def _checked_music(scene: Scene, music: np.ndarray) -> np.ndarray:

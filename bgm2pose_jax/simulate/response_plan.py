@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.simulate import room
+from bgm2pose_jax.simulate import octaves, room
 from bgm2pose_jax.simulate.scene import Scene
 
 BLOCK_HOPS = 4  # hops per lookup of A_k and F_p
@@ -156,7 +156,7 @@ def floor_gain(scene: Scene, freqs_hz: np.ndarray) -> np.ndarray:
   floor = scene.wall_reflection()[2]
   if len(floor) == 1:
     return np.full(len(freqs_hz), floor[0])
-  return floor @ room.octave_weights(freqs_hz)
+  return floor @ octaves.octave_weights(freqs_hz)
 
 
 def shadow_paths(scene: Scene, plan: Plan) -> dict[str, np.ndarray]:

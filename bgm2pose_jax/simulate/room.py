@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from bgm2pose_jax.simulate.scene import AXES, FORMATS, OCTAVES_HZ, Scene
+from bgm2pose_jax.simulate import diffuse_tail, loudspeaker, octaves
+from bgm2pose_jax.simulate.scene import AXES, FORMATS, Scene
 
 # Half length of the fractional-delay kernel. 64 samples with this Kaiser
 # window keep the passband flat to -80 dB up to 0.45 of the sample rate.
@@ -28,11 +28,13 @@ class ImageSources:
 
   Attributes:
     positions_m: float64 [images, 3], the loudspeaker itself first.
+    mirrors: float64 [images, 3], -1 along axes that an image is mirrored in.
     gains: float64 [images, bands], product of the wall reflections.
     order: int [images], number of reflections.
   """
 
   positions_m: np.ndarray
+  mirrors: np.ndarray
   gains: np.ndarray
   order: np.ndarray
 
@@ -73,7 +75,12 @@ def image_sources(scene: Scene, speaker: int) -> ImageSources:
   total = total[total <= order]
   grid = grid[np.argsort(total, kind="stable")]
   position, gains = mirrored(grid, source, size, scene.wall_reflection())
-  return ImageSources(position + low, gains, np.sort(total, kind="stable"))
+  return ImageSources(
+    position + low,
+    np.where(grid % 2, -1.0, 1.0),
+    gains,
+    np.sort(total, kind="stable"),
+  )
 
 
 def mirrored(
@@ -104,20 +111,6 @@ def mirrored(
   return position, gains
 
 
-def octave_weights(
-  freqs_hz: np.ndarray, octaves_hz: Sequence[float] = OCTAVES_HZ
-) -> np.ndarray:
-  """Zero-phase octave weights, [band, frequencies], that sum to one.
-
-  Triangles over log frequency around `octaves_hz`, one after the other; flat
-  beyond the outer two.
-  """
-  place = np.log2(np.maximum(freqs_hz, 1e-3) / octaves_hz[0])
-  place = np.clip(place, 0, len(octaves_hz) - 1)
-  bands = np.arange(len(octaves_hz))[:, None]
-  return np.maximum(0.0, 1 - np.abs(place - bands))
-
-
 def _add_delays(out: np.ndarray, delays: np.ndarray, gains: np.ndarray) -> None:
   """Adds band-limited impulses: out [rows, taps], gains [images, rows]."""
   taps = out.shape[1]
@@ -135,12 +128,6 @@ def _add_delays(out: np.ndarray, delays: np.ndarray, gains: np.ndarray) -> None:
   where = np.where(keep, where, 0)
   for row in range(out.shape[0]):
     np.add.at(out[row], where, kernel * gains[:, row, None])
-
-
-def direct_delay_s(scene: Scene) -> np.ndarray:
-  """Travel time of the direct sound per loudspeaker, float64 [speaker]."""
-  offset = np.asarray(scene.speakers_m) - np.asarray(scene.mic_m)
-  return np.linalg.norm(offset, axis=-1) / scene.speed_of_sound_m_s
 
 
 def image_response(scene: Scene) -> np.ndarray:
@@ -161,57 +148,34 @@ def image_response(scene: Scene) -> np.ndarray:
   for s, (image, offset, r) in enumerate(zip(images, offsets, radii)):
     delays = r / scene.speed_of_sound_m_s * rate
     encode = encode_direction(offset / r[:, None], scene) / r[:, None]
-    bands = image.gains.shape[1]
+    gains = image.gains
+    if scene.loudspeaker is not None:
+      # The angle at which an image's sound left the loudspeaker.
+      axis = loudspeaker.axes(scene)[s] * image.mirrors
+      cosine = np.sum(-offset / r[:, None] * axis, -1)
+      gains = gains * loudspeaker.directional_gain(scene.loudspeaker, cosine)
+    bands = gains.shape[1]
     # Octave weights smear in time: pad, filter, cut.
     size = taps if bands == 1 else 2 * taps
     train = np.zeros((bands, 4, size))
     for band in range(bands):
-      _add_delays(train[band], delays, encode * image.gains[:, band, None])
+      _add_delays(train[band], delays, encode * gains[:, band, None])
     if bands > 1:
       spectrum = np.fft.rfft(train, axis=-1)
-      weights = octave_weights(np.fft.rfftfreq(size, 1 / rate))
+      weights = octaves.octave_weights(np.fft.rfftfreq(size, 1 / rate))
       mixed = (spectrum * weights[:, None]).sum(0)
       train[0] = np.fft.irfft(mixed, size, axis=-1)
     out[s] = train[0, :, :taps]
   return out
 
 
-def diffuse_tail(scene: Scene, draw: int = 0) -> np.ndarray:
-  """One seeded draw of the diffuse tail, float64 [speaker, 4, taps].
+def static_response(scene: Scene, loss: np.ndarray | float = 0.0) -> np.ndarray:
+  """Response of the room: image sources plus the diffuse tail.
 
-  Gaussian noise under an exponential decay, independent in the four
-  channels; X, Y and Z carry a third of W's energy each, as in a diffuse field
-  (SN3D). `draw` > 0 gives the independent draws that the moving part mixes.
-
-  Raises:
-    ValueError: if the scene has no tail.
-  """
-  tail = scene.tail
-  if tail is None:
-    raise ValueError("the scene has no tail")
-  rate = scene.sample_rate_hz
-  delay = direct_delay_s(scene)
-  taps = math.ceil((delay.max() + tail.start_s + 1.1 * tail.t60_s) * rate)
-  t = np.arange(taps) / rate
-  out = np.zeros((len(delay), 4, taps))
-  w, first = FORMATS[scene.format]
-  gain = np.array([w, *[first / math.sqrt(3.0)] * 3])
-  for s, start in enumerate(delay):
-    key = np.array([tail.seed, 1000 * draw + s], np.uint64)
-    rng = np.random.Generator(np.random.Philox(key=key))
-    noise = rng.standard_normal((4, taps))
-    since = t - start - tail.start_s
-    shape = np.where(since > 0, np.exp(-6.9078 * since / tail.t60_s), 0.0)
-    shape *= np.clip(since / 0.005, 0, 1)
-    direct = 1 / (start * scene.speed_of_sound_m_s)
-    level = direct * 10 ** (tail.level_db / 20)
-    shape *= level / np.sqrt(np.sum(shape**2))
-    out[s] = gain[:, None] * noise * shape
-  return out
-
-
-def static_response(scene: Scene) -> np.ndarray:
-  """Response of the empty room: image sources plus the still part of the tail.
+  Args:
+    scene: the room.
+    loss: energy that people scatter out of the tail, 1/s, for each octave
+      (`late_field.loss_per_s`); 0 is the empty room.
 
   Returns:
     float64 [speaker, 4, taps] at `scene.sample_rate_hz`, channels W X Y Z.
@@ -219,7 +183,7 @@ def static_response(scene: Scene) -> np.ndarray:
   images = image_response(scene)
   if scene.tail is None:
     return images
-  tail = diffuse_tail(scene) * math.sqrt(1 - scene.tail.moving_fraction)
+  tail = diffuse_tail.still_tail(scene, loss)
   taps = max(images.shape[-1], tail.shape[-1])
   out = np.zeros((*images.shape[:2], taps))
   out[..., : images.shape[-1]] += images

@@ -11,14 +11,23 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.simulate.scene_parts import (
+  OCTAVES_HZ,
+  PARTS,
+  Background,
+  Bystander,
+  Loudspeaker,
+  Residual,
+  Tail,
+)
+from bgm2pose_jax.simulate.scene_parts import check as _check
 
 WALLS = ("x_min", "x_max", "floor", "ceiling", "z_min", "z_max")
-OCTAVES_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 
 # Gains of W and of X, Y, Z for a plane wave of unit pressure. AmbiX is SN3D.
 FORMATS: dict[str, tuple[float, float]] = {
@@ -53,25 +62,6 @@ _NUMBERS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Tail:
-  """A seeded diffuse reverberation tail, added to the image sources.
-
-  Attributes:
-    t60_s: time in which its energy falls by 60 dB.
-    level_db: its energy per loudspeaker relative to the direct sound's, in W.
-    start_s: when it begins after the direct sound (it fades in from there).
-    moving_fraction: share of its energy that changes with the person's pose.
-    seed: seed of its noise, so that a room keeps its tail over recordings.
-  """
-
-  t60_s: float = 0.4
-  level_db: float = 0.0
-  start_s: float = 0.01
-  moving_fraction: float = 0.02
-  seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
 class Scene:
   """Room, microphone, loudspeakers and how finely they are simulated.
 
@@ -89,6 +79,10 @@ class Scene:
     format: `ambix`, `fuma` or `n3d`; the channel order is always W, X, Y, Z.
     axes: name in `AXES` of the map from scene axes to X, Y, Z.
     tail: diffuse tail, or None.
+    loudspeaker: what the loudspeakers do to the music; None is nothing.
+    residual: what no fixed linear response gives, or None.
+    background: other sounds, or None.
+    bystander: another person who moves in the room, or None.
     noise: `none`, `white`, or `room` (falling 6 dB an octave above 100 Hz).
     snr_db: level of the recording's W over the noise in W.
     body_floor_image: whether the floor images of the loudspeakers light the
@@ -113,6 +107,10 @@ class Scene:
   format: str = "ambix"
   axes: str = "scene"
   tail: Tail | None = None
+  loudspeaker: Loudspeaker | None = None
+  residual: Residual | None = None
+  background: Background | None = None
+  bystander: Bystander | None = None
   noise: str = "white"
   snr_db: float = 60.0
   body_floor_image: bool = False
@@ -210,13 +208,21 @@ class Scene:
       self.body_ceiling_hz,
       "use a positive frequency",
     )
-    if self.tail is not None:
-      _check(self.tail.t60_s > 0, "tail.t60_s", self.tail.t60_s, "use > 0 s")
+    for name, part in PARTS.items():
+      value = getattr(self, name)
       _check(
-        0 <= self.tail.moving_fraction <= 1,
-        "tail.moving_fraction",
-        self.tail.moving_fraction,
-        "use a share between 0 and 1",
+        value is None or isinstance(value, part),
+        name,
+        value,
+        f"give an object with {', '.join(f.name for f in fields(part))}",
+      )
+    if self.bystander is not None:
+      x, z = self.bystander.place_m
+      _check(
+        bool(low[0] < x < high[0] and low[2] < z < high[2]),
+        "bystander.place_m",
+        self.bystander.place_m,
+        "keep them inside the room",
       )
 
   @property
@@ -253,8 +259,16 @@ class Scene:
     return np.stack([np.broadcast_to(row, (bands,)) for row in rows])
 
   def to_dict(self) -> dict[str, Any]:
-    """The scene as plain values that JSON can hold."""
-    return dataclasses.asdict(self)
+    """The scene as plain values that JSON can hold.
+
+    Younger parts that are left out stay out, so that a digest of a scene that
+    has none of them is what it was.
+    """
+    values = dataclasses.asdict(self)
+    for name in PARTS:
+      if values[name] is None and name != "tail":
+        del values[name]
+    return values
 
   @classmethod
   def from_dict(cls, values: Mapping[str, Any]) -> Scene:
@@ -263,17 +277,21 @@ class Scene:
     Raises:
       InputError: for a field that a scene does not have or cannot hold.
     """
-    fields = dict(values)
-    unknown = set(fields) - {f.name for f in dataclasses.fields(cls)}
+    given = dict(values)
+    unknown = set(given) - {f.name for f in fields(cls)}
     _check(not unknown, "fields", sorted(unknown), "remove them")
-    if isinstance(fields.get("tail"), Mapping):
-      tail = dict(fields["tail"])
-      unknown = set(tail) - {f.name for f in dataclasses.fields(Tail)}
-      _check(not unknown, "tail", sorted(unknown), "remove these fields")
-      fields["tail"] = Tail(**tail)
-    return cls(**fields)
-
-
-def _check(ok: bool, field: str, value: object, fix: str) -> None:
-  if not ok:
-    raise InputError(f"scene.{field}", f"cannot be {value}", fix)
+    for name, part in PARTS.items():
+      if not isinstance(given.get(name), Mapping):
+        continue
+      own = dict(given[name])
+      _check(
+        "moving_fraction" not in own,
+        f"{name}.moving_fraction",
+        "set",
+        "remove it: what moves follows from the room and the body now; "
+        "`stirred` scales it",
+      )
+      unknown = set(own) - {f.name for f in fields(part)}
+      _check(not unknown, name, sorted(unknown), "remove these fields")
+      given[name] = part(**own)
+    return cls(**given)

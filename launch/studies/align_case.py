@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 import soxr
 
-from bgm2pose_jax.simulate import motion, music, recorder, room
+from bgm2pose_jax.simulate import diffuse_tail, motion, music, recorder
 from bgm2pose_jax.simulate.scene import Scene, Tail
 from bgm2pose_jax.systems.bgm2pose.simulated import music_folder
 
@@ -169,7 +169,7 @@ def make_case(
   recording = recorder.render(
     scene, sound, positions, _BODY_RATE_HZ, seed=int(rng.integers(1 << 30))
   )
-  delay = float(room.direct_delay_s(scene).min()) * RATE_HZ
+  delay = float(diffuse_tail.direct_delay_s(scene).min()) * RATE_HZ
   return Case(name, recording, played, offset + delay, drift_ppm)
 
 

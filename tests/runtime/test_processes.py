@@ -250,9 +250,7 @@ def _lines(text: str) -> list[str]:
   return [
     line
     for line in text.replace("\r", "\n").splitlines()
-    if line
-    and "[Gloo]" not in line
-    and not line.startswith("train: ")
+    if line and "[Gloo]" not in line and not line.startswith("train: ")
   ]
 
 

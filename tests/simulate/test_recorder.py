@@ -156,27 +156,6 @@ def test_silence_stays_silent_and_finite() -> None:
   assert np.abs(y).max() < 1e-12
 
 
-def test_moving_tail_follows_the_pose_and_rests_with_it() -> None:
-  tail = Tail(t60_s=0.1, moving_fraction=0.5)
-  scene = dataclasses.replace(QUIET, tail=tail)
-  music = _music()
-  rest = recorder.moving_tail(scene, music, _standing(), 120.0)
-  # Time-invariant while the person holds still: a sum of fixed convolutions.
-  later = np.roll(music, 4800, axis=1)
-  later[:, :4800] = 0
-  shifted = recorder.moving_tail(scene, later, _standing(), 120.0)
-  peak = np.abs(rest).max()
-  np.testing.assert_allclose(
-    shifted[:, 4800:], rest[:, :-4800], atol=1e-5 * peak
-  )
-  moved = recorder.moving_tail(scene, music, _swaying(), 120.0)
-  assert np.std(moved - rest) > 0.2 * np.std(rest)
-  none = dataclasses.replace(
-    scene, tail=dataclasses.replace(tail, moving_fraction=0.0)
-  )
-  assert not recorder.moving_tail(none, music, _swaying(), 120.0).any()
-
-
 @pytest.mark.parametrize(
   ("music", "pose", "word"),
   [

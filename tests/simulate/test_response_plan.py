@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.simulate import response_plan, room
+from bgm2pose_jax.simulate import diffuse_tail, response_plan, room
 from bgm2pose_jax.simulate.response_plan import Spheres, make_plan
 from bgm2pose_jax.simulate.scene import Scene
 
@@ -36,7 +36,7 @@ def test_a_path_beyond_all_segments_is_refused() -> None:
 
 def test_base_delay_is_before_the_direct_sound() -> None:
   plan = make_plan(ONE, _at(0.0, 1.0, 0.0))
-  assert 0 < room.direct_delay_s(ONE)[0] * 48000 - plan.base_delay < 64
+  assert 0 < diffuse_tail.direct_delay_s(ONE)[0] * 48000 - plan.base_delay < 64
 
 
 def test_roll_off_ends_at_the_ceiling_and_spares_the_band() -> None:

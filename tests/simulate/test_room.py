@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.signal
 
-from bgm2pose_jax.simulate import room
+from bgm2pose_jax.simulate import diffuse_tail, room
 from bgm2pose_jax.simulate.scene import OCTAVES_HZ, Scene, Tail
+from bgm2pose_jax.simulate.scene_parts import Loudspeaker
 from launch.bench import room_peer
 
 RATE = 48000
@@ -136,16 +138,17 @@ def test_format_gains(name: str, w: float, xyz: float) -> None:
 
 def test_tail_decays_by_its_t60_and_is_seeded() -> None:
   scene = Scene(tail=Tail(t60_s=0.5, level_db=-3.0))
-  tail = room.diffuse_tail(scene)
-  np.testing.assert_array_equal(tail, room.diffuse_tail(scene))
-  assert not np.array_equal(tail, room.diffuse_tail(scene, draw=1))
+  tail = diffuse_tail.still_tail(scene)
+  np.testing.assert_array_equal(tail, diffuse_tail.still_tail(scene))
+  other = dataclasses.replace(scene, tail=Tail(t60_s=0.5, seed=1))
+  assert not np.array_equal(tail, diffuse_tail.still_tail(other))
   energy = (tail[0] ** 2).sum(0)
   left = np.cumsum(energy[::-1])[::-1]
   t = np.arange(len(left)) / RATE
   part = (t > 0.05) & (t < 0.35)
   slope = np.polyfit(t[part], 10 * np.log10(left[part]), 1)[0]
   assert -60 / slope == pytest.approx(0.5, rel=0.05)
-  distance = room.direct_delay_s(scene)[0] * 343
+  distance = diffuse_tail.direct_delay_s(scene)[0] * 343
   level = 10 * np.log10((tail[0, 0] ** 2).sum() * distance**2)
   assert level == pytest.approx(-3.0, abs=0.4)
   # In a diffuse field X, Y and Z together carry W's energy (SN3D).
@@ -154,10 +157,59 @@ def test_tail_decays_by_its_t60_and_is_seeded() -> None:
   )
 
 
-def test_moving_share_leaves_the_static_response() -> None:
-  still = room.static_response(Scene(tail=Tail(moving_fraction=0.0)))
-  moved = room.static_response(Scene(tail=Tail(moving_fraction=0.36)))
-  images = room.image_response(Scene())
-  still[..., : images.shape[-1]] -= images
-  moved[..., : images.shape[-1]] -= images
-  np.testing.assert_allclose(moved, 0.8 * still, atol=1e-12)
+def test_octaves_of_the_tail_decay_by_their_own_t60() -> None:
+  t60_s = (0.9, 0.9, 0.8, 0.6, 0.4, 0.3, 0.3)
+  level_db = (0.0, 0.0, 0.0, 3.0, 3.0, 3.0, 3.0)
+  scene = Scene(tail=Tail(t60_s=t60_s, level_db=level_db))
+  tail = diffuse_tail.still_tail(scene)
+  edges = ((350, 700, 0.8), (2900, 5600, 0.3))
+  for low_hz, high_hz, want_s in edges:
+    band = scipy.signal.butter(
+      4, (low_hz, high_hz), "bandpass", fs=RATE, output="sos"
+    )
+    energy = np.square(scipy.signal.sosfilt(band, tail[0])).sum(0)
+    left = np.cumsum(energy[::-1])[::-1]
+    t = np.arange(len(left)) / RATE
+    part = (t > 0.05) & (t < 0.6 * want_s)
+    slope = np.polyfit(t[part], 10 * np.log10(left[part]), 1)[0]
+    assert -60 / slope == pytest.approx(want_s, rel=0.12)
+  # Each octave's energy is relative to the direct sound's in that octave.
+  spectrum = np.square(np.abs(np.fft.rfft(tail[0, 0])))
+  freqs = np.fft.rfftfreq(tail.shape[-1], 1 / RATE)
+  distance = diffuse_tail.direct_delay_s(scene)[0] * 343
+  for low_hz, high_hz, want_db in ((200, 300, 0.0), (2000, 4000, 3.0)):
+    kept = (freqs > low_hz) & (freqs < high_hz)
+    level = 10 * np.log10(spectrum[kept].mean() * distance**2)
+    assert level == pytest.approx(want_db, abs=1.0)
+
+
+def test_people_take_from_the_still_tail_what_they_scatter() -> None:
+  scene = Scene(tail=Tail())
+  loss = np.full(7, 4.0)
+  empty = diffuse_tail.still_tail(scene)
+  with_people = diffuse_tail.still_tail(scene, loss)
+  since = np.arange(empty.shape[-1]) / RATE
+  start = diffuse_tail.direct_delay_s(scene)[0] + 0.01
+  want = np.exp(-2.0 * np.maximum(since - start, 0))
+  np.testing.assert_allclose(with_people[0], empty[0] * want, atol=1e-12)
+
+
+@pytest.mark.parametrize("directivity", [0.0, 1.0])
+def test_a_loudspeaker_radiates_less_to_its_back(directivity: float) -> None:
+  scene = Scene(max_order=1, loudspeaker=Loudspeaker(directivity=directivity))
+  plain = room.image_response(dataclasses.replace(scene, loudspeaker=None))
+  found = room.image_response(scene)[0, 0, : plain.shape[-1]]
+  # The wall behind the loudspeaker is heard by its image alone: 4 kHz.
+  band = scipy.signal.butter(4, (2900, 5600), "bandpass", fs=RATE, output="sos")
+  image = room.image_sources(scene, 0)
+  far = np.linalg.norm(image.positions_m - np.array(scene.mic_m), axis=-1)
+  wall = int(np.argmin(image.positions_m[:, 2]))
+  at = round(far[wall] / 343 * RATE)
+  cut = slice(at - 40, at + 40)
+  heard, all_of_it = (
+    np.std(scipy.signal.sosfilt(band, x)[cut]) for x in (found, plain[0, 0])
+  )
+  if directivity:
+    assert heard < 0.5 * all_of_it
+  else:
+    assert heard == pytest.approx(all_of_it, rel=0.02)

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.simulate import scenes
 from bgm2pose_jax.simulate.scene import AXES, FORMATS, Scene, Tail
+from bgm2pose_jax.simulate.scene_parts import (
+  Background,
+  Bystander,
+  Loudspeaker,
+  Residual,
+)
 
 
 def test_json_round_trip_gives_the_same_scene() -> None:
@@ -40,13 +47,71 @@ def test_json_round_trip_gives_the_same_scene() -> None:
     ("noise", "pinkish"),
     ("body_hop_s", 0.1),
     ("sample_rate_hz", 10),
-    ("tail", Tail(t60_s=0.0)),
-    ("tail", Tail(moving_fraction=1.5)),
+    ("tail", 3.0),
+    ("bystander", Bystander(place_m=(9.0, 0.0))),
   ],
 )
 def test_impossible_values_name_their_field(field: str, value) -> None:
   with pytest.raises(InputError, match=f"scene.{field}"):
     Scene(**{field: value})
+
+
+@pytest.mark.parametrize(
+  ("part", "field", "value"),
+  [
+    (Tail, "t60_s", 0.0),
+    (Tail, "t60_s", (0.5, 0.5)),
+    (Tail, "level_db", float("nan")),
+    (Tail, "stirred", -1.0),
+    (Loudspeaker, "directivity", 1.5),
+    (Residual, "slow_share", 2.0),
+    (Residual, "level_db", "loud"),
+    (Background, "fan_db", 1e9),
+  ],
+)
+def test_impossible_values_of_a_part_name_their_field(part, field, value):
+  with pytest.raises(InputError, match=f"scene.*{field}"):
+    part(**{field: value})
+
+
+@pytest.mark.parametrize("name", scenes.SCENES)
+def test_named_scenes_survive_json(name: str) -> None:
+  scene = scenes.make(name)
+  assert Scene.from_dict(json.loads(json.dumps(scene.to_dict()))) == scene
+
+
+def test_a_name_takes_values_of_fields() -> None:
+  made = scenes.make("measured:tail.t60_s=1.6:residual=none:format=fuma")
+  assert made.tail is not None
+  assert made.tail.t60_s == 1.6
+  assert made.tail.level_db == scenes.SCENES["measured"].tail.level_db
+  assert made.residual is None
+  assert made.format == "fuma"
+  made = scenes.make("plain:background.fan_db=-20")
+  assert made.background == Background(fan_db=-20.0)
+  for wrong in (
+    "measurde",
+    "plain:nope=1",
+    "plain:tail.t60_s=[",
+    "plain:a.b=1",
+  ):
+    with pytest.raises(InputError):
+      scenes.make(wrong)
+
+
+def test_the_plain_scene_keeps_its_digest() -> None:
+  # Prepared data are named after it.
+  assert set(Scene().to_dict()) == {
+    "room_m", "room_centre_m", "mic_m", "speakers_m", "temperature_c",
+    "reflection", "max_order", "sample_rate_hz", "format", "axes", "tail",
+    "noise", "snr_db", "body_floor_image", "body_hop_s", "body_ceiling_hz",
+    "seed",
+  }  # fmt: skip
+
+
+def test_a_share_of_the_tail_that_moves_is_no_longer_guessed() -> None:
+  with pytest.raises(InputError, match=r"moving_fraction.*stirred"):
+    Scene.from_dict({"tail": {"moving_fraction": 0.02}})
 
 
 def test_unknown_fields_are_refused_by_name() -> None:

@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.simulate.octaves import octave_weights
 from bgm2pose_jax.simulate.pulse_echo import air
 from bgm2pose_jax.simulate.pulse_echo.delays import impulse_trains
 from bgm2pose_jax.simulate.pulse_echo.fourier import (
@@ -20,7 +21,7 @@ from bgm2pose_jax.simulate.pulse_echo.fourier import (
   spectra,
 )
 from bgm2pose_jax.simulate.pulse_echo.pairs import COUPLING_M, Pairs
-from bgm2pose_jax.simulate.room import mirrored, octave_weights
+from bgm2pose_jax.simulate.room import mirrored
 
 OCTAVES_HZ = tuple(125.0 * 2**band for band in range(9))
 

@@ -12,11 +12,11 @@ import functools
 
 import numpy as np
 
+from bgm2pose_jax.simulate.octaves import octave_weights
 from bgm2pose_jax.simulate.pulse_echo.delays import impulse_trains
 from bgm2pose_jax.simulate.pulse_echo.fourier import frequencies_hz, spectra
 from bgm2pose_jax.simulate.pulse_echo.pairs import Pairs
 from bgm2pose_jax.simulate.pulse_echo.shoebox import OCTAVES_HZ, Shoebox
-from bgm2pose_jax.simulate.room import octave_weights
 
 # sin(theta / 2) of 30 and 60 degrees: no echo below, a whole one above.
 _FORWARD, _ASIDE = 0.26, 0.5

@@ -83,7 +83,7 @@ def _room_response(seed: int) -> np.ndarray:
     reflection=float(rng.uniform(0.5, 0.75)),
     max_order=3,
     sample_rate_hz=SAMPLE_RATE_HZ,
-    tail=Tail(t60_s=float(rng.uniform(0.25, 0.45)), level_db=-12.0, seed=seed),
+    tail=Tail(t60_s=float(rng.uniform(0.25, 0.45)), level_db=-12.09, seed=seed),
   )
   response = room.static_response(scene)[0, 0]
   first = int(np.argmax(np.abs(response)))

@@ -29,13 +29,24 @@ class SimulateConfig:
     subjects: number of procedural people (with motion files: all of theirs).
     minutes: length of each recording; one is made per subject and track.
     seed: the seed of motion, music, body sizes, noise and their order.
-    snr_db: background noise below the recording; null switches it off.
+    snr_db: background noise below the recording; null switches it off. Not for
+      scenes that bring their own noise.
+    scene: room, loudspeakers and microphone: a name of `simulate.scenes`, with
+      values of fields behind it, or a JSON file.
   """
 
   subjects: int = field(7, above=0)
   minutes: float = field(5.0, above=0)
   seed: int = 0
   snr_db: float | None = 40.0
+  scene: str = field(
+    "plain",
+    later=True,
+    flag="scene",
+    help="room to simulate: plain, measured (reverberation, residual and noise "
+    "as in real rooms), classroom, carpet, tile, wood_floor; with fields "
+    "behind it (measured:tail.t60_s=1.6:residual=none); or a JSON file of them",
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -283,6 +283,7 @@ def run() -> None:
   flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
   flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
   flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
+  config_flags.define([SimulateConfig], only=("scene",))
   flags.DEFINE_list(
     "beam_options",
     None,
@@ -307,6 +308,7 @@ def _main(argv: Sequence[str]) -> None:
         minutes=values.minutes,
         seed=values.seed,
         snr_db=values.snr_db,
+        **config_flags.given(SimulateConfig),
       ),
     )
     if values.dataset is None and data.ampl_dir is not None:

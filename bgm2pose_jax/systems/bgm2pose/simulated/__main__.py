@@ -59,7 +59,10 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "scene",
     None,
-    "JSON file with fields of the scene (room_m, mic_m, speakers_m, ...)",
+    "plain, measured (reverberation, residual and noise as in real rooms), "
+    "classroom, carpet, tile or wood_floor, with fields behind it "
+    "(measured:tail.t60_s=1.6:residual=none); or a JSON file with fields "
+    "(room_m, mic_m, speakers_m, ...)",
     flag_values=values,
   )
   flags.DEFINE_enum(

@@ -56,6 +56,8 @@ class SimulatedRecordings:
 
     mocap, music = self.mocap_dir, self.music_dir
     simulate = dataclasses.asdict(self.simulate)
+    # What it says is in the scene below.
+    del simulate["scene"]
     people = {}
     if mocap is not None:
       del simulate["subjects"]  # all captured people take part
@@ -101,6 +103,7 @@ class SimulatedRecordings:
     return None
 
   def _plan(self, *tracks: str) -> Any:
+    from bgm2pose_jax.simulate import scene_file
     from bgm2pose_jax.systems.bgm2pose.simulated import casting
 
     return casting.RawPlan(
@@ -108,6 +111,7 @@ class SimulatedRecordings:
       minutes=self.simulate.minutes,
       seed=self.simulate.seed,
       snr_db=self.simulate.snr_db,
+      scene=scene_file.read(self.simulate.scene),
       tracks=tracks,
       mocap_dir=self.mocap_dir,
       music_dir=self.music_dir,

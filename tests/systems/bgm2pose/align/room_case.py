@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import soxr
 
-from bgm2pose_jax.simulate import music, recorder, room
+from bgm2pose_jax.simulate import diffuse_tail, music, recorder
 from bgm2pose_jax.simulate.scene import Scene
 
 RATE_HZ = 48000
@@ -16,7 +16,7 @@ SCENE = dataclasses.replace(
   Scene(), max_order=2, axes="facing_speakers", snr_db=10.0
 )
 # The way from the nearer loudspeaker to the microphone.
-DELAY = float(room.direct_delay_s(SCENE).min()) * RATE_HZ
+DELAY = float(diffuse_tail.direct_delay_s(SCENE).min()) * RATE_HZ
 
 
 @functools.cache

@@ -11,8 +11,8 @@ import scipy.signal
 
 from bgm2pose_jax.audio import mel
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.simulate import fast_convolution, recorder, room
 from bgm2pose_jax.simulate import music as music_lib
-from bgm2pose_jax.simulate import recorder, room
 from bgm2pose_jax.simulate.body_response import body_response
 from bgm2pose_jax.simulate.response_plan import Spheres
 from bgm2pose_jax.simulate.scene import Scene
@@ -211,7 +211,7 @@ def _changes(sound: np.ndarray, centre: tuple[float, float, float]):
   )
   spheres = Spheres(np.array([[centre]] * 4), np.zeros(1, int), (0.1,))
   response = room.static_response(scene)  # [speaker, channel, tap]
-  static = recorder.convolve(sound[:1], response)
+  static = fast_convolution.convolve(sound[:1], response)
   recording = static + body_response(scene, sound[:1], spheres, 120.0)
   two = np.concatenate([sound[:1], 0 * sound[:1]])
   got = features.extract_long(
