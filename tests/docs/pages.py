@@ -16,6 +16,8 @@ _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 _VARIABLE = re.compile(r"^(\w+)=(\"[^\"]*\"|'[^']*'|\S+)$", re.MULTILINE)
 _FLAG = re.compile(r"^--([a-z]\w*)(?:[= ].*)?$", re.DOTALL)
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_KEYWORDS = ("do", "then", "done")
 _MODULE = re.compile(r"(?:bgm2pose_jax|launch|tests)(?:\.\w+)+")
 
 
@@ -97,19 +99,46 @@ def commands(path: pathlib.Path, root: pathlib.Path = ROOT) -> Iterator[Line]:
 
 
 def _split(script: str) -> Iterator[tuple[str, ...]]:
-  """The simple commands of a piece of shell."""
-  for line in script.replace("\\\n", " ").splitlines():
-    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
-    lexer.whitespace_split = True
-    words: list[str] = []
-    for word in [*lexer, ";"]:
-      if not set(word) <= set("|&;<>"):
-        words.append(word)
-        continue
-      while words and words[0] in ("do", "then", "done"):
-        words.pop(0)
-      while words and re.fullmatch(r"[A-Z_]\w*=.*", words[0]):
-        words.pop(0)
-      if words:
-        yield tuple(words)
-      words = []
+  """The simple commands of a piece of shell, also those in quotes."""
+  whole = ""
+  script = re.sub(r"\$\([^()]*\)", "VALUE", script.replace("\\\n", " "))
+  for line in script.splitlines():
+    whole = f"{whole}\n{line}" if whole else line
+    try:
+      words = list(_lexer(whole))
+    except ValueError:  # a quotation that ends on a later line
+      continue
+    whole = ""
+    yield from _simple(words)
+  assert not whole, f"a quotation without end: {whole}"
+
+
+def _simple(words: list[str]) -> Iterator[tuple[str, ...]]:
+  made: list[str] = []
+  before = ""
+  for word in [*words, ";"]:
+    is_file = before in ("<", ">")
+    before = word
+    if is_file or word in ("<", ">"):
+      continue
+    if not set(word) <= set("|&;<>"):
+      made.append(word)
+      continue
+    if any(piece.startswith("BGM2POSE_SYSTEMS=") for piece in made):
+      made = []  # the reader's own system is not here
+    while made and (made[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(made[0])):
+      made.pop(0)
+    if made and made[0] not in ("for", "while"):
+      # `sudo docker run ... IMAGE python -m MODULE` runs the last of them.
+      start = made.index("python") if "python" in made else 0
+      yield tuple(made[start:])
+      for word in made:
+        if "python -m" in word and word.count(" ") > 1:
+          yield from _split(word)
+    made = []
+
+
+def _lexer(line: str) -> shlex.shlex:
+  lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
+  lexer.whitespace_split = True
+  return lexer

@@ -1,10 +1,10 @@
 """Reads command lines as the commands do, and runs none of them.
 
-    python -m tests.docs.parse_commands < LINES
+    python -m tests.docs.parse_commands < COMMANDS
 
-A line is a JSON list: a module and its arguments. For each, one line of JSON
-is printed: what is wrong, or an empty text. The package is loaded once; each
-command is a copy of this process.
+The input is {module: [arguments of a command]} in JSON. For each module one line
+of JSON is printed: what is wrong with each of its commands, and its flags. The
+package is loaded once; each module runs in a copy of this process.
 """
 
 from __future__ import annotations
@@ -15,97 +15,171 @@ import importlib.util
 import io
 import json
 import os
+import re
 import runpy
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from absl import app, flags
+from absl.testing import flagsaver
 
 import bgm2pose_jax  # adds the folder of commands to the package's path
 from bgm2pose_jax.base.errors import InputError
 
 # Those take a name or a word that is no flag.
-_TAKE_A_WORD = ("bgm2pose_jax.doctor", "bgm2pose_jax.kernel")
+_TAKE_A_WORD = (
+  "bgm2pose_jax.doctor",
+  "bgm2pose_jax.kernel",
+  "tests.browser.check_page",
+)
+_OF_READERS = re.compile("--(ampl_dir|mapdat_dir|posekernel_dir|help)\\b")
+_LOADED = (
+  "bgm2pose_jax.systems.bgm2pose.align.alignment",
+  "bgm2pose_jax.systems.bgm2pose.simulated.raw_folder",
+  "bgm2pose_jax.systems.registry",
+  "bgm2pose_jax.training.run",
+  "scipy.signal",
+)
 _WITH_CONFIGURATION = ("bgm2pose_jax.main", "launch.sweep")
 
 
-def _read(
-  main: Callable[[Sequence[str]], object],
-  argv: Sequence[str] | None = None,
-  flags_parser: Callable[[Sequence[str]], Sequence[str]] | None = None,
-) -> None:
-  """Stands in for `app.run`: reads the flags and ends."""
-  del main
-  assert flags_parser is not None
-  left = flags_parser(sys.argv if argv is None else argv)
-  module = sys.argv[0]
-  if len(left) > 1 and module not in _TAKE_A_WORD:
-    sys.exit(f"error: {left[1]}: is no flag")
-  if module in _WITH_CONFIGURATION and not {"--help"} & set(sys.argv):
-    from bgm2pose_jax.systems import config_flags
+def _check_configuration(module: str) -> None:
+  """Makes the configuration that the flags ask for."""
+  from bgm2pose_jax.systems import config_flags
 
-    try:
-      config_flags.config()
-    except InputError as error:
-      sys.exit(f"error: {error}")
-  print(json.dumps(sorted(flags.FLAGS)), file=_REPORT)
-  sys.exit(0)
+  if module == "launch.sweep":
+    from launch.sweep import command, tables
+
+    grid = tables.parse_grid(flags.FLAGS.grid)
+    flags.FLAGS.model = next(iter(command.find_system(grid).models))
+  config_flags.config()
 
 
-_REPORT = io.StringIO()
+class _Reader:
+  """Stands in for what a command would do with its flags.
+
+  Attributes:
+    lines: of arguments, each read as if it were the only one.
+    answers: what is wrong with each; nothing if nothing is.
+    flags: the names of the command's flags.
+  """
+
+  def __init__(self, module: str, lines: Sequence[Sequence[str]]):
+    self.module = module
+    self.lines = lines
+    self.answers: list[str] = []
+    self.flags: list[str] = []
+
+  def of_absl(
+    self,
+    main: Callable[[Sequence[str]], object],
+    argv: Sequence[str] | None = None,
+    flags_parser: Callable[[Sequence[str]], Sequence[str]] | None = None,
+  ) -> None:
+    """In place of `app.run`."""
+    del main, argv
+    assert flags_parser is not None
+    values = flags.FLAGS
+    self.flags = sorted(values)
+    for line in self.lines:
+      before = flagsaver.save_flag_values()
+      self.answers.append(self._tried(flags_parser, line))
+      flagsaver.restore_flag_values(before)
+      values.unparse_flags()
+    raise SystemExit
+
+  def _tried(
+    self,
+    flags_parser: Callable[[Sequence[str]], Sequence[str]],
+    line: Sequence[str],
+  ) -> str:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+      try:
+        if not line:  # the command is named, not written out
+          return ""
+        left = flags_parser(
+          # Folders and files of the reader's are not here.
+          [self.module, *(x for x in line if not _OF_READERS.match(x))]
+        )
+        if len(left) > 1 and self.module not in _TAKE_A_WORD:
+          return f"{left[1]} is no flag"
+        if self.module in _WITH_CONFIGURATION:
+          _check_configuration(self.module)
+      except InputError as error:
+        return str(error)
+      except SystemExit:
+        return said.getvalue().strip() or "ended"
+    return ""
+
+  def of_argparse(
+    self, parser: argparse.ArgumentParser, *given: object
+  ) -> None:
+    """In place of `ArgumentParser.parse_args`."""
+    del given
+    for line in self.lines:
+      said = io.StringIO()
+      with contextlib.redirect_stderr(said):
+        try:
+          self.flags = sorted(vars(_parse_args(parser, list(line))))
+          self.answers.append("")
+        except SystemExit:
+          self.answers.append(said.getvalue().strip())
+    raise SystemExit
+
+
 _parse_args = argparse.ArgumentParser.parse_args
 
 
-def _read_plainly(parser: argparse.ArgumentParser, *given: Any) -> None:
-  """Stands in for `ArgumentParser.parse_args`: reads the flags and ends."""
-  names = vars(_parse_args(parser, *given))
-  print(json.dumps(sorted(names)), file=_REPORT)
-  sys.exit(0)
-
-
-def _try(module: str, arguments: Sequence[str]) -> dict[str, object]:
-  """What a copy of this process found: {"wrong": text, "flags": names}."""
+def _in_a_copy(
+  module: str, lines: Sequence[Sequence[str]]
+) -> tuple[list[str], list[str]]:
+  """What is wrong with each line, and the module's flags."""
   read_end, write_end = os.pipe()
   if not (number := os.fork()):
     os.close(read_end)
-    said = io.StringIO()
-    status: object = 0
-    app.run = _read
-    argparse.ArgumentParser.parse_args = _read_plainly
-    sys.argv = [module, *arguments]
+    reader = _Reader(module, lines)
+    app.run = reader.of_absl
+    argparse.ArgumentParser.parse_args = lambda *given: reader.of_argparse(
+      *given
+    )
+    sys.argv = [module]
+    failed = "reads no flags"
     try:
-      with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-      status = end.code
+      runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit:
+      pass
     except BaseException as error:
-      status = f"{type(error).__name__}: {error}"
-    names = _REPORT.getvalue()
-    wrong = "" if not status and names else f"{status} {said.getvalue()}"
-    made = {"wrong": wrong.strip(), "flags": json.loads(names or "[]")}
+      failed = f"{type(error).__name__}: {error}"
     with os.fdopen(write_end, "w") as out:
-      json.dump(made, out)
+      json.dump((reader.answers or [failed] * len(lines), reader.flags), out)
     os._exit(0)
   os.close(write_end)
   with os.fdopen(read_end) as answer:
     text = answer.read()
   os.waitpid(number, 0)
-  return json.loads(text)
+  return tuple(json.loads(text))
+
+
+def _exists(module: str) -> bool:
+  try:
+    return importlib.util.find_spec(module) is not None
+  except ModuleNotFoundError:
+    return False
 
 
 def main() -> None:
-  """Reads lines and answers each."""
+  """Reads the commands and prints the answers."""
   assert bgm2pose_jax.__path__
   # None of these defines a flag of ours: each command defines its own.
-  for name in ("bgm2pose_jax.training.run", "bgm2pose_jax.systems.registry"):
+  for name in _LOADED:
     __import__(name)
-  for line in sys.stdin:
-    module, *arguments = json.loads(line)
-    if importlib.util.find_spec(module) is None:
-      print(json.dumps({"wrong": f"no module {module}", "flags": []}))
-      continue
-    print(json.dumps(_try(module, arguments)), flush=True)
+  for module, lines in json.load(sys.stdin).items():
+    if _exists(module):
+      wrong, names = _in_a_copy(module, lines)
+    else:
+      wrong, names = [f"no module {module}"] * len(lines), []
+    print(json.dumps({"module": module, "wrong": wrong, "flags": names}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,186 @@
+"""Every command in the documents can be started as it is written there.
+
+The commands read their flags and end. What they do is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from tests.docs import pages
+from tests.docs.pages import ROOT, Line
+
+# Programs that are not ours: nothing is known of their flags.
+FOREIGN = {
+  "cat", ".", "#", "sudo", "gcloud", "docker", "curl", "ruff", "pyright",
+  "mkdocs",
+}  # fmt: skip
+# Flags that stand alone in the prose and belong to other programs.
+OF_OTHERS = {"strict", "help", "version"}
+
+
+def modules(line: Line) -> list[str] | None:
+  """The module and its arguments; None where no module of ours is run."""
+  words = list(line.words)
+  program = words.pop(0).rpartition("/")[2]
+  if not re.fullmatch(r"python[\d.]*", program) or words[:1] != ["-m"]:
+    return None
+  if words[1].split(".")[0] in ("bgm2pose_jax", "launch", "tests"):
+    return words[1:]
+  return None
+
+
+def wrong(lines: Sequence[Line], root: pathlib.Path = ROOT) -> list[str]:
+  """Commands that cannot be started, with what they say."""
+  found = []
+  asked = by_module(lines)
+  said_of = answers(asked)
+  for line in lines:
+    if (command := modules(line)) is not None:
+      module, *arguments = command
+      number = asked[module].index(arguments)
+      said = said_of[module]["wrong"][number]
+    else:
+      said = _otherwise(line.words, root)
+    if said:
+      found.append(f"{line.page}: {' '.join(line.words)}: {said}")
+  return found
+
+
+def by_module(lines: Sequence[Line]) -> dict[str, list[list[str]]]:
+  """{module: [arguments]} of the commands that run a module of ours."""
+  found: dict[str, list[list[str]]] = {}
+  for line in lines:
+    if (command := modules(line)) is not None:
+      of_module = found.setdefault(command[0], [])
+      if command[1:] not in of_module:
+        of_module.append(command[1:])
+  return found
+
+
+@functools.cache
+def _answered(commands: str) -> dict[str, dict]:
+  done = subprocess.run(
+    [sys.executable, "-m", "tests.docs.parse_commands"],
+    input=commands,
+    capture_output=True,
+    text=True,
+    check=True,
+    cwd=ROOT,
+  )
+  made = [json.loads(line) for line in done.stdout.splitlines()]
+  return {answer["module"]: answer for answer in made}
+
+
+def answers(commands: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, dict]:
+  """What `parse_commands` says of each module."""
+  return _answered(json.dumps(commands))
+
+
+def _otherwise(words: Sequence[str], root: pathlib.Path) -> str | None:
+  """What is wrong with a command that runs no module of ours."""
+  program = words[0].rpartition("/")[2]
+  if words[0] == ".ci/run":
+    known = (root / ".ci" / "run").read_text()
+    unknown = [w for w in words[1:] if f".ci/run {w}" not in known]
+    return f"no job {unknown}" if unknown else None
+  if program == "pip":
+    return _installs(words, root)
+  if re.fullmatch(r"python[\d.]*", program):
+    if words[1:3] == ("-m", "pytest"):
+      paths = [w for w in words[3:] if "/" in w]
+      missing = [p for p in paths if not (root / p.split("::")[0]).exists()]
+      return f"no file {missing}" if missing else None
+    if words[1:3] == ("-m", "venv"):
+      return None
+    script = root / words[1]
+    if script.is_file() or words[1] == "run_exported.py":
+      return None
+    return f"no file {words[1]}"
+  if words[0] in FOREIGN or "=" in words[0]:
+    return None
+  return "an unknown program"
+
+
+def _installs(words: Sequence[str], root: pathlib.Path) -> str | None:
+  project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+  extras = re.findall(r"\.\[([\w,]+)\]", " ".join(words))
+  unknown = [
+    name
+    for extra in extras
+    for name in extra.split(",")
+    if name not in project["optional-dependencies"]
+  ]
+  return f"no extra {unknown}" if unknown else None
+
+
+@pytest.fixture(scope="module")
+def lines():
+  return [line for path in pages.pages() for line in pages.commands(path)]
+
+
+def test_the_documents_hold_commands(lines):
+  modules_run = {m[0] for line in lines if (m := modules(line))}
+  assert {
+    "bgm2pose_jax.main",
+    "bgm2pose_jax.predict",
+    "bgm2pose_jax.data.prepare",
+    "launch.sweep",
+    "tests.hostile.check",
+  } <= modules_run
+  for command in (ROOT / "bgm2pose_jax" / "commands").rglob("[a-z]*.py"):
+    name = ".".join(command.with_suffix("").parts[-2:])
+    name = name.removeprefix("commands.")
+    assert f"bgm2pose_jax.{name}" in modules_run, f"{name} is in no document"
+
+
+def test_every_command_can_be_started(lines):
+  assert wrong(lines) == []
+
+
+def test_every_flag_in_the_prose_exists(lines):
+  known = set(OF_OTHERS)
+  for answer in answers(by_module(lines)).values():
+    known |= set(answer["flags"])
+  unknown = {
+    f"{path.relative_to(ROOT)}: --{name}"
+    for path in pages.pages()
+    for name in pages.flags(path.read_text())
+    if name not in known and name.removeprefix("no") not in known
+  }
+  assert unknown == set()
+
+
+PLANTED = """
+```bash
+python -m bgm2pose_jax.main --seting=single
+python -m bgm2pose_jax.main --set=batch.sise=32 && python -m launch.nothing
+NAME="--fold=x"
+for f in 1 2; do python -m bgm2pose_jax.main $NAME; done
+python -m bgm2pose_jax.main word | cat
+pip install -e ".[sound]"
+pythn -m bgm2pose_jax.main
+```
+`python -m pytest tests/no/such.py` and `launch.bench.input --bath=3`.
+"""
+
+
+def test_planted_mistakes_are_found(tmp_path):
+  page = tmp_path / "page.md"
+  page.write_text(PLANTED)
+  found = wrong(list(pages.commands(page, tmp_path)))
+  for piece in (
+    "seting", "batch.sise", "launch.nothing", "--fold=x", "word",
+    "sound", "pythn", "such.py", "bath",
+  ):  # fmt: skip
+    assert any(piece in line for line in found), piece
+  assert len(found) == 9
