@@ -11,7 +11,7 @@ float32). So the first axis joins the batch:
   formulas and source). Four neighbouring planes of the output need six
   products of planes instead of twelve. The gradients have the same form.
 
-What else was measured, and how it compares with PyTorch: BUILD_NOTES.md.
+What else was measured, and how it compares with PyTorch: docs/measurements.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A compiled step on CPU takes and gives back its arrays in every call. glibc
 gives large ones back to the system each time and gets new pages, which the
 system fills with zeros, one page fault after the other. Kept instead, they are
-there for the next step. What it gains: BUILD_NOTES.md, "Memory that is kept".
+there for the next step. What it gains: docs/measurements/performance.md.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m tests.docs.parse_commands < COMMANDS
 
-The input is {module: [arguments of a command]} in JSON. For each module one line
-of JSON is printed: what is wrong with each of its commands, and its flags. The
-package is loaded once; each module runs in a copy of this process.
+The input is {module: [arguments of a command]} in JSON. For each module one
+line of JSON is printed: what is wrong with each of its commands, and its flags.
+The package is loaded once; each module runs in a copy of this process.
 """
 
 from __future__ import annotations
@@ -174,12 +174,14 @@ def main() -> None:
   # None of these defines a flag of ours: each command defines its own.
   for name in _LOADED:
     __import__(name)
-  for module, lines in json.load(sys.stdin).items():
+  for module, all_lines in json.load(sys.stdin).items():
+    lines = [json.loads(x) for x in dict.fromkeys(map(json.dumps, all_lines))]
     if _exists(module):
       wrong, names = _in_a_copy(module, lines)
     else:
       wrong, names = [f"no module {module}"] * len(lines), []
-    print(json.dumps({"module": module, "wrong": wrong, "flags": names}))
+    by_line = dict(zip(map(json.dumps, lines), wrong, strict=True))
+    print(json.dumps({"module": module, "wrong": by_line, "flags": names}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ The commands read their flags and end. What they do is tested elsewhere.
 
 from __future__ import annotations
 
-import functools
 import json
 import pathlib
 import re
@@ -39,16 +38,16 @@ def modules(line: Line) -> list[str] | None:
   return None
 
 
-def wrong(lines: Sequence[Line], root: pathlib.Path = ROOT) -> list[str]:
+def wrong(
+  lines: Sequence[Line],
+  said_of: Mapping[str, Mapping],
+  root: pathlib.Path = ROOT,
+) -> list[str]:
   """Commands that cannot be started, with what they say."""
   found = []
-  asked = by_module(lines)
-  said_of = answers(asked)
   for line in lines:
     if (command := modules(line)) is not None:
-      module, *arguments = command
-      number = asked[module].index(arguments)
-      said = said_of[module]["wrong"][number]
+      said = said_of[command[0]]["wrong"][json.dumps(command[1:])]
     else:
       said = _otherwise(line.words, root)
     if said:
@@ -56,34 +55,22 @@ def wrong(lines: Sequence[Line], root: pathlib.Path = ROOT) -> list[str]:
   return found
 
 
-def by_module(lines: Sequence[Line]) -> dict[str, list[list[str]]]:
-  """{module: [arguments]} of the commands that run a module of ours."""
-  found: dict[str, list[list[str]]] = {}
+def asked_of_commands(lines: Sequence[Line]) -> dict[str, dict]:
+  """{module: what `parse_commands` says} of the modules that lines run."""
+  asked: dict[str, list[list[str]]] = {}
   for line in lines:
     if (command := modules(line)) is not None:
-      of_module = found.setdefault(command[0], [])
-      if command[1:] not in of_module:
-        of_module.append(command[1:])
-  return found
-
-
-@functools.cache
-def _answered(commands: str) -> dict[str, dict]:
+      asked.setdefault(command[0], []).append(command[1:])
   done = subprocess.run(
     [sys.executable, "-m", "tests.docs.parse_commands"],
-    input=commands,
+    input=json.dumps(asked),
     capture_output=True,
     text=True,
     check=True,
     cwd=ROOT,
   )
   made = [json.loads(line) for line in done.stdout.splitlines()]
-  return {answer["module"]: answer for answer in made}
-
-
-def answers(commands: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, dict]:
-  """What `parse_commands` says of each module."""
-  return _answered(json.dumps(commands))
+  return {answer.pop("module"): answer for answer in made}
 
 
 def _otherwise(words: Sequence[str], root: pathlib.Path) -> str | None:
@@ -123,9 +110,35 @@ def _installs(words: Sequence[str], root: pathlib.Path) -> str | None:
   return f"no extra {unknown}" if unknown else None
 
 
+PLANTED = """
+```bash
+python -m bgm2pose_jax.main --seting=single
+python -m bgm2pose_jax.main --set=batch.sise=32 && python -m launch.nothing
+NAME="--fold=x"
+for f in 1 2; do python -m bgm2pose_jax.main $NAME; done
+python -m bgm2pose_jax.main word | cat
+pip install -e ".[sound]"
+pythn -m bgm2pose_jax.main
+```
+`python -m pytest tests/no/such.py` and `launch.bench.input --bath=3`.
+"""
+
+
 @pytest.fixture(scope="module")
 def lines():
   return [line for path in pages.pages() for line in pages.commands(path)]
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+  page = tmp_path_factory.mktemp("planted") / "page.md"
+  page.write_text(PLANTED)
+  return list(pages.commands(page, page.parent))
+
+
+@pytest.fixture(scope="module")
+def said_of(lines, planted):
+  return asked_of_commands([*lines, *planted])
 
 
 def test_the_documents_hold_commands(lines):
@@ -143,13 +156,13 @@ def test_the_documents_hold_commands(lines):
     assert f"bgm2pose_jax.{name}" in modules_run, f"{name} is in no document"
 
 
-def test_every_command_can_be_started(lines):
-  assert wrong(lines) == []
+def test_every_command_can_be_started(lines, said_of):
+  assert wrong(lines, said_of) == []
 
 
-def test_every_flag_in_the_prose_exists(lines):
+def test_every_flag_in_the_prose_exists(said_of):
   known = set(OF_OTHERS)
-  for answer in answers(by_module(lines)).values():
+  for answer in said_of.values():
     known |= set(answer["flags"])
   unknown = {
     f"{path.relative_to(ROOT)}: --{name}"
@@ -160,27 +173,16 @@ def test_every_flag_in_the_prose_exists(lines):
   assert unknown == set()
 
 
-PLANTED = """
-```bash
-python -m bgm2pose_jax.main --seting=single
-python -m bgm2pose_jax.main --set=batch.sise=32 && python -m launch.nothing
-NAME="--fold=x"
-for f in 1 2; do python -m bgm2pose_jax.main $NAME; done
-python -m bgm2pose_jax.main word | cat
-pip install -e ".[sound]"
-pythn -m bgm2pose_jax.main
-```
-`python -m pytest tests/no/such.py` and `launch.bench.input --bath=3`.
-"""
-
-
-def test_planted_mistakes_are_found(tmp_path):
-  page = tmp_path / "page.md"
-  page.write_text(PLANTED)
-  found = wrong(list(pages.commands(page, tmp_path)))
+def test_planted_mistakes_are_found(planted, said_of):
+  found = wrong(planted, said_of)
   for piece in (
     "seting", "batch.sise", "launch.nothing", "--fold=x", "word",
     "sound", "pythn", "such.py", "bath",
   ):  # fmt: skip
     assert any(piece in line for line in found), piece
   assert len(found) == 9
+
+
+def test_flags_are_found_in_prose():
+  text = "Use `--fold_by=clip`, `--serve` and `data.x=1`.\n```bash\n--no\n```\n"
+  assert pages.flags(text) == {"fold_by", "serve"}

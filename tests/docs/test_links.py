@@ -21,9 +21,10 @@ def broken(path: pathlib.Path) -> list[str]:
       continue
     name, _, anchor = link.partition("#")
     target = path if not name else path.parent / name
-    if not target.exists():
-      found.append(link)
-    elif anchor and anchor not in pages.anchors(target.read_text()):
+    is_there = target.exists() and (
+      not anchor or anchor in pages.anchors(target.read_text())
+    )
+    if not is_there:
       found.append(link)
   return found
 

@@ -4,7 +4,7 @@ Reproduces: nothing published; simulated people, room and music. It shows that
   the whole chain learns: an eighth of the width, bands pooled by 4 early in
   the stems, inputs standardised by recording, poses around their mean.
 Command: python -m bgm2pose_jax.main --setting=single
-Hardware, time and score: BUILD_NOTES.md, "Measured".
+Hardware, time and score: docs/measurements/bgm2pose.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Reproduces: nothing published, see `demo`. Six training people are learned by
   heart; 25 and some dropout carry further than more steps on six. Stronger
   dropout, decay or input noise were no better on an unseen person.
 Command: python -m bgm2pose_jax.main --setting=single --preset=demo_long
-Hardware, time and score: BUILD_NOTES.md, "Measured".
+Hardware, time and score: docs/measurements/bgm2pose.md.
 """
 
 from __future__ import annotations

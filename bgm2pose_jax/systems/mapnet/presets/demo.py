@@ -3,7 +3,7 @@
 Reproduces: nothing published; simulated violinists. It shows that the sound
   says what the bow arm does between the frames of a poor pose.
 Command: python -m bgm2pose_jax.main --model=mapnet
-Hardware, time and score: BUILD_NOTES.md, "Measured".
+Hardware, time and score: docs/measurements/mapnet.md.
 """
 
 from __future__ import annotations

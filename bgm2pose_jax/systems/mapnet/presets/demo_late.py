@@ -3,7 +3,7 @@
 Reproduces: nothing published; simulated violinists. Most layers come before
   the fusion, as in the paper, so that its ablations can be tried.
 Command: python -m launch.sweep --table=mapnet_main --preset=demo_late
-Hardware, time and score: BUILD_NOTES.md, "MAPnet and MAPdat".
+Hardware, time and score: docs/measurements/mapnet.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Reproduces: nothing published; simulated rooms, and keypoints simulated from the
   true poses. It shows that echoes say how far a person is.
 Command: python -m bgm2pose_jax.main --model=posekernel
-Hardware, time and score: BUILD_NOTES.md, "PoseKernelLifter".
+Hardware, time and score: docs/measurements/posekernel.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Reproduces: nothing published; simulated rooms and keypoints.
 Command: python -m launch.sweep --table=posekernel_main --preset=demo_short
-Hardware, time and score: BUILD_NOTES.md, "PoseKernelLifter".
+Hardware, time and score: docs/measurements/posekernel.md.
 """
 
 from __future__ import annotations
