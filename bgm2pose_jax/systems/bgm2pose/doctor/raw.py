@@ -25,6 +25,7 @@ from bgm2pose_jax.systems.bgm2pose.doctor import (
   channel_checks,
   clock_checks,
   raw_pairs,
+  room_check,
   sound_checks,
 )
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import ERROR, Findings
@@ -105,6 +106,10 @@ def examine_raw(
     )
     if found.number(ERROR) > before:
       own.kept = None
+    else:
+      room_check.check_room(
+        recording, own, found, order or ambisonics.DEFAULT_ORDER
+      )
   judge = OrderCheck(
     order, gains or index.ambisonic_format, axis, index.simulated
   )

@@ -45,6 +45,8 @@ class Facts:
     channel_order: what the direct sound says of order and gains, beside what
       was assumed (`sound_field.SoundField.to_dict`).
     channel_order_text: the same for people.
+    room_db: power of W over what the room's fixed response leaves of it, for
+      the octaves of `room_check`.
   """
 
   name: str
@@ -57,6 +59,7 @@ class Facts:
   sound: bool = False
   channel_order: dict[str, Any] | None = None
   channel_order_text: str | None = None
+  room_db: tuple[float, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from bgm2pose_jax.report import text_table
+from bgm2pose_jax.simulate.scene_parts import BAND_EDGES_HZ
 from bgm2pose_jax.systems.bgm2pose.doctor.examine import Diagnosis, Part
 from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
   SEVERITIES,
@@ -16,6 +17,7 @@ from bgm2pose_jax.systems.bgm2pose.doctor.findings import (
 )
 from bgm2pose_jax.systems.bgm2pose.doctor.motion import Motion
 from bgm2pose_jax.systems.bgm2pose.doctor.motion import to_json as motion_json
+from bgm2pose_jax.systems.bgm2pose.doctor.room_check import REAL_ROOMS_DB
 
 # Rows of files, and characters of a cell.
 _MOST_FILES, _WIDEST = 200, 60
@@ -49,7 +51,7 @@ def render(diagnosis: Diagnosis, lines: int) -> str:
       blocks.append(f"windows that training would see\n{part.table}")
     if part.settings:
       blocks.append(_settings(part))
-    for table in (_clocks(part), _channels(part)):
+    for table in (_clocks(part), _channels(part), _rooms(part)):
       if table:
         blocks.append(table)
   if diagnosis.motion is not None:
@@ -115,6 +117,25 @@ def _channels(part: Part) -> str:
     if facts.channel_order_text is not None:
       rows.append([name, facts.channel_order_text])
   return _columns("channels by the direct sound", rows) if rows[1:] else ""
+
+
+def _rooms(part: Part) -> str:
+  """What a fixed response explains, beside empty real rooms."""
+  rows = [["recording", *(f"{edge:g} Hz" for edge in BAND_EDGES_HZ[:-1])]]
+  for name, facts in part.facts.items():
+    if facts.room_db is not None:
+      rows.append([name, *(f"{gain:.0f}" for gain in facts.room_db)])
+  if not rows[1:]:
+    return ""
+  real = [
+    f"{low}" if low == high else f"{low}-{high}" for low, high in REAL_ROOMS_DB
+  ]
+  rows.append(["empty real rooms", *real])
+  title = (
+    "sound over what the room's fixed response leaves, dB, octaves from (less"
+    " where somebody moves, or the room is noisy)"
+  )
+  return "\n".join([title, *text_table.aligned(rows, left=(0,))])
 
 
 def _motion(motion: Motion) -> list[str]:
