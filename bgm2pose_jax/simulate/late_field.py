@@ -250,6 +250,36 @@ def _from_point(
   return np.stack(out), unit
 
 
+@functools.lru_cache(maxsize=2)
+def _taps(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+  """Decaying noises on the way to a body and from it.
+
+  Returns:
+    float32 [speaker, DIRECTIONS, taps] and [DIRECTIONS, 4, taps].
+  """
+  tail = scene.tail
+  assert tail is not None
+  key = np.array([tail.seed, 0x57DE], np.uint64)
+  rng = np.random.Generator(np.random.Philox(key=key))
+  rate = scene.sample_rate_hz
+  taps = math.ceil((tail.start_s + 1.1 * tail.longest_s) * rate)
+  decay = diffuse_tail.decay_per_s(tail)
+  # From a body half way to the microphone.
+  passed_s = diffuse_tail.direct_delay_s(scene).mean() / 2 + tail.start_s
+  own = diffuse_tail.room_energy(scene) * np.exp(-decay * passed_s)
+  to_body, from_body = (
+    diffuse_tail.decaying_noise(
+      rng, shape, rate, decay, energy / DIRECTIONS, tail.start_s
+    )
+    for shape, energy in (
+      ((len(scene.speakers_m), DIRECTIONS, taps), diffuse_tail.energy(scene)),
+      ((DIRECTIONS, 4, taps), own),
+    )
+  )
+  from_body *= diffuse_tail.channel_gains(scene)[:, None]
+  return to_body.astype(np.float32), from_body.astype(np.float32)
+
+
 class _Stirring:
   """The body's part of the late field, as gains of octaves hop by hop."""
 
@@ -267,35 +297,6 @@ class _Stirring:
       round(float(np.linalg.norm(first - point, axis=-1).mean() * per_m))
       for point in (np.mean(scene.speakers_m, axis=0), scene.mic_m)
     )
-
-  def taps(self) -> tuple[np.ndarray, np.ndarray]:
-    """Decaying noises on the way to the body and from it.
-
-    Returns:
-      float64 [speaker, way, taps] and [way, 4, taps].
-    """
-    scene, tail = self.scene, self.scene.tail
-    assert tail is not None
-    key = np.array([tail.seed, 0x57DE], np.uint64)
-    rng = np.random.Generator(np.random.Philox(key=key))
-    rate = scene.sample_rate_hz
-    taps = math.ceil((tail.start_s + 1.1 * tail.longest_s) * rate)
-    decay = diffuse_tail.decay_per_s(tail)
-    passed_s = self.out_delay / rate + tail.start_s
-    own = diffuse_tail.room_energy(scene) * np.exp(-decay * passed_s)
-    to_body, from_body = (
-      diffuse_tail.decaying_noise(
-        rng, shape, rate, decay, energy / DIRECTIONS, tail.start_s
-      )
-      for shape, energy in (
-        (
-          (len(scene.speakers_m), DIRECTIONS, taps),
-          diffuse_tail.energy(scene),
-        ),
-        ((DIRECTIONS, 4, taps), own),
-      )
-    )
-    return to_body, from_body * diffuse_tail.channel_gains(scene)[:, None]
 
   def gains(self, centres_m: np.ndarray) -> np.ndarray:
     """Gains from what reaches the body to what leaves it.
@@ -357,7 +358,7 @@ def late_field(
   if scene.tail is None or scene.tail.stirred == 0:
     return np.zeros((4, samples), np.float32)
   stirring = _Stirring(scene, spheres)
-  to_body, from_body = stirring.taps()
+  to_body, from_body = _taps(scene)
   arriving = _late(
     np.concatenate([convolve(music, to_body), music]), stirring.in_delay
   )

@@ -142,12 +142,11 @@ def render(
     duration_s = samples / scene.sample_rate_hz
     people.append(scatterers(bystander(scene, duration_s, pose_rate_hz)))
   loss = sum(late_field.loss_per_s(spheres, scene) for spheres, _ in people)
-  response = room.static_response(scene, loss)
-  out = convolve(music, response)
+  out = convolve(music, room.static_response(scene, loss))
   level = _rms(out[0])
   if scene.residual is not None:
     noise = residual.following_noise(scene, out, seed)
-    out += residual.slow_change(scene, music, response, seed)
+    out += residual.slow_change(scene, music, seed)
     out += noise
   for spheres, rectangles in people:
     out += body_response(

@@ -9,12 +9,13 @@ not known. (The loudspeaker's distortion is a part of its own, `loudspeaker`.)
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import scipy.fft
 
-from bgm2pose_jax.simulate import diffuse_tail, octaves
+from bgm2pose_jax.simulate import diffuse_tail, octaves, room
 from bgm2pose_jax.simulate.fast_convolution import convolve
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.simulate.scene_parts import BAND_EDGES_HZ, Residual
@@ -31,12 +32,12 @@ def _band_gains(residual: Residual, share: float) -> np.ndarray:
   return math.sqrt(share) * 10 ** (level / 20)
 
 
-def slow_responses(scene: Scene, response: np.ndarray) -> np.ndarray:
-  """Draws of what the room's response changes by.
+@functools.lru_cache(maxsize=2)
+def slow_responses(scene: Scene) -> np.ndarray:
+  """Draws of what the empty room's response changes by.
 
   Args:
-    scene: names the residual's seed and levels.
-    response: of the empty room, [speaker, 4, taps].
+    scene: the room; it names the residual's seed and levels.
 
   Returns:
     float64 [draw, speaker, 4, taps]. In each octave a draw has the slow
@@ -44,6 +45,7 @@ def slow_responses(scene: Scene, response: np.ndarray) -> np.ndarray:
   """
   residual = scene.residual
   assert residual is not None
+  response = room.static_response(scene)
   key = np.array([residual.seed, 0x510], np.uint64)
   rng = np.random.Generator(np.random.Philox(key=key))
   size = 2 * response.shape[-1]
@@ -65,15 +67,12 @@ def slow_responses(scene: Scene, response: np.ndarray) -> np.ndarray:
   return np.stack(out)
 
 
-def slow_change(
-  scene: Scene, music: np.ndarray, response: np.ndarray, seed: int
-) -> np.ndarray:
+def slow_change(scene: Scene, music: np.ndarray, seed: int) -> np.ndarray:
   """What the slow change of the response adds, float32 [4, samples].
 
   Args:
     scene: the room with its residual.
     music: [speaker, samples].
-    response: of the empty room, [speaker, 4, taps].
     seed: of the take: periods and phases.
   """
   residual = scene.residual
@@ -81,7 +80,7 @@ def slow_change(
   rng = np.random.default_rng([residual.seed, seed, 0x510])
   time = np.arange(music.shape[1], dtype=np.float32) / scene.sample_rate_hz
   out = np.zeros((4, music.shape[1]), np.float32)
-  for draw in slow_responses(scene, response):
+  for draw in slow_responses(scene):
     period = residual.slow_s * rng.uniform(1, 2)
     phase = rng.uniform(0, 2 * np.pi)
     weight = np.cos(2 * np.pi * time / np.float32(period) + phase)

@@ -9,12 +9,13 @@ direction of arrival.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
 
 from bgm2pose_jax.simulate import diffuse_tail, loudspeaker, octaves
-from bgm2pose_jax.simulate.scene import AXES, FORMATS, Scene
+from bgm2pose_jax.simulate.scene import AXES, FORMATS, OCTAVES_HZ, Scene
 
 # Half length of the fractional-delay kernel. 64 samples with this Kaiser
 # window keep the passband flat to -80 dB up to 0.45 of the sample rate.
@@ -178,14 +179,24 @@ def static_response(scene: Scene, loss: np.ndarray | float = 0.0) -> np.ndarray:
       (`late_field.loss_per_s`); 0 is the empty room.
 
   Returns:
-    float64 [speaker, 4, taps] at `scene.sample_rate_hz`, channels W X Y Z.
+    float64 [speaker, 4, taps] at `scene.sample_rate_hz`, channels W X Y Z;
+    read-only.
   """
+  own = np.broadcast_to(np.asarray(loss, np.float64), (len(OCTAVES_HZ),))
+  return _static_response(scene, tuple(own.tolist()))
+
+
+# Of a room's recordings each needs it again; they take a second of tail.
+@functools.lru_cache(maxsize=4)
+def _static_response(scene: Scene, loss: tuple[float, ...]) -> np.ndarray:
   images = image_response(scene)
   if scene.tail is None:
+    images.setflags(write=False)
     return images
-  tail = diffuse_tail.still_tail(scene, loss)
+  tail = diffuse_tail.still_tail(scene, np.array(loss))
   taps = max(images.shape[-1], tail.shape[-1])
   out = np.zeros((*images.shape[:2], taps))
   out[..., : images.shape[-1]] += images
   out[..., : tail.shape[-1]] += tail
+  out.setflags(write=False)
   return out

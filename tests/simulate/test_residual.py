@@ -13,7 +13,6 @@ from bgm2pose_jax.simulate import (
   loudspeaker,
   recorder,
   residual,
-  room,
 )
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.simulate.scene_parts import (
@@ -75,9 +74,8 @@ def test_slow_change_is_another_room_by_and_by() -> None:
   scene = dataclasses.replace(
     QUIET, residual=Residual(-20.0, slow_share=1.0, slow_s=20.0)
   )
-  response = room.static_response(QUIET)
   music = _music(8.0)
-  found = residual.slow_change(scene, music, response, 0)[0]
+  found = residual.slow_change(scene, music, 0)[0]
 
   def left_of(part: slice) -> float:
     """Share of a stretch that one fixed filter of both channels leaves."""
