@@ -107,18 +107,21 @@ def by_place(sweep: Sweep, asked: Sequence[Entry], who: str) -> dict[str, Cell]:
   }
 
 
-def reduction_pct(sweep: Sweep, cell: Cell) -> float | None:
-  """How far the first figure lies below the reference baseline's.
+def reduction(sweep: Sweep, cell: Cell) -> tuple[int, float] | None:
+  """How far the first figure that both have lies below the reference's.
 
   Args:
     sweep: the runs.
     cell: the figure's cell; the baseline is that of its runs.
 
   Returns:
-    Percent of the baseline; None without figures, or where they are zero.
+    Number of the figure and percent of the baseline; None without figures, or
+    where they are zero.
   """
-  own, _ = cell.value(0)
-  still, _ = make_cell(sweep, cell.used, reference_of(sweep.system)).value(0)
-  if own is None or still is None or not still > 0:
-    return None
-  return 100.0 * (1.0 - own / still)
+  reference = make_cell(sweep, cell.used, reference_of(sweep.system))
+  for number in range(0 if cell.mean is None else len(cell.mean)):
+    own, _ = cell.value(number)
+    still, _ = reference.value(number)
+    if own is not None and still is not None:
+      return (number, 100.0 * (1.0 - own / still)) if still > 0 else None
+  return None

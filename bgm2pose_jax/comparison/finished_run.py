@@ -15,6 +15,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.contract.comparison import ByName, GroupTable
 from bgm2pose_jax.contract.system import System
+from bgm2pose_jax.evaluation.metrics import Figure
 from bgm2pose_jax.files import array_file
 
 MODEL = "model"  # beside the names of a system's baselines
@@ -38,7 +39,8 @@ class Run:
     recordings_digest: digest of the recordings; the fingerprint where a run
       does not say it.
     sections: every section it trained or tested on.
-    figures: [figure] the headline figures, by "model" and each baseline.
+    figures: [figure] the headline figures, by "model" and each baseline; NaN
+      for a figure of a baseline that the run's version did not have.
     groups: {table of `Comparison.by_group`: its figures, [group], by "model"
       and the reference baseline}; NaN where no test window is of the group.
     by_name: for each chart of `Comparison.by_name` {name: value}, by "model"
@@ -98,13 +100,13 @@ def read_run(
   """
   path = folder / run_folder.RESULTS
   found = run_folder.read_json(path)
-  keys = [figure.key for figure in system.figures.metrics.figures]
+  wanted = system.figures.metrics.figures
+  keys = [figure.key for figure in wanted if not figure.is_later]
   _check_is(path, found, expected, keys[0])
   try:
     blocks = {MODEL: found, **{n: found[n] for n in system.figures.baselines}}
     figures = {
-      who: np.asarray(_numbers(block[key] for key in keys))
-      for who, block in blocks.items()
+      who: np.asarray(_headline(block, wanted)) for who, block in blocks.items()
     }
     reference = reference_of(system)
     groups = {
@@ -140,7 +142,7 @@ def read_run(
     figures,
     groups,
     by_name,
-    **_reduced(folder / run_folder.PREDICTIONS, system, figures[MODEL][0]),
+    **_reduced(folder / run_folder.PREDICTIONS, system, figures[MODEL]),
   )
 
 
@@ -172,12 +174,25 @@ def _of_groups(found: Block, wanted: GroupTable, who: str) -> np.ndarray:
   return np.asarray(values)
 
 
+def _headline(block: Block, wanted: Iterable[Figure]) -> list[float]:
+  """The headline figures; NaN for a later one that the run does not have."""
+  return [
+    math.nan
+    if figure.is_later and figure.key not in block
+    else _numbers([block[figure.key]])[0]
+    for figure in wanted
+  ]
+
+
 def _named(block: Block, chart: ByName, system: System) -> dict[str, float]:
   """{name: value} of a chart; without groups that have no test window."""
   found = block[chart.block]
   names = chart.names or tuple(found)
   if chart.block in system.figures.groups:
     names = tuple(name for name in names if name in found)
+  later = {f.key for f in system.figures.metrics.figures if f.is_later}
+  if chart.figure in later:
+    names = tuple(name for name in names if chart.figure in found[name])
   values = _numbers(found[name][chart.figure] for name in names)
   return dict(zip(map(one_line, names), values))
 
@@ -213,25 +228,30 @@ def _read_predictions(
 
 
 def _reduced(
-  path: pathlib.Path, system: System, figure: float
+  path: pathlib.Path, system: System, figures: np.ndarray
 ) -> dict[str, Any]:
   """What `Run` keeps of the predictions, checked against results.json.
 
   Args:
     path: file of the predictions.
     system: the run's system.
-    figure: the first headline figure of results.json.
+    figures: the headline figures of results.json; those that are NaN there
+      are filled in.
   """
   arrays = _read_predictions(path, system)
   pred, target = arrays["pred"], arrays["target"]
   metrics = system.figures.metrics
   sums = metrics.overall(metrics.sums(pred, target))
-  first = float(metrics.headline(sums.sum(axis=0))[0])
-  if not math.isclose(first, figure, rel_tol=_TOLERANCE, abs_tol=1e-6):
+  again = metrics.headline(sums.sum(axis=0))
+  unknown = np.isnan(figures)
+  figures[unknown] = again[unknown]
+  at = int(np.argmin(unknown))  # the first that both have
+  first, said = float(again[at]), float(figures[at])
+  if not math.isclose(first, said, rel_tol=_TOLERANCE, abs_tol=1e-6):
     raise InputError(
       path,
-      f"gives {metrics.figures[0].title} {first:.5g}, {run_folder.RESULTS} "
-      f"says {figure:.5g}",
+      f"gives {metrics.figures[at].title} {first:.5g}, {run_folder.RESULTS} "
+      f"says {said:.5g}",
       _AGAIN,
     )
   digest = hashlib.sha256(np.ascontiguousarray(target, "<f4").tobytes())

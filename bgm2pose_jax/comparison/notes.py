@@ -53,12 +53,11 @@ def _signed(
 
 def warnings(sweep: Sweep, table: Table) -> list[str]:
   """What a reader must not overlook, one line each."""
-  first = table.figures[0].title
   out = [
     f"WARNING: {label}, {column}: {control.lacking}, yet its {first} is "
     f"{gain:.1f} % below the {_baseline(table)} (limit {control.limit_pct:g} "
     f"%): {control.meaning}"
-    for control, label, column, gain in _controls(sweep, table)
+    for control, label, column, first, gain in _controls(sweep, table)
     if gain > control.limit_pct
   ]
   out += [
@@ -71,15 +70,15 @@ def warnings(sweep: Sweep, table: Table) -> list[str]:
 
 def _controls(
   sweep: Sweep, table: Table
-) -> list[tuple[Control, str, str, float]]:
-  """(control, row, column, reduction in percent) of the rows that are one."""
+) -> list[tuple[Control, str, str, str, float]]:
+  """(control, row, column, figure, reduction in percent) of controls."""
   return [
-    (control, row.label, column, gain)
+    (control, row.label, column, table.figures[found[0]].title, found[1])
     for row in table.rows
     for column, cell in row.cells.items()
     for control in table.system.comparison.controls
     if row.ablation == control.ablation
-    and (gain := cells.reduction_pct(sweep, cell)) is not None
+    and (found := cells.reduction(sweep, cell)) is not None
   ]
 
 
@@ -123,11 +122,11 @@ def notes(sweep: Sweep, table: Table) -> list[str]:
       f"{stretch} drawn within each fold. They cover the choice of stretches, "
       "not of people or seeds."
     )
-  for _, label, column, gain in _controls(sweep, table):
+  for _, label, column, first, gain in _controls(sweep, table):
     side = "below" if gain >= 0 else "above"
     out.append(
-      f"Check of {label}, {column}: {table.figures[0].title} {abs(gain):.1f} % "
-      f"{side} the {_baseline(table)}."
+      f"Check of {label}, {column}: {first} {abs(gain):.1f} % {side} the "
+      f"{_baseline(table)}."
     )
   return out + absent_lines(sweep, table)
 

@@ -17,6 +17,16 @@ from bgm2pose_jax.evaluation.metrics import Metrics
 Grouping = Callable[[Any, np.ndarray], Mapping[str, np.ndarray]]
 
 
+def no_verdict(results: Mapping[str, Any]) -> str:
+  """Says nothing of a run.
+
+  Args:
+    results: content of results.json.
+  """
+  del results
+  return ""
+
+
 def split_names(split: Split) -> dict[str, Any]:
   """Who trains and who tests, as results.json says it by default.
 
@@ -75,6 +85,8 @@ class Figures:
       baseline has too, such as `per_part`.
     head: the split's entries of results.json; names by default.
     definitions: {key: what it means}, for readers, such as `unit`.
+    verdict: content of results.json -> what its figures mean, in words; empty
+      says nothing.
   """
 
   metrics: Metrics
@@ -85,6 +97,7 @@ class Figures:
   kept: tuple[str, ...] = ()
   head: Callable[[Any], dict[str, Any]] = split_names
   definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  verdict: Callable[[Mapping[str, Any]], str] = no_verdict
 
   @property
   def name_columns(self) -> tuple[str, ...]:

@@ -20,12 +20,14 @@ class Figure:
     title: its name for readers.
     lowest: whether the lowest value is best; else the highest.
     digits: decimals that tables print.
+    is_later: whether finished runs of an earlier version lack it.
   """
 
   key: str
   title: str
   lowest: bool = True
   digits: int = 3
+  is_later: bool = False
 
 
 class Metrics(Protocol):

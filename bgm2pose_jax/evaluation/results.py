@@ -99,7 +99,10 @@ def build(
     improved=figures.improved,
     seed=int(config["seed"]),
   )
-  return {**head, **body}
+  whole = {**head, **body}
+  if verdict := figures.verdict(whole):
+    whole["verdict"] = verdict
+  return whole
 
 
 def _check(

@@ -68,6 +68,7 @@ class Page:
     heading: the heading of the page.
     banners: (label, warning) of each; see `document.banner`.
     facts: (name, value) in one line.
+    summary: what the page says, in a sentence or two; empty shows none.
     status: a line that a script keeps up to date in the element `state`;
       empty makes none.
     tiles: numbers to see first.
@@ -82,6 +83,7 @@ class Page:
   heading: str = ""
   banners: Sequence[tuple[str, str]] = ()
   facts: Sequence[tuple[str, Any]] = ()
+  summary: str = ""
   status: str = ""
   tiles: Sequence[Tile] = ()
   panels: Sequence[Panel | Sequence[Panel]] = ()
@@ -116,6 +118,8 @@ def _header(page: Page) -> str:
   lines.append(f"<h1>{html.escape(page.heading or page.title)}</h1>")
   if page.facts:
     lines.append(f'<p class="facts">{document.facts_line(page.facts)}</p>')
+  if page.summary:
+    lines.append(f'<p class="summary">{html.escape(page.summary)}</p>')
   if page.status:
     lines.append(
       f'<p class="facts" id="state" role="status">{html.escape(page.status)}'

@@ -18,9 +18,9 @@ from bgm2pose_jax.systems.bgm2pose.window import WINDOW_FRAMES, WINDOW_S
 
 
 def _frames(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
-  """RMSE at each frame of the window, [12]."""
-  square = np.square(pred.astype(np.float64) - target)
-  return np.sqrt(square.mean(axis=(0, 2, 3)))
+  """MPJPE at each frame of the window, [12] centimetres."""
+  distance = np.linalg.norm(pred.astype(np.float64) - target, axis=-1)
+  return BODY21.unit_cm * distance.mean(axis=(0, 2))
 
 
 COMPARISON = Comparison(
@@ -52,9 +52,9 @@ COMPARISON = Comparison(
   ),
   by_name=(
     ByName(
-      title="Error of each joint (MAE; upright mark: mean pose)",
+      title="Error of each joint (MPJPE, cm; upright mark: mean pose)",
       block="per_joint",
-      figure="mae",
+      figure="mpjpe_cm",
       names=tuple(
         BODY21.joints[joint]
         for joints in BODY21.parts.values()
@@ -63,17 +63,19 @@ COMPARISON = Comparison(
       is_marked=True,
     ),
     ByName(
-      title="Error of each subject (RMSE)", block="per_subject", figure="rmse"
+      title="Error of each subject (MPJPE, cm)",
+      block="per_subject",
+      figure="mpjpe_cm",
     ),
   ),
   curve=Curve(
-    title="Error over the 12 frames of a window (RMSE)",
+    title="Error over the 12 frames of a window (MPJPE, cm)",
     x_name="frame",
     values=_frames,
   ),
   course=Course(
-    title="Error over each recording (MAE, mean of 30 s)",
-    figure="mae",
+    title="Error over each recording (MPJPE in cm, mean of 30 s)",
+    figure="mpjpe_cm",
     window_s=WINDOW_S,
     smooth=50,
   ),

@@ -7,15 +7,19 @@ from typing import Any
 
 from bgm2pose_jax.evaluation import figures
 from bgm2pose_jax.evaluation.bootstrap import Blocks
+from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
+from bgm2pose_jax.systems.bgm2pose.verdict import verdict
 
 DEFINITIONS = {
   "unit": (
     "hip-spine lengths (about 9.21 cm in AMPL); hips at the origin in x and z, "
     "lowest joint at y = 0"
   ),
+  "mpjpe_cm": "mean distance of joints in centimetres, over joints and frames, "
+  f"nothing aligned; a hip-spine length counts as {BODY21.unit_cm:g} cm",
   "rmse": "square root of the mean squared error over every coordinate of "
   "every joint and frame",
   "mae": "mean absolute error over every coordinate of every joint and frame",
@@ -57,12 +61,13 @@ FIGURES = figures.Figures(
     "music_only": "music only, ridge",
     "ridge": "ridge, 5 frames",
   },
-  improved=("rmse", "mae"),
+  improved=("mpjpe_cm", "rmse", "mae"),
   groups={"per_track": "track", "per_subject": "subject"},
   blocks=Blocks(stretch="30 s"),
   kept=("per_part", "per_joint"),
   head=head,
   definitions=DEFINITIONS,
+  verdict=verdict,
 )
 
 

@@ -1,6 +1,8 @@
-"""Pose metrics of each window, in hip-spine units (specification 6).
+"""Pose metrics of each window (specification 6), and MPJPE in centimetres.
 
-RMSE is the root of the mean squared coordinate error over everything (not a
+Poses are in hip-spine lengths. MPJPE is the mean distance of joints, nothing
+aligned; a hip-spine length is turned into centimetres by the person's own
+length where it is known and else by `BODY21.unit_cm`. RMSE is the root of the mean squared coordinate error over everything (not a
 distance per joint), MAE the mean absolute coordinate error. PCKh@a is the
 share of joints nearer than a times the length Neck-Head of that ground-truth
 frame (strictly), averaged per joint over frames and then over joints.
@@ -29,17 +31,26 @@ PCK_NAMES: tuple[str, ...] = ("pckh50", "pckh100", "pckh150", "pckh200")
 
 
 class PoseMetrics:
-  """RMSE, MAE and PCKh of poses [n, t, joint, 3]; see `evaluation.metrics`.
+  """MPJPE, RMSE, MAE and PCKh of poses; see `evaluation.metrics`.
 
   Attributes:
-    figures: RMSE, MAE and PCKh@0.5.
+    figures: MPJPE in centimetres, RMSE, MAE and PCKh@0.5.
   """
 
   figures = (
+    Figure("mpjpe_cm", "MPJPE (cm)", digits=1, is_later=True),
     Figure("rmse", "RMSE"),
     Figure("mae", "MAE"),
     Figure("pckh50", "PCKh@0.5", lowest=False),
   )
+
+  def __init__(self, unit_cm: float | np.ndarray = BODY21.unit_cm):
+    """Sets the length of a hip-spine length.
+
+    Args:
+      unit_cm: centimetres, of everybody or [n] of each window's person.
+    """
+    self._unit_cm = unit_cm
 
   def sums(
     self, predicted: np.ndarray, target: np.ndarray, mask: Any = None
@@ -54,7 +65,8 @@ class PoseMetrics:
 
     Returns:
       float64 arrays: `square` and `absolute` [n, joint] (over frames and x, y,
-      z), `correct` [n, threshold, joint], `frames` [n].
+      z), `distance_cm` [n, joint] (over frames), `correct` [n, threshold,
+      joint], `frames` [n].
 
     Raises:
       InputError: a shape is wrong, or the arrays do not agree.
@@ -79,7 +91,9 @@ class PoseMetrics:
       (distance_square < threshold**2 * size_square) & mask[..., None]
       for threshold in PCK_THRESHOLDS
     ]
+    distance_cm = np.sqrt(distance_square).sum(axis=1)
     return {
+      "distance_cm": distance_cm * np.reshape(self._unit_cm, (-1, 1)),
       "square": square.sum(axis=(1, 3)),
       "absolute": np.abs(error).sum(axis=(1, 3)),
       "correct": np.stack([hit.sum(axis=1, dtype=float) for hit in correct], 1),
@@ -93,9 +107,9 @@ class PoseMetrics:
       totals: `sums` added over windows.
 
     Returns:
-      Floats `rmse`, `mae`, `pckh50`, `pckh100`, `pckh150`, `pckh200`,
-      `per_part` {arm, leg, body: {rmse, mae, pckh50}} and `per_joint` {joint
-      name: {rmse, mae, pckh50}}. For the PCK of a part only, arm also counts
+      Floats `mpjpe_cm`, `rmse`, `mae`, `pckh50`, `pckh100`, `pckh150`,
+      `pckh200`, `per_part` {arm, leg, body: {mpjpe_cm, rmse, mae, pckh50}} and
+      `per_joint` {joint name: {mpjpe_cm, rmse, mae, pckh50}}. For the PCK of a part only, arm also counts
       Spine1 twice and leg Hips twice, as published.
 
     Raises:
@@ -111,9 +125,11 @@ class PoseMetrics:
     square = totals["square"] / (3 * frames)
     absolute = totals["absolute"] / (3 * frames)
     correct = totals["correct"] / frames
+    distance_cm = totals["distance_cm"] / frames
 
     def part(joints: tuple[int, ...], pck_joints: tuple[int, ...]) -> dict:
       return {
+        "mpjpe_cm": float(np.mean(distance_cm[list(joints)])),
         "rmse": float(np.sqrt(np.mean(square[list(joints)]))),
         "mae": float(np.mean(absolute[list(joints)])),
         "pckh50": float(np.mean(correct[0][list(pck_joints)])),
@@ -133,11 +149,12 @@ class PoseMetrics:
     return out
 
   def overall(self, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float64 [n, 4]: squared and absolute error, joints within PCKh@0.5, and
-    the number of coordinates.
+    """float64 [n, 5]: distance in centimetres, squared and absolute error,
+    joints within PCKh@0.5, and the number of coordinates.
     """
     return np.stack(
       [
+        sums["distance_cm"].sum(axis=1),
         sums["square"].sum(axis=1),
         sums["absolute"].sum(axis=1),
         sums["correct"][:, 0].sum(axis=1),
@@ -147,10 +164,16 @@ class PoseMetrics:
     )
 
   def headline(self, totals: np.ndarray) -> np.ndarray:
-    """[..., 4] of `overall`, added -> [..., (RMSE, MAE, PCKh@0.5)]."""
-    square, absolute, correct, count = np.moveaxis(totals, -1, 0)
+    """[..., 5] of `overall`, added -> [..., (MPJPE, RMSE, MAE, PCKh@0.5)]."""
+    distance, square, absolute, correct, count = np.moveaxis(totals, -1, 0)
     return np.stack(
-      [np.sqrt(square / count), absolute / count, 3 * correct / count], axis=-1
+      [
+        3 * distance / count,
+        np.sqrt(square / count),
+        absolute / count,
+        3 * correct / count,
+      ],
+      axis=-1,
     )
 
 

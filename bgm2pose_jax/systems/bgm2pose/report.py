@@ -22,7 +22,10 @@ from bgm2pose_jax.report import (
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.bgm2pose import result_table as table
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
+from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
+from bgm2pose_jax.systems.bgm2pose.verdict import PART_NAMES
 
+_SIGN = "A + means better than the mean pose, a - worse."
 BODY = packed_poses.body(BODY21, "Head")
 
 
@@ -49,6 +52,7 @@ def page(
       heading="3D pose from background music",
       banners=[(run_words.data_label(results), SIMULATED if simulated else "")],
       facts=_facts(results),
+      summary=results.get("verdict", ""),
       tiles=_tiles(results),
       panels=(
         *_motion_panels(results),
@@ -85,18 +89,22 @@ def _tiles(results: Mapping[str, Any]) -> list[Tile]:
   interval = results.get("interval_95") or {}
   gains = results.get("improvement_pct") or {}
   out = []
-  for key, title in table.TITLES.items():
+  still = results["mean_pose"]
+  for figure in METRICS.figures:
+    key = figure.key
+    if figure.is_later and key not in results:
+      continue
     notes = []
     if gains.get(key) is not None:
-      side = "below" if gains[key] >= 0 else "above"
-      notes.append(f"{abs(gains[key]):.1f} % {side} the mean pose")
-    elif key == "pckh50":
-      notes.append(f"mean pose {results['mean_pose'][key]:.3f}")
+      side = "better" if gains[key] >= 0 else "worse"
+      notes.append(f"{abs(gains[key]):.1f} % {side} than the mean pose")
+    notes.append(f"mean pose {still[key]:.{figure.digits}f}")
     if interval.get(key):
-      low, high = interval[key]
-      notes.append(f"95 % interval {low:.3f} to {high:.3f}")
-    unit = "" if key == "pckh50" else ", hip-spine lengths"
-    out.append(Tile(title + unit, f"{results[key]:.3f}", notes))
+      low, high = (f"{end:.{figure.digits}f}" for end in interval[key])
+      notes.append(f"95 % interval {low} to {high}")
+    unit = ", hip-spine lengths" if key in ("rmse", "mae") else ""
+    value = f"{results[key]:.{figure.digits}f}"
+    out.append(Tile(figure.title + unit, value, notes))
   return out
 
 
@@ -116,7 +124,7 @@ def _player_panel(
     recording=np.asarray(predictions.get("recording", track)),
     window_index=np.asarray(predictions["window_index"]),
     names=names,
-    error=_rmse,
+    error=_distance,
     window_s=WINDOW_S,
     body=BODY,
     simulated=results["simulated"],
@@ -131,9 +139,10 @@ def _player_panel(
   return player.panel(data, caption=f"{caption}.")
 
 
-def _rmse(predicted: np.ndarray, target: np.ndarray) -> str:
+def _distance(predicted: np.ndarray, target: np.ndarray) -> str:
   error = predicted.astype(np.float64) - target
-  return f"RMSE {np.sqrt(np.mean(np.square(error))):.3f}"
+  distance = np.linalg.norm(error, axis=-1).mean()
+  return f"{distance * BODY21.unit_cm:.1f} cm"
 
 
 def _motion_panels(results: Mapping[str, Any]) -> list[Panel]:
@@ -150,19 +159,44 @@ def _score_panels(results: Mapping[str, Any]) -> list[Panel]:
   if results["rmse"] is None:
     text = "No ground truth in these recordings: predictions only."
     return [Panel("Results", f"<p>{text}</p>")]
-  titles = tuple(table.TITLES.values())
-  rows, parts = [], []
-  for key, name, row in table.model_rows(results):
-    kind = "model" if key == "model" else ""
-    of_parts = (table.part_figures(row, part) for part in table.PARTS)
-    rows.append((kind, (name, *table.figures(row), *table.gains(row))))
-    parts.append((kind, (name, *of_parts)))
-  head = ("", *titles, "RMSE vs mean pose", "MAE vs mean pose")
-  part_head = (" / ".join(titles), *table.PARTS)
-  return [
-    Panel("Results", html_table.table([head], rows)),
-    Panel("By body part", html_table.table([part_head], parts)),
+  rows = [
+    ("model" if key == "model" else "", name, row)
+    for key, name, row in table.model_rows(results)
   ]
+  panels = []
+  if table.has_cm(results):
+    cells = [(k, (n, *table.in_cm(row, results))) for k, n, row in rows]
+    note = f"{table.UNIT_NOTE} {BODY21.unit_cm:g} cm. {_SIGN}"
+    panels.append(
+      Panel(
+        "Results in centimetres",
+        html_table.table([("", *table.CM_HEAD)], cells)
+        + f'<p class="note">{note}</p>',
+      )
+    )
+  cells = [(k, (n, *table.figures(r), *table.gains(r))) for k, n, r in rows]
+  paper = html_table.table([("", *table.PAPER_HEAD)], cells)
+  panels.append(Panel("Results in the paper's unit, hip-spine lengths", paper))
+  return [*panels, _part_panel(rows)]
+
+
+def _part_panel(rows: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Panel:
+  """Each figure of the paper by part of the body, one a column."""
+  names = tuple(PART_NAMES.values())
+  groups = [
+    html_table.Cell(html=html.escape(title), kind="group", columns=len(names))
+    for title in table.PAPER.values()
+  ]
+  cells = []
+  for kind, name, row in rows:
+    found = (
+      f"{row['per_part'][part][key]:.3f}"
+      for key in table.PAPER
+      for part in table.PARTS
+    )
+    cells.append((kind, (name, *found)))
+  heads = [("", *groups), ("", *names * len(groups))]
+  return Panel("By body part", html_table.table(heads, cells))
 
 
 def _joint_panels(results: Mapping[str, Any]) -> list[Panel]:
@@ -171,9 +205,10 @@ def _joint_panels(results: Mapping[str, Any]) -> list[Panel]:
   )
   if not bars:
     return []
+  unit = "MPJPE, cm" if table.has_cm(results) else "MAE, hip-spine lengths"
   return [
     Panel(
-      "Mean absolute error of each joint, hip-spine lengths",
+      f"Error of each joint ({unit})",
       f'{bars}<p class="note">The upright mark is the mean pose.</p>',
     )
   ]
@@ -183,10 +218,11 @@ def joint_bars(
   model: Mapping[str, Mapping[str, float]],
   reference: Mapping[str, Mapping[str, float]],
 ) -> str:
-  """Mean absolute error of each joint, the mean pose as a mark on the bar.
+  """Error of each joint, the mean pose as a mark on the bar.
 
   Args:
-    model: joint -> {"mae", "rmse", "pckh50"}.
+    model: joint -> {"mpjpe_cm", "mae", "rmse", "pckh50"}; without centimetres
+      the bars are the mean absolute error.
     reference: the same for the mean pose; may be empty.
 
   Returns:
@@ -198,19 +234,24 @@ def joint_bars(
       if joint not in model:
         continue
       row = model[joint]
-      mark = reference[joint]["mae"] if joint in reference else None
-      hint = f"{joint}: MAE {row['mae']:.3f}, PCKh@0.5 {row['pckh50']:.3f}"
+      key, form = ("mpjpe_cm", ".1f") if "mpjpe_cm" in row else ("mae", ".3f")
+      title = table.TITLES[key]
+      mark = reference.get(joint, {}).get(key)
+      hint = f"{joint}: {title} {row[key]:{form}}"
+      hint += f", PCKh@0.5 {row['pckh50']:.3f}"
       if mark is not None:
-        hint += f"; mean pose MAE {mark:.3f}"
+        hint += f"; mean pose {title} {mark:{form}}"
       groups.setdefault(part, []).append(
-        charts.Bar(joint, row["mae"], hint, mark)
+        charts.Bar(joint, row[key], hint, mark)
       )
   return charts.bars(groups)
 
 
 def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
   out = []
-  head = ("", "windows", *table.TITLES.values(), "mean pose RMSE")
+  has_cm = table.has_cm(results)
+  cm_head = ("MPJPE cm", "better than mean pose") if has_cm else ()
+  head = ("", "windows", *cm_head, *table.PAPER.values(), "mean pose RMSE")
   for key, title in (
     ("per_track", "By track"),
     ("per_subject", "By subject"),
@@ -224,6 +265,7 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
         (
           name,
           str(row["windows"]),
+          *(table.group_cm(row) if has_cm else ()),
           *table.figures(row),
           f"{row['mean_pose']['rmse']:.3f}",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -95,13 +96,38 @@ def predictions(
   return figures.predictions(table, rows, predicted, names)
 
 
+BASELINES = {
+  "raw": "raw input",
+  "sma": "moving average",
+  "nearest_take": "nearest training take",
+}
+
+
+def verdict(results: Mapping[str, Any]) -> str:
+  """What the figures say, in a sentence.
+
+  Args:
+    results: content of `results.json`.
+  """
+  own = results["mpjpe_mm"]
+  raw, sma, nearest = (
+    results[name]["mpjpe_mm"] for name in ("raw", "sma", "nearest_take")
+  )
+  text = f"Joints lie {own / 10:.1f} cm off on average"
+  if results["model"] in BASELINES:
+    return f"{text}."
+  text += (
+    f": {raw / own:.1f} times nearer than in the input, {sma / own:.1f} times "
+    "nearer than after a moving average"
+  )
+  if own >= nearest:
+    return f"{text}. The nearest training take is as near: nothing was learnt."
+  return f"{text}, and nearer than the nearest training take."
+
+
 FIGURES = figures.Figures(
   metrics=METRICS,
-  baselines={
-    "raw": "raw input",
-    "sma": "moving average",
-    "nearest_take": "nearest training take",
-  },
+  baselines=BASELINES,
   improved=("mpjpe_mm", "mpjae_mm_per_frame2"),
   groups={
     "per_category": categories,
@@ -118,4 +144,5 @@ FIGURES = figures.Figures(
   ),
   head=head,
   definitions=DEFINITIONS,
+  verdict=verdict,
 )

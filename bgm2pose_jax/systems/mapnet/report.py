@@ -21,6 +21,7 @@ from bgm2pose_jax.report import (
 )
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.mapnet import result_table as table
+from bgm2pose_jax.systems.mapnet.figures import FIGURES
 from bgm2pose_jax.systems.mapnet.take import HOP_FRAMES, WINDOW_FRAMES
 
 CM_PER_M = 100.0
@@ -60,7 +61,7 @@ def page(
       facts=run_words.facts(results, [("split by", results["fold_by"])]),
       tiles=_tiles(results),
       panels=(
-        Panel("Verdict", f"<p>{html.escape(table.verdict(results))}</p>"),
+        Panel("Verdict", f"<p>{html.escape(FIGURES.verdict(results))}</p>"),
         _player_panel(results, predictions),
         _score_panel(results),
         _joint_panel(results),

@@ -44,28 +44,6 @@ def figures(row: Mapping[str, Any]) -> tuple[str, ...]:
   return tuple(f"{row[key]:.1f}" for key in TITLES)
 
 
-def verdict(results: Mapping[str, Any]) -> str:
-  """What the figures say, in a sentence.
-
-  Args:
-    results: content of `results.json`.
-  """
-  own = results["mpjpe_mm"]
-  raw, sma, nearest = (
-    results[name]["mpjpe_mm"] for name in ("raw", "sma", "nearest_take")
-  )
-  text = f"Joints lie {own / 10:.1f} cm off on average"
-  if results["model"] in FIGURES.baselines:
-    return f"{text}."
-  text += (
-    f": {raw / own:.1f} times nearer than in the input, {sma / own:.1f} times "
-    "nearer than after a moving average"
-  )
-  if own >= nearest:
-    return f"{text}. The nearest training take is as near: nothing was learnt."
-  return f"{text}, and nearer than the nearest training take."
-
-
 def render(results: Mapping[str, Any]) -> str:
   """The table of a run as text.
 
@@ -79,7 +57,7 @@ def render(results: Mapping[str, Any]) -> str:
   lines = [headline(results)]
   if results["targets_in_training"]:
     lines.append(f"NOTE: {results['targets_in_training']}")
-  lines += ["", verdict(results), ""]
+  lines += ["", FIGURES.verdict(results), ""]
   lines += text_table.aligned(
     [
       ("", *TITLES.values()),

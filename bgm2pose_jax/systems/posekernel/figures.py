@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -69,13 +70,35 @@ def predictions(
   return {**arrays, "pairs": np.asarray(table.pairs[rows], np.float32)}
 
 
+BASELINES = {
+  "fixed_height": "fixed height",
+  "ground_plane": "ground plane",
+  "time_of_arrival": "time of arrival",
+}
+
+
+def verdict(results: Mapping[str, Any]) -> str:
+  """What the figures say, in a sentence or two.
+
+  Args:
+    results: content of `results.json`.
+  """
+  own = results["mpjpe_cm"]
+  text = f"Joints lie {own:.1f} cm off on average"
+  if results["model"] in BASELINES:
+    return f"{text}."
+  others = {name: results[key]["mpjpe_cm"] for key, name in BASELINES.items()}
+  best = min(others, key=lambda name: others[name])
+  if own >= others[best]:
+    return f"{text}: no nearer than by {best} ({others[best]:.1f} cm)."
+  return (
+    f"{text}. The nearest baseline, {best}, lies {others[best]:.1f} cm off."
+  )
+
+
 FIGURES = figures.Figures(
   metrics=METRICS,
-  baselines={
-    "fixed_height": "fixed height",
-    "ground_plane": "ground plane",
-    "time_of_arrival": "time of arrival",
-  },
+  baselines=BASELINES,
   improved=("mpjpe_cm",),
   groups={
     "per_environment": "environment",
@@ -93,4 +116,5 @@ FIGURES = figures.Figures(
   ),
   head=head,
   definitions=DEFINITIONS,
+  verdict=verdict,
 )

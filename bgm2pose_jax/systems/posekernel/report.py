@@ -22,6 +22,7 @@ from bgm2pose_jax.report import (
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.posekernel import plan_view
 from bgm2pose_jax.systems.posekernel import result_table as table
+from bgm2pose_jax.systems.posekernel.figures import FIGURES
 from bgm2pose_jax.systems.posekernel.metrics import METRICS
 
 CM_PER_M = 100.0
@@ -65,7 +66,7 @@ def page(
       ),
       tiles=_tiles(results),
       panels=(
-        Panel("Verdict", f"<p>{html.escape(table.verdict(results))}</p>"),
+        Panel("Verdict", f"<p>{html.escape(FIGURES.verdict(results))}</p>"),
         _player_panel(results, predictions),
         _plan_panel(results, predictions),
         _score_panel(results),

@@ -48,27 +48,6 @@ def figures(row: Mapping[str, Any]) -> tuple[str, ...]:
   return tuple(f"{row[key]:.1f}" for key in TITLES)
 
 
-def verdict(results: Mapping[str, Any]) -> str:
-  """What the figures say, in a sentence or two.
-
-  Args:
-    results: content of `results.json`.
-  """
-  own = results["mpjpe_cm"]
-  text = f"Joints lie {own:.1f} cm off on average"
-  if results["model"] in FIGURES.baselines:
-    return f"{text}."
-  others = {
-    name: results[key]["mpjpe_cm"] for key, name in FIGURES.baselines.items()
-  }
-  best = min(others, key=lambda name: others[name])
-  if own >= others[best]:
-    return f"{text}: no nearer than by {best} ({others[best]:.1f} cm)."
-  return (
-    f"{text}. The nearest baseline, {best}, lies {others[best]:.1f} cm off."
-  )
-
-
 def read_out(results: Mapping[str, Any]) -> str:
   """How joints are read from voxels, and what that costs at least."""
   grid = results["time_of_arrival"]["grid"]
@@ -107,7 +86,7 @@ def render(results: Mapping[str, Any]) -> str:
     Lines; no newline at the end.
   """
   lines = [headline(results), results["keypoints"], read_out(results), ""]
-  lines += [verdict(results), ""]
+  lines += [FIGURES.verdict(results), ""]
   lines += text_table.aligned(
     [
       ("", *TITLES.values()),
