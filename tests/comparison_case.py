@@ -27,7 +27,10 @@ BASELINES = {
   "music only, ridge": 1.1,
   "ridge, 5 frames": 0.9,
 }
-METRICS = ("rmse", "mae", "pckh50")
+METRICS = ("mpjpe_cm", "rmse", "mae", "pckh50")
+# Decimals that tables print of each.
+DIGITS = (1, 3, 3, 3)
+_UNIT_CM = 9.21
 
 Place = tuple[str, str, int]  # column, track, fold
 
@@ -91,16 +94,17 @@ class Case:
     rows = [*BASELINES, *ROWS]
     out = []
     for i in range(len(METRICS)):
-      values = [round(self.figures(r, column)[0][i], 3) for r in rows]
+      digits = DIGITS[i]
+      values = [round(self.figures(r, column)[0][i], digits) for r in rows]
       best = max(values) if METRICS[i] == "pckh50" else min(values)
-      text = f"{mean[i]:.3f}"
-      if only is None and round(mean[i], 3) == best:
+      text = f"{mean[i]:.{digits}f}"
+      if only is None and round(mean[i], digits) == best:
         text = f"**{text}**"
-      out.append(text if std is None else f"{text} ± {std[i]:.3f}")
+      out.append(text if std is None else f"{text} ± {std[i]:.{digits}f}")
     return out
 
   def differences(self, row: str, column: str) -> np.ndarray:
-    """[RMSE and MAE, (difference, low, high)] of a row to BGM2Pose."""
+    """[MPJPE, RMSE and MAE, (difference, low, high)] of a row to BGM2Pose."""
     rng = np.random.Generator(np.random.Philox(key=[0, 0x626F6F74]))
     draws = {
       place: rng.integers(0, 2, size=(1000, 2)) for place in COLUMNS[column]
@@ -121,7 +125,7 @@ class Case:
     column: str,
     picked: Mapping[tuple[str, int], np.ndarray] | None,
   ) -> np.ndarray:
-    """Difference of RMSE and MAE over picked halves of each recording."""
+    """Differences of `differences` over picked halves of each recording."""
     tracks: dict[str, list[np.ndarray]] = {}
     for place in COLUMNS[column]:
       halves = [0, 1] if picked is None else picked[place]
@@ -131,36 +135,47 @@ class Case:
           np.mean([self._halves(r, column, place, seed)[h] for h in halves], 0)
           for r in ("BGM2Pose", row)
         )
-        gaps.append([np.sqrt(other[0]) - np.sqrt(own[0]), other[1] - own[1]])
+        gaps.append(
+          [
+            other[2] - own[2],
+            np.sqrt(other[0]) - np.sqrt(own[0]),
+            other[1] - own[1],
+          ]
+        )
       tracks.setdefault(place[0], []).append(np.mean(gaps, axis=0))
     return np.mean([np.mean(f, axis=0) for f in tracks.values()], axis=0)
 
   def _halves(
     self, row: str, column: str, place: tuple[str, int], seed: int
   ) -> list[list[float]]:
-    """Mean square and mean absolute error of each half of a recording."""
+    """Mean square, mean absolute error and MPJPE of a recording's halves."""
     key = (row, column, place, seed)
     if key not in self._known:
       where = (column, *place)
       error = self.pred[row, where, seed].astype(np.float64)
       error -= self.target[where]
       self._known[key] = [
-        [float(np.mean(half**2)), float(np.mean(np.abs(half)))]
+        [
+          float(np.mean(half**2)),
+          float(np.mean(np.abs(half))),
+          float(_UNIT_CM * np.linalg.norm(half, axis=-1).mean()),
+        ]
         for half in np.array_split(error, 2)
       ]
     return self._known[key]
 
 
 def of_metrics(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
-  """[3] `METRICS` of some poses."""
+  """[4] `METRICS` of some poses."""
   row = numpy_figures.figures(pred, target)
   return np.asarray([row[name] for name in METRICS])
 
 
-def signed(numbers: np.ndarray) -> str:
+def signed(numbers: np.ndarray, digits: int = 3) -> str:
   """A difference with its interval, as it is printed."""
+  form = f"+.{digits}f"
   value, low, high = numbers
-  return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+  return f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def make_case(root: pathlib.Path) -> Case:

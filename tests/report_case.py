@@ -122,20 +122,22 @@ def make_case(*, swapped: bool = False) -> Case:
 
 
 def intervals(case: Case) -> dict[str, tuple[float, float]]:
-  """95 % (low, high) of each figure, and of RMSE below the mean pose in %."""
+  """95 % (low, high) of each figure, and of MPJPE's and RMSE's gains in %."""
 
   def figure(rows: np.ndarray) -> list[float]:
     own, still = (
       numpy_figures.figures(case.poses[name][rows], case.target[rows])
       for name in ("model", "mean_pose")
     )
-    change = numpy_figures.change_pct(own["rmse"], still["rmse"])
-    return [*own.values(), -change]
+    gains = (
+      numpy_figures.gain_pct(own[k], still[k]) for k in ("mpjpe_cm", "rmse")
+    )
+    return [*own.values(), *gains]
 
   low, high = numpy_figures.interval(
     figure, case.blocks, seed=SEED, resamples=1000
   )
-  names = ("rmse", "mae", "pckh50", "rmse_gain")
+  names = ("mpjpe_cm", "rmse", "mae", "pckh50", "mpjpe_cm_gain", "rmse_gain")
   return {n: (float(a), float(b)) for n, a, b in zip(names, low, high)}
 
 

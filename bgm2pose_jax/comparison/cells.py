@@ -14,6 +14,7 @@ import numpy as np
 from bgm2pose_jax.comparison.entries import Entry
 from bgm2pose_jax.comparison.finished_run import reference_of
 from bgm2pose_jax.comparison.sweep_folder import Sweep
+from bgm2pose_jax.evaluation.metrics import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,21 +108,29 @@ def by_place(sweep: Sweep, asked: Sequence[Entry], who: str) -> dict[str, Cell]:
   }
 
 
-def reduction(sweep: Sweep, cell: Cell) -> tuple[int, float] | None:
-  """How far the first figure that both have lies below the reference's.
+def reduction(
+  sweep: Sweep, cell: Cell, figures: Sequence[Figure]
+) -> tuple[Figure, float] | None:
+  """How far the first figure lies below the reference baseline's.
+
+  A later figure that runs of before lack gives way to the next.
 
   Args:
     sweep: the runs.
-    cell: the figure's cell; the baseline is that of its runs.
+    cell: the figures' cell; the baseline is that of its runs.
+    figures: the table's figures.
 
   Returns:
-    Number of the figure and percent of the baseline; None without figures, or
-    where they are zero.
+    The figure and percent of the baseline; None without the figure, or where
+    it is zero.
   """
   reference = make_cell(sweep, cell.used, reference_of(sweep.system))
-  for number in range(0 if cell.mean is None else len(cell.mean)):
+  for number, figure in enumerate(figures):
     own, _ = cell.value(number)
     still, _ = reference.value(number)
-    if own is not None and still is not None:
-      return (number, 100.0 * (1.0 - own / still)) if still > 0 else None
+    if figure.is_later and (own is None or still is None):
+      continue
+    if own is None or still is None or not still > 0:
+      return None
+    return figure, 100.0 * (1.0 - own / still)
   return None

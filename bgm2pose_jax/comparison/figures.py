@@ -42,7 +42,7 @@ def figures_html(
   # The reference has the first colour, which is its row's in the table.
   rows.sort(key=lambda row: row.label != table.reference)
   comparison = sweep.system.comparison
-  compared = " and ".join(figure.title for figure in table.compared)
+  compared = ", ".join(figure.title for figure in table.compared)
   drawings = [
     (f"Paired differences of {compared}", _forests(table, found), True)
   ]

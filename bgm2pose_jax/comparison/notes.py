@@ -73,12 +73,12 @@ def _controls(
 ) -> list[tuple[Control, str, str, str, float]]:
   """(control, row, column, figure, reduction in percent) of controls."""
   return [
-    (control, row.label, column, table.figures[found[0]].title, found[1])
+    (control, row.label, column, found[0].title, found[1])
     for row in table.rows
     for column, cell in row.cells.items()
     for control in table.system.comparison.controls
     if row.ablation == control.ablation
-    and (found := cells.reduction(sweep, cell)) is not None
+    and (found := cells.reduction(sweep, cell, table.figures)) is not None
   ]
 
 

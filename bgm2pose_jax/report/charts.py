@@ -166,11 +166,12 @@ class Bar:
   mark: float | None = None
 
 
-def bars(groups: Mapping[str, Sequence[Bar]]) -> str:
+def bars(groups: Mapping[str, Sequence[Bar]], digits: int = 3) -> str:
   """Level bars in groups, all in one scale.
 
   Args:
     groups: title -> its bars, top to bottom.
+    digits: decimals of the numbers.
 
   Returns:
     One `<div>`, empty text when there is nothing to draw.
@@ -190,7 +191,7 @@ def bars(groups: Mapping[str, Sequence[Bar]]) -> str:
         f'<div class="bar" title="{html.escape(bar.hint)}">'
         f"<span>{html.escape(bar.name)}</span><div>"
         f'<b style="width:{100 * bar.value / top:.2f}%"></b>{mark}</div>'
-        f"<em>{bar.value:.3f}</em></div>"
+        f"<em>{bar.value:.{digits}f}</em></div>"
       )
     out.append("</div>")
   return f'<div class="bars">{"".join(out)}</div>'

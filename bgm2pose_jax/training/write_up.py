@@ -102,5 +102,7 @@ def print_all(
     result = found[plan.workdir]
     shown = plan.system.figures.metrics.figures[:2]
     if result is not None and result["ground_truth"]:
-      figures = ", ".join(f"{f.title} {result[f.key]:.4f}" for f in shown)
+      figures = ", ".join(
+        f"{f.title} {result[f.key]:.{f.digits}f}" for f in shown
+      )
       print(f"{plan.name}: {figures} ({plan.workdir})")

@@ -69,12 +69,12 @@ def test_folds_then_tracks_then_seeds(tmp_path):
   make(tmp_path, lines_of())
   _, table = table_of(tmp_path)
   cell = cell_of(table)
-  np.testing.assert_allclose(cell.mean[:2], 0.5, rtol=1e-5)
-  np.testing.assert_allclose(cell.std[:2], 0.1, rtol=1e-5)
+  np.testing.assert_allclose(cell.mean[1:3], 0.5, rtol=1e-5)
+  np.testing.assert_allclose(cell.std[1:3], 0.1, rtol=1e-5)
   tide = next(r for r in table.rows if r.label == "BGM2Pose").places["single"]
-  assert tide["tide"].mean[0] == pytest.approx(0.6, rel=1e-5)
+  assert tide["tide"].mean[1] == pytest.approx(0.6, rel=1e-5)
   still = cell_of(table, "mean pose")
-  assert still.mean[0] == pytest.approx(1.0, rel=1e-5)
+  assert still.mean[1] == pytest.approx(1.0, rel=1e-5)
   assert still.std is None  # closed form: every seed gives the same
   assert [r.label for r in table.rows[:3]] == [
     "mean pose",
@@ -91,7 +91,7 @@ def test_only_whole_seeds_enter_and_failed_runs_are_named(tmp_path):
   (tmp_path / "failed" / "torn.json").write_text("{")
   sweep, table = table_of(tmp_path)
   cell = cell_of(table)
-  assert cell.mean[0] == pytest.approx(0.4, rel=1e-5)  # seed 0 alone
+  assert cell.mean[1] == pytest.approx(0.4, rel=1e-5)  # seed 0 alone
   assert cell.std is None
   assert (cell.done, len(cell.asked), cell.seeds) == (7, 9, (0,))
   assert sweep.absent[gone[0]].kind == "failed"
@@ -112,6 +112,31 @@ def test_no_whole_seed_leaves_a_dash(tmp_path):
   assert cell_of(table).mean is None
   texts = grid.cell_texts(table.figures, cell_of(table))
   assert (texts[0].value, texts[0].remark) == ("-", "(1/2 runs)")
+
+
+def of_before(path):
+  """Takes centimetres out of results.json, which earlier runs have not."""
+
+  def without(value):
+    if not isinstance(value, dict):
+      return value
+    return {k: without(v) for k, v in value.items() if k != "mpjpe_cm"}
+
+  path.write_text(json.dumps(without(json.loads(path.read_text()))))
+
+
+def test_a_sweep_of_before_gets_centimetres_from_its_predictions(tmp_path):
+  make(tmp_path, lines_of(row="music only", ablation="music_only"))
+  wanted = cell_of(table_of(tmp_path)[1], "music only").mean
+  for path in tmp_path.glob("runs/*/results.json"):
+    of_before(path)
+  sweep, table = table_of(tmp_path)
+  np.testing.assert_allclose(cell_of(table, "music only").mean, wanted)
+  # Nothing is kept of what a baseline predicted.
+  texts = grid.cell_texts(table.figures, cell_of(table, "mean pose"))
+  assert [text.value for text in texts[:2]] == ["-", "1.000"]
+  (said,) = [n for n in notes.notes(sweep, table) if n.startswith("Check")]
+  assert "RMSE 50.0 % below the mean pose" in said
 
 
 def truncate(path):
@@ -147,7 +172,7 @@ def shifted(path):
     ("results.json", without_mean_pose, "is no whole run's"),
     ("predictions.npz", truncate, "predictions.npz: cannot be read"),
     ("predictions.npz", pickled, "predictions.npz: cannot be read"),
-    ("predictions.npz", shifted, "results.json says 0.2"),
+    ("predictions.npz", shifted, "results.json says 3.1"),
     ("predictions.npz", lambda path: path.unlink(), "no such file"),
   ],
 )
@@ -160,7 +185,7 @@ def test_a_damaged_run_counts_as_missing(tmp_path, name, damage, reason):
   assert sweep.absent[damaged].kind == "cannot be used"
   assert sweep.absent[damaged].reason.startswith(f"runs/{damaged}/{name}: ")
   assert reason in sweep.absent[damaged].reason
-  assert cell_of(table).mean[0] == pytest.approx(0.4, rel=1e-5)
+  assert cell_of(table).mean[1] == pytest.approx(0.4, rel=1e-5)
 
 
 def test_runs_of_different_data_do_not_share_a_table(tmp_path):
@@ -184,10 +209,10 @@ def test_features_of_the_same_recordings_share_a_table(tmp_path):
     still = 1.0 if line["row"] == "maps" else 2.0
     fixture.write_run(tmp_path, line, error, still=still, **made)
   sweep, table = table_of(tmp_path)
-  assert cell_of(table, "maps").mean[0] == pytest.approx(0.4, rel=1e-5)
-  assert cell_of(table, "kernel").mean[0] == pytest.approx(0.2, rel=1e-5)
+  assert cell_of(table, "maps").mean[1] == pytest.approx(0.4, rel=1e-5)
+  assert cell_of(table, "kernel").mean[1] == pytest.approx(0.2, rel=1e-5)
   # Closed-form rows are of one of them, and it is said of which.
-  assert cell_of(table, "mean pose").mean[0] == pytest.approx(1.0, rel=1e-5)
+  assert cell_of(table, "mean pose").mean[1] == pytest.approx(1.0, rel=1e-5)
   (said,) = [n for n in notes.notes(sweep, table) if "closed form" in n]
   assert "windows of maps (other rows have other features)" in said
 
@@ -300,13 +325,15 @@ def test_difference_is_that_of_the_table_and_needs_equal_targets(tmp_path):
   sweep, table = table_of(tmp_path)
   (found,) = pairing.differences(sweep, table)
   gap = cell_of(table, "w/o CPE").mean - cell_of(table).mean
-  (rmse, (low, high)), (mae, _) = found.figures.values()
-  np.testing.assert_allclose([rmse, mae], gap[:2])
+  (cm, _), (rmse, (low, high)), (mae, _) = found.figures.values()
+  np.testing.assert_allclose([cm, rmse, mae], gap[:3])
   assert low < rmse < high
   assert low > 0.05
   assert found.seeds == (0, 1, 2)
   text = notes.difference_text(table, found)
-  assert text.startswith("w/o CPE, single: difference to BGM2Pose: RMSE +0.1")
+  assert text.startswith(
+    "w/o CPE, single: difference to BGM2Pose: MPJPE (cm) +1."
+  )
 
   line, error = lines[-1]
   target = fixture.targets("tide", 0) + np.float32(1)
@@ -335,7 +362,7 @@ def test_music_alone_must_not_beat_the_mean_pose(tmp_path, error, warned):
   comparison.write_comparison(tmp_path, registry.of_model)
   text = (tmp_path / "tables" / "main.md").read_text()
   assert ("WARNING: music only, single" in text) is warned
-  assert f"RMSE {100 * (1 - error):.1f} % below the mean pose" in text
+  assert f"MPJPE (cm) {100 * (1 - error):.1f} % below the mean pose" in text
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,9 @@ def _dots(drawing):
   ]
 
 
-def _joint_mae(pred, target):
+def _joint_cm(pred, target):
   rows = numpy_figures.joint_figures(pred, target)
-  return np.asarray([row["mae"] for row in rows.values()])
+  return np.asarray([row["mpjpe_cm"] for row in rows.values()])
 
 
 def test_colours_are_the_rows(colours):
@@ -72,9 +72,11 @@ def test_colours_are_the_rows(colours):
 
 
 def test_paired_differences(case, figures, colours):
-  found = figures["Paired differences of RMSE and MAE"]
+  found = figures["Paired differences of MPJPE (cm), RMSE, MAE"]
   assert [name for name, _ in found] == [
-    f"{column}, {name}" for column in COLUMNS for name in ("RMSE", "MAE")
+    f"{column}, {name}"
+    for column in COLUMNS
+    for name in ("MPJPE (cm)", "RMSE", "MAE")
   ]
   drawings = iter(drawing for _, drawing in found)
   for column in COLUMNS:
@@ -91,12 +93,12 @@ def test_paired_differences(case, figures, colours):
 
 
 def test_error_of_each_joint(case, figures, colours):
-  found = figures["Error of each joint (MAE; upright mark: mean pose)"]
+  found = figures["Error of each joint (MPJPE, cm; upright mark: mean pose)"]
   assert [name for name, _ in found] == list(COLUMNS)
   names = [name for part in numpy_figures.PARTS.values() for name in part]
   for column, drawing in found:
-    mae = {
-      row: case.seeds(row, column, _joint_mae).mean(axis=0)
+    error = {
+      row: case.seeds(row, column, _joint_cm).mean(axis=0)
       for row in (*ROWS, "mean pose")
     }
     dots = _dots(drawing)
@@ -104,13 +106,13 @@ def test_error_of_each_joint(case, figures, colours):
     for number, name in enumerate(names):
       at = numpy_figures.JOINTS.index(name)
       for kind, title, place in dots[2 * number : 2 * number + 2]:
-        value = mae[colours[kind]][at]
+        value = error[colours[kind]][at]
         assert title == f"{name}, {colours[kind]}: {value:.3f}"
         assert place == value
     axis = _Axis(drawing, "x", "middle")
     marks = [x for x in drawing.iter("line") if x.get("class") == "mark"]
     for name, mark in zip(names, marks, strict=True):
-      value = mae["mean pose"][numpy_figures.JOINTS.index(name)]
+      value = error["mean pose"][numpy_figures.JOINTS.index(name)]
       assert mark.find("title").text == f"{name}, mean pose: {value:.3f}"
       place = axis.value(mark.get("x1"))
       assert place == pytest.approx(value, abs=0.1 * axis.pixel)
@@ -118,7 +120,7 @@ def test_error_of_each_joint(case, figures, colours):
 
 def test_error_of_each_subject(case, figures, colours):
   # A column with one subject has no such figure.
-  ((name, drawing),) = figures["Error of each subject (RMSE)"]
+  ((name, drawing),) = figures["Error of each subject (MPJPE, cm)"]
   assert name == "single"
   dots = _dots(drawing)
   assert len(dots) == 2 * len(ROWS)
@@ -141,20 +143,22 @@ def test_error_of_each_subject(case, figures, colours):
 
 
 def test_error_over_the_frames(case, figures, colours):
-  found = figures["Error over the 12 frames of a window (RMSE)"]
+  found = figures["Error over the 12 frames of a window (MPJPE, cm)"]
   assert [name for name, _ in found] == list(COLUMNS)
 
-  def rmse(pred, target):
-    error = pred.astype(np.float64) - target
-    return np.sqrt([np.mean(error[:, k] ** 2) for k in range(12)])
+  def distance_cm(pred, target):
+    error = np.sqrt(((pred.astype(np.float64) - target) ** 2).sum(axis=-1))
+    return 9.21 * np.asarray([np.mean(error[:, k]) for k in range(12)])
 
   for column, drawing in found:
-    wanted = {row: case.seeds(row, column, rmse).mean(axis=0) for row in ROWS}
+    wanted = {
+      row: case.seeds(row, column, distance_cm).mean(axis=0) for row in ROWS
+    }
     _check_lines(drawing, colours, wanted, "frame", 11)
 
 
 def test_error_over_each_recording(case, figures, colours):
-  found = figures["Error over each recording (MAE, mean of 30 s)"]
+  found = figures["Error over each recording (MPJPE in cm, mean of 30 s)"]
   places = {
     f"{column}: subject s{fold} {track}": (column, track, fold)
     for column in COLUMNS
@@ -166,9 +170,11 @@ def test_error_over_each_recording(case, figures, colours):
     wanted = {}
     for row in ROWS:
       errors = [case.pred[row, place, s] - case.target[place] for s in SEEDS]
-      mae = np.abs(errors).mean(axis=(0, 2, 3, 4), dtype=np.float64)
+      cm = 9.21 * np.linalg.norm(np.float64(errors), axis=-1).mean(
+        axis=(0, 2, 3)
+      )
       wanted[row] = np.asarray(
-        [mae[max(0, i - 25) : i + 25].mean() for i in range(len(mae))]
+        [cm[max(0, i - 25) : i + 25].mean() for i in range(len(cm))]
       )
     _check_lines(drawing, colours, wanted, "second", 0.6 * 79)
 

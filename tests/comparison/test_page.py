@@ -19,7 +19,7 @@ from bgm2pose_jax.systems import registry
 from bgm2pose_jax.systems.bgm2pose.figures import DEFINITIONS
 
 EVIL = "=x|*&<img src=x>_%$#[1]{\\}\n\"'<!--css-->"
-HEAD = ["RMSE", "MAE", "PCKh@0.5"]
+HEAD = ["MPJPE (cm)", "RMSE", "MAE", "PCKh@0.5"]
 FORMS = ("main.md", "main.tex", "main.csv", "report.html")
 
 
@@ -85,8 +85,8 @@ def test_page_has_every_figure(tables):
   drawings = re.findall(r"<svg.*?</svg>", text, re.S)
   for drawing in drawings:
     ET.fromstring(drawing)
-  # Two forest plots, joints, subjects, frames, a recording for each fold.
-  assert len(drawings) == 7
+  # Three forest plots, joints, subjects, frames, a recording for each fold.
+  assert len(drawings) == 8
   assert text.count('class="mark"') == 21
   assert "SIMULATED DATA" in re.search(r"<h2>Models.*?</h2>", text).group()
   assert 'class="scroll"' in text
@@ -108,9 +108,9 @@ def test_every_form_says_what_failed_and_what_figures_mean(tables, name):
 def test_csv_holds_no_formula_and_reads_back(tables):
   lines = list(csv.DictReader(io.StringIO((tables / "main.csv").read_text())))
   evil = [line for line in lines if line["kind"] == "difference"]
-  assert [line["metric"] for line in evil] == ["rmse", "mae"]
+  assert [line["metric"] for line in evil] == ["mpjpe_cm", "rmse", "mae"]
   assert evil[0]["row"] == "'" + " ".join(EVIL.split())
-  assert float(evil[0]["mean"]) == pytest.approx(0.1, rel=1e-4)
+  assert float(evil[1]["mean"]) == pytest.approx(0.1, rel=1e-4)
   for line in lines:
     assert all(
       value[:1] not in ("=", "@", "+") for value in line.values() if value
@@ -197,11 +197,15 @@ def test_table_of_each_track_is_of_the_poses(case, cells):
 
 def test_differences_are_of_the_poses(case, cells):
   head, *rows = cells[3]
-  assert head == ["", "RMSE", "MAE"]
+  assert head == ["", "MPJPE (cm)", "RMSE", "MAE"]
   assert rows == [
     [
       f"WiPose, {column}",
-      *map(comparison_case.signed, case.differences("WiPose", column)),
+      *map(
+        comparison_case.signed,
+        case.differences("WiPose", column),
+        comparison_case.DIGITS,
+      ),
     ]
     for column in COLUMNS
   ]

@@ -10,7 +10,7 @@ import comparison_case
 import pytest
 from comparison_case import BASELINES, COLUMNS, METRICS, ROWS
 
-HEAD = ["RMSE", "MAE", "PCKh@0.5"]
+HEAD = ["MPJPE (cm)", "RMSE", "MAE", "PCKh@0.5"]
 
 
 def _text(case, name):
@@ -44,7 +44,10 @@ def test_figures_of_the_case_all_differ(case):
   assert len(set(texts)) == len(texts)
   # Each row is the best at something, so bold cannot be a row's.
   bold = [[c.startswith("**") for c in case.cells(r, "single")] for r in ROWS]
-  assert sorted(bold) == [[False, True, True], [True, False, False]]
+  assert sorted(bold) == [
+    [False, True, False, False],
+    [True, False, True, True],
+  ]
 
 
 def test_markdown(case):
@@ -123,13 +126,19 @@ def test_differences_have_the_sign_and_interval_of_the_poses(case):
   for column in COLUMNS:
     wanted = case.differences("WiPose", column)
     here = [line for line in differences if line["column"] == column]
-    assert [line["metric"] for line in here] == ["rmse", "mae"]
+    assert [line["metric"] for line in here] == ["mpjpe_cm", "rmse", "mae"]
     for line, numbers in zip(here, wanted):
       assert (line["row"], line["reference"]) == ("WiPose", "BGM2Pose")
       found = [float(line[key]) for key in ("mean", "low", "high")]
       assert found == pytest.approx(numbers, rel=1e-4, abs=1e-6)
-    rmse, mae = (comparison_case.signed(numbers) for numbers in wanted)
-    said = f"WiPose, {column}: difference to BGM2Pose: RMSE {rmse}, MAE {mae}"
+    cm, rmse, mae = (
+      comparison_case.signed(numbers, digits)
+      for numbers, digits in zip(wanted, comparison_case.DIGITS)
+    )
+    said = (
+      f"WiPose, {column}: difference to BGM2Pose: MPJPE (cm) {cm}, "
+      f"RMSE {rmse}, MAE {mae}"
+    )
     assert f"- {said}\n" in markdown
     assert f"{said}\\par\n" in latex
     # The rows differ the other way round in MAE.

@@ -24,7 +24,8 @@ def test_each_run_has_a_line_with_the_figures_of_its_poses(capsys):
   for plan, case in zip(plans, cases):
     row = numpy_figures.figures(case.poses["model"], case.target)
     wanted.append(
-      f"{plan.name}: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f} "
+      f"{plan.name}: MPJPE (cm) {row['mpjpe_cm']:.1f}, RMSE "
+      f"{row['rmse']:.3f} "
       f"({plan.workdir})"
     )
   assert capsys.readouterr().out.splitlines() == wanted

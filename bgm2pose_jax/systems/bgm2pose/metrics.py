@@ -2,10 +2,11 @@
 
 Poses are in hip-spine lengths. MPJPE is the mean distance of joints, nothing
 aligned; a hip-spine length is turned into centimetres by the person's own
-length where it is known and else by `BODY21.unit_cm`. RMSE is the root of the mean squared coordinate error over everything (not a
-distance per joint), MAE the mean absolute coordinate error. PCKh@a is the
-share of joints nearer than a times the length Neck-Head of that ground-truth
-frame (strictly), averaged per joint over frames and then over joints.
+length where it is known and else by `BODY21.unit_cm`. RMSE is the root of the
+mean squared coordinate error over everything (not a distance per joint), MAE
+the mean absolute coordinate error. PCKh@a is the share of joints nearer than a
+times the length Neck-Head of that ground-truth frame (strictly), averaged per
+joint over frames and then over joints.
 """
 
 from __future__ import annotations
@@ -109,8 +110,8 @@ class PoseMetrics:
     Returns:
       Floats `mpjpe_cm`, `rmse`, `mae`, `pckh50`, `pckh100`, `pckh150`,
       `pckh200`, `per_part` {arm, leg, body: {mpjpe_cm, rmse, mae, pckh50}} and
-      `per_joint` {joint name: {mpjpe_cm, rmse, mae, pckh50}}. For the PCK of a part only, arm also counts
-      Spine1 twice and leg Hips twice, as published.
+      `per_joint` {joint name: the same}. For the PCK of a part only, arm also
+      counts Spine1 twice and leg Hips twice, as published.
 
     Raises:
       InputError: no frame was counted.

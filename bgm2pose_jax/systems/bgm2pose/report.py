@@ -244,7 +244,8 @@ def joint_bars(
       groups.setdefault(part, []).append(
         charts.Bar(joint, row[key], hint, mark)
       )
-  return charts.bars(groups)
+  is_cm = any("mpjpe_cm" in row for row in model.values())
+  return charts.bars(groups, digits=1 if is_cm else 3)
 
 
 def _group_panels(results: Mapping[str, Any]) -> list[Panel]:

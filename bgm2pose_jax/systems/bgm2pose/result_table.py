@@ -98,8 +98,9 @@ def render(results: Mapping[str, Any]) -> str:
   if has_cm(results):
     lines += [UNIT_NOTE, f"{BODY21.unit_cm:g} cm."]
   lines += [
-    "A + means better than the mean pose, a - worse. RMSE and MAE are per",
-    "coordinate; PCKh@0.5 is the share of joints within half a neck-head length.",
+    "A + means better than the mean pose, a - worse. RMSE and MAE are",
+    "per coordinate; PCKh@0.5 is the share of joints within half a neck-head",
+    "length.",
   ]
   return "\n".join(lines)
 

@@ -148,7 +148,7 @@ def _joint_panel(results: Mapping[str, Any]) -> Panel:
     ]
     for part, joints in BODY13.parts.items()
   }
-  return Panel("MPJPE of each joint, mm", charts.bars(groups))
+  return Panel("MPJPE of each joint, mm", charts.bars(groups, digits=1))
 
 
 def _group_panels(results: Mapping[str, Any]) -> list[Panel]:

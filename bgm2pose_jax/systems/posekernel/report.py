@@ -186,7 +186,8 @@ def _joint_panel(results: Mapping[str, Any]) -> Panel:
     for part, joints in BODY15.parts.items()
   }
   return Panel(
-    "MPJPE of each joint, cm (marks: fixed height)", charts.bars(groups)
+    "MPJPE of each joint, cm (marks: fixed height)",
+    charts.bars(groups, digits=1),
   )
 
 

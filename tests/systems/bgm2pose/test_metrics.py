@@ -7,7 +7,7 @@ import numpy_figures
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.evaluation.metrics import added
+from bgm2pose_jax.evaluation.metrics import added, measure
 from bgm2pose_jax.evaluation.metrics import total as total_of
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import metrics
@@ -39,6 +39,8 @@ def test_against_loops():
   error = pred.astype(np.float64) - target
   assert got["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-12)
   assert got["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-12)
+  distance = 9.21 * np.sqrt((error**2).sum(axis=-1))
+  assert got["mpjpe_cm"] == pytest.approx(distance.mean(), rel=1e-12)
   for name, threshold in zip(metrics.PCK_NAMES, (0.5, 1.0, 1.5, 2.0)):
     want = _pck(pred, target, range(21), threshold)
     assert got[name] == pytest.approx(want, abs=1e-12)
@@ -48,6 +50,8 @@ def test_against_loops():
     e = error[:, :, list(joints)]
     assert part["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-12)
     assert part["mae"] == pytest.approx(np.abs(e).mean(), rel=1e-12)
+    cm = distance[:, :, list(joints)].mean()
+    assert part["mpjpe_cm"] == pytest.approx(cm, rel=1e-12)
     want = _pck(pred, target, (*joints, *extra[name]), 0.5)
     assert part["pckh50"] == pytest.approx(want, abs=1e-12)
   assert list(got["per_joint"]) == list(BODY21.joints)
@@ -56,6 +60,17 @@ def test_against_loops():
   assert hand["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-12)
   assert hand["pckh50"] == pytest.approx(_pck(pred, target, [8], 0.5))
   assert type(got["rmse"]) is float
+
+
+def test_a_window_counts_in_the_length_of_its_own_person():
+  pred, target = _poses(3)
+  each = np.array([8.0, 9.0, 11.0])
+  scaled = metrics.PoseMetrics(each)
+  distance = np.linalg.norm(pred.astype(np.float64) - target, axis=-1)
+  got = measure(scaled, pred, target)
+  want = (distance * each[:, None, None]).mean()
+  assert got["mpjpe_cm"] == pytest.approx(want, rel=1e-12)
+  assert got["rmse"] == metrics.pose_metrics(pred, target)["rmse"]
 
 
 def test_pck_is_strict_and_uses_the_true_head():
@@ -111,9 +126,10 @@ def test_overall_sums_give_the_headline_figures():
   assert all(len(values) == 9 for values in sums.values())
   got = metrics.METRICS.headline(metrics.METRICS.overall(sums).sum(axis=0))
   want = metrics.pose_metrics(pred, target)
-  assert got == pytest.approx([want[k] for k in ("rmse", "mae", "pckh50")])
-  assert [f.key for f in metrics.METRICS.figures] == ["rmse", "mae", "pckh50"]
-  assert [f.lowest for f in metrics.METRICS.figures] == [True, True, False]
+  assert got == pytest.approx([want[f.key] for f in metrics.METRICS.figures])
+  assert [(f.key, f.lowest) for f in metrics.METRICS.figures] == [
+    *(("mpjpe_cm", True), ("rmse", True), ("mae", True), ("pckh50", False))
+  ]
 
 
 def test_bad_shapes_and_empty_sets_raise():
@@ -140,9 +156,10 @@ def test_sums_of_a_window_are_its_own():
   pred = (target + rng.normal(0, 0.4, target.shape)).astype(np.float32)
   sums = metrics.METRICS.overall(metrics.METRICS.sums(pred, target))
   for row, p, t in zip(sums, pred, target):
-    square, absolute, correct, count = row
+    distance_cm, square, absolute, correct, count = row
     wanted = numpy_figures.figures(p, t)
     assert count == 12 * 21 * 3
+    assert 3 * distance_cm / count == pytest.approx(wanted["mpjpe_cm"])
     assert np.sqrt(square / count) == pytest.approx(wanted["rmse"])
     assert absolute / count == pytest.approx(wanted["mae"])
     assert correct / (12 * 21) == pytest.approx(wanted["pckh50"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import html as html_lib
 import html.parser
 import json
 import re
@@ -21,7 +22,7 @@ VOID = {"meta", "link", "input", "line", "path"}
 
 def make_results(**changes):
   """Names from a stranger wherever names stand."""
-  row = {"rmse": 0.5, "mae": 0.25, "pckh50": 0.75}
+  row = {"mpjpe_cm": 5.0, "rmse": 0.5, "mae": 0.25, "pckh50": 0.75}
   return results_fixture.make_results(
     **{
       "test_subjects": [EVIL],
@@ -116,7 +117,7 @@ def test_embedded_poses_decode_to_the_predictions(tmp_path):
   assert [c["start"] for c in data["clips"]] == [0, 25]
   assert data["bones"] == [list(bone) for bone in BODY21.bones]
   assert EVIL in data["clips"][0]["label"]
-  assert "RMSE 1.000" in data["clips"][0]["label"]
+  assert "16.0 cm" in data["clips"][0]["label"]
 
 
 def test_kind_of_data_is_said_large(tmp_path):
@@ -131,8 +132,8 @@ def test_kind_of_data_is_said_large(tmp_path):
 
 def test_results_stand_in_the_page(tmp_path):
   text = write(tmp_path).read_text("utf-8")
-  assert "12.0 % below the mean pose" in text
-  assert "3.0 % above the mean pose" in text
+  assert "12.0 % better than the mean pose" in text
+  assert "3.0 % worse than the mean pose" in text
   for name in ("music only, ridge", "ridge, 5 frames", "bgm2pose, demo"):
     assert f"<td>{name}</td>" in text
   assert text.count('class="bar"') == 21
@@ -141,7 +142,7 @@ def test_results_stand_in_the_page(tmp_path):
 
 
 def test_recordings_without_poses_get_a_page_of_predictions(tmp_path):
-  empty = dict.fromkeys(("rmse", "mae", "pckh50"))
+  empty = dict.fromkeys(("mpjpe_cm", "rmse", "mae", "pckh50"))
   results = make_results(
     **empty,
     mean_pose=empty,
@@ -203,30 +204,30 @@ def test_joint_bars_scale_to_the_largest_and_mark_the_mean_pose():
   assert joint_bars({}, {}) == ""
 
 
-def test_joint_bars_are_mean_absolute_errors_of_the_poses():
+def test_joint_bars_are_centimetres_of_the_poses():
   case = report_case.make_case()
   own, still = (
     numpy_figures.joint_figures(case.poses[name], case.target)
     for name in ("model", "mean_pose")
   )
   text = joint_bars(own, still)
-  top = max(row["mae"] for row in (*own.values(), *still.values()))
+  top = max(row["mpjpe_cm"] for row in (*own.values(), *still.values()))
   assert re.findall(r"<h3>(.*?)</h3>", text) == list(numpy_figures.PARTS)
   bars = ET.fromstring(text).findall(".//div[@class='bar']")
   names = [name for part in numpy_figures.PARTS.values() for name in part]
   assert [bar.find("span").text for bar in bars] == names
   for name, bar in zip(names, bars):
-    row, mean = own[name], still[name]["mae"]
+    row, mean = own[name], still[name]["mpjpe_cm"]
     assert bar.get("title") == (
-      f"{name}: MAE {row['mae']:.3f}, PCKh@0.5 {row['pckh50']:.3f}; "
-      f"mean pose MAE {mean:.3f}"
+      f"{name}: MPJPE (cm) {row['mpjpe_cm']:.1f}, PCKh@0.5 "
+      f"{row['pckh50']:.3f}; mean pose MPJPE (cm) {mean:.1f}"
     )
-    assert bar.find("em").text == f"{row['mae']:.3f}"
+    assert bar.find("em").text == f"{row['mpjpe_cm']:.1f}"
     width, left = (
       float(re.fullmatch(pattern, bar.find(f"div/{tag}").get("style")).group(1))
       for tag, pattern in (("b", r"width:([\d.]+)%"), ("i", r"left:([\d.]+)%"))
     )
-    assert width == pytest.approx(100 * row["mae"] / top, abs=0.006)
+    assert width == pytest.approx(100 * row["mpjpe_cm"] / top, abs=0.006)
     assert left == pytest.approx(100 * mean / top, abs=0.006)
 
 
@@ -246,9 +247,10 @@ def tables_of(text):
   found = {}
   for title, rest in re.findall(r"<h2>([^<]*)</h2>(<table>.*?</table>)", text):
     rows = [
-      re.findall(r"<t[hd]>(.*?)</t[hd]>", row)
+      re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)
       for row in re.findall(r"<tr.*?>(.*?)</tr>", rest)
     ]
+    title = html_lib.unescape(title)
     found[title] = rows[0], {row[0]: row[1:] for row in rows[1:]}
   return found
 
@@ -261,50 +263,86 @@ def test_tiles_are_figures_of_the_poses(case, text):
   ranges = report_case.intervals(case)
   wanted = []
   for key, name in (
+    ("mpjpe_cm", "MPJPE (cm)"),
     ("rmse", "RMSE, hip-spine lengths"),
     ("mae", "MAE, hip-spine lengths"),
     ("pckh50", "PCKh@0.5"),
   ):
-    change = numpy_figures.change_pct(own[key], still[key])
-    note = f"{abs(change):.1f} % {'below' if change < 0 else 'above'} "
-    note += "the mean pose"
-    if key == "pckh50":
-      note = f"mean pose {still[key]:.3f}"
+    gain = numpy_figures.gain_pct(own[key], still[key])
+    form = ".1f" if key == "mpjpe_cm" else ".3f"
+    notes = []
+    if key != "pckh50":
+      side = "better" if gain > 0 else "worse"
+      notes.append(f"{abs(gain):.1f} % {side} than the mean pose")
+    notes.append(f"mean pose {still[key]:{form}}")
     low, high = ranges[key]
-    ends = f"95 % interval {low:.3f} to {high:.3f}"
-    wanted.append((name, f"{own[key]:.3f}", note, ends))
-  tile = r"<div><span>(.*?)</span><strong>(.*?)</strong>"
-  note = r"<em>(.*?)</em>"
-  assert re.findall(f"{tile}{note}{note}</div>", text) == wanted
+    notes.append(f"95 % interval {low:{form}} to {high:{form}}")
+    wanted.append((name, f"{own[key]:{form}}", notes))
+  tile = r"<div><span>(.*?)</span><strong>(.*?)</strong>(<em>.*?)</div>"
+  found = [
+    (name, value, re.findall("<em>(.*?)</em>", notes))
+    for name, value, notes in re.findall(tile, text)
+  ]
+  assert found == wanted
+
+
+def test_scores_in_centimetres_are_figures_of_the_poses(case, text):
+  head, rows = tables_of(text)["Results in centimetres"]
+  assert head == [
+    *("", "MPJPE cm", "better than mean pose", "arms", "legs", "torso", "hands")
+  ]
+  still = numpy_figures.figures(case.poses["mean_pose"], case.target)
+  for label, name in report_case.ROWS.items():
+    poses = case.poses[name], case.target
+    row = numpy_figures.figures(*poses)
+    better = numpy_figures.gain_pct(row["mpjpe_cm"], still["mpjpe_cm"])
+    parts = numpy_figures.part_figures(*poses)
+    hands = numpy_figures.figures(*poses, ["LeftHand", "RightHand"])
+    assert rows[label] == [
+      numpy_figures.printed_cm(row),
+      "" if name == "mean_pose" else f"{better:+.1f} %",
+      *map(numpy_figures.printed_cm, parts.values()),
+      numpy_figures.printed_cm(hands),
+    ]
 
 
 def test_scores_and_parts_are_figures_of_the_poses(case, text):
-  head, rows = tables_of(text)["Results"]
+  tables = tables_of(text)
+  head, rows = tables["Results in the paper's unit, hip-spine lengths"]
   assert head[1:4] == ["RMSE", "MAE", "PCKh@0.5"]
-  assert head[4:] == ["RMSE vs mean pose", "MAE vs mean pose"]
-  part_head, parts = tables_of(text)["By body part"]
-  assert part_head == ["RMSE / MAE / PCKh@0.5", "arm", "leg", "body"]
+  assert head[4:] == ["RMSE better by", "MAE better by"]
+  groups, parts = tables["By body part"]
+  assert groups == ["", "RMSE", "MAE", "PCKh@0.5"]
+  assert parts.pop("") == ["arms", "legs", "torso"] * 3
   assert list(rows) == list(parts) == list(report_case.ROWS)
   still = numpy_figures.figures(case.poses["mean_pose"], case.target)
   for label, name in report_case.ROWS.items():
     row = numpy_figures.figures(case.poses[name], case.target)
     changes = [
-      f"{numpy_figures.change_pct(row[key], still[key]):+.1f} %"
+      f"{numpy_figures.gain_pct(row[key], still[key]):+.1f} %"
       for key in ("rmse", "mae")
     ]
     if name == "mean_pose":
       changes = ["", ""]
     assert rows[label] == numpy_figures.printed(row) + changes
     of_part = numpy_figures.part_figures(case.poses[name], case.target)
-    assert parts[label] == [
-      " / ".join(numpy_figures.printed(of_part[part])) for part in part_head[1:]
-    ]
+    printed = [numpy_figures.printed(of_part[p]) for p in of_part]
+    assert parts[label] == [cell for figure in zip(*printed) for cell in figure]
+
+
+def test_the_verdict_stands_at_the_head(case, text):
+  (said,) = re.findall(r'<p class="summary">(.*?)</p>', text)
+  assert said == case.results["verdict"]
+  assert said.startswith("Joints are off by")
 
 
 @pytest.mark.parametrize("title", ["By track", "By subject"])
 def test_groups_are_figures_of_their_windows(case, text, title):
   head, rows = tables_of(text)[title]
-  assert head[1:] == ["windows", "RMSE", "MAE", "PCKh@0.5", "mean pose RMSE"]
+  assert head[1:] == [
+    *("windows", "MPJPE cm", "better than mean pose"),
+    *("RMSE", "MAE", "PCKh@0.5", "mean pose RMSE"),
+  ]
   of_window = {"By track": case.track, "By subject": case.subject}[title]
   assert list(rows) == sorted(set(of_window))
   for name, cells in rows.items():
@@ -315,6 +353,8 @@ def test_groups_are_figures_of_their_windows(case, text, title):
     )
     assert cells == [
       str(here.sum()),
+      numpy_figures.printed_cm(own),
+      f"{numpy_figures.gain_pct(own['mpjpe_cm'], still['mpjpe_cm']):+.1f} %",
       *numpy_figures.printed(own),
       f"{still['rmse']:.3f}",
     ]
@@ -323,12 +363,12 @@ def test_groups_are_figures_of_their_windows(case, text, title):
 def test_joints_are_drawn_with_the_title_over_them(case, text):
   """The section's title says which error the bars are."""
   section = re.search(
-    r"<h2>Mean absolute error of each joint[^<]*</h2>(.*?)</section>", text
+    r"<h2>Error of each joint \(MPJPE, cm\)</h2>(.*?)</section>", text
   ).group(1)
   found = re.findall(r"<span>(.*?)</span>.*?<em>(.*?)</em>", section)
   joints = numpy_figures.joint_figures(case.poses["model"], case.target)
   assert dict(found) == {
-    name: f"{row['mae']:.3f}" for name, row in joints.items()
+    name: f"{row['mpjpe_cm']:.1f}" for name, row in joints.items()
   }
   assert "The upright mark is the mean pose." in section
 
@@ -342,7 +382,7 @@ def test_clips_say_the_error_of_their_windows(case, text):
   for label, here in zip(labels, case.blocks):
     row = numpy_figures.figures(case.poses["model"][here], case.target[here])
     assert f"subject {case.subject[here[0]]}, {case.track[here[0]]}," in label
-    assert label.endswith(f"RMSE {row['rmse']:.3f}")
+    assert label.endswith(f"{row['mpjpe_cm']:.1f} cm")
 
 
 def test_facts_are_the_runs(text):
