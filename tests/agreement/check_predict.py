@@ -100,7 +100,7 @@ def _pair_of_poses(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Predicted and true poses of the frames that have both."""
   track = predictor.predict([model], pair, options).track
-  target = truth.read(poses, pair, lag_s)
+  target = truth.read(poses, pair, lag_s).pose
   return track.pose[: len(target)], target
 
 

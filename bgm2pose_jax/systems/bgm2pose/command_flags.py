@@ -65,15 +65,15 @@ def music(values: flags.FlagValues) -> None:
   )
 
 
-def left(values: flags.FlagValues, default: str | None = "+Y") -> None:
-  """Adds --left; without a default the folder may say it."""
-  found = "" if default else "; default: +Y, or what the simulator's scene says"
+def left(values: flags.FlagValues) -> None:
+  """Adds --left; without it the simulator's scene file may say it."""
   flags.DEFINE_enum(
     "left",
-    default,
+    None,
     LEFT_AXES,
     "microphone axis that points left when looking from the microphone to the"
-    f" loudspeakers (-X for the simulator's default axes{found})",
+    " loudspeakers (-X for the simulator's default axes); default: what"
+    " the scene file beside a simulated recording says, else +Y",
     flag_values=values,
   )
 

@@ -14,6 +14,7 @@ from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.trained import Trained
 from bgm2pose_jax.inference.trained_model import TrainedModel
+from bgm2pose_jax.systems.bgm2pose import music_fingerprint, training_sound
 from bgm2pose_jax.systems.bgm2pose.config import Config
 from bgm2pose_jax.systems.bgm2pose.features import ampl_statistics, feature_sets
 from bgm2pose_jax.systems.bgm2pose.features.spec import FeatureSpec
@@ -21,11 +22,17 @@ from bgm2pose_jax.systems.bgm2pose.models import registry
 from bgm2pose_jax.systems.bgm2pose.task import PoseFromMusic
 
 # Facts that models of before had not, and what they mean there.
-_LATER = {"channel_order": ambisonics.DEFAULT_ORDER}
+_LATER = {
+  "channel_order": ambisonics.DEFAULT_ORDER,
+  "music": None,
+  "sound": None,
+}
 _KINDS: dict[str, Any] = {
   "channel_order": str,
   "ambisonic_format": (str, type(None)),
+  "music": (Mapping, type(None)),
   "simulated": bool,
+  "sound": (Mapping, type(None)),
   "spec": Mapping,
   "tracks": (list, tuple),
   "train_tracks": (list, tuple),
@@ -38,7 +45,9 @@ class MusicModel(TrainedModel):
 
   Its facts are `spec`, `tracks` (names of the rows of statistics, in order),
   `train_tracks`, `ambisonic_format` (gains of the training recordings, None is
-  unknown), `channel_order` (that of their files) and `simulated`.
+  unknown), `channel_order` (that of their files), `simulated`, `music` (see
+  `music_fingerprint`) and `sound` (see `training_sound`), None where they were
+  not recorded.
   """
 
   config: Config
@@ -71,6 +80,21 @@ class MusicModel(TrainedModel):
     The network itself reads W X Y Z, in whatever order files are.
     """
     return self.facts.get("channel_order", ambisonics.DEFAULT_ORDER)
+
+  @functools.cached_property
+  def known_music(self) -> dict[str, np.ndarray] | None:
+    """Fingerprints of the training's music; None was not recorded."""
+    return music_fingerprint.read(self.facts.get("music"))
+
+  @property
+  def known_sound(self) -> Mapping[str, Any] | None:
+    """What the training sounded like; None was not recorded."""
+    return training_sound.read(self.facts.get("sound"))
+
+  @property
+  def mean_pose(self) -> np.ndarray:
+    """float32 [joint, 3], mean of the training: what guessing would give."""
+    return np.asarray(self.state.statistics["pose_mean"], np.float32)
 
   @property
   def layout(self) -> str:
@@ -195,6 +219,8 @@ def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
     wrong.append("train_tracks")
   for name in wrong:
     raise InputError(name, f"is {facts[name]!r}", "train again")
+  music_fingerprint.read(facts["music"])
+  training_sound.read(facts["sound"])
   spec = FeatureSpec.from_dict(facts["spec"])
   now = feature_sets.FEATURE_SETS.get(spec.name)
   if now is not None and now.spec.names != spec.names:
@@ -224,6 +250,8 @@ def facts_of(
   return {
     "ambisonic_format": config.data.ambisonic_format,
     "channel_order": config.data.channel_order or ambisonics.DEFAULT_ORDER,
+    "music": None,
+    "sound": None,
     "simulated": simulated,
     "spec": spec.to_dict(),
     "tracks": tracks,

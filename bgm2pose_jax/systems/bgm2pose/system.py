@@ -12,11 +12,16 @@ from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
-from bgm2pose_jax.data.rows import Rows
+from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.evaluation.baselines import Prediction
 from bgm2pose_jax.nn import model_fields
 from bgm2pose_jax.systems.bgm2pose import baselines as baselines_lib
-from bgm2pose_jax.systems.bgm2pose import presets, splits
+from bgm2pose_jax.systems.bgm2pose import (
+  music_fingerprint,
+  presets,
+  splits,
+  training_sound,
+)
 from bgm2pose_jax.systems.bgm2pose.ampl import find
 from bgm2pose_jax.systems.bgm2pose.comparison import COMPARISON
 from bgm2pose_jax.systems.bgm2pose.config import Config
@@ -177,10 +182,13 @@ def facts(
   config: Config, source: MusicSource, table: MusicWindows, split: MusicSplit
 ) -> dict[str, Any]:
   """What a prediction needs to know besides configuration and weights."""
+  train = split_rows(table, split).train
   return {
     "ambisonic_format": ambisonic_format(config, source),
     "channel_order": source.recipe.channel_order,
+    "music": music_fingerprint.of_training(table, train),
     "simulated": table.simulated,
+    "sound": training_sound.of_training(table, train),
     "spec": table.spec.to_dict(),
     "tracks": list(table.tracks),
     "train_tracks": list(split.train_tracks),

@@ -28,6 +28,7 @@ from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.align import page, poses, sounds
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
 from bgm2pose_jax.systems.bgm2pose.align.result import Alignment
+from bgm2pose_jax.systems.bgm2pose.ampl import recording_index
 
 _PIECE = 1 << 20
 
@@ -95,7 +96,7 @@ def run(values: flags.FlagValues) -> list[str]:
     found = align(
       recording,
       music,
-      left=values.left,
+      left=recording_index.left_of(recording_path, values.left),
       where=recording_path,
       channel_order=order,
     )

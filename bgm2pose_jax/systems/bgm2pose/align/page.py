@@ -29,7 +29,11 @@ def table_rows(found: Alignment) -> list[tuple[str, str]]:
       f" +- {found.offset_se_samples:.2f}",
     ),
     ("drift", f"{found.drift_ppm:+.4f} +- {found.drift_se_ppm:.4f} ppm"),
-    ("confidence", f"{found.confidence:.0%} of the blocks with music fit"),
+    (
+      "match",
+      f"{found.confidence:.0%} of the blocks with music lie on one clock; says"
+      " nothing of poses",
+    ),
     ("explained", f"{found.explained:.0%} of the sound while music plays"),
     (
       "vote",

@@ -18,6 +18,8 @@ from bgm2pose_jax.systems.bgm2pose import splits
 
 TRACKS_FILE = "tracks.json"
 SIMULATED_FILE = "simulated.json"
+# Of an upright first-order microphone whose front faces the loudspeakers.
+DEFAULT_LEFT = "+Y"
 # The official build always skips this token.
 SKIPPED_TRACKS = ("techno",)
 # A description may come from a stranger.
@@ -238,6 +240,35 @@ class RecordingIndex(Generic[R]):
     return {track: tuple(names) for track, names in found.items()}
 
 
+def simulated_root(recording: Path) -> Path | None:
+  """The folder of the simulator that a recording's file lies in.
+
+  Args:
+    recording: a sound file.
+
+  Returns:
+    Folder with the simulator's scene file: the file's own or the one above;
+    None where there is no scene, and nothing is known of the recording.
+  """
+  for folder in recording.absolute().parents[:2]:
+    if (folder / SIMULATED_FILE).is_file():
+      return folder
+  return None
+
+
+def left_of(recording: Path, stated: str | None) -> str:
+  """Axis of a recording's microphone that points left.
+
+  Args:
+    recording: its sound file.
+    stated: the axis that somebody gave; None asks the simulator's scene.
+  """
+  root = simulated_root(recording)
+  if stated is not None:
+    return stated
+  return DEFAULT_LEFT if root is None else left_axis(root)
+
+
 def left_axis(root: Path) -> str:
   """Axis of the microphone that points left.
 
@@ -250,7 +281,7 @@ def left_axis(root: Path) -> str:
     plain = json_file.read(path, "")["scene"]["axes"] == "scene"
   except (InputError, KeyError, TypeError):
     plain = False
-  return "-X" if plain else "+Y"
+  return "-X" if plain else DEFAULT_LEFT
 
 
 def parse_name(name: str) -> Name | None:

@@ -43,7 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
     " none, sample (one a track) or all",
     flag_values=values,
   )
-  command_flags.left(values, None)
+  command_flags.left(values)
   command_flags.channel_order(values, None)
   command_flags.ambisonic_format(
     values, "what the simulator's scene says, or not known"

@@ -11,6 +11,7 @@ Several checkpoints, separated by commas, give their mean and their spread.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,9 +32,11 @@ from bgm2pose_jax.systems.bgm2pose.align import page as align_page
 from bgm2pose_jax.systems.bgm2pose.align.alignment import align
 from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
+from bgm2pose_jax.systems.bgm2pose.ampl import recording_index
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import (
   conventions,
+  novelty,
   page,
   predictor,
   standardising,
@@ -83,12 +86,15 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(
   values: flags.FlagValues,
   load: Callable[[str], MusicModel] = trained.load,
+  say: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
-  """Does what the flags say and returns the lines to print.
+  """Does what the flags say and returns the lines that it said.
 
   Args:
     values: the flags.
     load: name of a run -> its network.
+    say: takes each line as soon as it is known: warnings come before the first
+      pose.
 
   Raises:
     InputError: input that cannot be used.
@@ -114,7 +120,16 @@ def run(
     static_response=values.static_response,
     attention=True,
   )
-  lines, facts = [], {}
+  lines: list[str] = []
+  facts: dict[str, Any] = {}
+  root = recording_index.simulated_root(recording_path)
+  left = recording_index.left_of(recording_path, values.left)
+
+  def tell(*more: str) -> None:
+    for line in more:
+      lines.append(line)
+      say(line)
+
   with (
     sounds.decoded(
       recording_path, sounds.RECORDING_CHANNELS, SAMPLE_RATE_HZ, order
@@ -122,22 +137,31 @@ def run(
     sounds.decoded(music_path, sounds.MUSIC_CHANNELS, None) as music,
   ):
     place, table, said, field = _listened(
-      values, recording, music, order, models[0]
+      values, recording, music, order, models[0], left
+    )
+    pair = SoundPair(
+      recording, music, *place, where=recording_path, gains=gains
+    )
+    new = novelty.assess(
+      models[0],
+      music,
+      predictor.beginning(models[0], pair, options),
+      channels=said.get("channels"),
     )
     warnings = [
+      *new.warnings,
       *said.get("warnings", ()),
       *sounds.header_warnings(recording_path, music_path),
       *conventions.gains_warnings(field, values.ambisonic_format, models[0]),
     ]
     notes = sounds.music_notes(music_path)
-    lines += table
-    lines += [f"warning: {w}" for w in warnings if w not in "".join(table)]
-    lines += [f"note: {note}" for note in notes]
-    facts |= said | {"warnings": warnings, "channel_order": order}
+    tell(*table)
+    tell(*(f"warning: {w}" for w in warnings if w not in "".join(table)))
+    tell(*(f"note: {note}" for note in notes))
+    facts |= said | new.to_dict() | {"warnings": warnings}
+    facts |= {"channel_order": order, "left": left}
+    facts["sound"] = "recorded" if root is None else "simulated"
     facts |= {"notes": notes} if notes else {}
-    pair = SoundPair(
-      recording, music, *place, where=recording_path, gains=gains
-    )
     target = None
     if values.poses:
       target = truth.read(Path(values.poses), pair, values.poses_lag_s)
@@ -145,10 +169,9 @@ def run(
     made = predictor.predict(models, pair, options, progress=_bar)
     took_s = time.perf_counter() - started
   track = made.track
-  shown: dict[str, float] = {}
+  figures: dict[str, Any] = {}
   if target is not None:
-    track, figures = truth.beside(track, target)
-    shown = {k: float(figures[k]) for k in ("rmse", "mae", "pckh50")}
+    track, figures = truth.beside(track, target, models[0].mean_pose)
   facts |= {"recording": recording_path.name, "music": music_path.name}
   track = dataclasses.replace(track, facts={**track.facts, **facts})
   written = write.write_all(
@@ -160,23 +183,33 @@ def run(
     spectrogram=_cut(made.spectrogram_db, len(track)),
     attention=_cut(made.attention, len(track)),
     title=recording_path.name,
-    facts=[(name, f"{value:.4f}") for name, value in shown.items()],
+    summary=figures.get("verdict", ""),
+    facts=_flat_figures(figures),
   )
-  lines.append(
+  tell(
     f"{len(track)} poses from {track.first_s:.2f} s on, in {took_s:.1f} s "
     f"({len(track) / RATE_HZ / took_s:.0f} times real time); model trained on "
     f"{track.facts['trained_on']}; inputs standardised by "
     f"{track.facts['statistics']} statistics"
   )
-  if shown:
-    lines.append(
-      f"against the true poses: RMSE {shown['rmse']:.4f}, MAE "
-      f"{shown['mae']:.4f}, PCKh@0.5 {shown['pckh50']:.3f} "
-      "(hip-spine lengths)"
-    )
+  if figures:
+    tell(*truth.lines(figures))
     written.append(folder / "metrics.json")
-    run_folder.write_json(written[-1], shown)
-  return lines + [f"wrote {p}" for p in [*written, folder / "poses.html"]]
+    run_folder.write_json(written[-1], figures)
+  tell(*(f"wrote {p}" for p in [*written, folder / "poses.html"]))
+  return lines
+
+
+def _flat_figures(figures: dict[str, Any]) -> list[tuple[str, str]]:
+  """Rows of the page's table: the model's figures, then the mean pose's."""
+  still = figures.get("mean_pose", {})
+  keys = ("mpjpe_cm", "hip_spine_cm", "rmse", "mae", "pckh50")
+  return [
+    (f"{whose}{key}", f"{row[key]:.4f}")
+    for whose, row in (("", figures), ("mean pose ", still))
+    for key in keys
+    if key in row
+  ]
 
 
 def _listened(
@@ -185,6 +218,7 @@ def _listened(
   music: np.ndarray,
   order: str,
   model: MusicModel,
+  left: str,
 ) -> tuple[tuple[float, float], list[str], dict[str, Any], SoundField | None]:
   """Where the music lies, and what the sound says.
 
@@ -196,7 +230,7 @@ def _listened(
     found = align(
       recording,
       music,
-      left=values.left,
+      left=left,
       where=Path(values.recording),
       channel_order=order,
       maybe_simulated=model.simulated,
@@ -210,7 +244,7 @@ def _listened(
     recording,
     music,
     Clocks(values.offset_ms / 1000, values.drift_ppm),
-    left=values.left,
+    left=left,
     order=order,
     maybe_simulated=model.simulated,
   )
@@ -233,7 +267,7 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     platforms.check()
     compilation.keep_programs(compilation.own_folder())
-    print("\n".join(run(flags.FLAGS)))
+    run(flags.FLAGS, say=functools.partial(print, flush=True))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def write_page(
   spectrogram: np.ndarray | None = None,
   attention: np.ndarray | None = None,
   title: str,
+  summary: str = "",
   facts: Sequence[tuple[str, Any]] = (),
   max_frames: int = packed_poses.MAX_FRAMES,
 ) -> None:
@@ -45,6 +46,7 @@ def write_page(
     attention: [frames, bands], how much each frequency band was attended to,
       not negative, in any scale; None draws none.
     title: the title of the page.
+    summary: how good the poses are, in a sentence; empty says nothing.
     facts: (name, value) rows of the table.
     max_frames: frames embedded at most, the first of the track; the page
       states it.
@@ -53,7 +55,9 @@ def write_page(
     InputError: an array of another length than the track, or with values that
       are not finite.
   """
-  text = _render(track, spectrogram, attention, title, facts, max_frames)
+  text = _render(
+    track, spectrogram, attention, title, summary, facts, max_frames
+  )
   whole_file.write_text(Path(path), text)
 
 
@@ -62,6 +66,7 @@ def _render(
   spectrogram: np.ndarray | None,
   attention: np.ndarray | None,
   title: str,
+  summary: str,
   facts: Sequence[tuple[str, Any]],
   max_frames: int,
 ) -> str:
@@ -106,15 +111,26 @@ def _render(
           f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
           _SIMULATED if track.simulated else "",
         ),
+        *_sound_banner(track.facts.get("sound")),
         *(("", text) for text in track.facts.get("warnings", ())),
       ],
       facts=_short_facts(track),
+      summary=summary,
       panels=(
         (player.panel(data, starts=False), time),
         Panel("Facts", html_table.facts((*facts, *_flat(track.facts)))),
       ),
     )
   )
+
+
+def _sound_banner(sound: str | None) -> list[tuple[str, str]]:
+  """What is known of the recording: the simulator made it, or nothing."""
+  if sound is None:
+    return []
+  if sound == "simulated":
+    return [("SIMULATED SOUND", "The simulator made this recording.")]
+  return [("SOUND WITHOUT A SCENE FILE", "It is taken to be recorded.")]
 
 
 def _short_facts(track: PoseTrack) -> list[tuple[str, str]]:
@@ -130,9 +146,8 @@ def _short_facts(track: PoseTrack) -> list[tuple[str, str]]:
     facts.append(("mean spread", f"{spread:.2f} hip-spine lengths"))
   if track.target is not None:
     error = np.linalg.norm(track.pose - track.target, axis=-1).mean()
-    facts.append(
-      ("mean joint distance to the truth", f"{error:.2f} hip-spine lengths")
-    )
+    text = f"{error * track.unit_cm:.1f} cm"
+    facts.append(("mean joint distance to the truth (MPJPE)", text))
   return facts
 
 

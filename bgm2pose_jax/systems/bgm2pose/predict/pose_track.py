@@ -28,6 +28,8 @@ class PoseTrack:
       hip-spine lengths (root of the mean over x, y, z); None for one model.
     target: float32 like `pose`, ground truth; None where there is none.
     simulated: the model was trained on simulated recordings.
+    unit_cm: centimetres of a hip-spine length: the person's own where true
+      poses say it, else AMPL's mean.
     facts: JSON values for the reader: model, data, alignment, how windows were
       blended and inputs standardised.
   """
@@ -37,6 +39,7 @@ class PoseTrack:
   simulated: bool
   spread: np.ndarray | None = None
   target: np.ndarray | None = None
+  unit_cm: float = BODY21.unit_cm
   facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):

@@ -183,6 +183,26 @@ def predict(
   )
 
 
+def beginning(
+  model: MusicModel, pair: SoundPair, options: Options
+) -> np.ndarray | None:
+  """Features of the first seconds, to see what is heard before all of it.
+
+  Args:
+    model: says which features.
+    pair: the sound.
+    options: say what the static room is learnt from.
+
+  Returns:
+    float32 [frames, f, c]; None where they need the whole recording first.
+  """
+  if feature_sets.get_feature_set(model.spec.name).needs_still:
+    return None
+  form = static_form(options, model)
+  found = next(_features(pair, model.spec.name, form, None), None)
+  return found
+
+
 def mode_of(options: Options, model: MusicModel) -> str:
   """How a model's inputs are standardised here."""
   return standardising.mode_for(options.statistics, model, stream=False)

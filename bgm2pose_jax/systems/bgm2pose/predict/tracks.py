@@ -151,10 +151,8 @@ def _lines(
       ("Spread of the models, hip-spine lengths", [("pred", "", spread)])
     )
   if target is not None:
-    error = np.linalg.norm(pose - target, axis=-1).mean(axis=1)
-    found.append(
-      ("Joint distance to the truth, hip-spine lengths", [("pred", "", error)])
-    )
+    error = np.linalg.norm(pose - target, axis=-1).mean(axis=1) * track.unit_cm
+    found.append(("Joint distance to the truth, cm", [("pred", "", error)]))
   speeds = [("pred", "prediction", _speed(pose))]
   if target is not None:
     speeds.insert(0, ("truth", "truth", _speed(target)))
