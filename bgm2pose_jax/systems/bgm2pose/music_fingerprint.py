@@ -238,8 +238,7 @@ def _excerpts(music: np.ndarray, spec: FeatureSpec) -> list[np.ndarray]:
   if size < _FEWEST_HOPS:
     return []
   count = min(_EXCERPTS, hops // size)
-  edges = np.linspace(0, hops - size, count + 2)
-  starts = edges[1:-1] if count > 1 else edges[:1]
+  starts = np.linspace(0, hops - size, count)
   found = []
   for start in starts.round().astype(int):
     low = int(start) * hop

@@ -31,9 +31,10 @@ from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
 from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
+from bgm2pose_jax.systems.bgm2pose.ampl import recording_index
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import conventions, predictor
-from bgm2pose_jax.systems.bgm2pose.stream import flow, server
+from bgm2pose_jax.systems.bgm2pose.stream import flow, listening, server
 from bgm2pose_jax.systems.bgm2pose.stream import settings as settings_lib
 from bgm2pose_jax.systems.bgm2pose.stream.command_flags import define_flags
 from bgm2pose_jax.systems.bgm2pose.stream.lines import Lines, live_page
@@ -51,9 +52,28 @@ from bgm2pose_jax.systems.bgm2pose.stream.sound_input import (
 )
 
 
+_SCREEN = listening.Screen()
+
+
 def tell(line: str) -> None:
   """Says something to a person."""
-  print(line, file=sys.stderr, flush=True)
+  _SCREEN.tell(line)
+
+
+def kind_of_sound(source: SoundInput) -> str:
+  """What comes: `live`, or `simulated` or `recorded` for a file."""
+  if not isinstance(source, FileInput):
+    return "live"
+  root = recording_index.simulated_root(source.path)
+  return "recorded" if root is None else "simulated"
+
+
+def left_of(values: flags.FlagValues) -> str:
+  """Axis of the microphone that points left; a scene file may say it."""
+  kind = values.input.partition(":")[0]
+  if values.left or kind == "device" or values.input == "-":
+    return values.left or recording_index.DEFAULT_LEFT
+  return recording_index.left_of(Path(values.input), None)
 
 
 def open_input(values: flags.FlagValues) -> SoundInput:
@@ -92,7 +112,7 @@ def read_settings(values: flags.FlagValues, model: MusicModel) -> Settings:
     channel_order=conventions.order(values.channel_order, model),
     max_lag_s=values.max_lag_ms / 1000,
     align_s=values.align_s,
-    left=values.left,
+    left=left_of(values),
     realign=values.offset_ms is None if realign is None else realign,
   )
 
@@ -123,7 +143,8 @@ def run(values: flags.FlagValues) -> int:
   source, line = open_input(values), read_line(values)
   model = trained.load(values.checkpoint)
   settings = read_settings(values, model)
-  page = _serve(values, model)
+  sound = kind_of_sound(source)
+  page = _serve(values, model, sound)
   try:
     with sounds.decoded(
       Path(values.music), sounds.MUSIC_CHANNELS, None
@@ -148,7 +169,13 @@ def run(values: flags.FlagValues) -> int:
         simulated=model.simulated,
         also_begin=page.begin if page else None,
         also_send=page.send if page else None,
+        states=values.state_lines,
       )
+
+      def listened(state: dict[str, Any]) -> None:
+        _SCREEN.show(state)
+        lines.listening(state)
+
       session = Session(
         model,
         music,
@@ -158,6 +185,9 @@ def run(values: flags.FlagValues) -> int:
         emit=lines.frames,
         tell=tell,
         channels=heard,
+        listening=listened,
+        warn=lines.warning,
+        sound=sound,
       )
       return _run(session, source, player, line)
   finally:
@@ -166,12 +196,12 @@ def run(values: flags.FlagValues) -> int:
 
 
 def _serve(
-  values: flags.FlagValues, model: MusicModel
+  values: flags.FlagValues, model: MusicModel, sound: str
 ) -> server.PageServer | None:
   if values.serve is None:
     return None
   page = server.PageServer(
-    live_page(simulated=model.simulated), values.serve, values.host
+    live_page(simulated=model.simulated, sound=sound), values.serve, values.host
   )
   if values.host != server.LOOPBACK:
     tell(

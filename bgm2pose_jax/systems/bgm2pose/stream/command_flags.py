@@ -94,4 +94,12 @@ def define_flags(values: flags.FlagValues) -> None:
     ),
     flag_values=values,
   )
+  flags.DEFINE_bool(
+    "state_lines",
+    False,
+    "also write lines of JSON while it listens for the music (countdown, level "
+    "of each channel, last match) and for warnings; they come before the line "
+    "that says what poses are",
+    flag_values=values,
+  )
   text("host", LOOPBACK, "address to serve at; any other lets others in")

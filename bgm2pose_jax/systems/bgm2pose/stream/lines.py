@@ -33,6 +33,7 @@ class Lines:
     simulated: bool,
     also_begin: Callable[[str], None] | None = None,
     also_send: Callable[[str], None] | None = None,
+    states: bool = False,
   ):
     """Writes nothing yet.
 
@@ -41,7 +42,10 @@ class Lines:
       simulated: the model was trained on simulated recordings.
       also_begin: takes the first line too, without its end.
       also_send: takes each other line too.
+      states: whether what is said before the first pose, and warnings that come
+        later, are lines too; else `also_send` alone takes them.
     """
+    self._states = states
     self._out, self._simulated = out, simulated
     self._also_begin, self._also_send = also_begin, also_send
     self._first_sample = 0
@@ -66,6 +70,25 @@ class Lines:
     if self._also_begin is not None:
       self._also_begin(line)
     self._write([line])
+
+  def listening(self, state: Mapping[str, Any]) -> None:
+    """Says how far listening for the music has come.
+
+    Args:
+      state: see `listening.Meter`.
+    """
+    self._say({"listening": dict(state)})
+
+  def warning(self, warning: str) -> None:
+    """Says what a person should know, a sentence."""
+    self._say({"warning": warning})
+
+  def _say(self, value: Mapping[str, Any]) -> None:
+    line = json.dumps(value)
+    if self._also_send is not None:
+      self._also_send(line)
+    if self._states:
+      self._write([line])
 
   def frames(
     self, frames: Sequence[LiveFrame], late_ms: Sequence[float]
@@ -98,11 +121,20 @@ class Lines:
     self._out.flush()
 
 
-def live_page(*, simulated: bool) -> str:
+# What a page calls the sound that comes.
+SOUNDS = {
+  "simulated": ("SIMULATED SOUND", "The simulator made this recording."),
+  "recorded": ("SOUND WITHOUT A SCENE FILE", "It is taken to be recorded."),
+  "live": ("LIVE SOUND", ""),
+}
+
+
+def live_page(*, simulated: bool, sound: str = "live") -> str:
   """The page for browsers, as text.
 
   Args:
     simulated: the model was trained on simulated recordings.
+    sound: what comes, a key of `SOUNDS`.
   """
   data = {
     **BODY,
@@ -121,9 +153,10 @@ def live_page(*, simulated: bool) -> str:
   return render(
     Page(
       title="Live",
-      banners=[(label, warning if simulated else "")],
+      banners=[(label, warning if simulated else ""), SOUNDS[sound]],
       status="Waiting for the stream.",
       panels=(
+        Panel("", '<div id="warnings" role="alert"></div>'),
         player.panel(data, title="", starts=False),
         Panel(
           "Facts",

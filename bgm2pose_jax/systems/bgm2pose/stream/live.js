@@ -5,9 +5,33 @@
   const say = (id, text) => { document.getElementById(id).textContent = text; };
   let missed = 0, last = null, told_ms = 0;
 
+  const warned = new Set();
+  const warn = (text) => {
+    if (warned.has(text)) return;
+    warned.add(text);
+    const line = document.createElement("p");
+    line.className = "banner";
+    line.textContent = text;
+    document.getElementById("warnings").append(line);
+  };
+
+  // Countdown, level of each channel and the last match, once a second.
+  const listen = (state) => {
+    const levels = Object.entries(state.level_db).map(([name, level]) => {
+      const how = state.channels[name];
+      return name + " " + Math.round(level) + " dB" +
+        (how === "heard" ? "" : " (" + how + ")");
+    });
+    say("state", (state.left_s ?
+      "Listening, " + Math.round(state.left_s) + " s to go: " :
+      "Looking for the music: ") + levels.join(", ") +
+      (state.match ? "; last match: " + state.match : "") + ".");
+  };
+
   const begin = (header) => {
     missed = 0;
     last = null;
+    for (const text of header.facts.warnings || []) warn(text);
     say("facts", Object.entries(header.facts).map(([name, value]) =>
       name + " " + (typeof value === "object" ? JSON.stringify(value) : value))
       .join(" · "));
@@ -33,7 +57,9 @@
     socket.addEventListener("open", () => say("state", "Connected."));
     socket.addEventListener("message", (event) => {
       const line = JSON.parse(event.data);
-      if (line.facts) begin(line);
+      if (line.listening) listen(line.listening);
+      else if (line.warning) warn(line.warning);
+      else if (line.facts) begin(line);
       else show(line);
     });
     socket.addEventListener("close", () => {

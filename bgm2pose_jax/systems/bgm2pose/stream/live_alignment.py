@@ -83,6 +83,8 @@ class Found(NamedTuple):
     jump_s: how far it jumped within the sound, or None.
     warnings: lines for a person to read.
     sound_field: what the direct sound says of the channels.
+    channels: `Alignment.channels`; None where the music is not heard.
+    confidence: share of the sound with music in which it is heard.
   """
 
   line: Line | None
@@ -92,6 +94,8 @@ class Found(NamedTuple):
   jump_s: float | None = None
   warnings: tuple[str, ...] = ()
   sound_field: SoundField | None = None
+  channels: str | None = None
+  confidence: float | None = None
 
 
 def find(
@@ -144,13 +148,15 @@ def find(
     Line(offset, drift),
     f"offset {offset / SAMPLE_RATE_HZ * 1e3:.2f} ms "
     f"(+-{answer.offset_se_samples / SAMPLE_RATE_HZ * 1e3:.2f}), drift "
-    f"{drift:+.2f} ppm (+-{answer.drift_se_ppm:.2f}), heard in "
+    f"{drift:+.2f} ppm (+-{answer.drift_se_ppm:.2f}), matched in "
     f"{answer.confidence:.0%} of it",
     end,
     bool(states) and result.USED not in states,
     answer.jump_s,
     answer.warnings,
     answer.sound_field,
+    answer.channels,
+    answer.confidence,
   )
 
 

@@ -16,7 +16,9 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.align import sound_field
 from bgm2pose_jax.systems.bgm2pose.align.sound_field import SoundField
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
-from bgm2pose_jax.systems.bgm2pose.predict import predictor
+from bgm2pose_jax.systems.bgm2pose.predict import novelty, predictor
+from bgm2pose_jax.systems.bgm2pose.predict.sound_pair import FRAME_SAMPLES
+from bgm2pose_jax.systems.bgm2pose.stream import listening as listening_lib
 from bgm2pose_jax.systems.bgm2pose.stream.flow import (
   Flow,
   expected_pair,
@@ -24,11 +26,13 @@ from bgm2pose_jax.systems.bgm2pose.stream.flow import (
 )
 from bgm2pose_jax.systems.bgm2pose.stream.latency import Figures
 from bgm2pose_jax.systems.bgm2pose.stream.live_alignment import (
+  Found,
   History,
   Keeper,
   Search,
 )
 from bgm2pose_jax.systems.bgm2pose.stream.live_channels import ChannelListener
+from bgm2pose_jax.systems.bgm2pose.stream.live_features import LiveFeatures
 from bgm2pose_jax.systems.bgm2pose.stream.live_music import Line, LiveMusic
 from bgm2pose_jax.systems.bgm2pose.stream.live_poses import LiveFrame
 from bgm2pose_jax.systems.bgm2pose.stream.settings import Settings
@@ -40,6 +44,8 @@ _STALL_S = 2.0
 _REPORT_S = 60.0
 # After music that was not found in what was heard.
 _AGAIN_S = 10.0
+# Sound that is compared with that of the training.
+_LIKENESS_S = 8.0
 # Lost samples are filled up piece by piece.
 _FILL_SAMPLES = SAMPLE_RATE_HZ // 2
 
@@ -58,6 +64,9 @@ class Session:
     emit: Callable[[Sequence[LiveFrame], Sequence[float]], None],
     tell: Callable[[str], None],
     channels: SoundField | None = None,
+    listening: Callable[[dict[str, Any]], None] = lambda state: None,
+    warn: Callable[[str], None] = lambda warning: None,
+    sound: str = "recorded",
   ):
     """Prepares; nothing is read yet.
 
@@ -72,9 +81,17 @@ class Session:
       tell: takes what a person should read, a line each.
       channels: what the sound says of its channels, where that is known
         before it begins; None listens.
+      listening: takes states while the music is looked for, see
+        `listening.Meter`.
+      warn: takes each warning, a sentence, as soon as it is known.
+      sound: `simulated`, `live` or `recorded`, for the facts.
     """
     self._channels, self._listener = channels, None
     self._warnings: list[str] = []
+    self._say_warning, self._sound = warn, sound
+    self._meter: listening_lib.Meter | None = None
+    self._show = listening
+    self._facts: dict[str, Any] = {"sound": sound}
     self._model, self._music, self._source = model, music, source
     self._settings, self._begin = settings, begin
     self._emit, self._tell = emit, tell
@@ -84,6 +101,7 @@ class Session:
     self._keeper: Keeper | None = None
     self._flow: Flow | None = None
     self._end = 0  # samples of the stream so far
+    self._wanted_s = 0.0  # of sound before the music is looked for
     self._reported_s = 0.0
 
   def stop(self) -> None:
@@ -101,6 +119,7 @@ class Session:
         found.
     """
     settings = self._settings
+    self._add_novelty(None)
     search = Search(
       self._music,
       settings.left,
@@ -144,9 +163,63 @@ class Session:
     found = [*heard.warnings, *more]
     if gains is not None:
       found.append(f"{gains} and --convert_format")
+    self._tell_warnings(found)
+
+  def _tell_warnings(self, found: Sequence[str]) -> None:
+    """Tells warnings that were not told before."""
     for warning in dict.fromkeys(found):
-      self._tell(f"warning: {warning}")
-      self._warnings.append(warning)
+      if warning not in self._warnings:
+        self._tell(f"warning: {warning}")
+        self._warnings.append(warning)
+        self._say_warning(warning)
+
+  def _add_novelty(self, found: Found | None) -> None:
+    """Tells what the network has not met in its training.
+
+    Args:
+      found: where the music lies in what was heard; None before that, when the
+        music alone is known.
+    """
+    heard = None
+    if found is not None and found.line is not None:
+      heard = self._heard_features(found.line)
+    new = novelty.assess(
+      self._model,
+      self._music,
+      heard,
+      channels=None if found is None else found.channels,
+    )
+    self._facts |= new.to_dict()
+    if found is not None:
+      self._facts["match"] = found.confidence
+      self._facts["loudspeakers"] = found.channels
+    self._tell_warnings(new.warnings)
+
+  def _heard_features(self, line: Line) -> np.ndarray | None:
+    """Features of the newest seconds, by the programs that run anyway."""
+    history = self._history
+    spec = self._model.spec
+    if history is None or self._settings.form is not None:
+      return None
+    features = LiveFeatures(spec.name, self._settings.hop_frames)
+    size = features.unit_frames * FRAME_SAMPLES
+    first = max(history.end - history.held, math.ceil(line.offset_samples))
+    units = min(
+      (history.end - first) // size, round(_LIKENESS_S * SAMPLE_RATE_HZ / size)
+    )
+    if units < 1:
+      return None
+    first = history.end - units * size
+    sound = history.last(units * size)
+    music = LiveMusic(self._music, line)
+    found = [
+      features.push(
+        np.ascontiguousarray(sound[:, n * size : (n + 1) * size]),
+        music.read(first + n * size, size),
+      )
+      for n in range(units)
+    ]
+    return np.concatenate(found)
 
   def _open(self, line: Line) -> Flow:
     """Sets up what needs to know where the music lies."""
@@ -159,6 +232,7 @@ class Session:
     facts = predictor.facts([self._model], pair, settings.options)
     del facts["frames"]
     facts["channel_order"] = settings.channel_order
+    facts |= self._facts
     facts["warnings"] = list(self._warnings)
     self._begin(facts, first)
     self._flow = Flow(
@@ -228,6 +302,8 @@ class Session:
       samples = samples * self._settings.gains
     if self._history is not None:
       self._history.add(samples)
+    if self._meter is not None:
+      self._meter.add(samples, self.figures.sound_s, self._wanted_s)
     if self._listener is not None:
       self._listener.add(samples)
     if self._flow is not None:
@@ -239,23 +315,28 @@ class Session:
     Raises:
       InputError: the sound ended before.
     """
-    history, wanted = self._history, self._settings.align_s
+    history, self._wanted_s = self._history, self._settings.align_s
     assert history is not None
+    self._meter = meter = listening_lib.Meter(self._show)
     self._tell(
-      f"listening for {wanted:g} s to find the music; poses begin after that"
+      f"listening for {self._wanted_s:g} s to find the music; poses begin after "
+      "that"
     )
     while self._take():
-      if not search.is_running and self.figures.sound_s >= wanted:
+      if not search.is_running and self.figures.sound_s >= self._wanted_s:
         search.start(history.last(history.held), history.end, None)
       found = search.take(wait=self._source.is_patient)
       if found is None:
         continue
       if found.line is not None:
+        self._meter = None
         self._tell(f"the music is found: {found.said}")
         if found.sound_field is not None:
           self._warn(found.sound_field, found.warnings)
+        self._add_novelty(found)
         return found.line
-      wanted = self.figures.sound_s + _AGAIN_S
+      self._wanted_s = self.figures.sound_s + _AGAIN_S
+      meter.match = f"not heard ({found.said})"
       self._tell(
         f"the music is not heard yet: {found.said}; next try in {_AGAIN_S:g} s"
       )

@@ -118,14 +118,38 @@ def test_figures_beside_true_poses_are_of_the_poses_written(place, monkeypatch):
     arrays = dict(found)
   pose, target = arrays["pose"], arrays["target"]
   row = numpy_figures.figures(pose, target)
-  (line,) = [text for text in said if "against the true poses" in text]
-  assert line == (
-    f"against the true poses: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f}, "
-    f"PCKh@0.5 {row['pckh50']:.3f} (hip-spine lengths)"
+  # The person's own length, from the file; not AMPL's mean.
+  at = [numpy_figures.JOINTS.index(name) for name in ("Hips", "Spine")]
+  own_cm = (
+    100
+    * np.linalg.norm(
+      positions[: 4 * 72, at[1]] - positions[: 4 * 72, at[0]], axis=-1
+    ).mean()
+  )
+  row["mpjpe_cm"] *= own_cm / 9.21
+  guess = np.broadcast_to(
+    trained.load(str(place / "run0")).mean_pose, pose.shape
+  )
+  still = numpy_figures.figures(guess, target)
+  still["mpjpe_cm"] *= own_cm / 9.21
+  first = next(n for n, t in enumerate(said) if "against the true poses" in t)
+  in_cm, verdict, paper = said[first : first + 3]
+  assert in_cm == (
+    f"against the true poses: MPJPE {row['mpjpe_cm']:.1f} cm (the person's own "
+    f"hip-spine length is {own_cm:.2f} cm); mean pose "
+    f"{still['mpjpe_cm']:.1f} cm"
+  )
+  assert verdict.startswith(f"Joints are off by {row['mpjpe_cm']:.1f} cm")
+  assert paper == (
+    f"in hip-spine lengths: RMSE {row['rmse']:.4f}, MAE {row['mae']:.4f}, "
+    f"PCKh@0.5 {row['pckh50']:.3f}; mean pose RMSE {still['rmse']:.4f}, MAE "
+    f"{still['mae']:.4f}, PCKh@0.5 {still['pckh50']:.3f}"
   )
   assert 0.1 < row["pckh50"] < 0.9
   told = json.loads((place / "out" / "metrics.json").read_text())
-  assert told == pytest.approx(row)
+  assert {key: told[key] for key in row} == pytest.approx(row)
+  assert {key: told["mean_pose"][key] for key in still} == pytest.approx(still)
+  assert told["hip_spine_cm"] == pytest.approx(own_cm)
   # Specification 2.5: a hip-spine length is 9.21 cm.
   np.testing.assert_allclose(arrays["pose_m"], 0.0921 * pose, rtol=1e-5)
 
