@@ -51,7 +51,6 @@ from bgm2pose_jax.systems.bgm2pose.stream.sound_input import (
   SoundInput,
 )
 
-
 _SCREEN = listening.Screen()
 
 

@@ -156,7 +156,11 @@ def live_page(*, simulated: bool, sound: str = "live") -> str:
       banners=[(label, warning if simulated else ""), SOUNDS[sound]],
       status="Waiting for the stream.",
       panels=(
-        Panel("", '<div id="warnings" role="alert"></div>'),
+        Panel(
+          "",
+          '<div id="warnings" role="alert"></div>',
+          styles=("section:has(> #warnings:empty) { display: none; }\n",),
+        ),
         player.panel(data, title="", starts=False),
         Panel(
           "Facts",

@@ -11,7 +11,6 @@ from typing import Any, TextIO
 import numpy as np
 
 from bgm2pose_jax.audio import ambisonics
-from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 
 # States of a channel: nothing arrives, as it should be, at full scale.
 SILENT, HEARD, CLIPPED = "silent", "heard", "clipped"

@@ -319,8 +319,8 @@ class Session:
     assert history is not None
     self._meter = meter = listening_lib.Meter(self._show)
     self._tell(
-      f"listening for {self._wanted_s:g} s to find the music; poses begin after "
-      "that"
+      f"listening for {self._wanted_s:g} s to find the music; poses begin after"
+      " that"
     )
     while self._take():
       if not search.is_running and self.figures.sound_s >= self._wanted_s:

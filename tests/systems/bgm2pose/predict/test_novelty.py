@@ -17,6 +17,8 @@ from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.simulate import music as composed
 from bgm2pose_jax.systems.bgm2pose import (
   music_fingerprint,
+  splits,
+  system,
   trained,
   training_sound,
 )
@@ -174,3 +176,33 @@ def test_a_model_of_the_kernel_does_not_carry_the_song(tmp_path):
   (warning,) = novelty.assess(model, music, None).warnings
   assert "errors may be larger" in warning
   assert "--features" not in warning
+
+
+def test_training_writes_down_its_music_and_its_sound(place):
+  """What a run's model.json says is what a prediction compares with."""
+  table = trained_fixture.make_table(SPEC)
+  table = dataclasses.replace(table, subjects=("2", "5"))
+  source = types.SimpleNamespace(
+    recordings=types.SimpleNamespace(ambisonic_format="ambix"),
+    recipe=types.SimpleNamespace(channel_order="wxyz"),
+  )
+  config = trained_fixture.make_config("per_band", "wipose", SPEC.name, 0)
+  split = splits.make_split(
+    "single",
+    fold=0,
+    fold_by="subject",
+    train_tracks=("haze",),
+    test_tracks=("arnor",),
+    train_subjects=("2",),
+    test_subjects=("5",),
+    fold_order=("5", "2"),
+  )
+  found = json.loads(json.dumps(system.facts(config, source, table, split)))
+  known = music_fingerprint.read(found["music"])
+  # The test's music is no part of it.
+  assert list(known) == ["haze"]
+  softest, loudest = training_sound.read(found["sound"])["level_db"]
+  assert softest == loudest
+  assert found == json.loads(
+    json.dumps(system.facts(config, source, table, split))
+  )

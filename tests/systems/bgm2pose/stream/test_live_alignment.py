@@ -141,7 +141,7 @@ def test_music_that_is_silent_is_not_lost(monkeypatch):
     offset_samples, drift_ppm, jump_s, warnings = 0.0, 0.0, None, ()
     offset_se_samples = drift_se_ppm = confidence = 0.0
     block_middle_s = np.array([5.0, 35.0, 45.0])
-    sound_field = None
+    sound_field, channels = None, "as expected"
     block_state = (result.USED, result.SILENT, result.SILENT)
 
   monkeypatch.setattr(live_alignment, "align", lambda *a, **k: Answer)
