@@ -261,7 +261,7 @@ def _heard(sound: np.ndarray, hops: int, spec: FeatureSpec) -> np.ndarray:
   cut = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
   cut = cut[:, ::_FRAME_SAMPLES][:, : hops * _HOP_FRAMES]
   window = scipy.signal.get_window("hann", size).astype(np.float32)
-  power = np.square(np.abs(scipy.fft.rfft(cut * window, axis=-1)))
+  power = np.square(np.abs(np.fft.rfft(cut * window, axis=-1)))
   bands = power @ mel.mel_matrix(SAMPLE_RATE_HZ, size, spec.bands).T
   above = _above(_levels(bands.mean(axis=0) @ _groups(spec.bands)))
   above[np.abs(above) < _LEAST_DB] = 0
@@ -279,10 +279,10 @@ def _agreement(excerpt: np.ndarray, signs: np.ndarray) -> float:
     return 0.0
   best = 0.0
   length = scipy.fft.next_fast_len(len(signs) + excerpt.shape[1])
-  spectrum = scipy.fft.rfft(signs, length, axis=0)
+  spectrum = np.fft.rfft(signs, length, axis=0)
   for each in excerpt:
     # Beyond the music's ends nothing agrees and nothing disagrees.
-    own = scipy.fft.rfft(each[::-1], length, axis=0)
-    sums = scipy.fft.irfft((spectrum * own).sum(axis=1), length)
+    own = np.fft.rfft(each[::-1], length, axis=0)
+    sums = np.fft.irfft((spectrum * own).sum(axis=1), length)
     best = max(best, float(sums.max() / max(np.abs(each).sum(), 1e-9)))
   return best
