@@ -305,6 +305,11 @@ def test_the_command_writes_a_line_for_every_frame(command, capsys):
   assert head["rate_hz"] == 20
   assert len(head["joints"]) == 21
   assert head["facts"]["statistics"] == "running"
+  # What the network has not met is told before the first pose.
+  (warning,) = head["facts"]["warnings"]
+  assert "not recorded" in warning
+  assert f"warning: {warning}" in said.err
+  assert head["facts"]["sound"] == "recorded"
   assert [f["frame"] for f in frames] == list(range(100))
   assert [f["time_s"] for f in frames[:2]] == [0.025, 0.075]
   assert np.shape([f["pose"] for f in frames]) == (100, 21, 3)
