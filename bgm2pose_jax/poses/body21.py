@@ -53,6 +53,18 @@ BODY21 = Skeleton(
   unit_cm=9.21,
 )
 
+_LEFT_HIP = _JOINTS.index("LeftUpLeg")
+_RIGHT_HIP = _JOINTS.index("RightUpLeg")
+# Each joint's counterpart on the other side of the body.
+_OTHER_SIDE = [
+  _JOINTS.index(
+    name.replace("Left", "Right")
+    if name.startswith("Left")
+    else name.replace("Right", "Left")
+  )
+  for name in _JOINTS
+]
+
 
 def normalize_pose(positions_m: Any) -> Any:
   """Expresses each frame in hip-spine lengths, hips at x = z = 0, floor at 0.
@@ -86,3 +98,51 @@ def normalize_pose(positions_m: Any) -> Any:
   return xp.concat(
     [scaled[..., :1], scaled[..., 1:2] - lowest, scaled[..., 2:]], axis=-1
   )
+
+
+def mirrored(positions: Any) -> Any:
+  """Exchanges left and right: the movement as a mirror at x = 0 shows it.
+
+  Args:
+    positions: [..., joint=21, 3], any unit, y up; NumPy or JAX array.
+
+  Returns:
+    Array of the same shape, kind and dtype. Twice mirrored is the original,
+    bit for bit.
+
+  Raises:
+    InputError: the last two axes are not [21, 3].
+  """
+  BODY21.check_axes(positions, "mirrored(positions)")
+  swapped = positions[..., _OTHER_SIDE, :]
+  xp = positions.__array_namespace__()
+  return xp.concat([-swapped[..., :1], swapped[..., 1:]], axis=-1)
+
+
+def in_own_heading(positions: Any) -> Any:
+  """Turns each frame about the vertical until the hips face +z.
+
+  The person's left is then towards +x. Only the hips decide: a turned head or
+  trunk stays turned.
+
+  Args:
+    positions: [..., joint=21, 3], any unit, y up, hips at x = z = 0; NumPy or
+      JAX array.
+
+  Returns:
+    Array of the same shape, kind and dtype. A frame whose hip joints lie
+    above each other has no heading and stays as it is.
+
+  Raises:
+    InputError: the last two axes are not [21, 3].
+  """
+  BODY21.check_axes(positions, "in_own_heading(positions)")
+  xp = positions.__array_namespace__()
+  left = positions[..., _LEFT_HIP, :] - positions[..., _RIGHT_HIP, :]
+  length = xp.sqrt(left[..., 0] ** 2 + left[..., 2] ** 2)
+  known = length > 0
+  safe = xp.where(known, length, xp.ones_like(length))
+  cos = xp.where(known, left[..., 0] / safe, xp.ones_like(length))[..., None]
+  sin = xp.where(known, left[..., 2] / safe, xp.zeros_like(length))[..., None]
+  x, y, z = (positions[..., axis] for axis in range(3))
+  return xp.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1)

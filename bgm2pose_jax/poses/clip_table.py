@@ -8,6 +8,7 @@ does not list are read with automatic values, and so is every cell left empty.
 | `file` | required: path inside the folder, with `/` |
 | `subject` | who moves; default: the file's folder |
 | `description` | what they do, free text |
+| `action` | which kind of action it is: clips that share it show the same |
 | `fps_true` | frames per second, where the file's header is wrong |
 | `unit_scale_m` | metres per unit of the file |
 | `valid_ranges` | frames to use, `start-stop`, stop exclusive, `;` between |
@@ -37,6 +38,7 @@ COLUMNS = (
   "file",
   "subject",
   "description",
+  "action",
   "fps_true",
   "unit_scale_m",
   "valid_ranges",
@@ -61,6 +63,7 @@ class ClipRow:
     file: path relative to the folder, with `/`.
     subject: person, or None.
     description: free text, may be empty.
+    action: the kind of action, may be empty.
     rate_hz: true frames per second, or None.
     unit_m: metres per file unit, or None.
     ranges: frame ranges (start, stop), or None.
@@ -73,6 +76,7 @@ class ClipRow:
   file: str
   subject: str | None = None
   description: str = ""
+  action: str = ""
   rate_hz: float | None = None
   unit_m: float | None = None
   ranges: tuple[tuple[int, int], ...] | None = None
@@ -173,6 +177,7 @@ def _row(where: str, folder: pathlib.Path, cells: dict[str, str]) -> ClipRow:
     file=_checked_file(where, folder, cells["file"]),
     subject=subject,
     description=clip_text(cells.get("description", ""), 300),
+    action=clip_text(cells.get("action", ""), 80),
     rate_hz=_number(where, cells, "fps_true", 1.0, 10_000.0),
     unit_m=_number(where, cells, "unit_scale_m", 1e-6, 100.0),
     ranges=_ranges(where, cells.get("valid_ranges", "")),

@@ -54,6 +54,9 @@ class Clip:
     warnings: what a person should know of the file, a sentence each; all
       clips of a file have the same.
     subject_from: what says who moves, one of `subject_evidence.EVIDENCE`.
+    action: the kind of action, which other clips may show too: the table's
+      column `action`, else its description up to the first " - ", else the
+      clip's name.
   """
 
   name: str
@@ -67,6 +70,7 @@ class Clip:
   frame_range: tuple[int, int]
   warnings: tuple[str, ...] = ()
   subject_from: str = subject_evidence.NOTHING
+  action: str = ""
 
   @property
   def duration_s(self) -> float:
@@ -272,9 +276,15 @@ def clips_of_file(
         unit_note=note,
         frame_range=(start, stop),
         subject_from=who.evidence,
+        action=row.action or _kind_of(row.description) or stem,
       )
     )
   return clips, warnings
+
+
+def _kind_of(description: str) -> str:
+  """Returns `dance` of `dance - jump and turn`."""
+  return description.split(" - ")[0].strip()
 
 
 def metres_per_unit(

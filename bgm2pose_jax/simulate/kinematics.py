@@ -62,7 +62,7 @@ HIGHEST = np.array([LIMITS[name][1] for name in CHANNELS])
 
 # Share of the leg's full length that inverse kinematics may use: a straight
 # knee has no defined bending plane and pops.
-_REACH = 0.995
+REACH = 0.995
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,8 +167,13 @@ def _apply(
   return matrix @ np.asarray(vector)
 
 
-def _soft_minimum(values: list[np.ndarray], sharpness: float) -> np.ndarray:
-  """Smooth lower bound of the minimum: no kink where the smallest changes."""
+def soft_minimum(values: list[np.ndarray], sharpness: float) -> np.ndarray:
+  """Smooth lower bound of the minimum: no kink where the smallest changes.
+
+  Args:
+    values: arrays of one shape.
+    sharpness: reciprocal of the width of the smooth part, of the values' unit.
+  """
   stacked = np.stack(values)
   lowest = stacked.min(0)
   total = np.exp(-sharpness * (stacked - lowest)).sum(0)
@@ -209,7 +214,7 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
       _apply(pelvis, (sign * body.hip_m, -body.hip_drop_m, 0.0))
     )
 
-  standing = body.ankle_m + body.hip_drop_m + _REACH * leg
+  standing = body.ankle_m + body.hip_drop_m + REACH * leg
   hips = np.stack(
     [
       ch["root_x"] * leg,
@@ -221,9 +226,9 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
   limits = [hips[:, 1]]
   for ankle, offset in zip(ankles, hip_offsets, strict=True):
     away = ((hips + offset - ankle)[:, [0, 2]] ** 2).sum(-1)
-    reach = np.sqrt(np.maximum((_REACH * leg) ** 2 - away, 0.01 * leg**2))
+    reach = np.sqrt(np.maximum((REACH * leg) ** 2 - away, 0.01 * leg**2))
     limits.append(ankle[:, 1] + reach - offset[:, 1])
-  hips[:, 1] = _soft_minimum(limits, 100.0)
+  hips[:, 1] = soft_minimum(limits, 100.0)
   joints[:, at["Hips"]] = hips
 
   half = rotation(0.5 * ch["turn"], 0.5 * ch["bend"], -0.5 * ch["lean"])
@@ -271,7 +276,7 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
   left_axis = pelvis[:, :, 0]
   for k, side in enumerate(("Left", "Right")):
     hip = hips + hip_offsets[k]
-    knee, ankle = _two_bone(hip, ankles[k], left_axis, body)
+    knee, ankle = two_bone(hip, ankles[k], left_axis, body)
     joints[:, at[f"{side}UpLeg"]] = hip
     joints[:, at[f"{side}Leg"]] = knee
     joints[:, at[f"{side}Foot"]] = ankle
@@ -283,15 +288,27 @@ def joint_positions(channels: np.ndarray, body: BodyDimensions) -> np.ndarray:
   return joints
 
 
-def _two_bone(
+def two_bone(
   hip: np.ndarray, ankle: np.ndarray, axis: np.ndarray, body: BodyDimensions
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Knee [time, 3] and reached ankle; the knee bends about `axis` forwards."""
+  """Inverse kinematics of a leg of two bones.
+
+  Args:
+    hip: [time, 3] hip joint, metres.
+    ankle: [time, 3] where the ankle should be.
+    axis: [time, 3] axis about which the knee bends, towards the person's left:
+      the knee comes out along (ankle - hip) x axis.
+    body: lengths of thigh and shin.
+
+  Returns:
+    Knee [time, 3] and the ankle [time, 3] that the leg reaches: on the line
+    from the hip, no further than a straight leg.
+  """
   line = ankle - hip
   distance = np.linalg.norm(line, axis=-1, keepdims=True)
   along = line / np.maximum(distance, 1e-6)
   shortest = 0.35 * body.leg_m
-  distance = np.clip(distance, shortest, _REACH * body.leg_m)
+  distance = np.clip(distance, shortest, REACH * body.leg_m)
   forward = np.cross(along, axis)
   forward /= np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-6)
   down = (body.thigh_m**2 - body.shin_m**2 + distance**2) / (2 * distance)
