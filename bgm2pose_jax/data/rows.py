@@ -42,6 +42,8 @@ def split_rows(table: WindowTable, split: Split) -> Rows:
     KeyError: the table has no such column.
   """
   in_train, in_test = _among(table, split.train), _among(table, split.test)
+  for column, names in split.left_out.items():
+    in_train &= ~_among(table, {column: names})
   for name in table.columns.usable:
     holds = table.column(name)
     in_train &= holds

@@ -49,6 +49,8 @@ class Split:
   Attributes:
     train: {column: names}; a training window has one of them in each column.
     test: the same of test windows.
+    left_out: {column: names}; no training or validation window has one of them
+      in that column, whatever `train` names.
     fold: position in the fold order of what is left out.
     fold_by: the key of a window that folds are made by, such as `player`.
     fold_order: what `fold` counts.
@@ -73,6 +75,9 @@ class Split:
   label: str
   dealt: Dealt | Stretches | None = None
   test_lacks: tuple[str, ...] = ()
+  left_out: Mapping[str, tuple[str, ...]] = dataclasses.field(
+    default_factory=dict
+  )
   validation_fraction: float = 0.1
   overlap: int = 0
 

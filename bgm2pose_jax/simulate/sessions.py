@@ -33,8 +33,13 @@ def make_session(
   crossfade_s: float = 0.4,
   radius_m: float = 0.35,
   yaw: str = "front",
+  excerpt_s: float | None = None,
 ) -> Performance:
   """Plays one person's clips, each once per round, in random order.
+
+  With `excerpt_s` a round is one of actions instead: each action once, shown by
+  an excerpt of one of its clips, so that whoever has the same actions does the
+  same in as much time.
 
   Args:
     clips: clips of one subject.
@@ -48,6 +53,8 @@ def make_session(
       lengths hold and feet slide).
     yaw: `front` turns every clip so that the person faces the loudspeakers
       (-z) on average, `keep` leaves its heading, `random` draws one.
+    excerpt_s: longest stretch of a clip to play at a time; None plays whole
+      clips.
 
   Returns:
     A `Performance` of round(duration_s rate_hz) poses; labels are the clips'
@@ -61,6 +68,10 @@ def make_session(
       "yaw", f"unknown option {yaw!r}", f"use one of {', '.join(YAWS)}"
     )
   least_s = window_s + _SPARE_S
+  if excerpt_s is not None and excerpt_s < least_s:
+    raise InputError(
+      "excerpt_s", f"{excerpt_s:g}", f"use {least_s:g} s or more"
+    )
   usable = [clip for clip in clips if clip.duration_s >= least_s]
   if not usable or duration_s * rate_hz < 1:
     raise InputError(
@@ -77,7 +88,7 @@ def make_session(
   start, previous_fade, previous = 0, 0, None
   while start < count:
     if not order:
-      order = [usable[i] for i in rng.permutation(len(usable))]
+      order = _round(usable, rng, by_action=excerpt_s is not None)
       if order[-1] is previous and len(order) > 1:
         # The same clip twice running would read as one of double length.
         order[0], order[-1] = order[-1], order[0]
@@ -85,6 +96,8 @@ def make_session(
     if clip.name not in prepared:
       prepared[clip.name] = _in_place(clip, rate_hz, radius_m, yaw)
     pose = prepared[clip.name]
+    if excerpt_s is not None:
+      pose = _excerpt(pose, round(excerpt_s * rate_hz), rng)
     if yaw == "random":
       pose = pose @ kinematics.rotation(rng.uniform(0, 2 * np.pi), 0, 0).T
     fade_in = min(previous_fade, _fade(len(pose), window_s, rate_hz, 1e9))
@@ -105,6 +118,26 @@ def make_session(
     _labels(spans, count, rate_hz, window_s),
     float(rate_hz),
   )
+
+
+def _round(
+  clips: Sequence[Clip], rng: np.random.Generator, *, by_action: bool
+) -> list[Clip]:
+  """Every clip once, or one clip of every action, in random order."""
+  if by_action:
+    shown: dict[str, list[Clip]] = {}
+    for clip in clips:
+      shown.setdefault(clip.action, []).append(clip)
+    clips = [own[int(rng.integers(len(own)))] for own in shown.values()]
+  return [clips[i] for i in rng.permutation(len(clips))]
+
+
+def _excerpt(
+  pose: np.ndarray, longest: int, rng: np.random.Generator
+) -> np.ndarray:
+  """At most so many poses in a row, from a random one on."""
+  first = int(rng.integers(max(len(pose) - longest, 0) + 1))
+  return pose[first : first + longest]
 
 
 def _fade(

@@ -8,9 +8,13 @@ from bgm2pose_jax.simulate.performers.performer import (
   draw_performer,
   perform_clip,
 )
-from bgm2pose_jax.simulate.performers.repertoire import common_actions
+from bgm2pose_jax.simulate.performers.repertoire import (
+  SHORTEST_S,
+  common_actions,
+)
 
 __all__ = [
+  "SHORTEST_S",
   "VERSION",
   "Performer",
   "common_actions",

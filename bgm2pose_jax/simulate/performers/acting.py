@@ -15,9 +15,9 @@ from bgm2pose_jax.simulate.performers.movement import (
   unit,
 )
 
-# Weight of the pelvis's forward axis in where a knee points, leg lengths: it
-# decides where the leg is straight and the captured knee says nothing.
-_FORWARD = 0.02
+# A knee that is less in front than this, leg lengths, hardly says where it
+# points: captured knees pass through the line of a straight leg.
+_STRAIGHT = 0.03
 # A foot in the air lowers the hips by this much less than one that stands.
 _SWING_SLACK = 4.0
 # Sharpness of the limit that straight legs put on the hips, 1/m.
@@ -63,7 +63,7 @@ def act(movement: Movement, body: BodyDimensions) -> np.ndarray:
   for side, name in enumerate(SIDES):
     hip = middle + offsets[:, side]
     along = unit(ankles[:, side] - hip)
-    outward = movement.knee[:, side] + _FORWARD * pelvis[:, :, 2]
+    outward = _knee_direction(movement.knee[:, side], along, pelvis[:, :, 0])
     knee, ankle = kinematics.two_bone(
       hip, ankles[:, side], np.cross(outward, along), body
     )
@@ -129,8 +129,7 @@ def _within_reach(
   movement: Movement,
   leg_m: float,
 ) -> np.ndarray:
-  """Height [time] of the hip joints' middle, metres, legs no longer than they
-  are."""
+  """Height [time] of the hip joints' middle that legs allow, metres."""
   reach = kinematics.REACH * leg_m
   limits = [middle[:, 1]]
   for side in range(len(SIDES)):
@@ -145,6 +144,22 @@ def _within_reach(
       + _SWING_SLACK * lift * leg_m
     )
   return kinematics.soft_minimum(limits, _SHARPNESS)
+
+
+def _knee_direction(
+  knee: np.ndarray, along: np.ndarray, left: np.ndarray
+) -> np.ndarray:
+  """Where a knee points [time, 3]: as captured, but never backwards.
+
+  Args:
+    knee: [time, 3] of the captured knee from the line of its leg, leg lengths.
+    along: [time, 3] direction from hip to ankle.
+    left: [time, 3] left axis of the pelvis.
+  """
+  forward = unit(np.cross(along, left))
+  ahead = (knee * forward).sum(-1, keepdims=True)
+  above_zero = ahead / 2 + np.sqrt(ahead**2 / 4 + _STRAIGHT**2)
+  return knee + (above_zero - ahead) * forward
 
 
 def _turned(frames: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Bodies of adults, drawn from anthropometric tables.
 
 Statures, and how much limbs vary beside them, are those of R. L. Huston,
-Principles of Biomechanics, CRC Press 2009 (standing and sitting dimensions, 5th,
-50th and 95th percentile). Limbs as shares of stature are those of Drillis and
-Contini, in D. A. Winter, Biomechanics and Motor Control of Human Movement, 4th
-ed. 2009, fig. 4.1. What these do not give between joint centres (trunk, neck,
-shoulder and hip joints, feet) is that of `kinematics.BodyDimensions`.
+Principles of Biomechanics, CRC Press 2009 (standing and sitting dimensions,
+5th, 50th and 95th percentile). Limbs as shares of stature are those of Drillis
+and Contini, in D. A. Winter, Biomechanics and Motor Control of Human Movement,
+4th ed. 2009, fig. 4.1. What these do not give between joint centres (trunk,
+neck, shoulder and hip joints, feet) is that of `kinematics.BodyDimensions`.
 """
 
 from __future__ import annotations

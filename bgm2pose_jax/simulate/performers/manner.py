@@ -143,9 +143,7 @@ def _chest(movement: Movement, manner: Manner) -> np.ndarray:
   return movement.pelvis @ Rotation.from_rotvec(angles).as_matrix()
 
 
-def _arms(
-  movement: Movement, manner: Manner
-) -> tuple[np.ndarray, np.ndarray]:
+def _arms(movement: Movement, manner: Manner) -> tuple[np.ndarray, np.ndarray]:
   """Directions [time, side, 3] of upper arms and forearms, chest axes."""
   captured = movement.upper_arm
   mean = captured.mean(axis=0)

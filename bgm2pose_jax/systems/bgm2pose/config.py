@@ -33,6 +33,8 @@ class SimulateConfig:
       scenes that bring their own noise.
     scene: room, loudspeakers and microphone: a name of `simulate.scenes`, with
       values of fields behind it, or a JSON file.
+    performers: number of performers made of the captured people, see
+      `simulate.performers`; 0 lets those move themselves. For motion files.
   """
 
   subjects: int = field(7, above=0)
@@ -46,6 +48,15 @@ class SimulateConfig:
     help="room to simulate: plain, measured (reverberation, residual and noise "
     "as in real rooms), classroom, carpet, tile, wood_floor; with fields "
     "behind it (measured:tail.t60_s=1.6:residual=none); or a JSON file of them",
+  )
+  performers: int = field(
+    0,
+    at_least=0,
+    later=True,
+    flag="performers",
+    help="number of performers to make of the people in --mocap_dir: other "
+    "bodies that do the same actions, each in its own manner, of which some "
+    "are mirrored (default: 0, the captured people move themselves)",
   )
 
 
@@ -88,6 +99,9 @@ class DataConfig:
       network sees as well, an even number; the poses stay the window's. Beyond
       the recording's ends, or where released data leave windows out, its first
       and last frame are repeated.
+    heading: `room` keeps poses in the room's axes; `own` turns each frame about
+      the vertical until the hips face +z, so that nobody needs to tell where
+      the person looks (`body21.in_own_heading`). Not for `released`.
     pose_norm: `none` (the paper's: heights of a dozen hip-spine lengths are
       learned from zero) or `center` (the network learns the deviation from
       the training mean pose).
@@ -167,6 +181,14 @@ class DataConfig:
   norm_stats: str = field("fitted", choices=("fitted", "table"))
   inputs: str | None = None
   context_frames: int = field(0, at_least=0)
+  heading: str = field(
+    "room",
+    choices=("room", "own"),
+    later=True,
+    flag="heading",
+    help="axes of the poses: room, or own, the person's own heading in each "
+    "frame; needs recordings, not AMPL's released poses",
+  )
   pose_norm: str = field("none", choices=("none", "center"))
   validation_fraction: float = 0.1
   simulate: SimulateConfig = SimulateConfig()
@@ -208,7 +230,7 @@ class Config(schema.Config):
     setting: `single`, `cross_music`, `cross_genre` or `plain_clothes`.
     test_track: track to test on; null is the setting's first.
     test_subject: subject to test on; null takes `fold`.
-    fold_by: `subject` or `clip`.
+    fold_by: `subject`, `clip` or `person`.
     batch, data, loss: see their classes.
   """
 
@@ -235,10 +257,11 @@ class Config(schema.Config):
   )
   fold_by: str = field(
     "subject",
-    choices=("subject", "clip"),
+    choices=("subject", "clip", "person"),
     flag="fold_by",
-    help="leave out a subject, or a fifth of everybody's clips (annotation "
-    "labels)",
+    help="leave out a subject (a performer: and the performances it shows), a "
+    "fifth of everybody's clips (annotation labels), or, with --performers, "
+    "a captured person: every performer made of them and all they showed",
   )
   batch: BatchConfig = BatchConfig()
   data: DataConfig = DataConfig()

@@ -10,6 +10,7 @@ from bgm2pose_jax.evaluation.bootstrap import Blocks
 from bgm2pose_jax.poses.body21 import BODY21
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
+from bgm2pose_jax.systems.bgm2pose.performances import Performances
 from bgm2pose_jax.systems.bgm2pose.splits import MusicSplit
 from bgm2pose_jax.systems.bgm2pose.verdict import verdict
 
@@ -35,15 +36,18 @@ def head(split: MusicSplit) -> dict[str, Any]:
   """The split's entries of results.json.
 
   Where captured people took part: `subject_from`, what names them, and
-  `motion_warnings`, what a reader should know of them and their motion.
+  `motion_warnings`, what a reader should know of them and their motion. Where
+  they are performers: `left_out`, what training never had of the test.
   """
-  known = {}
+  known: dict[str, Any] = {}
   if split.people is not None:
     doubt = splits.doubt(split)
     known = {
       "subject_from": split.people.subject_from,
       "motion_warnings": [*([doubt] if doubt else []), *split.people.warnings],
     }
+  if split.performances is not None:
+    known["left_out"] = left_out(split, split.performances)
   return {
     **known,
     "setting": split.setting,
@@ -51,6 +55,43 @@ def head(split: MusicSplit) -> dict[str, Any]:
     "train_subjects": list(split.train_subjects),
     "test_tracks": list(split.test_tracks),
     "test_subjects": list(split.test_subjects),
+  }
+
+
+def left_out(
+  split: MusicSplit, performances: Performances
+) -> dict[str, list[str]]:
+  """What of the test no training window has.
+
+  Args:
+    split: the run's split.
+    performances: what the performers show.
+
+  Returns:
+    `performers`, `performances` (motion files), `people` (captured, whom
+    training has no clip of) and `actions` (shown in no other file), each as
+    names. A performer's body and manner are its own, so both are unseen.
+  """
+  clips = set(split.left_out["label"])
+  kept = set(performances.sources) - clips
+  sources = performances.sources
+  trained = {
+    clip for name in split.train_subjects for clip in performances.shows[name]
+  } & kept
+  tested = {
+    clip for name in split.test_subjects for clip in performances.shows[name]
+  } & clips
+  return {
+    "performers": list(split.test_subjects),
+    "performances": sorted({sources[clip].file for clip in clips}),
+    "people": sorted(
+      {sources[clip].person for clip in tested}
+      - {sources[clip].person for clip in trained}
+    ),
+    "actions": sorted(
+      {sources[clip].action for clip in tested}
+      - {sources[clip].action for clip in trained}
+    ),
   }
 
 

@@ -49,6 +49,8 @@ _RECORDINGS = (
   "static_response",
   "noise_snr_db",
   "channel_order",
+  "heading",
+  "performers",
 )
 # Text, numbers and names of one stored window.
 _TEXT_BYTES = 400
@@ -266,6 +268,7 @@ def _source(data: DataConfig) -> MusicSource:
       static_response=data.static_response,
       noise_snr_db=data.noise_snr_db,
       channel_order=data.channel_order or ambisonics.DEFAULT_ORDER,
+      heading=data.heading,
     ),
     channel_order=data.channel_order,
     gains=data.ambisonic_format,
@@ -301,9 +304,12 @@ def _main(argv: Sequence[str]) -> None:
   with command.ending():
     command.no_arguments(argv)
     local_path.check("data_dir", values.data_dir)
+    given = config_flags.given(DataConfig)
+    performers = given.pop("simulate.performers", SimulateConfig.performers)
     data = DataConfig(
-      **config_flags.given(DataConfig),
+      **given,
       simulate=SimulateConfig(
+        performers=performers,
         subjects=values.subjects,
         minutes=values.minutes,
         seed=values.seed,

@@ -31,6 +31,7 @@ class Recipe:
       `window_noise.with_noise`; None adds none.
     channel_order: order of the channels in the recordings' files, of
       `ambisonics.ORDERS`.
+    heading: axes of the poses, `room` or `own`, see `config.DataConfig`.
   """
 
   feature_set: str = "logmel_intensity"
@@ -38,6 +39,7 @@ class Recipe:
   pose_resample: str = "interp"
   noise_snr_db: float | None = None
   channel_order: str = ambisonics.DEFAULT_ORDER
+  heading: str = "room"
 
   def __post_init__(self):
     snr_db = self.noise_snr_db
@@ -85,6 +87,8 @@ class Recipe:
       del found["noise_snr_db"]
     if self.channel_order == ambisonics.DEFAULT_ORDER:
       del found["channel_order"]
+    if self.heading == Recipe.heading:
+      del found["heading"]
     del found["static_response"]
     if self.needs_still:
       found["static_response"] = self.static_form().identity()
@@ -105,5 +109,5 @@ def recordings_digest(content: Mapping[str, Any]) -> str:
     64 hex digits, the same for every feature set, static response and noise.
   """
   ours = {field.name for field in dataclasses.fields(Recipe)}
-  ours = (ours | {"static_room", "format"}) - {"pose_resample"}
+  ours = (ours | {"static_room", "format"}) - {"pose_resample", "heading"}
   return checksums.of_json({k: v for k, v in content.items() if k not in ours})

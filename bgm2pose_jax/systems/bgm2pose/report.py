@@ -79,6 +79,11 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if results.get("subject_from")
         else []
       ),
+      *(
+        [("left out", table.left_out_line(results["left_out"]))]
+        if results.get("left_out")
+        else []
+      ),
     ],
   )
 

@@ -53,6 +53,8 @@ def render(results: Mapping[str, Any]) -> str:
     end. Without ground truth a note stands in place of figures.
   """
   lines = [headline(results), ""]
+  if unseen := results.get("left_out"):
+    lines += [left_out_line(unseen), ""]
   if odd := results.get("motion_warnings"):
     lines += [*(f"Check the motion files: {sentence}" for sentence in odd), ""]
   if results["rmse"] is None:
@@ -131,6 +133,18 @@ def in_cm(
     *(f"{part:.1f}" for part in parts),
     "-" if hands is None else f"{hands:.1f}",
   )
+
+
+def left_out_line(unseen: Mapping[str, Sequence[str]]) -> str:
+  """A sentence on what training never had, of `figures.left_out`."""
+  parts = [
+    f"the tested performers and all {len(unseen['performances'])} motion files"
+    " that they show"
+  ]
+  for key, word in (("people", "person"), ("actions", "action")):
+    if names := unseen[key]:
+      parts.append(f"{word} {_listed(names)}")
+  return f"Left out of training: {'; '.join(parts)}."
 
 
 def _listed(names: Sequence[str]) -> str:

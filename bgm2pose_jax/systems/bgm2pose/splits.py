@@ -11,6 +11,9 @@ combinations) in a form that any set of tracks with genres can use:
 
 Folds leave one subject out. Their order is the natural order of the subjects
 who have the test track ("2" before "10"), excluded ones left out.
+
+A performer shows captured performances that others may show too, so leaving a
+performer out leaves those out as well (`performer_folds`).
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from collections.abc import Mapping, Sequence
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.split import Dealt, Split, natural_key
 from bgm2pose_jax.poses import subject_evidence
+from bgm2pose_jax.systems.bgm2pose import performer_folds
+from bgm2pose_jax.systems.bgm2pose.performances import Performances
 
 # Genres of AMPL's tracks; the order is the paper's.
 AMPL_GENRES = {
@@ -83,6 +88,7 @@ class Holdings:
     aliases: {other name: subject}.
     people: how captured people are known, and what is odd about their motion;
       None where nobody says.
+    performances: what performers show; None where subjects are no performers.
   """
 
   genres: Mapping[str, str]
@@ -93,6 +99,7 @@ class Holdings:
   excluded: Sequence[str] = ()
   aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
   people: CapturedPeople | None = None
+  performances: Performances | None = None
 
   def named(self, subjects: Sequence[str]) -> str:
     """Lists subjects with their other names, for messages."""
@@ -107,10 +114,12 @@ class MusicSplit(Split):
   Attributes:
     setting: the setting's name.
     people: see `Holdings`.
+    performances: see `Holdings`.
   """
 
   setting: str
   people: CapturedPeople | None = None
+  performances: Performances | None = None
 
   @property
   def train_tracks(self) -> tuple[str, ...]:
@@ -154,7 +163,7 @@ def make_split(
     test_subjects: people who are tested on; with clip folds the same.
     fold_order: what `fold` counts.
     fold: position of the test subject (or clip group) in the fold order.
-    fold_by: `subject` or `clip`. Clips are annotation labels.
+    fold_by: `subject`, `clip` or `person`. Clips are annotation labels.
   """
   return MusicSplit(
     setting=setting,
@@ -223,10 +232,12 @@ def resolve(
     test_track: null takes the setting's first.
     test_subject: or one of its aliases; null takes `fold`.
     fold: position in the fold order.
-    fold_by: `subject` or `clip`.
+    fold_by: `subject`, `clip` or `person`.
 
   Returns:
-    The split.
+    The split. Where subjects are performers its training leaves out the
+    performances that are tested, and with `person` all of the captured person
+    whom the test performers are made of.
 
   Raises:
     InputError: for a track, subject or fold that the dataset cannot give.
@@ -290,6 +301,28 @@ def resolve(
       "has no recording with poses",
       "choose another track, or --setting=plain_clothes",
     )
+  performances = holdings.performances
+  performer_folds.check(fold_by, performances)
+  if fold_by == "person" and performances is not None:
+    found = performer_folds.without_person(
+      performances, everyone=everyone, tested=order, asked=asked, fold=fold
+    )
+    split = make_split(
+      setting,
+      train_tracks=train_tracks,
+      test_tracks=(test_track,),
+      train_subjects=found.train,
+      test_subjects=found.test,
+      fold_order=found.order,
+      fold=fold,
+      fold_by="person",
+    )
+    return dataclasses.replace(
+      split,
+      test={**split.test, "label": found.clips},
+      left_out={"label": found.clips},
+      performances=performances,
+    )
   if fold_by == "clip":
     if test_subject is not None:
       raise InputError(
@@ -339,7 +372,7 @@ def resolve(
       f"nobody but subject {order[fold]} has {', '.join(train_tracks)}",
       fix,
     )
-  return make_split(
+  split = make_split(
     setting,
     train_tracks=train_tracks,
     test_tracks=(test_track,),
@@ -347,6 +380,12 @@ def resolve(
     test_subjects=(order[fold],),
     fold_order=order,
     fold=fold,
+  )
+  if performances is None:
+    return split
+  shown = performances.same_performances(order[fold])
+  return dataclasses.replace(
+    split, left_out={"label": shown}, performances=performances
   )
 
 
@@ -356,16 +395,23 @@ def doubt(split: MusicSplit) -> str | None:
   Args:
     split: the run's split.
   """
-  if split.people is None or split.fold_by != "subject":
+  if split.people is None:
+    return None
+  # Performers' own performances are left out by file, whoever moves there.
+  by = "subject" if split.performances is None else "person"
+  if split.fold_by != by:
     return None
   people = sorted({*split.test_subjects, *split.train_subjects},
                   key=natural_key)  # fmt: skip
+  if split.performances is not None:
+    people = list(split.performances.people())
   guessed = subject_evidence.explain(split.people.subject_from, people)
   if guessed is None:
     return None
+  other = "clip" if split.performances is None else "subject"
   return (
-    f"{guessed}, so fold_by=subject means nothing: name who moves in the column"
-    " subject of clips.csv, or use --fold_by=clip"
+    f"{guessed}, so fold_by={by} means nothing: name who moves in the column"
+    f" subject of clips.csv, or use --fold_by={other}"
   )
 
 

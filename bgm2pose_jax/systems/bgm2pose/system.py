@@ -47,7 +47,12 @@ _PATHS = (
   "init_from",
 )
 # What recordings can be simulated from.
-_SIMULATED_FROM = ("mocap_dir", "joint_map", "music_dir")
+_SIMULATED_FROM = (
+  "mocap_dir",
+  "joint_map",
+  "music_dir",
+  "simulate.performers",
+)
 
 
 def make_config(preset: str, model: str, ablation: str) -> Config:
@@ -80,7 +85,8 @@ def settle(given: Mapping[str, Any]) -> dict[str, Any]:
   elif any(given.get(f"data.{name}") for name in _SIMULATED_FROM):
     raise InputError(
       f"--ampl_dir={ampl_dir}",
-      "given together with --mocap_dir, --joint_map or --music_dir",
+      "given together with --mocap_dir, --joint_map, --music_dir or"
+      " --performers",
       "recordings are either read or simulated: drop one",
     )
   else:

@@ -15,6 +15,7 @@ from bgm2pose_jax.files import json_file
 from bgm2pose_jax.files.text_file import clip_text
 from bgm2pose_jax.poses import subject_evidence
 from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.systems.bgm2pose.performances import Performances
 
 TRACKS_FILE = "tracks.json"
 SIMULATED_FILE = "simulated.json"
@@ -147,6 +148,18 @@ class RecordingIndex(Generic[R]):
       tuple(clip_text(str(w), _LONGEST_WARNING) for w in said[:_MOST_WARNINGS]),
     )
 
+  @property
+  def performances(self) -> Performances | None:
+    """What the performers of simulated recordings show, else None.
+
+    Raises:
+      InputError: the folder's own description cannot be read.
+    """
+    known = self._described("performances")
+    if not known:
+      return None
+    return Performances.from_dict(known, self.root / SIMULATED_FILE)
+
   def _described(self, key: str) -> Mapping[str, Any]:
     """An entry of the simulator's description; empty without one."""
     path = self.root / SIMULATED_FILE
@@ -177,6 +190,7 @@ class RecordingIndex(Generic[R]):
       excluded=self.excluded,
       aliases=splits.AMPL_PAPER_SUBJECTS if self.is_ampl else {},
       people=self.people,
+      performances=self.performances,
     )
 
   def of_track(self, track: str, subject: str | None = None) -> tuple[R, ...]:

@@ -14,7 +14,11 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.audio import ambisonics, audio_files
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
+from bgm2pose_jax.poses.body21 import (
+  BODY21,
+  in_own_heading,
+  normalize_pose,
+)
 from bgm2pose_jax.poses.windows import resample_windows
 from bgm2pose_jax.systems.bgm2pose.ampl import annotations
 from bgm2pose_jax.systems.bgm2pose.ampl.raw_layout import RawRecording
@@ -137,6 +141,7 @@ def read_windows(
   music_frames: int,
   music_path: Path,
   pose_resample: str = "interp",
+  heading: str = "room",
 ) -> Windows:
   """Reads labels and poses, and settles how many windows there are.
 
@@ -145,6 +150,7 @@ def read_windows(
     music_frames: samples of its track's music at 48 kHz.
     music_path: named in errors.
     pose_resample: see `windows.resample_windows`.
+    heading: axes of the poses, see `recipe.Recipe`.
 
   Returns:
     The windows that both audio and poses cover; the shorter one decides, and a
@@ -162,7 +168,7 @@ def read_windows(
     has_pose = np.zeros(windows, bool)
   else:
     positions = poses.read_position_csv(recording.poses, POSE_RATE_HZ)
-    pose, has_pose = _window_poses(recording, positions, pose_resample)
+    pose, has_pose = _window_poses(recording, positions, pose_resample, heading)
     if len(pose) != windows:
       logging.info(
         "%s: audio holds %d windows, poses %d; the first %d are used",
@@ -259,13 +265,15 @@ def sound_blocks(
 
 
 def _window_poses(
-  recording: RawRecording, positions: np.ndarray, method: str
+  recording: RawRecording, positions: np.ndarray, method: str, heading: str
 ) -> tuple[np.ndarray, np.ndarray]:
   """Normalised windows, and which of them have a usable pose."""
   resampled = resample_windows(
     positions, POSE_RATE_HZ, WINDOW_S, WINDOW_FRAMES, method
   )
   pose = np.array(normalize_pose(resampled), np.float32)
+  if heading == "own":
+    pose = in_own_heading(pose)
   # Hips and Spine in one place: the capture lost the person.
   has_pose = np.asarray(np.isfinite(pose).all(axis=(1, 2, 3)))
   if not has_pose.all():

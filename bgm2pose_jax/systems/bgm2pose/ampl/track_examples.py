@@ -88,7 +88,11 @@ class TrackExamples:
   ) -> Iterator[dict[str, Any]]:
     """Computes a recording's windows from its sound."""
     windows = recordings.read_windows(
-      recording, music.frames, music.path, self.recipe.pose_resample
+      recording,
+      music.frames,
+      music.path,
+      self.recipe.pose_resample,
+      self.recipe.heading,
     )
 
     def blocks() -> Iterator[recordings.Block]:

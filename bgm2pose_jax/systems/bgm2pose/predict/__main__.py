@@ -164,7 +164,12 @@ def run(
     facts |= {"notes": notes} if notes else {}
     target = None
     if values.poses:
-      target = truth.read(Path(values.poses), pair, values.poses_lag_s)
+      target = truth.read(
+        Path(values.poses),
+        pair,
+        values.poses_lag_s,
+        models[0].config.data.heading,
+      )
     started = time.perf_counter()
     made = predictor.predict(models, pair, options, progress=_bar)
     took_s = time.perf_counter() - started

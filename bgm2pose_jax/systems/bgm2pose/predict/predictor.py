@@ -79,6 +79,11 @@ def check_together(models: Sequence[MusicModel]) -> None:
       ("conventions", first.ambisonic_format, model.ambisonic_format),
       ("data.context_frames", first.context, model.context),
       (
+        "data.heading",
+        first.config.data.heading,
+        model.config.data.heading,
+      ),
+      (
         "static response",
         first.config.data.static_response,
         model.config.data.static_response,

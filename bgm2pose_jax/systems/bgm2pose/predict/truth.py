@@ -13,7 +13,11 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.evaluation.metrics import measure
-from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
+from bgm2pose_jax.poses.body21 import (
+  BODY21,
+  in_own_heading,
+  normalize_pose,
+)
 from bgm2pose_jax.poses.windows import resample_windows
 from bgm2pose_jax.systems.bgm2pose import metrics
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import POSE_RATE_HZ
@@ -35,13 +39,16 @@ class Truth(NamedTuple):
   hip_spine_cm: float
 
 
-def read(path: Path, pair: SoundPair, lag_s: float = 0.0) -> Truth:
+def read(
+  path: Path, pair: SoundPair, lag_s: float = 0.0, heading: str = "room"
+) -> Truth:
   """Reads captured poses for the frames of a pair.
 
   Args:
     path: CSV of positions at 120 a second, see `mocap.read_position_csv`.
     pair: gives the first frame.
     lag_s: time of the recording at which the pose track begins.
+    heading: axes of the model's poses, see `config.DataConfig`.
 
   Returns:
     As many whole windows as there are both sound and poses.
@@ -69,6 +76,8 @@ def read(path: Path, pair: SoundPair, lag_s: float = 0.0) -> Truth:
       "give the pose track of this recording",
     )
   pose = np.asarray(normalize_pose(windows[:count]), np.float32)
+  if heading == "own":
+    pose = in_own_heading(pose)
   if not np.isfinite(pose).all():
     bad = int(np.argmin(np.isfinite(pose).all(axis=(1, 2, 3))))
     raise InputError(

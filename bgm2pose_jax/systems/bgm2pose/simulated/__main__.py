@@ -31,7 +31,9 @@ def define_flags(values: flags.FlagValues) -> None:
     "out", None, "folder to write (required)", flag_values=values
   )
   config_flags.define(
-    [DataConfig], values, only=("mocap_dir", "joint_map", "music_dir")
+    [DataConfig],
+    values,
+    only=("mocap_dir", "joint_map", "music_dir", "performers"),
   )
   flags.DEFINE_list(
     "subjects",
@@ -99,6 +101,7 @@ def read_plan(values: flags.FlagValues) -> raw_folder.RawPlan:
     joint_map=values.joint_map,
     music_dir=values.music_dir,
     yaw=values.yaw,
+    performers=values.performers or 0,
   )
 
 
@@ -131,7 +134,10 @@ def main(argv: Sequence[str]) -> None:
     found = casting.cast(plan)
     if found.people is not None and (
       guessed := subject_evidence.explain(
-        found.people.subject_from, found.subjects
+        found.people.subject_from,
+        found.subjects
+        if found.performances is None
+        else found.performances.people(),
       )
     ):
       logging.warning(

@@ -21,9 +21,10 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.split import natural_key
 from bgm2pose_jax.files import checksums
 from bgm2pose_jax.poses import subject_evidence
-from bgm2pose_jax.simulate import motion, music, sessions
+from bgm2pose_jax.simulate import motion, music, performers, sessions
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose import splits
+from bgm2pose_jax.systems.bgm2pose.performances import Performances, Source
 from bgm2pose_jax.systems.bgm2pose.simulated import music_folder, retarget
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
 
@@ -32,6 +33,9 @@ POSE_RATE_HZ = 120.0
 # One motion window and the shortest music; shorter recordings hold no window.
 _SHORTEST_S = 1.2
 _MOST_WARNINGS = 5
+# A performer shows so much of an action at a time, so that a session of some
+# minutes holds every action.
+PERFORMER_EXCERPT_S = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +44,8 @@ class RawPlan:
 
   Attributes:
     subjects: number of procedural people, or subjects by name. With
-      `mocap_dir` a number is not looked at: all captured people take part.
+      `mocap_dir` a number is not looked at: all captured people take part, or
+      all performers.
     tracks: names of the music to record; empty for all there is.
     minutes: length of each recording; one is made per subject and track.
     seed: the seed of people, order, timing, music and noise.
@@ -51,6 +56,8 @@ class RawPlan:
     yaw: heading of captured people, see `sessions.make_session`.
     joint_map: file that says which names in the motion files are which joints,
       see `poses.joint_map_file`; None for none of its own.
+    performers: how many performers to make of the captured people, see
+      `simulate.performers`; 0 lets those move themselves.
   """
 
   subjects: int | Sequence[str] = 7
@@ -63,6 +70,7 @@ class RawPlan:
   music_dir: str | None = None
   yaw: str = "front"
   joint_map: str | None = None
+  performers: int = 0
 
   def __post_init__(self) -> None:
     if isinstance(self.subjects, str) or isinstance(self.tracks, str):
@@ -92,6 +100,14 @@ class RawPlan:
         f"{self.joint_map} given without --mocap_dir",
         "add --mocap_dir=... or drop it",
       )
+    if self.performers < 0:
+      raise InputError("--performers", f"{self.performers}", "use 0 or more")
+    if self.performers and self.mocap_dir is None:
+      raise InputError(
+        f"--performers={self.performers}",
+        "given without --mocap_dir",
+        "performers are made of captured people: add --mocap_dir=...",
+      )
 
   @property
   def duration_s(self) -> float:
@@ -112,12 +128,36 @@ class Cast:
   Attributes:
     subjects: names as they stand in file names.
     tracks: wanted tracks by name.
-    clips: captured clips by subject; empty for procedural motion.
+    clips: captured clips by subject; empty for procedural motion. Those of a
+      performer are the ones that it performs.
+    performers: {subject: performer}; empty where captured people move
+      themselves.
   """
 
   subjects: tuple[str, ...]
   tracks: dict[str, music.Piece]
   clips: dict[str, tuple[poses.Clip, ...]]
+  performers: dict[str, performers.Performer] = dataclasses.field(
+    default_factory=dict
+  )
+
+  @property
+  def performances(self) -> Performances | None:
+    """What the performers show; None without performers."""
+    if not self.performers:
+      return None
+    return Performances(
+      sources={
+        clip.name: Source(clip.source_path, _token(clip.subject), clip.action)
+        for own in self.clips.values()
+        for clip in own
+      },
+      shows={
+        name: tuple(clip.name for clip in own)
+        for name, own in self.clips.items()
+      },
+      persons={name: who.person for name, who in self.performers.items()},
+    )
 
   @property
   def people(self) -> splits.CapturedPeople | None:
@@ -157,6 +197,9 @@ def cast(plan: RawPlan) -> Cast:
   if plan.mocap_dir is not None:
     digest = motion_digest(plan.mocap_dir, plan.joint_map)
     clips = _clips(plan.mocap_dir, plan.joint_map, digest)
+  made = _performers(clips, plan)
+  if made:
+    clips = {name: _repertoire(clips, who) for name, who in made.items()}
   if isinstance(plan.subjects, int):
     people = tuple(clips) or tuple(str(i) for i in range(plan.subjects))
   else:
@@ -165,14 +208,19 @@ def cast(plan: RawPlan) -> Cast:
     if clips and name not in clips:
       raise InputError(
         f"subject {name!r}",
-        f"not in {plan.mocap_dir}",
+        "is no performer" if made else f"not in {plan.mocap_dir}",
         f"use some of {', '.join(clips)}",
       )
   if not people or len(set(people)) < len(people):
     raise InputError(
       "subjects", f"{plan.subjects}", "give at least one, each name once"
     )
-  return Cast(people, tracks, {name: clips[name] for name in people if clips})
+  return Cast(
+    people,
+    tracks,
+    {name: clips[name] for name in people if clips},
+    {name: made[name] for name in people if made},
+  )
 
 
 def holdings(plan: RawPlan) -> splits.Holdings:
@@ -186,6 +234,7 @@ def holdings(plan: RawPlan) -> splits.Holdings:
     genres={name: track.style for name, track in found.tracks.items()},
     subjects=dict.fromkeys(found.tracks, found.subjects),
     people=found.people,
+    performances=found.performances,
   )
 
 
@@ -195,13 +244,18 @@ def performance(
   """The motion of one recording, poses in scene axes at `POSE_RATE_HZ`."""
   rng = motion.random_stream(plan.seed, "motion", subject, track)
   if found.clips:
+    clips = found.clips[subject]
+    who = found.performers.get(subject)
+    if who is not None:
+      clips = [performers.perform_clip(who, c, plan.seed) for c in clips]
     return sessions.make_session(
-      found.clips[subject],
+      clips,
       plan.duration_s,
       rng,
       rate_hz=POSE_RATE_HZ,
       window_s=WINDOW_S,
       yaw=plan.yaw,
+      excerpt_s=None if who is None else PERFORMER_EXCERPT_S,
     )
   style = motion.subject_style(subject, plan.seed)
   return motion.perform(style, plan.duration_s, rng, POSE_RATE_HZ)
@@ -230,6 +284,30 @@ def motion_digest(folder: str | Path, joint_map: str | None = None) -> str:
   if joint_map is not None:
     text += f" {checksums.of_json(poses.read_joint_map(joint_map))}"
   return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _performers(
+  clips: Mapping[str, Sequence[poses.Clip]], plan: RawPlan
+) -> dict[str, performers.Performer]:
+  """The performers of a plan by name; none where it asks for none."""
+  made = (
+    performers.draw_performer(clips, number, plan.seed)
+    for number in range(plan.performers)
+  )
+  return {who.name: who for who in made}
+
+
+def _repertoire(
+  clips: Mapping[str, Sequence[poses.Clip]], who: performers.Performer
+) -> tuple[poses.Clip, ...]:
+  """The captured clips that a performer performs."""
+  return tuple(
+    clip
+    for own in clips.values()
+    for clip in own
+    if clip.source_path in who.files
+    and clip.duration_s >= performers.SHORTEST_S
+  )
 
 
 def _shortened(files: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -6,7 +6,9 @@
     data/poses_synchronized/subject_<s>_<track>_position.csv        120 a second
     data/tracks.json        {track: {genre, title, gain, music_sha256}}
     data/simulated.json     {"simulated": true, plan, scene, versions}; with
-                            captured people {people: {subject_from, warnings}}
+                            captured people {people: {subject_from, warnings}},
+                            with performers {performances: {sources, shows,
+                            persons}}, see `performances.Performances`
 
 Files appear whole or not at all and the wav comes last, so a run that was
 stopped goes on where it was. Tracks may be added later; anything else that
@@ -36,7 +38,7 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import json_file, own_file, whole_file
-from bgm2pose_jax.simulate import motion, recorder
+from bgm2pose_jax.simulate import motion, performers, recorder
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.simulated import casting
 from bgm2pose_jax.systems.bgm2pose.simulated.casting import RawPlan, holdings
@@ -151,6 +153,11 @@ def _identity(plan: RawPlan, found: casting.Cast) -> dict[str, Any]:
     "yaw": plan.yaw if plan.mocap_dir is not None else None,
     "mocap_sha256": digest,
     "music": "procedural" if plan.music_dir is None else "files",
+    **(
+      {"performers": plan.performers, "performers_version": performers.VERSION}
+      if plan.performers
+      else {}
+    ),
   }
 
 
@@ -170,6 +177,8 @@ def _claim(root: Path, plan: RawPlan, found: casting.Cast) -> None:
     # Whoever learns from the folder has not seen the motion files.
     people = found.people
     known = {} if people is None else {"people": dataclasses.asdict(people)}
+    if found.performances is not None:
+      known["performances"] = found.performances.to_dict()
     root.mkdir(parents=True, exist_ok=True)
     _write_json(
       path,
@@ -186,7 +195,10 @@ def _claim(root: Path, plan: RawPlan, found: casting.Cast) -> None:
   try:
     there = json_file.read(path, "remove the folder")
     pairs = [
-      *((name, there["plan"].get(name), v) for name, v in identity.items()),
+      *(
+        (name, there["plan"].get(name), identity.get(name))
+        for name in (*identity, "performers")
+      ),
       *(
         (f"scene.{name}", there["scene"].get(name), v)
         for name, v in scene.items()

@@ -11,6 +11,7 @@ from typing import Any
 
 from bgm2pose_jax.files import checksums
 from bgm2pose_jax.poses import subject_evidence
+from bgm2pose_jax.simulate import performers
 from bgm2pose_jax.systems.bgm2pose import splits
 from bgm2pose_jax.systems.bgm2pose.config import SimulateConfig
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S
@@ -59,6 +60,9 @@ class SimulatedRecordings:
     # What it says is in the scene below.
     del simulate["scene"]
     people = {}
+    if not self.simulate.performers:
+      # What was prepared before there was this field keeps its place.
+      del simulate["performers"]
     if mocap is not None:
       del simulate["subjects"]  # all captured people take part
       # Names that no folder and no table gives came once from another rule.
@@ -70,6 +74,11 @@ class SimulatedRecordings:
         for clip in own
       ):  # fmt: skip
         people = {"people": list(found.subjects)}
+      if found.performances is not None:
+        people = {
+          "performers_version": performers.VERSION,
+          "persons": dict(found.performances.persons),
+        }
     return {
       "simulate": simulate,
       "scene": self._plan().noisy_scene().to_dict(),
@@ -116,4 +125,5 @@ class SimulatedRecordings:
       mocap_dir=self.mocap_dir,
       music_dir=self.music_dir,
       joint_map=self.joint_map,
+      performers=self.simulate.performers,
     )
