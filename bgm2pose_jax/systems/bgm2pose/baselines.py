@@ -40,6 +40,7 @@ def all_baselines(
   *,
   pool: int = 2,
   per_recording: bool = False,
+  groups: np.ndarray | None = None,
 ) -> dict[str, Prediction]:
   """Fits every baseline on training rows and predicts the test rows.
 
@@ -49,6 +50,7 @@ def all_baselines(
     test: int [n] test rows.
     pool: neighbouring bands averaged into one, see `fit_ridge`.
     per_recording: see `fit_ridge`.
+    groups: see `fit_ridge`.
 
   Returns:
     'mean_pose', 'ridge' (difference channels) and 'music_only' (ridge on the
@@ -60,7 +62,12 @@ def all_baselines(
   out = {"mean_pose": Prediction(still, {}, constant.size)}
   for name, channels in (("ridge", "difference"), ("music_only", "music")):
     ridge = fit_ridge(
-      table, train, channels=channels, pool=pool, per_recording=per_recording
+      table,
+      train,
+      channels=channels,
+      pool=pool,
+      per_recording=per_recording,
+      groups=groups,
     )
     facts = {
       "alpha": ridge.alpha,

@@ -11,6 +11,8 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
+
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data.split import natural_key
 
@@ -62,6 +64,19 @@ class Performances:
   def made_of(self, person: str) -> tuple[str, ...]:
     """Returns the performers who are made of a captured person."""
     return tuple(p for p, of in self.persons.items() if of == person)
+
+  def person_numbers(self, performers: np.ndarray) -> np.ndarray:
+    """Numbers the captured people behind performers.
+
+    Args:
+      performers: names of performers, text [n].
+
+    Returns:
+      int64 [n], positions in `people()`.
+    """
+    number = {person: i for i, person in enumerate(self.people())}
+    names, codes = np.unique(performers, return_inverse=True)
+    return np.array([number[self.persons[name]] for name in names])[codes]
 
   def of_person(self, person: str) -> tuple[str, ...]:
     """Returns the clips of a captured person, whoever performs them."""

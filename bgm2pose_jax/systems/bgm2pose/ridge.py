@@ -105,11 +105,12 @@ def fit_ridge(
   alphas: Sequence[float] = ALPHAS,
   blocks: int = 4,
   per_recording: bool = False,
+  groups: np.ndarray | None = None,
 ) -> Ridge:
   """Fits ridge regression; picks alpha on left-out training subjects.
 
   Scaling uses all training rows; the centre is that of each fold's own rows.
-  With one subject only, `blocks` contiguous stretches take the subjects' place.
+  With one group only, `blocks` contiguous stretches take the groups' place.
 
   Args:
     table: a `table.MusicWindows`.
@@ -122,6 +123,8 @@ def fit_ridge(
     blocks: number of stretches when there is one subject.
     per_recording: standardise by each recording's own sound first, that of
       recordings outside `rows` too, as `feature_norm=per_recording` does.
+    groups: int [n] of the table's windows; those of a group are left out
+      together to pick alpha. None takes the subjects.
 
   Returns:
     The fitted `Ridge`.
@@ -134,17 +137,17 @@ def fit_ridge(
     raise InputError("ridge baseline", "no training rows", "add recordings")
   joints = table.pose.shape[2]
   own = own_standardiser(table, channels, pool) if per_recording else None
-  groups = _groups(np.asarray(table.subject)[rows], blocks)
+  left_out = np.asarray(table.subject if groups is None else groups)[rows]
+  parts = _groups(left_out, blocks)
   y_mean = table.pose[rows].mean((0, 1), dtype=np.float64).reshape(-1)
   buffers = [
-    sequence_buffer(table, rows[g], channels, context, pool, own)
-    for g in groups
+    sequence_buffer(table, rows[g], channels, context, pool, own) for g in parts
   ]
   # By each recording's own deviation a feature that moves has about one.
   least = least_deviations(table, channels, pool) if own is None else 0.1
   mean, scale = standardiser(buffers, least)
   sums = []
-  for group, buffer in zip(groups, buffers, strict=True):
+  for group, buffer in zip(parts, buffers, strict=True):
     # Zero rows between runs must stay zero: see _sequence_buffer.
     buffer.z[buffer.used] -= mean
     buffer.z[buffer.used] *= scale

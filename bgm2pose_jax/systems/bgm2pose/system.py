@@ -227,6 +227,10 @@ def baselines(
     rows.train,
     rows.test,
     per_recording=config.data.feature_norm == "per_recording",
+    # As many groups as people, however many performers are made of them.
+    groups=None
+    if split.performances is None
+    else split.performances.person_numbers(table.named("subject")),
   )
 
 
