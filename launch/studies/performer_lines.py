@@ -37,6 +37,8 @@ def line(
   feature_set: str,
   tested: str,
   case: Case,
+  *,
+  pool: int = 2,
 ) -> dict[str, Any]:
   """Fits ridge on a case and measures it.
 
@@ -46,6 +48,7 @@ def line(
     feature_set: name of the feature set.
     tested: the performer that is tested.
     case: what trains and what tests.
+    pool: neighbouring bands averaged into one, see `ridge.fit_ridge`.
 
   Returns:
     Plain values: the line's `KEYS`, hours and performers that train (the mean
@@ -58,7 +61,7 @@ def line(
   pred, still, target = [], [], []
   for fold in case.folds:
     model = ridge.fit_ridge(
-      turned, fold.train, per_recording=True, groups=people
+      turned, fold.train, pool=pool, per_recording=True, groups=people
     )
     mean = baselines.mean_pose(pose, fold.train)
     pred.append(model.predict(turned, fold.test))

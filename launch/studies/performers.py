@@ -47,6 +47,12 @@ _FEATURES = flags.DEFINE_multi_enum(
 _ONLY = flags.DEFINE_list(
   "only", list(performer_cases.GROUPS), "groups of cases"
 )
+_POOL = flags.DEFINE_integer(
+  "pool",
+  2,
+  "neighbouring bands averaged into one; more is quicker and coarser",
+  lower_bound=1,
+)
 _DATA = flags.DEFINE_string(
   "data_dir", None, "where windows are prepared; default: the user's cache"
 )
@@ -108,7 +114,14 @@ def main() -> None:
     )
     made = prepared.prepare(source, data_dir=_DATA.value, sections=[track])
     table = load.load(made, [track], MusicWindows)
-    _claim(folder, {"recordings": table.recordings_digest, "track": track})
+    _claim(
+      folder,
+      {
+        "recordings": table.recordings_digest,
+        "track": track,
+        "pool": _POOL.value,
+      },
+    )
     with JsonLines(folder / "lines.jsonl", process_index=0) as log:
       known = {
         tuple(each[key] for key in performer_lines.KEYS): each
@@ -121,7 +134,7 @@ def main() -> None:
           key = (case.group, case.name, case.heading, feature_set, name)
           if key not in known:
             known[key] = performer_lines.line(
-              table, shown, feature_set, name, case
+              table, shown, feature_set, name, case, pool=_POOL.value
             )
             log.write(known[key])
             print(harness.line(known[key]), flush=True)

@@ -174,3 +174,12 @@ def test_empty_part_is_refused():
     match=r"people: no window left to test on \(environment hall; player ann\)",
   ):
     rows_lib.split_rows(_table(kept=kept), _split())
+
+
+def test_what_is_left_out_never_trains_and_may_be_tested():
+  table = _table()
+  split = _split(left_out={"take": ("take1", "take4")})
+  rows = rows_lib.split_rows(table, split)
+  learnt = np.concatenate([rows.train, rows.validation])
+  assert set(table.named("take", learnt)) == {"take0", "take2", "take3"}
+  assert set(table.named("take", rows.test)) == set(table.takes)

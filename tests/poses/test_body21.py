@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.poses.body21 import BODY21, normalize_pose
+from bgm2pose_jax.poses.body21 import (
+  BODY21,
+  in_own_heading,
+  mirrored,
+  normalize_pose,
+)
 
 
 def _motion(time: int, seed: int = 0) -> np.ndarray:
@@ -77,3 +82,34 @@ def test_normalize_pose_of_zeros_is_finite_with_its_gradient():
 def test_normalize_pose_refuses_other_shapes():
   with pytest.raises(InputError, match="joint=21"):
     normalize_pose(np.zeros((4, 63), np.float32))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
+def test_a_mirror_exchanges_left_and_right_and_twice_is_nothing(kind):
+  poses = kind(_motion(4).reshape(4, 21, 3))
+  once = np.asarray(mirrored(poses))
+  left, right = BODY21.index("LeftHand"), BODY21.index("RightHand")
+  np.testing.assert_array_equal(
+    once[:, left], np.asarray(poses)[:, right] * [-1, 1, 1]
+  )
+  np.testing.assert_array_equal(
+    once[:, 0], np.asarray(poses)[:, 0] * [-1, 1, 1]
+  )
+  assert np.asarray(mirrored(mirrored(poses))).tobytes() == (
+    np.asarray(poses).tobytes()
+  )
+
+
+def test_in_the_own_heading_the_hips_face_z_whatever_the_turn():
+  poses = _motion(5).reshape(5, 21, 3).astype(np.float64)
+  poses -= poses[:, :1]
+  own = in_own_heading(poses)
+  left = own[:, BODY21.index("LeftUpLeg")] - own[:, BODY21.index("RightUpLeg")]
+  np.testing.assert_allclose(left[:, 2], 0, atol=1e-12)
+  assert (left[:, 0] > 0).all()
+  # A turn about the vertical changes nothing, and heights stay.
+  cos, sin = np.cos(2.0), np.sin(2.0)
+  turned = poses @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]).T
+  np.testing.assert_allclose(in_own_heading(turned), own, atol=1e-9)
+  np.testing.assert_array_equal(own[..., 1], poses[..., 1])
+  np.testing.assert_array_equal(in_own_heading(0 * poses), 0 * poses)

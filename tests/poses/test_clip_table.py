@@ -24,6 +24,14 @@ def read(folder, text):
   return read_clip_table(folder)
 
 
+def test_an_action_is_read_beside_the_description(folder):
+  rows = read(
+    folder, "file,action,description\na.bvh,squat,deep - to the floor\n"
+  )
+  assert rows["a.bvh"].action == "squat"
+  assert read(folder, "file\na.bvh\n")["a.bvh"].action == ""
+
+
 def test_no_table_is_an_empty_one(folder):
   assert read_clip_table(folder) == {}
 

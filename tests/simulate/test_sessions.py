@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -132,3 +133,21 @@ def test_unusable_clips_are_refused(clips):
     _session([_clip("tiny", 0.5)])
   with pytest.raises(InputError, match="yaw"):
     _session(clips, yaw="sideways")
+
+
+def test_with_excerpts_a_round_shows_each_action_once(clips):
+  long, slow, _, mid = clips
+  acting = [
+    dataclasses.replace(long, action="walk"),
+    dataclasses.replace(slow, action="walk"),
+    dataclasses.replace(mid, action="wave"),
+  ]
+  done = _session(acting, excerpt_s=2.0)
+  action = {clip.name: clip.action for clip in acting}
+  names = [action[label] for _, _, label in done.labels]
+  for first, second in zip(names[::2], names[1::2], strict=False):
+    assert {first, second} == {"walk", "wave"}
+  assert {label for _, _, label in done.labels} == set(action)
+  assert max(end - start for start, end, _ in done.labels) < 2.0
+  with pytest.raises(InputError, match="excerpt_s"):
+    _session(acting, excerpt_s=0.5)

@@ -361,7 +361,9 @@ def resolve(
   train = [s for s in everyone if s != order[fold]]
   if not train:
     fix = "add recordings of other subjects"
-    if holdings.people is not None:
+    if performances is not None:
+      fix = "make more performers with --performers"
+    elif holdings.people is not None:
       fix = (
         "all motion counts as one person's"
         f" (known by: {holdings.people.subject_from}); name who moves in the"
