@@ -27,6 +27,10 @@ COLUMNS = (
   "below the mean pose",
   "lost",
 )
+# Regularisations to choose from, and groups of people left out to choose: each
+# pair costs a solution, and a study has hundreds of fits.
+_ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0, 1e3)
+_ALPHA_GROUPS = 3
 # What names a line; the same are measured once.
 KEYS = ("group", "case", "heading", "features", "tested")
 
@@ -57,11 +61,16 @@ def line(
   """
   pose = performer_cases.in_heading(table.pose, case.heading)
   turned = dataclasses.replace(table, pose=pose)
-  people = shown.person_numbers(table.named("subject"))
+  groups = shown.person_numbers(table.named("subject")) % _ALPHA_GROUPS
   pred, still, target = [], [], []
   for fold in case.folds:
     model = ridge.fit_ridge(
-      turned, fold.train, pool=pool, per_recording=True, groups=people
+      turned,
+      fold.train,
+      pool=pool,
+      alphas=_ALPHAS,
+      per_recording=True,
+      groups=groups,
     )
     mean = baselines.mean_pose(pose, fold.train)
     pred.append(model.predict(turned, fold.test))
