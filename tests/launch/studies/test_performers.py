@@ -156,7 +156,7 @@ def test_a_line_is_ridge_below_the_mean_pose(table, cases):
   own = performer_lines.line(
     table, SHOWN, "logmel_intensity", "p0", _of(cases, "body", "own"), pool=64
   )
-  assert own["mean_pose_rmse"] < 0.7 * found["mean_pose_rmse"]
+  assert own["mean_pose_rmse"] < 0.9 * found["mean_pose_rmse"]
 
 
 def _line(case, tested, below_pct, group="unseen"):
