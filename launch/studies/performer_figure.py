@@ -76,7 +76,10 @@ def _curve(axes: Any, rows: Sequence[Mapping[str, Any]], column: str) -> None:
   axes.axhline(0, color="0.3", linewidth=0.8)
   axes.grid(alpha=0.3)
   if rows:
-    axes.set_xscale("log")
+    ticks = sorted({row[column] for row in rows})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks], fontsize=7)
+    axes.minorticks_off()
     axes.legend(fontsize=7)
 
 

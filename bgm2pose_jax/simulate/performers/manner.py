@@ -166,8 +166,10 @@ def _arms(movement: Movement, manner: Manner) -> tuple[np.ndarray, np.ndarray]:
     [cos * x - sin * y, sin * x + cos * y, upper[..., 2]], axis=-1
   )
   furthest = np.minimum(-np.sin(MOST_EXTENSION_RAD), captured[..., 2])
-  upper[..., 2] = np.maximum(upper[..., 2], furthest)
-  upper = unit(upper)
+  ahead = np.maximum(upper[..., 2:], furthest[..., None])
+  aside = unit(upper * [1.0, 1.0, 0.0]) * np.sqrt(1 - ahead**2)
+  upper = np.where(ahead > upper[..., 2:], aside, upper)
+  upper = np.concatenate([upper[..., :2], ahead], axis=-1)
   carried = np.einsum(
     "tsij,tsj->tsi", turn_between(captured, upper), movement.forearm
   )

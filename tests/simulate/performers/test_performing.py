@@ -70,6 +70,32 @@ def test_feet_stay_on_the_floor_and_nothing_goes_through(shown):
     assert lowest_m.max() < toe_m + 0.02
 
 
+def test_hard_movements_stay_above_the_floor_and_within_reach(people):
+  """Pointed toes, hands below the floor, a stance wider than legs are long."""
+  read = movement.read_movement(people["ann"][0].positions_m)
+  body = bodies.typical(1.6)
+  down = np.broadcast_to([0.0, -1.0, 0.0], read.foot.shape)
+  toe = [BODY21.index(f"{side}ToeBase") for side in movement.SIDES]
+  pointed = acting.act(dataclasses.replace(read, foot=down), body)
+  assert pointed[..., 1].min() >= body.toe_m - 1e-9
+  # The ankles rise, the rest of the body stays: both toes stand.
+  standing = read.ankle[..., 1] < 0.01
+  np.testing.assert_allclose(
+    pointed[:, toe, 1][standing], body.toe_m, atol=0.01
+  )
+  low = dataclasses.replace(
+    read, height=read.height - 1.2, upper_arm=down, forearm=down
+  )
+  acted = acting.act(low, body)
+  np.testing.assert_allclose(acted[..., 1].min(axis=1), body.toe_m)
+  wide = read.ankle.copy()
+  wide[..., 0] += [0.5, -0.5]
+  ankle = [BODY21.index(f"{side}Foot") for side in movement.SIDES]
+  acted = acting.act(dataclasses.replace(read, ankle=wide), body)
+  lifted_m = acted[:, ankle, 1] - body.ankle_m - body.leg_m * wide[..., 1]
+  assert np.abs(lifted_m[standing]).max() < 0.02
+
+
 def test_planted_feet_do_not_slide(shown):
   toe = BODY21.index("LeftToeBase")
   for who, captured, clip in shown:
@@ -125,26 +151,44 @@ def test_a_mirrored_performer_does_the_mirror_image(shown, people):
   assert np.abs(other - one).max() > 0.1
 
 
+def _hard(read):
+  """The movement with arms that swing back and bend, and a deep squat."""
+  time = np.linspace(0, 2 * np.pi, len(read.height))
+  back_rad = np.radians(25 + 30 * np.sin(time))[:, None] * [1.0, 1.0]
+  upper = np.stack(
+    [0 * back_rad, -np.cos(back_rad), -np.sin(back_rad)], axis=-1
+  )
+  bent_rad = back_rad + np.radians(130)
+  fore = np.stack([0 * bent_rad, -np.cos(bent_rad), -np.sin(bent_rad)], axis=-1)
+  return dataclasses.replace(
+    read,
+    upper_arm=upper,
+    forearm=fore,
+    height=0.7 + 0.2 * np.cos(time),
+  )
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_varied_movements_stay_within_joint_limits(people, seed):
   how = manner.Manner(
     arms=1.6, trunk=2.5, legs=1.5, slouch_rad=0.6, arm_out_rad=0.2
   )
-  captured = movement.read_movement(people["bo"][seed].positions_m)
+  captured = _hard(movement.read_movement(people["bo"][seed].positions_m))
   varied = manner.vary(captured, how)
   angles = manner.trunk_angles_rad(varied)
   before = manner.trunk_angles_rad(captured)
   low, high = manner.TRUNK_LIMITS_RAD.T
   assert (angles >= np.minimum(low, before) - 1e-6).all()
   assert (angles <= np.maximum(high, before) + 1e-6).all()
-  assert np.abs(angles - before).max() > 0.3
+  assert np.abs(angles - before).max() > 0.2
   flexion = manner.elbow_flexion_rad(varied)
   most = np.maximum(manner.MOST_FLEXION_RAD, manner.elbow_flexion_rad(captured))
   assert (flexion <= most + 1e-6).all()
   behind = np.minimum(
     -np.sin(manner.MOST_EXTENSION_RAD), captured.upper_arm[..., 2]
   )
-  assert (varied.upper_arm[..., 2] >= behind - 0.05).all()
+  assert (varied.upper_arm[..., 2] >= behind - 1e-6).all()
+  np.testing.assert_allclose(np.linalg.norm(varied.upper_arm, axis=-1), 1)
   lowest = min(manner.LOWEST_HIPS, captured.height.min())
   assert varied.height.min() >= lowest - 1e-6
 

@@ -107,10 +107,26 @@ def test_results_say_what_was_left_out(held):
   strict = splits.resolve("single", held, fold=1, fold_by="person")
   found = figures.head(strict)["left_out"]
   assert found["people"] == ["bo"]
+  assert strict.train_subjects == ("p0", "p2", "p3", "p5", "p6")
   assert found["performers"] == ["p1", "p4"]
   said = result_table.left_out_line(found)
   assert "motion files" in said
   assert "person bo" in said
+
+
+def test_a_file_is_left_out_with_all_of_its_clips():
+  stretches = ("a-1", "a-2", "b-1")
+  shown = Performances(
+    sources={c: Source(f"{c[0]}.bvh", "ann", "wave") for c in stretches},
+    shows={"p0": ("a-1",), "p1": ("a-2", "b-1")},
+    persons={"p0": "ann", "p1": "ann"},
+  )
+  held = splits.Holdings(
+    {"haze": "ambient"}, {"haze": ("p0", "p1")}, performances=shown
+  )
+  assert splits.resolve("single", held).left_out == {"label": ("a-1", "a-2")}
+  with pytest.raises(InputError, match="every performer is made of ann"):
+    splits.resolve("single", held, fold_by="person")
 
 
 def test_an_action_that_nobody_else_shows_is_named():
