@@ -121,13 +121,12 @@ def summary(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
   found = []
   for name, own in rows.items():
     values = np.array([each["below_pct"] for each in own])
-    references = [
-      gained.get((each["heading"], each["features"], each["tested"]))
-      for each in own
-    ]
+    keys = [(each["heading"], each["features"], each["tested"]) for each in own]
     lost = None
-    if None not in references and np.mean(references) > 0:
-      lost = float(100 * (1 - values.mean() / np.mean(references)))
+    if all(key in gained for key in keys):
+      reference = float(np.mean([gained[key] for key in keys]))
+      if reference > 0:
+        lost = float(100 * (1 - values.mean() / reference))
     interval = _interval(values)
     shown = f"{values.mean():+.1f} %"
     if interval is not None:

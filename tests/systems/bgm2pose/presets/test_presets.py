@@ -46,12 +46,14 @@ FIELDS = {
   "data.norm_stats": ("table", "table"),  # specification 2.6
   "data.inputs": (None, None),  # specification 4.1: the network's own
   "data.context_frames": (0, 0),  # specification 1: 0.6 s in
+  "data.heading": ("room", "room"),
   "data.pose_norm": ("none", "none"),  # specification 2.5
   "data.validation_fraction": (0.1, 0.1),
   "data.simulate.subjects": (7, 7),
   "data.simulate.minutes": (5.0, 5.0),
   "data.simulate.seed": (0, 0),
   "data.simulate.snr_db": (40.0, 40.0),
+  "data.simulate.performers": (0, 0),
   "batch.size": (64, 64),  # specification 5
   "batch.grouping": ("segment", "segment"),  # specification 5.1
   "batch.dedup": (True, False),  # specification 5.1: the code repeats samples
