@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import scipy.fft
 import scipy.ndimage
-import scipy.signal
 
 from bgm2pose_jax.audio import mel
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
@@ -260,7 +259,8 @@ def _heard(sound: np.ndarray, hops: int, spec: FeatureSpec) -> np.ndarray:
   padded = np.pad(sound, ((0, 0), (around, around)))
   cut = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
   cut = cut[:, ::_FRAME_SAMPLES][:, : hops * _HOP_FRAMES]
-  window = scipy.signal.get_window("hann", size).astype(np.float32)
+  window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+  window = window.astype(np.float32)
   power = np.square(np.abs(np.fft.rfft(cut * window, axis=-1)))
   bands = power @ mel.mel_matrix(SAMPLE_RATE_HZ, size, spec.bands).T
   above = _above(_levels(bands.mean(axis=0) @ _groups(spec.bands)))

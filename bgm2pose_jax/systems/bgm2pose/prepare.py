@@ -51,6 +51,7 @@ _RECORDINGS = (
   "channel_order",
   "heading",
   "performers",
+  "scene",
 )
 # Text, numbers and names of one stored window.
 _TEXT_BYTES = 400
@@ -286,7 +287,6 @@ def run() -> None:
   flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
   flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
   flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
-  config_flags.define([SimulateConfig], only=("scene",))
   flags.DEFINE_list(
     "beam_options",
     None,
@@ -305,16 +305,20 @@ def _main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     local_path.check("data_dir", values.data_dir)
     given = config_flags.given(DataConfig)
-    performers = given.pop("simulate.performers", SimulateConfig.performers)
+    inner = "simulate."
+    simulate = {
+      key.removeprefix(inner): given.pop(key)
+      for key in list(given)
+      if key.startswith(inner)
+    }
     data = DataConfig(
       **given,
       simulate=SimulateConfig(
-        performers=performers,
+        **simulate,
         subjects=values.subjects,
         minutes=values.minutes,
         seed=values.seed,
         snr_db=values.snr_db,
-        **config_flags.given(SimulateConfig),
       ),
     )
     if values.dataset is None and data.ampl_dir is not None:
