@@ -16,6 +16,7 @@ import numpy as np
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.comparison import Comparison
 from bgm2pose_jax.contract.export import Export
+from bgm2pose_jax.contract.from_files import FromFiles
 from bgm2pose_jax.contract.report import Report
 from bgm2pose_jax.contract.sweep import Sweep
 from bgm2pose_jax.contract.task import Task
@@ -82,6 +83,9 @@ class System:
     sweep: tables a sweep can fill.
     trained: what is read of a checkpoint and of model.json.
     export: programs and card of a trained network.
+    from_files: loads how its networks find poses in files; None where they do
+      not. What reads files takes seconds to load, and training needs none of
+      it.
   """
 
   name: str
@@ -113,3 +117,4 @@ class System:
   sweep: Sweep
   trained: Trained = dataclasses.field(default_factory=Trained)
   export: Export
+  from_files: Callable[[], FromFiles] | None = None

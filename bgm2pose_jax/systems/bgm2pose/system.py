@@ -11,6 +11,7 @@ from typing import Any
 from absl import logging
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.contract.from_files import FromFiles
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.rows import Rows, split_rows
 from bgm2pose_jax.evaluation.baselines import Prediction
@@ -239,6 +240,13 @@ def title(config: Config) -> str:
   return f"{config.setting}-{config.model}"
 
 
+def from_files() -> FromFiles:
+  """Loads how its networks find poses in files."""
+  from bgm2pose_jax.systems.bgm2pose.predict import from_files
+
+  return from_files.FROM_FILES
+
+
 SYSTEM = System(
   name="bgm2pose",
   models={
@@ -268,4 +276,5 @@ SYSTEM = System(
   sweep=SWEEP,
   trained=TRAINED,
   export=EXPORT,
+  from_files=from_files,
 )

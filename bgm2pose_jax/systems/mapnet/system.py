@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.contract.from_files import FromFiles
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.data.split import Split
 from bgm2pose_jax.nn import model_fields
@@ -114,6 +115,13 @@ def title(config: Config) -> str:
   return f"{config.split_by}-{config.model}"
 
 
+def from_files() -> FromFiles:
+  """Loads how its networks find poses in files."""
+  from bgm2pose_jax.systems.mapnet.refine import from_files
+
+  return from_files.FROM_FILES
+
+
 SYSTEM = System(
   name="mapnet",
   models={
@@ -144,4 +152,5 @@ SYSTEM = System(
   comparison=COMPARISON,
   sweep=SWEEP,
   export=EXPORT,
+  from_files=from_files,
 )

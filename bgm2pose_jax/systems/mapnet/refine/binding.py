@@ -10,6 +10,7 @@ import numpy as np
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.systems.mapnet import noise
 from bgm2pose_jax.systems.mapnet.refine.refiner import Refiner
 from bgm2pose_jax.systems.mapnet.system import SYSTEM
@@ -23,15 +24,22 @@ def load(folder: str) -> Refiner:
     folder: a run's, or one step in its checkpoints.
 
   Raises:
-    InputError: see `trained_model.load`; or it is another system's, or was
-      trained on the sound of other windows.
+    InputError: see `trained_model.load` and `of`; or it is another system's.
   """
-  model = trained_model.load(folder, _find)
+  return of(trained_model.load(folder, _find))
+
+
+def of(model: TrainedModel) -> Refiner:
+  """A network of this system as the command uses it.
+
+  Raises:
+    InputError: it was trained on the sound of other windows.
+  """
   config: Any = model.config
   data = config.data
   if data.audio == "shuffled":
     raise InputError(
-      f"--checkpoint={folder}",
+      f"--checkpoint={model.folder}",
       "was trained on other windows' sound, to show what sound is worth",
       "give a run without --ablation=shuffled_audio",
     )

@@ -7,6 +7,7 @@ from typing import Any
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.inference import trained_model
+from bgm2pose_jax.inference.trained_model import TrainedModel
 from bgm2pose_jax.systems.posekernel.grid import Grid
 from bgm2pose_jax.systems.posekernel.lift.lifter import Lifter
 from bgm2pose_jax.systems.posekernel.system import SYSTEM
@@ -21,7 +22,11 @@ def load(folder: str) -> Lifter:
   Raises:
     InputError: see `trained_model.load`; or it is another system's.
   """
-  model = trained_model.load(folder, _find)
+  return of(trained_model.load(folder, _find))
+
+
+def of(model: TrainedModel) -> Lifter:
+  """A network of this system as the command uses it."""
   config: Any = model.config
   spec = model.facts.get("spec", {})
   return Lifter(
