@@ -30,7 +30,7 @@ FLOORS = (
   ("inference",),
   ("datasets",),
   ("systems",),
-  ("main", "commands"),
+  ("main", "commands", "api"),
   ("launch",),
 )
 FLOOR = {room: i for i, row in enumerate(FLOORS) for room in row}

@@ -124,7 +124,7 @@ def test_shared_rooms_know_no_word_of_a_system():
 def test_every_folder_is_shared_or_a_system_s():
   package = ROOT / "bgm2pose_jax"
   found = {p.parent.name for p in package.glob("*/__init__.py")}
-  assert found == {*SHARED, "systems", "commands"} - {"main.py"}
+  assert found == {*SHARED, "systems", "commands", "api"} - {"main.py"}
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import window_table
 
-from bgm2pose_jax.config import run_folder
-from bgm2pose_jax.config import schema as config_lib
+from bgm2pose_jax.config import run_folder, schema
+from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.bgm2pose import features as features_lib
 from bgm2pose_jax.systems.bgm2pose import presets
@@ -100,6 +100,46 @@ def make_run(
   return folder
 
 
+def draw_run(
+  folder: pathlib.Path,
+  system: System,
+  config: schema.Config,
+  facts: Mapping[str, Any],
+  statistics: Mapping[str, Any],
+) -> pathlib.Path:
+  """Makes the folder of a run of any system, after 5 steps.
+
+  Args:
+    folder: to make; its parents too.
+    system: of the network.
+    config: of the run.
+    facts: content of model.json.
+    statistics: what the task fitted.
+
+  Returns:
+    The folder.
+  """
+  task = system.make_task(config, facts)
+  state = drawn_state(task.state_shapes(statistics), 0)
+  state = state.replace(
+    statistics=jax.tree.map(jnp.asarray, statistics), step=state.step + 5
+  )
+  store = checkpoint.Checkpoints(
+    folder / run_folder.CHECKPOINTS, best=task.best
+  )
+  store.save(state, {task.best.figure: 1.0})
+  store.close()
+  data = {
+    "fingerprint": "0",
+    "name": config.data.dataset,  # type: ignore[attr-defined]
+    "simulated": True,
+  }
+  described = run_folder.description(config, data)
+  run_folder.write_json(folder / run_folder.CONFIG, described)
+  run_folder.write_json(folder / run_folder.MODEL, dict(facts))
+  return folder
+
+
 def make_config(
   feature_norm: str,
   model: str,
@@ -108,7 +148,7 @@ def make_config(
   changes: Mapping[str, Any] | None = None,
 ) -> Config:
   """The demo, narrow; see `make_run`."""
-  return config_lib.overlay(
+  return schema.overlay(
     presets.get_config("demo", model),
     {
       "network.width": 1 / 16,

@@ -38,15 +38,18 @@ from bgm2pose_jax import poses
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import json_file, own_file, whole_file
-from bgm2pose_jax.simulate import motion, performers, recorder
+from bgm2pose_jax.simulate import (
+  motion,
+  one_recording,
+  performers,
+  recorder,
+)
 from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.simulated import casting
 from bgm2pose_jax.systems.bgm2pose.simulated.casting import RawPlan, holdings
 
 __all__ = ["RawPlan", "RawReport", "holdings", "make_raw"]
 
-# Peak of the empty room's recording; the body adds a few decibels at most.
-_EMPTY_ROOM_PEAK = 0.4
 # About what write_position_csv needs for one number.
 _CELL_BYTES = 9.5
 _SAMPLE_BYTES = 3
@@ -274,12 +277,10 @@ def _prepare_track(
   if not path.is_file():
     _write_wav(path, sound, plan.scene.sample_rate_hz)
   if track not in tracks:
-    quiet = dataclasses.replace(plan.scene, noise="none")
-    peak = float(np.abs(recorder.static_recording(quiet, sound)).max())
     tracks[track] = {
       "genre": found.tracks[track].style,
       "title": found.tracks[track].title,
-      "gain": _EMPTY_ROOM_PEAK / max(peak, 1e-9),
+      "gain": one_recording.level_gain(plan.scene, sound),
       "music_sha256": digest,
     }
     _write_json(root / "tracks.json", tracks)

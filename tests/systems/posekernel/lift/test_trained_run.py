@@ -12,7 +12,6 @@ from absl import flags
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder, schema
 from bgm2pose_jax.files import array_file
-from bgm2pose_jax.state import checkpoint
 from bgm2pose_jax.systems.posekernel import rig_file
 from bgm2pose_jax.systems.posekernel.lift import __main__ as command
 from bgm2pose_jax.systems.posekernel.lift import binding
@@ -35,19 +34,7 @@ def _make_run(folder):
   )
   spec = {"pairs": 4, "taps": 3072, "rate_hz": 96_000}
   facts = {"simulated": True, "spec": spec}
-  task = SYSTEM.make_task(config, facts)
-  state = trained_fixture.drawn_state(task.state_shapes({}), 0)
-  state = state.replace(step=state.step + 5)
-  store = checkpoint.Checkpoints(
-    folder / run_folder.CHECKPOINTS, best=task.best
-  )
-  store.save(state, {task.best.figure: 1.0})
-  store.close()
-  data = {"fingerprint": "0", "name": config.data.dataset, "simulated": True}
-  described = run_folder.description(config, data)
-  run_folder.write_json(folder / run_folder.CONFIG, described)
-  run_folder.write_json(folder / run_folder.MODEL, facts)
-  return folder
+  return trained_fixture.draw_run(folder, SYSTEM, config, facts, {})
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Finished runs from Python: what `import bgm2pose_jax` offers by name."""
