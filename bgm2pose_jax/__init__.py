@@ -1,12 +1,14 @@
 """3D human pose from sound in a room, in JAX.
 
-What Python code needs is here by name, and loaded when it is first used:
+What Python code needs is here by name, and is loaded when it is first used:
 
-    import bgm2pose_jax as b2p
-
-    run = b2p.load("runs/RUN")
-    poses = run.predict("recording.wav", "music.flac")
-    poses.to_bvh("poses.bvh")
+>>> import bgm2pose_jax as b2p
+>>> run = b2p.load("runs/RUN")
+>>> poses = run.predict("recording.wav", "music.flac", offset_ms=0)
+>>> poses.positions_m.shape  # frame, joint, xyz
+(20, 21, 3)
+>>> poses.to_bvh("poses.bvh").name
+'poses.bvh'
 """
 
 from __future__ import annotations

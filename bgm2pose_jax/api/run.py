@@ -36,7 +36,7 @@ class Run:
 
   def __repr__(self) -> str:
     kind = "simulated" if self.simulated else "recorded"
-    return f"<run {self.folder}: {self.model}, trained on {kind} data>"
+    return f"<run {self.folder.name}: {self.model}, trained on {kind} data>"
 
   @property
   def model(self) -> str:
@@ -106,6 +106,14 @@ class Run:
 
     Raises:
       InputError: an unknown option, or input that cannot be used.
+
+    >>> import bgm2pose_jax as b2p
+    >>> run = b2p.load("runs/RUN")
+    >>> run.inputs
+    ('recording', 'music')
+    >>> heard = b2p.simulate("haze", seconds=1)
+    >>> run.predict(heard.recording, heard.music, offset_ms=0)
+    <20 poses of 21 joints, 1.0 s, 0 warnings>
     """
     how = self._from_files()
     given = _by_name(how, inputs, options)

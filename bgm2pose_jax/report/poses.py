@@ -44,6 +44,19 @@ class Poses:
     notes: what was done to the input, sentences.
     facts: what else a reader should know, plain values.
     truth_m: like `positions_m`, where true poses were given.
+
+  >>> from bgm2pose_jax.poses.rest_pose import REST13
+  >>> poses = Poses(
+  ...   positions_m=np.zeros((50, 13, 3), np.float32),
+  ...   time_s=np.arange(50) / 25,
+  ...   rate_hz=25,
+  ...   rest=REST13,
+  ...   frame="y up",
+  ... )
+  >>> len(poses), poses.joints[:2]
+  (50, ('C7', 'RSHO'))
+  >>> poses
+  <50 poses of 13 joints, 2.0 s, 0 warnings>
   """
 
   positions_m: np.ndarray

@@ -78,6 +78,13 @@ def record(
 
   Raises:
     InputError: an unknown piece, an unusable file, or no sound at all.
+
+  >>> heard = record("haze", seconds=1)
+  >>> heard
+  <simulated recording of 1.0 s, 120 true poses>
+  >>> samples, rate_hz = heard.recording
+  >>> samples.shape, rate_hz
+  ((4, 48000), 48000)
   """
   if scene is None or isinstance(scene, str):
     scene = scene_file.read(scene)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import shutil
 import subprocess
 import sys
 
@@ -13,9 +15,12 @@ import violinist_fixture as violinist
 from absl import flags
 
 import bgm2pose_jax as b2p
+from bgm2pose_jax.api import run as api_run
 from bgm2pose_jax.config import schema
 from bgm2pose_jax.files import json_file
 from bgm2pose_jax.poses import read_bvh
+from bgm2pose_jax.report import poses as poses_lib
+from bgm2pose_jax.simulate import one_recording
 from bgm2pose_jax.systems.bgm2pose.predict import __main__ as predict
 from bgm2pose_jax.systems.mapnet.system import SYSTEM as MAPNET
 from bgm2pose_jax.systems.posekernel import rig_file
@@ -114,6 +119,23 @@ def test_poses_become_a_motion_file_a_plot_and_a_page(poses, tmp_path):
 def test_what_cannot_be_used_is_named(run, inputs, options, message):
   with pytest.raises(b2p.InputError, match=message):
     run.predict(*inputs, **options)
+
+
+@pytest.mark.parametrize(
+  "module", [b2p, api_run, poses_lib, one_recording], ids=lambda m: m.__name__
+)
+def test_examples_in_docstrings(run, module, tmp_path, monkeypatch):
+  (tmp_path / "runs").mkdir()
+  shutil.copytree(run.folder, tmp_path / "runs" / "RUN")
+  heard = b2p.simulate("haze", seconds=1.0)
+  for name, sound in (
+    ("recording.wav", heard.recording),
+    ("music.flac", heard.music),
+  ):
+    soundfile.write(tmp_path / name, sound[0].T, sound[1])
+  monkeypatch.chdir(tmp_path)
+  found = doctest.testmod(module)
+  assert (found.failed, found.attempted > 2) == (0, True)
 
 
 def test_whole_numbers_are_parts_of_full_scale(run, heard, poses):
