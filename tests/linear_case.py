@@ -122,6 +122,7 @@ def train(
   folder: pathlib.Path,
   signal_after: int | None = None,
   number: signal.Signals = signal.SIGTERM,
+  tracker: str | None = None,
   **changes,
 ) -> tuple[list[str], list, list]:
   """Two epochs of five steps, a line every two.
@@ -130,6 +131,7 @@ def train(
     folder: of the run.
     signal_after: the call before which this process gets a signal.
     number: of the signal.
+    tracker: a key of `trackers.PACKAGES`.
     **changes: of the configuration.
 
   Returns:
@@ -153,7 +155,7 @@ def train(
       super().write(line)
 
   trainer._advance = recorded
-  run = open_run(trainer, config, np.arange(WINDOWS), folder)
+  run = open_run(trainer, config, np.arange(WINDOWS), folder, tracker)
   run.metrics_log.close()
   run.metrics_log = Log(folder / "metrics.jsonl")
   trainer.run([run])
@@ -173,13 +175,14 @@ def open_run(
   config: Config,
   rows: np.ndarray,
   folder: pathlib.Path,
+  tracker: str | None = None,
 ) -> replica.Replica:
   """A run on some of the windows, fresh or from its newest checkpoint."""
   parts = Rows(rows, rows, rows)
   order = replica.make_order(
     config, trainer.table, parts, trainer.mesh.devices.size
   )
-  run = replica.Replica(folder.name, folder, config, parts, order)
+  run = replica.Replica(folder.name, folder, config, parts, order, tracker)
   trainer.open(run)
   return run
 
@@ -196,6 +199,7 @@ def main() -> None:
   parser.add_argument("--signal_after", type=int)
   parser.add_argument("--signal_to", type=int)
   parser.add_argument("--signal", default="SIGTERM")
+  parser.add_argument("--tracker")
   given = parser.parse_args()
   os.environ["JAX_PLATFORMS"] = "cpu"
   os.environ["XLA_FLAGS"] = (
@@ -215,6 +219,7 @@ def main() -> None:
       given.folder,
       given.signal_after if given.signal_to == given.process else None,
       signal.Signals[given.signal],
+      given.tracker,
       **{"batch.device_cache": given.cache},
     )
 

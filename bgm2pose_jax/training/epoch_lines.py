@@ -117,7 +117,7 @@ class EpochLines:
     figures = _on_host(pending, self._place)
     line |= mean(figures)
     self._check(line, int(skipped), figures)
-    self._run.metrics_log.write(line)
+    self._run.write(line)
     return line["loss"]
 
   def _check(

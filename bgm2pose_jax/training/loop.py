@@ -306,7 +306,7 @@ class Trainer:
     line: dict[str, Any] = {"epoch": done, "step": int(run.state.step)}
     if run.finished or done % options.validate_every_epochs == 0:
       line |= self.validate(run.state, run.rows.validation)
-      run.metrics_log.write(line)
+      run.write(line)
       logging.info(
         "%sepoch %d/%d: %s %.4f; %.0f windows/s, %.2f %% waiting for data",
         f"{run.name}: " if timing["replicas"] > 1 else "",

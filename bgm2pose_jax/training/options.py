@@ -9,6 +9,7 @@ from bgm2pose_jax.config import fields
 from bgm2pose_jax.config.fields import field
 from bgm2pose_jax.config.schema import MODES, REPLICAS, Config
 from bgm2pose_jax.runtime.processes import TOKEN
+from bgm2pose_jax.training import trackers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Options:
     seeds, folds: several runs; instead of the configuration's one.
     workdir: where the run writes.
     data_dir: cache of simulated and prepared data.
+    tracker: a key of `trackers.PACKAGES`; None for no tracker.
     deterministic: GPU operations that give the same bits each time.
     hosts, coordinator, processes, process, processes_token: one run over
       several processes.
@@ -62,6 +64,15 @@ class Options:
     flag="data_dir",
     help="cache of simulated and prepared data (default: bgm2pose_jax in the "
     "user's cache folder)",
+  )
+  tracker: str | None = field(
+    None,
+    choices=(None, *trackers.PACKAGES),
+    flag="tracker",
+    help="also send the lines of metrics.jsonl, and the page at the end, to "
+    "tensorboard (event files in the run's folder tensorboard), wandb (its "
+    "WANDB_ variables hold), or mlflow (MLFLOW_TRACKING_URI, or the run's "
+    "folder mlruns); each needs the extra of its name",
   )
   deterministic: bool = field(
     True,

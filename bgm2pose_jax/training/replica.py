@@ -25,9 +25,12 @@ from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import mesh as mesh_lib
+from bgm2pose_jax.runtime import processes
 from bgm2pose_jax.runtime.host_facts import host_facts
 from bgm2pose_jax.state.checkpoint import Checkpoints, load_weights
 from bgm2pose_jax.state.train_state import TrainState
+from bgm2pose_jax.training import trackers
+from bgm2pose_jax.training.trackers import Tracker
 
 Figures = Mapping[str, jax.Array]
 
@@ -160,6 +163,7 @@ class Replica:
     metrics_log: metrics.jsonl, already cut back to the state's step.
     timing_log: timing.jsonl.
     checkpoints: where states are saved.
+    tracker: gets each line of metrics.jsonl too; None without one.
     begun: the epoch that the state was stopped in; None at an epoch's start.
   """
 
@@ -175,7 +179,20 @@ class Replica:
     config: Config,
     rows: Rows,
     order: Order,
+    tracker: str | None = None,
   ):
+    """Says what the run is; `open` makes its state.
+
+    Args:
+      name: the name in log lines.
+      folder: the run's own.
+      config: the run's configuration.
+      rows: which windows train, validate and test.
+      order: order of its batches.
+      tracker: a key of `trackers.PACKAGES`; None for no tracker.
+    """
+    self._tracker_name = tracker
+    self.tracker: Tracker | None = None
     self.name, self.folder, self.config = name, folder, config
     self.rows, self.order = rows, order
     self.begun: Begun | None = None
@@ -220,6 +237,12 @@ class Replica:
     self.state = state
     self.timing_log = JsonLines(self.folder / run_folder.TIMING)
     self.timing_log.write({"event": "start", **host_facts()})
+    if self._tracker_name is not None and processes.leads():
+      self.tracker = trackers.open_tracker(
+        self._tracker_name, self.folder.name, self.folder, self.config
+      )
+      if self.tracker is not None:
+        self.tracker.replay(self.metrics_log.read())
     self._is_open = True
 
   @property
@@ -238,6 +261,19 @@ class Replica:
   def done(self) -> int:
     """Steps done of the epoch that comes next."""
     return self.begun.done if self.begun is not None else 0
+
+  def write(self, line: Mapping[str, Any]) -> None:
+    """Adds a line to metrics.jsonl, and to the tracker where there is one.
+
+    Args:
+      line: has `step`.
+
+    Raises:
+      InputError: the line cannot be written to metrics.jsonl.
+    """
+    self.metrics_log.write(line)
+    if self.tracker is not None:
+      self.tracker.write(line)
 
   def reported_state(self) -> TrainState:
     """Returns the weights that the run reports: the last, or the best."""
@@ -271,6 +307,10 @@ class Replica:
     self.metrics_log.close()
     self.timing_log.close()
     self.checkpoints.close()
+    if self.tracker is not None:
+      page = self.folder / run_folder.REPORT
+      self.tracker.close(page if self.finished and page.exists() else None)
+      self.tracker = None
     del self.state
 
 

@@ -21,7 +21,7 @@ from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import compilation, processes
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.training import spread, together
+from bgm2pose_jax.training import spread, together, trackers
 from bgm2pose_jax.training import write_up as write_up_lib
 from bgm2pose_jax.training.loop import SEPARATE, Trainer
 from bgm2pose_jax.training.options import Options
@@ -56,6 +56,7 @@ def run_all(
     # What there is, which part of it the runs need, and what cannot work:
     # before anything is made.
     system.check(configs[0])
+    trackers.check(options.tracker)
     spread.check(system, configs, options)
     source = system.open_source(configs[0])
     plans = spread.claim(system, configs, source, options, locks)
@@ -74,7 +75,7 @@ def run_all(
           found[plan.workdir] = _fit_at_once(plan, table, part, started)
       return list(found.values())
 
-    trainer, runs = _trainer(source, table, todo, rows)
+    trainer, runs = _trainer(source, table, todo, rows, options.tracker)
     for plan, run in zip(todo, _trained(trainer, runs, options)):
       found[plan.workdir] = _close(trainer, plan, run, options.mode, started)
     if processes.leads() and len(todo) > 1 and options.mode != "train":
@@ -101,6 +102,7 @@ def _trainer(
   table: WindowTable,
   plans: Sequence[Plan],
   rows: Sequence[Rows],
+  tracker: str | None,
 ) -> tuple[Trainer, list[Replica]]:
   """The compiled steps that the runs share, and the runs, not yet opened."""
   # Programs are kept, so that a run that goes on does not wait for the compiler
@@ -121,6 +123,7 @@ def _trainer(
       plan.config,
       part,
       make_order(plan.config, table, part, mesh.devices.size),
+      tracker,
     )
     for plan, part in zip(plans, rows)
   ]
