@@ -21,7 +21,12 @@ from typing import Any, NoReturn
 
 from absl import app, flags
 
-from bgm2pose_jax.base import streams, surroundings, system_errors
+from bgm2pose_jax.base import (
+  log_lines,
+  streams,
+  surroundings,
+  system_errors,
+)
 from bgm2pose_jax.base.errors import InputError
 
 UNUSABLE = 2
@@ -30,6 +35,9 @@ INTERRUPTED = 130
 READER_GONE = streams.READER_GONE
 # Set to 1, it puts tracebacks on the screen.
 TRACEBACK = "BGM2POSE_TRACEBACK"
+
+# Commands import this module before JAX, which reads it.
+log_lines.quiet_libraries()
 
 # What --help can be laid out in.
 _NARROWEST = 20
@@ -47,6 +55,7 @@ def start(main: Callable[[Sequence[str]], Any]) -> None:
     main: takes what is no flag, the command's name first.
   """
   streams.prepare()
+  log_lines.beside_bars()
   if shutil.get_terminal_size().columns < _NARROWEST:
     os.environ["COLUMNS"] = str(_NARROWEST)
   # --help would leave out the flags that other modules of ours define.

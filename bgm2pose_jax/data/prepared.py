@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tqdm
-
+from bgm2pose_jax.base import progress as progress_lib
 from bgm2pose_jax.base import surroundings, system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.data import beam_pipeline, build, kept
@@ -204,12 +202,11 @@ def _make_missing(
           folder,
           dirs[section],
           fields=fields,
-          bar=tqdm.tqdm(
+          bar=progress_lib.bar(
             total=counts[section],
             unit="window",
             desc=f"prepare {section} ({number}/{len(missing)})",
             disable=not progress,
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
           ),
           beam_options=beam_options,
           parts=parts,

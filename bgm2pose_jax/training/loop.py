@@ -9,7 +9,6 @@ times go to timing.jsonl.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import tqdm
 from absl import logging
 
+from bgm2pose_jax.base import progress
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.contract.task import Task
 from bgm2pose_jax.data import device_cache, pipeline
@@ -31,6 +31,7 @@ from bgm2pose_jax.runtime import processes, stop_signal
 from bgm2pose_jax.state.train_state import TrainState, averaged
 from bgm2pose_jax.training import (
   dispatch,
+  outlook,
   replicated,
   steps,
   stopping,
@@ -83,10 +84,7 @@ class Trainer:
       self._cache = device_cache.put(
         table, task.fields, sharding, context=task.context > 0
       )
-    logging.info(
-      "data %s",
-      "cached on the device" if self.cached else "streamed by grain",
-    )
+    outlook.say_where(config, table, task.fields, self.cached)
     self._steps: dict[str, Callable[..., Any]] = {}
     self._end_epoch = steps.make_end_epoch(config.optim.snapshot_average)
     self.predict_step = steps.make_predict_step(
@@ -117,14 +115,14 @@ class Trainer:
       run.state = mesh_lib.replicate(self.mesh, run.state)
     # Left out for process 0: TQDM_DISABLE=1 switches its bar off.
     hidden: dict[str, Any] = {} if processes.leads() else {"disable": True}
-    bar = tqdm.tqdm(
+    bar = progress.bar(
       total=sum(run.order.total_steps for run in runs),
       initial=sum(int(run.state.step) for run in runs),
-      desc="train",
+      desc="compile",
       unit="step",
-      mininterval=0.5 if sys.stderr.isatty() else 10.0,
       **hidden,
     )
+    self._estimate = outlook.Estimate(runs)
     with (
       stop_signal.held(),
       bar,
@@ -159,7 +157,17 @@ class Trainer:
       state: whose snapshots are averaged when the config says so.
       rows: positions in the table.
     """
-    return np.concatenate([found for _, found in self._predicted(state, rows)])
+    with progress.bar(
+      total=len(rows),
+      desc="evaluate",
+      unit="window",
+      disable=not processes.leads(),
+    ) as bar:
+      found = []
+      for part, values in self._predicted(state, rows):
+        found.append(values)
+        bar.update(len(part))
+    return np.concatenate(found)
 
   def validate(self, state: TrainState, rows: np.ndarray) -> dict[str, float]:
     """Figures of rows, see `validation.figures`.
@@ -287,6 +295,7 @@ class Trainer:
       if first:
         # The first call compiles; the time left is that of the others.
         bar.unpause()
+        bar.set_description("train", refresh=False)
         first = False
       for line, state, going in zip(lines, states, live):
         loss = line.flush()
@@ -294,6 +303,7 @@ class Trainer:
           bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         if going:
           bar.update(line.add(index.shape[0], figures, state))
+      self._estimate.add(index.shape[0])
       # Several hosts have to agree, which is not worth it after each call.
       if alone or any(line.due for line in lines):
         stop = stopping.asked()

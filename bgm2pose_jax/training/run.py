@@ -21,7 +21,7 @@ from bgm2pose_jax.data.table import WindowTable
 from bgm2pose_jax.files.json_lines import JsonLines
 from bgm2pose_jax.runtime import compilation, processes
 from bgm2pose_jax.runtime import mesh as mesh_lib
-from bgm2pose_jax.training import spread, together, trackers
+from bgm2pose_jax.training import outlook, spread, together, trackers
 from bgm2pose_jax.training import write_up as write_up_lib
 from bgm2pose_jax.training.loop import SEPARATE, Trainer
 from bgm2pose_jax.training.options import Options
@@ -129,6 +129,7 @@ def _trainer(
   ]
   for plan, part in zip(plans, rows):
     _log_split(plan, table, part)
+  outlook.say_disk(runs, task.state_shapes(task.fit(table, rows[0].train)))
   return trainer, runs
 
 

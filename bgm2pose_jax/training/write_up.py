@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax.base import progress
 from bgm2pose_jax.config import run_folder, schema
 from bgm2pose_jax.data.rows import Rows
 from bgm2pose_jax.data.table import WindowTable
@@ -23,7 +24,8 @@ def fit_baselines(
 ) -> Mapping[str, Prediction] | None:
   """Fits what stands beside every model; None without ground truth."""
   started = time.perf_counter()
-  found = plan.system.baselines(plan.config, table, rows, plan.split)
+  with progress.working("fit baselines"):
+    found = plan.system.baselines(plan.config, table, rows, plan.split)
   if found is not None:
     timing_log.write(
       {"event": "baselines", "seconds": time.perf_counter() - started}
@@ -58,18 +60,19 @@ def write_up(
     The content of results.json.
   """
   system = plan.system
-  found = results.build(
-    system.figures,
-    config=schema.to_dict(plan.config),
-    dataset=plan.dataset["name"],
-    split=plan.split,
-    table=table,
-    rows=rows,
-    predicted=predicted,
-    baselines=baselines,
-    parameters=parameters,
-    steps=steps,
-  )
+  with progress.working("work out figures and intervals"):
+    found = results.build(
+      system.figures,
+      config=schema.to_dict(plan.config),
+      dataset=plan.dataset["name"],
+      split=plan.split,
+      table=table,
+      rows=rows,
+      predicted=predicted,
+      baselines=baselines,
+      parameters=parameters,
+      steps=steps,
+    )
   arrays = system.predictions(table, rows, predicted)
   array_file.write(plan.workdir / run_folder.PREDICTIONS, arrays, private=True)
   page = system.report.page(found, curves, arrays)

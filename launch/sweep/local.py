@@ -12,14 +12,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-import tqdm
-
+from bgm2pose_jax.base import progress
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
 from launch.sweep import child, work
 from launch.sweep.book import Book
 
 _POLL_S = 0.2
+# Running jobs that the bar names.
+_NAMED = 3
 # A job that another process has is looked at again after this.
 _RETRY_S = 2.0
 # The rest is the driver's and the libraries'.
@@ -164,12 +165,11 @@ class _Pool:
     self._free = list(slots)
     self._running: list[_Running] = []
     done = sum(book.is_finished(name) for name in book.runs)
-    self._bar = tqdm.tqdm(
+    self._bar = progress.bar(
       total=len(book.runs),
       initial=done,
       unit="run",
       desc="sweep",
-      mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
 
   def run(self) -> None:
@@ -202,6 +202,8 @@ class _Pool:
     )
     left = [run.name for run in self._book.unfinished(job)]
     self._running.append(_Running(job, process, slot, left))
+    self._say(f"started: {job}, log {self._book.log(job)}")
+    self._name_running()
 
   def _look_at(self, one: _Running) -> None:
     code = one.process.poll()  # before the files: none is missed at the end
@@ -213,6 +215,7 @@ class _Pool:
       return
     self._running.remove(one)
     self._free.append(one.slot)
+    self._name_running()
     if code == work.HELD:
       self._held.append((time.monotonic() + _RETRY_S, one.job))
     elif one.left:
@@ -227,6 +230,12 @@ class _Pool:
         workdir_lib.write_json(path, failure)
       found = workdir_lib.read_json(path)
       self._say(f"failed: {one.job}: {found['last_line']}")
+
+  def _name_running(self) -> None:
+    """The bar says which jobs run; their logs were named at their start."""
+    names = [one.job for one in self._running]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    self._bar.set_postfix_str(", ".join(names[:_NAMED]) + more)
 
   def _say(self, line: str) -> None:
     self._bar.write(line, file=sys.stdout)

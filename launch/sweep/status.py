@@ -8,8 +8,10 @@ import time
 from typing import Any
 
 from bgm2pose_jax import comparison
+from bgm2pose_jax.base import progress
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.config import run_folder as workdir_lib
+from bgm2pose_jax.files import json_lines
 from bgm2pose_jax.systems import registry
 from launch.sweep import claims
 from launch.sweep.book import Book
@@ -24,6 +26,8 @@ class Status:
     running: {run: record of who does it}.
     failed: {run: record of its last attempt}.
     seconds: the duration of each finished run whose time is known.
+    guessed_s: the duration of a run, from how far the running ones are; None
+      where none of them tells. Used until a run is finished.
   """
 
   done: tuple[str, ...]
@@ -31,12 +35,18 @@ class Status:
   running: dict[str, dict[str, Any]]
   failed: dict[str, dict[str, Any]]
   seconds: tuple[float, ...]
+  guessed_s: float | None = None
+
+  @property
+  def each_s(self) -> float | None:
+    """Seconds of a run; None when nothing tells."""
+    return statistics.fmean(self.seconds) if self.seconds else self.guessed_s
 
   def left_s(self, workers: int) -> float | None:
-    """Time left in seconds, None when no finished run tells."""
-    if not self.seconds:
+    """Time left in seconds, None when nothing tells."""
+    each = self.each_s
+    if each is None:
       return None
-    each = statistics.fmean(self.seconds)
     # A job's later runs have not begun: its claim's age counts once.
     begun = {r["token"]: _age_s(r) for r in self.running.values()}
     open_runs = len(self.running) + len(self.waiting)
@@ -67,7 +77,30 @@ def look(book: Book) -> Status:
         failed[name] = failure
       else:
         waiting.append(name)
-  return Status(tuple(done), tuple(waiting), running, failed, tuple(seconds))
+  guessed = [s for n in running if (s := _guessed_s(book, n, running[n]))]
+  return Status(
+    tuple(done),
+    tuple(waiting),
+    running,
+    failed,
+    tuple(seconds),
+    statistics.fmean(guessed) if guessed else None,
+  )
+
+
+def _guessed_s(book: Book, name: str, record: dict[str, Any]) -> float | None:
+  """Seconds of a running run, from the epochs that it has done."""
+  folder = book.workdir(name)
+  config, lines = folder / workdir_lib.CONFIG, folder / workdir_lib.METRICS
+  try:
+    found = workdir_lib.read_json(config, "config")
+    epochs = found["optim"]["epochs"]
+    last = json_lines.read_jsonl(lines)[-1]["epoch"]
+    # A line is written within its epoch too: count the epochs before it.
+    done = (last - 0.5) / epochs
+  except (OSError, LookupError, TypeError, ValueError):
+    return None  # nothing is written yet
+  return _age_s(record) / done if 0 < done <= 1 else None
 
 
 def render(status: Status, workers: int | None = None) -> str:
@@ -89,7 +122,7 @@ def render(status: Status, workers: int | None = None) -> str:
   ]
   lines += [
     f"running  {name}: {r['host']}, process {r['pid']}, for "
-    f"{duration(_age_s(r))}"
+    f"{progress.in_time(_age_s(r))}"
     for name, r in status.running.items()
   ]
   lines += [
@@ -100,23 +133,18 @@ def render(status: Status, workers: int | None = None) -> str:
     workers = max(len({r["token"] for r in status.running.values()}), 1)
   left_s = status.left_s(workers)
   if left_s and (status.waiting or status.running):
-    one = duration(statistics.fmean(status.seconds))
+    one = progress.in_time(status.each_s or 0.0)
     lines.append(
-      f"about {duration(left_s)} left for {workers} at a time, {one} a run"
+      f"about {progress.in_time(left_s)} left for {workers} at a time,"
+      f" {one} a run"
     )
+  elif status.waiting or status.running:
+    lines.append("time left: not known until a run has done its first epoch")
   return "\n".join(lines)
 
 
-def duration(seconds: float) -> str:
-  """Seconds as a person reads them."""
-  if seconds < 100:
-    return f"{seconds:.0f} s"
-  minutes = seconds / 60
-  return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
-
-
 def write_tables(book: Book) -> str:
-  """Writes the result tables of what is finished; says what it did."""
+  """Writes the result tables of what is finished; returns them as text."""
   if not any(book.is_finished(name) for name in book.runs):
     return "no results yet: no tables"
   try:
@@ -124,7 +152,12 @@ def write_tables(book: Book) -> str:
   except InputError as error:
     # Runs that cannot be compared are no reason to hide how they stand.
     return f"no tables: {error}"
-  return f"tables of the results: {written[0].parent}"
+  page = written[-1]
+  tables = [path for path in written if path.suffix == ".md"]
+  texts = [path.read_text(encoding="utf-8").strip() for path in tables]
+  return "\n\n".join(
+    [*texts, f"tables of the results: {page.parent}\npage: {page}"]
+  )
 
 
 def _age_s(record: dict[str, Any]) -> float:

@@ -8,13 +8,11 @@ import io
 import itertools
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tqdm
-
+from bgm2pose_jax.base import progress as progress_lib
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import text_file
 from bgm2pose_jax.poses import (
@@ -113,12 +111,11 @@ def examine_motion(
     table = read_clip_table(folder)
   names = clips.list_files(folder, table)
   people = clips.subjects_of(names, table)
-  bar = tqdm.tqdm(
+  bar = progress_lib.bar(
     names,
     desc="check",
     unit="file",
     disable=not progress,
-    mininterval=0.5 if sys.stderr.isatty() else 10.0,
   )
   files = {}
   for name in bar:

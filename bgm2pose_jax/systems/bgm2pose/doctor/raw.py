@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import tqdm
-
 from bgm2pose_jax.audio import ambisonics
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
+from bgm2pose_jax.base import progress as progress_lib
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose.ampl import raw_layout, recording_index
 from bgm2pose_jax.systems.bgm2pose.ampl.order_check import OrderCheck
@@ -131,12 +129,11 @@ def _bar(
   items: Iterable[RawRecording], what: str, progress: bool
 ) -> Iterable[RawRecording]:
   items = list(items)
-  return tqdm.tqdm(
+  return progress_lib.bar(
     items,
     desc=what,
     unit="recording",
     disable=not progress or not items,
-    mininterval=0.5 if sys.stderr.isatty() else 10.0,
   )
 
 

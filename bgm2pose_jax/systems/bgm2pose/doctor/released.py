@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
 import tqdm
 
+from bgm2pose_jax.base import progress as progress_lib
 from bgm2pose_jax.systems.bgm2pose.ampl import (
   recording_index,
   released_layout,
@@ -63,12 +63,11 @@ def examine_released(
   used = [r for r in index.recordings if r.subject not in index.excluded]
   facts = {}
   digests: dict[bytes, str] = {}
-  with tqdm.tqdm(
+  with progress_lib.bar(
     total=sum(len(r.windows) for r in used),
     desc="check",
     unit="window",
     disable=not progress,
-    mininterval=0.5 if sys.stderr.isatty() else 10.0,
   ) as bar:
     for recording in used:
       facts[recording.name] = _examine(index, recording, digests, found, bar)

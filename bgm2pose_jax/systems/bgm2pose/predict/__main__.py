@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tqdm
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, local_path, progress
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.bgm2pose import trained
@@ -101,7 +100,7 @@ def _flat_figures(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _bar(blocks: Iterator[Any], count: int) -> Iterator[Any]:
-  return iter(tqdm.tqdm(blocks, total=count, unit="block", desc="sound"))
+  return iter(progress.bar(blocks, total=count, unit="block", desc="sound"))
 
 
 def main(argv: Sequence[str]) -> None:

@@ -24,17 +24,16 @@ import io
 import json
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-import tqdm
 from absl import logging
 
 from bgm2pose_jax import poses
+from bgm2pose_jax.base import progress as progress_lib
 from bgm2pose_jax.base import system_errors
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.files import json_file, own_file, whole_file
@@ -112,12 +111,11 @@ def _make(root: Path, plan: RawPlan, progress: bool) -> RawReport:
   own_file.check_no_links(root, _FOLDERS)
   for folder in _FOLDERS:
     (root / folder).mkdir(parents=True, exist_ok=True)
-  with tqdm.tqdm(
+  with progress_lib.bar(
     total=round(len(missing) * plan.minutes, 3),
     unit="min",
     desc=f"simulate {len(missing)} recordings",
     disable=not progress,
-    mininterval=0.5 if sys.stderr.isatty() else 10.0,
   ) as bar:
     for track in found.tracks:
       subjects = [subject for subject, name in missing if name == track]

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import tqdm
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, local_path, progress
 from bgm2pose_jax.poses.body13 import FRAMES_PER_S
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.mapnet.refine import (
@@ -82,7 +81,7 @@ def run(
 
 
 def _bar(batches: Iterator[Any], count: int) -> Iterator[Any]:
-  return iter(tqdm.tqdm(batches, total=count, unit="batch", desc="poses"))
+  return iter(progress.bar(batches, total=count, unit="batch", desc="poses"))
 
 
 def main(argv: Sequence[str]) -> None:
