@@ -220,6 +220,28 @@ def test_time_left_counts_runs_workers_and_what_has_passed():
   assert "for 30 s" in text
 
 
+def test_time_left_before_any_run_is_finished(tmp_path):
+  book = quick_sweep.make_book(tmp_path, folds=1, seeds=2)
+  book_lib.save(book)
+  first = next(iter(book.runs))
+  assert "time left: not known" in status.render(status.look(book), 1)
+  claim = claims.take(book.folder / "claims", first)
+  path = book.folder / "claims" / f"{first}.json"
+  record = json.loads(path.read_text())
+  path.write_text(json.dumps({**record, "time": time.time() - 60}))
+  assert "time left: not known" in status.render(status.look(book), 1)
+  folder = book.workdir(first)
+  folder.mkdir()
+  (folder / "config.json").write_text('{"config": {"optim": {"epochs": 5}}}')
+  (folder / "metrics.jsonl").write_text('{"step": 9, "epoch": 3}\n')
+  # 60 s for two and a half epochs of five; another run waits.
+  assert status.look(book).each_s == pytest.approx(120, abs=3)
+  assert "about 3 min left for 1 at a time, 2 min a run" in status.render(
+    status.look(book), 1
+  )
+  claim.release()
+
+
 def test_another_sweep_in_the_folder_is_refused_naming_what_differs(tmp_path):
   book = quick_sweep.make_book(tmp_path)
   book_lib.save(book)  # the same is no other
@@ -261,10 +283,18 @@ def test_tables_are_made_when_there_is_something_to_make_them(
     if root.name != "sweep":
       raise InputError(root, "cannot be compared", "compare less")
     assert find("wipose").name == "bgm2pose"
-    return [root / "tables" / "grid.md"]
+    written = [root / "tables" / name for name in ("grid.md", "report.html")]
+    written[0].parent.mkdir(exist_ok=True)
+    written[0].write_text("| model | error |\n")
+    return written
 
   monkeypatch.setattr(status.comparison, "write_comparison", write)
-  assert status.write_tables(book).endswith(f"{book.folder}/tables")
+  said = status.write_tables(book).splitlines()
+  assert said[0] == "| model | error |"
+  assert said[-2:] == [
+    f"tables of the results: {book.folder}/tables",
+    f"page: {book.folder}/tables/report.html",
+  ]
   moved = book.folder.rename(tmp_path / "moved")
   said = status.write_tables(book_lib.read(moved))
   assert said == f"no tables: {moved}: cannot be compared; compare less"
