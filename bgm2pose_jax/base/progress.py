@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from absl import logging
 # Seconds between two drawings: a file or a pipe keeps every one.
 _TERMINAL_S, _FILE_S = 0.5, 10.0
 _DECIMALS = 1
+_COLUMNS = 80
 
 
 class Bar(tqdm.tqdm):
@@ -36,8 +38,11 @@ def bar(iterable: Any = None, **options: Any) -> Bar:
     iterable: what is counted; None where the caller counts.
     **options: those of `tqdm.tqdm`.
   """
-  every_s = _TERMINAL_S if sys.stderr.isatty() else _FILE_S
-  return Bar(iterable, **{"mininterval": every_s, **options})
+  is_terminal = sys.stderr.isatty()
+  own: dict[str, Any] = {"mininterval": _TERMINAL_S if is_terminal else _FILE_S}
+  if is_terminal and not os.get_terminal_size(sys.stderr.fileno()).columns:
+    own["ncols"] = _COLUMNS  # it does not say how wide it is
+  return Bar(iterable, **{**own, **options})
 
 
 @contextlib.contextmanager

@@ -280,6 +280,7 @@ class Trainer:
   ) -> tuple[Sequence[TrainState], str | None]:
     """An epoch's steps: the new states, and the signal that asked to stop."""
     control = self._control(lines, form)
+    self._estimate.begin_epoch()
     before: Any = None
     # A bar that is switched off (TQDM_DISABLE=1) does not know its start.
     first = bar.n == getattr(bar, "initial", None)

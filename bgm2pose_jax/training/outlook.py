@@ -94,9 +94,15 @@ class Estimate:
       run.order.total_steps - int(run.state.step) for run in runs
     )
     self._windows = sum(len(run.rows.test) for run in runs)
-    self._begun: float | None = None
+    self._mark_s: float | None = None
+    self._spent_s = 0.0
     self._steps = 0
     self._told = False
+
+  def begin_epoch(self) -> None:
+    """Leaves out what was done between two epochs: it compiles too."""
+    if self._steps:
+      self._mark_s = time.perf_counter()
 
   def add(self, steps: int) -> None:
     """Counts the steps of one call; the first call compiles.
@@ -107,17 +113,19 @@ class Estimate:
     if self._told:
       return
     self._steps_left -= steps
-    if self._begun is None:
-      self._begun = time.perf_counter()
+    now_s = time.perf_counter()
+    before_s, self._mark_s = self._mark_s, now_s
+    if before_s is None:
       return
+    self._spent_s += now_s - before_s
     self._steps += steps
-    spent_s = time.perf_counter() - self._begun
-    if spent_s < _TRIED_S or not self._steps_left:
+    if self._spent_s < _TRIED_S or not self._steps_left:
       return
     self._told = True
     logging.info(
-      "about %s left for training and evaluation, without baselines",
-      progress.in_time(self.left_s(spent_s / self._steps)),
+      "about %s left for training and evaluation, without validation, saving"
+      " and baselines",
+      progress.in_time(self.left_s(self._spent_s / self._steps)),
     )
 
   def left_s(self, step_s: float) -> float:

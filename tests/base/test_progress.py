@@ -42,13 +42,13 @@ def _environment():
   return kept
 
 
-def _in_a_terminal(*more):
+def _in_a_terminal(columns=100):
   """What a person's terminal gets."""
   reads, writes = pty.openpty()
-  size = struct.pack("HHHH", 24, 100, 0, 0)  # rows, columns, pixels
+  size = struct.pack("HHHH", 24, columns, 0, 0)  # rows, columns, pixels
   fcntl.ioctl(writes, termios.TIOCSWINSZ, size)
   process = subprocess.Popen(
-    [sys.executable, "-c", SCRIPT, *more],
+    [sys.executable, "-c", SCRIPT],
     env=_environment(),
     stdin=writes,
     stdout=writes,
@@ -78,6 +78,10 @@ def test_a_terminal_has_plain_lines_above_the_bar():
   # The last drawing of a stage that took more than a second.
   assert any(line.startswith("fit baselines: 00:01") for line in lines)
   assert "noise 2" in lines
+
+
+def test_a_terminal_that_does_not_say_how_wide_it_is_has_bars():
+  assert "0.9/0.9" in _in_a_terminal(columns=0)
 
 
 def test_a_pipe_has_times_and_places():

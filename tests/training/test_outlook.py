@@ -23,11 +23,16 @@ def test_the_estimate_counts_steps_and_test_windows(tmp_path, caplog):
   # Ten steps of four windows; 28 test windows at a third of the time.
   assert estimate.left_s(0.6) == pytest.approx(10 * 0.6 + 28 * 0.6 / 4 / 3)
   with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patch:
-    now = iter([100.0, 103.0, 106.0])
+    # Compiled at 100; then 3 s, a pause of 50 s between epochs, and 3 s.
+    now = iter([100.0, 103.0, 153.0, 156.0])
     clock = types.SimpleNamespace(perf_counter=lambda: next(now))
     patch.setattr(outlook, "time", clock)
-    for _ in range(4):
-      estimate.add(2)
+    estimate.begin_epoch()
+    estimate.add(2)
+    estimate.add(2)
+    estimate.begin_epoch()
+    estimate.add(2)
+    estimate.add(2)
   # Two calls of two steps took 6 s; four steps are left and 28 windows.
   assert "about 10 s left for training and evaluation" in caplog.text
   assert caplog.text.count("left for") == 1
