@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from bgm2pose_jax.data.table import WindowTable
+
 Results = Mapping[str, Any]
 Lines = Sequence[Mapping[str, Any]]
 Arrays = Mapping[str, np.ndarray]
+
+
+def _nothing(table: WindowTable, rows: np.ndarray) -> Arrays:
+  del table, rows
+  return {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,8 +27,13 @@ class Report:
   Attributes:
     text: content of results.json -> the table for the terminal.
     page: (content of results.json, lines of metrics.jsonl, arrays of
-      predictions.npz) -> HTML of report.html, by `report.page.render`.
+      predictions.npz and of `beside`) -> HTML of report.html, by
+      `report.page.render`.
+    beside: (table, test rows) -> arrays that the page shows and predictions.npz
+      does not hold, such as what was heard.
   """
 
   text: Callable[[Results], str]
   page: Callable[[Results, Lines, Arrays], str]
+  # `Any` stands for the system's own subclass of WindowTable.
+  beside: Callable[[Any, np.ndarray], Arrays] = _nothing

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bgm2pose_jax.report import packed_poses
+from bgm2pose_jax.report import moments, packed_poses
+from bgm2pose_jax.report.moments import Moment
 
 # With 250 points a window as int16 numbers, twice, in base64: 4 kB a window,
 # 1.6 MB in all.
 MAX_WINDOWS = 400
 _CLIP_S = 15.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Packed:
+  """The clips of a page.
+
+  Attributes:
+    data: what the player needs, JSON-ready; see `packed_poses.pack`. A clip
+      has its `error` as well, the mean joint distance, where there is ground
+      truth.
+    rows: int [m], positions of the windows shown, clips one behind the other.
+    worst: the moments with the largest error; none without ground truth.
+  """
+
+  data: dict[str, Any]
+  rows: np.ndarray
+  worst: Sequence[Moment]
 
 
 def choose(
@@ -62,13 +81,13 @@ def pack(
   recording: np.ndarray,
   window_index: np.ndarray,
   names: Sequence[str],
-  error: Callable[[np.ndarray, np.ndarray], str],
   window_s: float,
   body: Mapping[str, Any],
   simulated: bool,
   limit: int = MAX_WINDOWS,
-) -> dict[str, Any]:
-  """What the page's player needs, JSON-ready.
+  counted: str = "",
+) -> Packed:
+  """Chooses and packs the clips of a page's player.
 
   Args:
     predicted: [n, frame, joint, 3] poses of windows.
@@ -76,14 +95,12 @@ def pack(
     recording: [n] name of each window's recording.
     window_index: int [n], number of each window within its recording.
     names: [n] what a clip that begins with this window is called.
-    error: (predicted, target) of a clip's windows -> text for its label.
     window_s: length of a window in seconds.
     body: the body from `packed_poses.body`.
     simulated: whether to mark the picture.
     limit: windows at most.
-
-  Returns:
-    Clips and their poses; see `packed_poses.pack`.
+    counted: what a frame is, such as "sample", where frames are no moments in
+      time; empty names the clips by their seconds.
 
   Raises:
     InputError: a pose that is not finite.
@@ -94,23 +111,46 @@ def pack(
   length = max(1, round(_CLIP_S / window_s))
   clips = choose(recording, window_index, length=length, limit=limit)
   rows = np.concatenate(clips) if clips else np.zeros(0, int)
-  entries = []
+  rate_hz = predicted.shape[1] / window_s
+  unit = body["lengths"]
+  distance, entries = None, []
+  if target is not None:
+    off = predicted[rows].astype(np.float64) - target[rows]
+    distance = np.linalg.norm(off, axis=-1).reshape(-1, predicted.shape[2])
   start = 0
   for number, clip in enumerate(clips, 1):
     first, last = int(window_index[clip[0]]), int(window_index[clip[-1]])
-    label = f"{number}: {names[clip[0]]}, windows {first} to {last}"
-    if target is not None:
-      label += f", {error(predicted[clip], target[clip])}"
-    entries.append(
-      {"first": first, "label": label, "start": start, "windows": len(clip)}
-    )
+    first_s, end_s = first * window_s, (last + 1) * window_s
+    stretch = f"{first_s:.1f} to {end_s:.1f} s"
+    if counted:
+      stretch = f"{counted}s {first} to {last}"
+    entry = {
+      "first": first,
+      "first_s": round(first_s, 6),
+      "label": f"{number}: {names[clip[0]]}, {stretch}",
+      "start": start,
+      "windows": len(clip),
+    }
+    if distance is not None:
+      frames = predicted.shape[1]
+      own = distance[start * frames : (start + len(clip)) * frames]
+      entry["error"] = round(float(own.mean()), 6)
+      entry["label"] += f", error {own.mean():.2f} {unit}"
+    entries.append(entry)
     start += len(clip)
-  return packed_poses.pack(
+  data = packed_poses.pack(
     predicted[rows],
     None if target is None else target[rows],
     clips=entries,
     clip_frames=predicted.shape[1],
-    rate_hz=predicted.shape[1] / window_s,
+    rate_hz=rate_hz,
     simulated=simulated,
     body=body,
   )
+  if counted:
+    data["counted"] = counted
+  found: list[Moment] = []
+  if distance is not None:
+    lengths = [len(clip) * predicted.shape[1] for clip in clips]
+    found = moments.worst(distance, lengths, rate_hz)
+  return Packed(data, rows, found)

@@ -1,6 +1,6 @@
 // The skeleton player: one for reports, predictions and streams.
 //
-//   const player = makePlayer(root, data, onFrame);
+//   const player = makePlayer(root, data);
 //
 // root: element that holds player.html; hidden when there is nothing to play.
 // data: what packed_poses.py packs, or for frames that are yet to come
@@ -10,9 +10,9 @@
 //   and wide a person is at first. `lengths` names the unit of the poses.
 //   `other` is a third figure, such as what the poses were made from; `names`
 //   what "pred", "target" and "other" are called in the picture; `girth` see
-//   scene.js; `sound` the address of what is heard from the first frame of the
-//   only clip on. A page with sound waits for a press on play.
-// onFrame: called with the player after every drawing; may be left out.
+//   scene.js; `counted` what frames are counted as where they are no time.
+//   A clip's `sound` is the address of what is heard from its first frame on. A
+//   page with sound waits for a press on play.
 //
 //   player.push({ pose, target, spread, time_s })   live only: one frame, as
 //     arrays of 3, 3 and 1 numbers a joint; `time_s` of the recording. Throws
@@ -20,10 +20,14 @@
 //     follows the newest frame; after a pause or a step back it plays on from
 //     there until it has caught up, or until End is pressed.
 //   player.seek(frame)    of the clip, may be fractional; keeps playing if so
+//   player.show(clip, frame)   by the clip's number, 0 the first
+//   player.turnTo(by)     the clip `by` places on in the order of `sortBy`
 //   player.play(), player.pause(), player.playing()
 //   player.position(), player.frames(), player.time_s()   where it stands
+//   player.clip(), player.base()   number of the clip, its first stored frame
+//   player.listen(told)   calls `told` after every drawing, and at once
 //   player.focus()        gives the keys to the player
-const makePlayer = (root, data, onFrame) => {
+const makePlayer = (root, data) => {
   const byId = (id) => root.querySelector("#" + id);
   if (!data.live && !data.clips.length) {
     root.hidden = true;
@@ -31,17 +35,23 @@ const makePlayer = (root, data, onFrame) => {
   }
   const store = makeStore(data);
   const joints = data.joints.length;
-  const pose = new Float32Array(3 * joints);
-  const truth = store.has("target") ? new Float32Array(3 * joints) : null;
-  const other = store.has("other") ? new Float32Array(3 * joints) : null;
-  const spread = store.has("spread") ? new Float32Array(joints) : null;
+  const blank = (name, size) =>
+    store.has(name) ? new Float32Array(size * joints) : null;
+  const pose = blank("pred", 3), truth = blank("target", 3);
+  const other = blank("other", 3), spread = blank("spread", 1);
   const names = { pred: "Prediction", target: "Ground truth", other: "Other",
                   ...data.names };
-  const sound = data.sound ? makeSound(data.sound) : null;
+  const clips = data.clips || [{ label: "", start: 0, windows: 0 }];
+  const sound = clips.some((c) => c.sound) ? makeSound() : null;
+  const listeners = [];
 
-  let clip = data.live ? { label: "", start: 0, windows: 0 } : data.clips[0];
+  let chosen = 0;
+  let order = clips.map((_, i) => i);
+  let clip = clips[0];
   let position = 0;
   let speed = 1;
+  let repeat = false;
+  let trail = false;
   let overlay = false;
   let colour = spread && !truth ? "spread" : "figure";
   let following = Boolean(data.live);
@@ -50,6 +60,7 @@ const makePlayer = (root, data, onFrame) => {
     !sound && !matchMedia("(prefers-reduced-motion: reduce)").matches;
   let previous = null;
 
+  const base = () => clip.start * (data.frames || 1);
   const frames = () =>
     data.live ? store.held() : clip.windows * (data.frames || 1);
   const last = () => Math.max(0, frames() - 1);
@@ -57,11 +68,13 @@ const makePlayer = (root, data, onFrame) => {
     newest_s - last() / data.rate_hz : clip.first_s || 0;
   const time_s = () => first_s() + Math.min(position, last()) / data.rate_hz;
 
-  const clock = (seconds, long) => {
-    if (!long) return seconds.toFixed(1);
-    const tenths = Math.round(10 * seconds);
-    const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
-    return Math.floor(tenths / 600) + ":" + rest;
+  // Poses of the last second, oldest first.
+  const before = (name) => {
+    if (!trail) return null;
+    const most = Math.min(Math.floor(position), Math.ceil(data.rate_hz));
+    return [...Array(most).keys()].map((k) => store.at(
+      name, base(), frames(), Math.floor(position) - most + k,
+      new Float32Array(3 * joints)));
   };
 
   const draw = () => {
@@ -69,11 +82,10 @@ const makePlayer = (root, data, onFrame) => {
     const note = data.simulated ? "SIMULATED" : "";
     if (!count) {
       scene.draw([[]], note);
-      byId("readout").textContent = "Waiting for the first frame.";
+      controls.wait();
       return;
     }
-    const base = clip.start * (data.frames || 1);
-    const read = (name, out) => store.at(name, base, count, position, out);
+    const read = (name, out) => store.at(name, base(), count, position, out);
     read("pred", pose);
     if (truth) read("target", truth);
     if (other) read("other", other);
@@ -84,90 +96,41 @@ const makePlayer = (root, data, onFrame) => {
       name: names.pred, pose, colour: "pred",
       alpha: overlay ? 0.85 : 1,
       tint: shown ? shown.map((value) => value / store.tops[colour]) : null,
-      halo: colour === "spread" ? spread : null,
+      halo: colour === "spread" ? spread : null, trail: before("pred"),
     };
     const panels = [[body]];
-    const place = (name, pose, colour) => {
+    const place = (name, key, pose, colour) => {
       const beside = { name, pose, colour, alpha: overlay ? 0.75 : 1,
-                       tint: null, halo: null };
+                       tint: null, halo: null, trail: before(key) };
       if (overlay) panels[0].unshift(beside);
       else panels.unshift([beside]);
     };
-    if (truth) place(names.target, truth, "truth");
-    if (other) place(names.other, other, "third");
+    if (truth) place(names.target, "target", truth, "truth");
+    if (other) place(names.other, "other", other, "third");
     scene.draw(panels, note);
-    tell(error);
-    if (onFrame) onFrame(player);
+    controls.tell({ clip, chosen, error, spread,
+                    frame: Math.min(Math.floor(position), last()),
+                    end_s: first_s() + frames() / data.rate_hz });
+    for (const told of listeners) told(player);
   };
 
-  const set = (id, text) => {
-    const element = byId(id);
-    if (element.textContent !== text) element.textContent = text;
-  };
-
-  const mean = (list) => list.reduce((sum, value) => sum + value, 0) / joints;
-
-  const tell = (error) => {
-    const frame = Math.min(Math.floor(position), last());
-    const scrub = byId("scrub");
-    scrub.max = String(last());
-    scrub.value = String(frame);
-    const end_s = first_s() + frames() / data.rate_hz;
-    const long = end_s >= 100;
-    const now = clock(time_s(), long) + " / " + clock(end_s, long) +
-      (long ? " min" : " s");
-    set("clock", now);
-    scrub.setAttribute("aria-valuetext", now.replace("/", "of"));
-    let text = clip.label;
-    if (data.frames > 1) {
-      const number = Math.floor(frame / data.frames);
-      byId("window").value = String(number);
-      text += ", window " + (clip.first + number);
-    }
-    const said = text ? [text] : [];
-    if (error) {
-      said.push("Mean joint distance in this frame " +
-                mean(error).toFixed(2) + " " + data.lengths);
-    }
-    if (spread) {
-      said.push("Mean spread in this frame " + mean(spread).toFixed(2) +
-                " " + data.lengths);
-    }
-    set("readout", said.length ? said.join(". ") + "." : "");
-  };
-
-  const setColour = (value) => {
-    colour = value;
-    byId("colour").value = value;
-    const names = { error: "distance of each joint to the truth",
-                    spread: "standard deviation between the models" };
-    byId("legend").hidden = value === "figure";
-    if (value !== "figure") {
-      set("legend-name", names[value] + ", " + data.lengths);
-      set("legend-top", String(+store.tops[value].toPrecision(2)));
-      set("legend-note", value === "spread" ?
-        "and more; circles are as wide" : "and more");
-    }
+  const show = (number, frame) => {
+    chosen = number;
+    clip = clips[number];
+    position = Math.max(0, Math.min(last(), frame));
+    if (sound) sound.load(clip.sound || "");
+    hear();
     draw();
   };
-
-  const chooseClip = (index) => {
-    if (!data.live) clip = data.clips[index];
-    position = 0;
-    if (data.frames > 1) {
-      const list = byId("window");
-      list.textContent = "";
-      for (let i = 0; i < clip.windows; i++) {
-        list.add(new Option(String(clip.first + i), String(i)));
-      }
-    }
-    draw();
+  const turnTo = (by) => {
+    const place = order.indexOf(chosen) + by + order.length;
+    show(order[place % order.length], 0);
   };
 
   const setPlaying = (value) => {
     const begins = value && !playing;
     playing = value;
-    set("play", playing ? "Pause" : "Play");
+    controls.setPlaying(playing);
     if (begins) {
       if (!data.live && position >= last()) position = 0;
       start();
@@ -200,8 +163,7 @@ const makePlayer = (root, data, onFrame) => {
         if (following) position = Math.max(position, last() - 6);
         position = Math.min(position, last());
       } else if (position >= frames()) {
-        position = 0;
-        hear();
+        turnTo(repeat ? 0 : 1);
       }
     }
     previous = now;
@@ -215,10 +177,6 @@ const makePlayer = (root, data, onFrame) => {
     hear();
     draw();
   };
-  const step = (count) => {
-    setPlaying(false);
-    seek(Math.round(position) + count);
-  };
   const push = (frame) => {
     const full = store.held() === store.capacity;
     store.push(frame);
@@ -229,106 +187,31 @@ const makePlayer = (root, data, onFrame) => {
     if (!playing) draw();
   };
 
-  const changeSpeed = (by) => {
-    const list = byId("speed");
-    const index = list.selectedIndex + by;
-    list.selectedIndex = Math.max(0, Math.min(list.length - 1, index));
-    speed = +list.value;
-    hear();
-  };
-  const setSound = (value) => {
-    sound.setOn(value);
-    byId("sound").checked = value;
-  };
-  const setOverlay = (value) => {
-    overlay = value;
-    byId("overlay").checked = value;
-    draw();
-  };
-
   const player = {
-    seek, push, frames, time_s,
+    seek, push, show, turnTo, frames, time_s, base, last, data, store, sound,
+    names, clips, has: { truth: Boolean(truth), spread: Boolean(spread),
+                         several: Boolean(truth || other) },
     play: () => setPlaying(true), pause: () => setPlaying(false),
-    playing: () => playing, position: () => position,
+    playing: () => playing, position: () => position, clip: () => chosen,
+    redraw: () => draw(), order: () => order,
+    setOrder: (value) => { order = value; },
+    setRepeat: (value) => { repeat = value; },
+    setSpeed: (value) => { speed = value; hear(); },
+    setTrail: (value) => { trail = value; draw(); },
+    setOverlay: (value) => { overlay = value; draw(); },
+    setColour: (value) => { colour = value; draw(); },
+    colour: () => colour,
+    listen: (told) => { listeners.push(told); if (frames()) told(player); },
     focus: () => byId("view").focus({ preventScroll: true }),
   };
   const scene = makeScene(byId("view"), data, store.size, draw);
+  const controls = makeControls(root, player, scene);
 
-  // What this data does not have is not offered.
-  const colours = ["figure", ...(truth ? ["error"] : []),
-                   ...(spread ? ["spread"] : [])];
-  for (const option of [...byId("colour").options]) {
-    if (!colours.includes(option.value)) option.remove();
-  }
-  byId("colour-label").hidden = colours.length < 2;
-  byId("help-colour").hidden = colours.length < 2;
-  const several = Boolean(truth || other);
-  byId("overlay-label").hidden = !several;
-  byId("help-overlay").hidden = !several;
-  byId("sound-label").hidden = !sound;
-  byId("help-sound").hidden = !sound;
-  byId("clip-label").hidden = Boolean(data.live) || data.clips.length < 2;
-  byId("window-label").hidden = !(data.frames > 1);
-
-  (data.clips || []).forEach((c, i) => {
-    byId("clip").add(new Option(c.label, String(i)));
-  });
-  byId("clip").addEventListener("change", (e) => chooseClip(+e.target.value));
-  byId("window").addEventListener("change", (e) => {
-    seek(+e.target.value * data.frames);
-  });
-  byId("scrub").addEventListener("input", (e) => {
-    setPlaying(false);
-    seek(+e.target.value);
-  });
-  byId("play").addEventListener("click", () => setPlaying(!playing));
-  byId("speed").addEventListener("change", (e) => {
-    speed = +e.target.value;
-    hear();
-  });
-  byId("sound").addEventListener("change", (e) => setSound(e.target.checked));
-  byId("colour").addEventListener("change", (e) => setColour(e.target.value));
-  byId("overlay").addEventListener("change", (e) => {
-    setOverlay(e.target.checked);
-  });
-  byId("reset").addEventListener("click", () => scene.reset());
-
-  const second = Math.round(data.rate_hz);
-  const keys = {
-    " ": () => setPlaying(!playing),
-    ArrowLeft: (e) => step(e.shiftKey ? -second : -1),
-    ArrowRight: (e) => step(e.shiftKey ? second : 1),
-    Home: () => seek(0),
-    End: () => {
-      seek(last());
-      if (!data.live) setPlaying(false);
-    },
-    "+": () => changeSpeed(1),
-    "=": () => changeSpeed(1),
-    "-": () => changeSpeed(-1),
-    o: () => { if (several) setOverlay(!overlay); },
-    m: () => { if (sound) setSound(!sound.isOn()); },
-    c: () => setColour(colours[(colours.indexOf(colour) + 1) % colours.length]),
-    r: () => scene.reset(),
-    w: () => scene.turn(0, 0.12),
-    a: () => scene.turn(-0.15, 0),
-    s: () => scene.turn(0, -0.12),
-    d: () => scene.turn(0.15, 0),
-  };
-  root.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.altKey || e.metaKey) return;
-    const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
-    // Lists have keys of their own, and space presses what is in focus.
-    const kind = e.target.tagName;
-    if (kind === "SELECT" || !Object.hasOwn(keys, key)) return;
-    if (key === " " && kind !== "CANVAS" && e.target.type !== "range") return;
-    e.preventDefault();
-    keys[key](e);
-  });
-
-  set("play", playing ? "Pause" : "Play");
-  chooseClip(0);
-  setColour(colour);
+  controls.setPlaying(playing);
+  show(0, 0);
+  controls.setColour(colour);
+  makeSaving(root, player);
+  if (!data.live) makeLinks(root, player);
   if (playing) start();
   return player;
 };

@@ -9,10 +9,20 @@ from typing import Any
 from bgm2pose_jax.report import document
 from bgm2pose_jax.report.page import Panel
 
-_SCRIPTS = ("store", "scene", "player")
-_START = """makePlayer(document.getElementById("player"),
+_SCRIPTS = (
+  "store",
+  "hands",
+  "scene",
+  "sound",
+  "saving",
+  "links",
+  "controls",
+  "player",
+)
+_START = """const player = makePlayer(document.getElementById("player"),
   JSON.parse(document.getElementById("data").textContent));
 """
+_FOCUS = "if (player) player.focus();\n"
 
 
 def panel(
@@ -21,6 +31,7 @@ def panel(
   title: str = "Watch",
   caption: str = "",
   starts: bool = True,
+  in_focus: bool = False,
 ) -> Panel:
   """A player; a page has one at most.
 
@@ -28,18 +39,21 @@ def panel(
     data: what `packed_poses.pack` returned, or the data of a live player.
     title: over it.
     caption: plain text below it.
-    starts: False where a script of another panel calls `makePlayer`.
+    starts: the page has it as `player`, null when there is nothing to play;
+      False where a script of another panel calls `makePlayer`.
+    in_focus: a player that starts has the keys at once.
   """
   note = f'<p class="note">{html.escape(caption)}</p>' if caption else ""
-  has_sound = bool(data.get("sound"))
-  names = (*_SCRIPTS[:-1], "sound", _SCRIPTS[-1]) if has_sound else _SCRIPTS
-  scripts = [document.asset(f"{name}.js") for name in names]
+  start = (_START, _FOCUS) if in_focus else (_START,)
   return Panel(
     title,
     document.asset("player.html") + note,
     name="player",
     styles=(document.asset("player.css"),),
-    scripts=(*scripts, _START) if starts else scripts,
+    scripts=(
+      *(document.asset(f"{name}.js") for name in _SCRIPTS),
+      *(start if starts else ()),
+    ),
     data=data,
-    sounds=has_sound,
+    sounds=any(clip.get("sound") for clip in data.get("clips", ())),
   )

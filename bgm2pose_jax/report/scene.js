@@ -1,8 +1,10 @@
-// Draws skeletons on a canvas and lets a hand turn and zoom them.
+// Draws skeletons on a canvas; hands.js turns and zooms them.
 //
 //   const scene = makeScene(canvas, data, { height, reach }, onChange);
 //   scene.draw([[body, ...], ...], note);   // a panel for each list of bodies
 //   scene.turn(yaw, pitch); scene.zoom(factor); scene.reset();
+//   scene.face("front")   from the front, the side or the top: along z, x, y
+//   scene.follow(true)    keeps the person in the middle, wherever they go
 //
 // data: `bones` (parent, child), `joints`, the number `head` of one, and `girth`,
 //   how many of the poses' units are 9 cm, an arm's width; 1 if left out.
@@ -11,14 +13,20 @@
 // body: { name, pose: x, y, z of each joint, colour: "truth", "pred" or
 //   "third", alpha,
 //   tint: per joint 0 to 1 on the ramp of player.css instead of `colour`, or
-//   null, halo: per joint radius of a circle behind it, or null }.
+//   null, halo: per joint radius of a circle behind it, or null, trail: earlier
+//   poses, oldest first, or null }. The last body of a panel is followed.
 // note: text in the corner of the picture.
 const makeScene = (canvas, data, size, onChange) => {
   const joints = data.joints.length;
   const { height, reach } = size;
   const girth = data.girth || 1;
   const home = { yaw: 0.55, pitch: 0.16, zoom: 1 };
-  const view = { ...home };
+  const faces = { front: [0, 0], side: [Math.PI / 2, 0],
+                  top: [0, 1.5] };
+  const view = { ...home, follow: false };
+  // Hands, feet and head: the joints that no bone begins at.
+  const parents = new Set(data.bones.map(([parent]) => parent));
+  const ends = [...Array(joints).keys()].filter((j) => !parents.has(j));
   const colours = {};
   let ramp = [];
 
@@ -42,16 +50,28 @@ const makeScene = (canvas, data, size, onChange) => {
     return "rgb(" + mixed.join(" ") + ")";
   };
 
-  const projector = (left, width, tall) => {
+  // Where on the floor the picture's middle is.
+  const middle = (body) => {
+    if (!view.follow) return [0, 0];
+    let x = 0, z = 0;
+    for (let j = 0; j < joints; j++) {
+      x += body.pose[3 * j] / joints;
+      z += body.pose[3 * j + 2] / joints;
+    }
+    return [x, z];
+  };
+
+  const projector = (left, width, tall, [mx, mz]) => {
+    const around = view.follow ? Math.min(reach, height / 2) : reach;
     const scale = view.zoom * Math.min(
-      (tall * 0.82) / height, (width * 0.46) / reach);
+      (tall * 0.82) / height, (width * 0.46) / around);
     const cy = Math.cos(view.yaw), sy = Math.sin(view.yaw);
     const cp = Math.cos(view.pitch), sp = Math.sin(view.pitch);
     const far = 5 * Math.max(height, reach);
     return (x, y, z) => {
       const dy = y - height / 2;
-      const x1 = cy * x + sy * z;
-      const z1 = cy * z - sy * x;
+      const x1 = cy * (x - mx) + sy * (z - mz);
+      const z1 = cy * (z - mz) - sy * (x - mx);
       const y2 = cp * dy - sp * z1;
       const depth = cp * z1 + sp * dy;
       // Nothing comes closer than a fifth of the way to the eye.
@@ -82,6 +102,22 @@ const makeScene = (canvas, data, size, onChange) => {
       line(g, project(at, 0, -half), project(at, 0, half));
       line(g, project(-half, 0, at), project(half, 0, at));
     }
+  };
+
+  const drawTrail = (g, project, body) => {
+    g.strokeStyle = colours[body.colour];
+    g.lineCap = "round";
+    g.lineWidth = 2;
+    const poses = [...body.trail, body.pose];
+    for (const j of ends) {
+      const at = poses.map((p) => project(p[3 * j], p[3 * j + 1],
+                                          p[3 * j + 2]));
+      for (let k = 1; k < at.length; k++) {
+        g.globalAlpha = 0.8 * body.alpha * k / at.length;
+        line(g, at[k - 1], at[k]);
+      }
+    }
+    g.globalAlpha = 1;
   };
 
   const drawBody = (g, project, body) => {
@@ -146,13 +182,15 @@ const makeScene = (canvas, data, size, onChange) => {
     g.clearRect(0, 0, width, tall);
     const each = width / panels.length;
     panels.forEach((bodies, k) => {
-      const project = projector(k * each, each, tall);
+      const project = projector(
+        k * each, each, tall, middle(bodies[bodies.length - 1]));
       g.save();
       g.beginPath();
       g.rect(k * each, 0, each, tall);
       g.clip();
       drawFloor(g, project);
       bodies.forEach((body, n) => {
+        if (body.trail) drawTrail(g, project, body);
         drawBody(g, project, body);
         g.fillStyle = colours[body.colour];
         g.font = "600 14px system-ui, sans-serif";
@@ -182,45 +220,24 @@ const makeScene = (canvas, data, size, onChange) => {
     Object.assign(view, home);
     onChange();
   };
-
-  // One hand turns; the distance of two fingers zooms.
-  const held = new Map();
-  const apart = () => {
-    const [a, b] = [...held.values()];
-    return Math.max(1, Math.hypot(a[0] - b[0], a[1] - b[1]));
-  };
-  canvas.addEventListener("pointerdown", (e) => {
-    held.set(e.pointerId, [e.clientX, e.clientY]);
-    canvas.setPointerCapture(e.pointerId);
-  });
-  canvas.addEventListener("pointermove", (e) => {
-    const before = held.get(e.pointerId);
-    if (!before) return;
-    const was = held.size === 2 ? apart() : 0;
-    held.set(e.pointerId, [e.clientX, e.clientY]);
-    if (was) {
-      zoom(apart() / was);
-    } else if (held.size === 1) {
-      turn((e.clientX - before[0]) * 0.01, (e.clientY - before[1]) * 0.008);
-    }
-  });
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    canvas.addEventListener(end, (e) => { held.delete(e.pointerId); });
-  }
-  canvas.addEventListener("touchmove", (e) => {
-    // Two fingers are for zooming, never for scrolling.
-    if (e.touches.length > 1) e.preventDefault();
-  }, { passive: false });
-  canvas.addEventListener("wheel", (e) => {
-    e.preventDefault();
-    zoom(Math.exp(-e.deltaY * 0.001));
-  }, { passive: false });
-
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    readColours();
+  const face = (name) => {
+    [view.yaw, view.pitch] = faces[name];
     onChange();
-  });
+  };
+  const follow = (value) => {
+    view.follow = value;
+    onChange();
+  };
+
+  for (const wish of ["(prefers-color-scheme: dark)",
+                      "(forced-colors: active)"]) {
+    matchMedia(wish).addEventListener("change", () => {
+      readColours();
+      onChange();
+    });
+  }
   window.addEventListener("resize", onChange);
   readColours();
-  return { draw, turn, zoom, reset };
+  useHands(canvas, turn, zoom);
+  return { draw, turn, zoom, reset, face, follow };
 };

@@ -5,6 +5,7 @@
 //     "spread" at a place, fractional, of the `count` frames from `first` on (of a ring:
 //     from its oldest on), written into `out`
 //   store.push(frame)   see player.js, as for `data`
+//   store.errors(k)   distance of each joint to the truth in stored frame k
 //   store.tops   where the colour scales of error and spread end
 const makeStore = (data) => {
   const joints = data.joints.length;
@@ -99,10 +100,9 @@ const makeStore = (data) => {
   };
   const cut = (name, k) =>
     values[name].subarray(k * sizes[name], (k + 1) * sizes[name]);
+  const errors = (k) => distances(cut("pred", k), cut("target", k));
   const tops = { error: 2, spread: 1 };
-  if (!data.live && values.target) {
-    tops.error = roundTop((k) => distances(cut("pred", k), cut("target", k)));
-  }
+  if (!data.live && values.target) tops.error = roundTop(errors);
   if (!data.live && values.spread) {
     tops.spread = roundTop((k) => cut("spread", k));
   }
@@ -119,6 +119,6 @@ const makeStore = (data) => {
     }
   }
 
-  return { at, push, held, pushed: () => pushed, capacity, distances, size,
-           tops, has: (name) => values[name] !== null };
+  return { at, push, held, pushed: () => pushed, capacity, distances, errors,
+           size, tops, has: (name) => values[name] !== null };
 };

@@ -75,7 +75,8 @@ def write_up(
     )
   arrays = system.predictions(table, rows, predicted)
   array_file.write(plan.workdir / run_folder.PREDICTIONS, arrays, private=True)
-  page = system.report.page(found, curves, arrays)
+  shown = {**arrays, **system.report.beside(table, rows)}
+  page = system.report.page(found, curves, shown)
   whole_file.write_text(plan.workdir / run_folder.REPORT, page, private=True)
   results.write(plan.workdir / run_folder.RESULTS, found)
   print(system.report.text(found))

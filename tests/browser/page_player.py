@@ -117,8 +117,8 @@ def look(page: Page) -> tuple[list[str], dict[str, Any]]:
   wrong += _keys(page)
   wrong += _hands(page, seen)
   wrong += _modes(page, has_truth)
-  if page.evaluate("document.getElementById('tracks') !== null"):
-    wrong += _tracks(page, seen)
+  if page.evaluate("document.getElementById('times') !== null"):
+    wrong += _timeline(page, seen)
   return wrong, seen
 
 
@@ -195,16 +195,16 @@ def _modes(page: Page, has_truth: bool) -> Iterator[str]:
   page.evaluate("pageCheck.colour('figure')")
 
 
-def _tracks(page: Page, seen: dict[str, Any]) -> Iterator[str]:
+def _timeline(page: Page, seen: dict[str, Any]) -> Iterator[str]:
   """Presses at three quarters of the axis of time."""
   last = page.evaluate("+document.getElementById('scrub').max")
-  page.evaluate("pageCheck.keep('tracks')")
-  x, y = page.evaluate("pageCheck.place('tracks', 0.75, 0.3)")
+  page.evaluate("pageCheck.keep('times')")
+  x, y = page.evaluate("pageCheck.place('times', 0.75, 0.3)")
   page.mouse.click(x, y)
   frame = page.evaluate("pageCheck.frame()")
   if not 0.6 * last < frame < 0.9 * last:
     yield f"a press at three quarters went to frame {frame} of {last}"
-  seen["cursor"] = page.evaluate("pageCheck.changed('tracks')")
+  seen["cursor"] = page.evaluate("pageCheck.changed('times')")
   if seen["cursor"] < FEW:
     yield f"the cursor did not move: {seen['cursor']} pixels changed"
 

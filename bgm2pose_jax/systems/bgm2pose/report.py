@@ -15,14 +15,20 @@ from bgm2pose_jax.report import (
   clips,
   curves,
   html_table,
+  moments,
   packed_poses,
   player,
   run_words,
+  timeline,
 )
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.bgm2pose import result_table as table
 from bgm2pose_jax.systems.bgm2pose.ampl.recordings import WINDOW_S
-from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
+from bgm2pose_jax.systems.bgm2pose.heard import (
+  SPECTROGRAM,
+  heard,
+  heard_image,
+)
 from bgm2pose_jax.systems.bgm2pose.verdict import PART_NAMES
 
 _SIGN = "A + means better than the mean pose, a - worse."
@@ -41,8 +47,8 @@ def page(
     results: content of `results.json`; figures may be None where there is no
       ground truth.
     lines: the lines of `metrics.jsonl`.
-    predictions: arrays of `predictions.npz`; without `target` the page shows
-      the prediction alone.
+    predictions: arrays of `predictions.npz`, and those of `heard`; without
+      `target` the page shows the prediction alone.
     max_windows: windows embedded at most; the page states it.
   """
   simulated = results["simulated"]
@@ -56,7 +62,7 @@ def page(
       tiles=_tiles(results),
       panels=(
         *_motion_panels(results),
-        _player_panel(results, predictions, max_windows),
+        *_player_panels(results, predictions, max_windows),
         *_score_panels(results),
         *_joint_panels(results),
         _group_panels(results),
@@ -113,41 +119,42 @@ def _tiles(results: Mapping[str, Any]) -> list[Tile]:
   return out
 
 
-def _player_panel(
+def _player_panels(
   results: Mapping[str, Any],
   predictions: Mapping[str, np.ndarray],
   max_windows: int,
-) -> Panel:
+) -> list[Panel]:
   track = np.asarray(predictions["track"])
   names = track.tolist()
   if "subject" in predictions:
     subject = np.asarray(predictions["subject"]).tolist()
     names = [f"subject {who}, {what}" for who, what in zip(subject, names)]
-  data = clips.pack(
+  packed = clips.pack(
     predictions["pred"],
     predictions.get("target"),
     recording=np.asarray(predictions.get("recording", track)),
     window_index=np.asarray(predictions["window_index"]),
     names=names,
-    error=_distance,
     window_s=WINDOW_S,
     body=BODY,
     simulated=results["simulated"],
     limit=max_windows,
   )
-  shown = sum(clip["windows"] for clip in data["clips"])
+  shown = len(packed.rows)
   caption = f"{shown} of {results['windows']} test windows are in this page"
   if shown < results["windows"]:
     caption += (
       f" (at most {max_windows}, spread over the test); predictions.npz has all"
     )
-  return player.panel(data, caption=f"{caption}.")
-
-
-def _distance(predicted: np.ndarray, target: np.ndarray) -> str:
-  error = predicted.astype(np.float64) - target
-  distance = np.linalg.norm(error, axis=-1).mean()
-  return f"{distance * BODY21.unit_cm:.1f} cm"
+  pictures = []
+  if SPECTROGRAM in predictions and shown:
+    level_db = np.asarray(predictions[SPECTROGRAM])[packed.rows]
+    pictures.append(heard_image(level_db.reshape(-1, level_db.shape[-1])))
+  return [
+    player.panel(packed.data, caption=f"{caption}."),
+    timeline.panel(pictures, has_truth="target" in predictions),
+    *moments.panels(packed.data, packed.worst),
+  ]
 
 
 def _motion_panels(results: Mapping[str, Any]) -> list[Panel]:
@@ -282,4 +289,4 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
   return out
 
 
-REPORT = Report(text=table.render, page=page)
+REPORT = Report(text=table.render, page=page, beside=heard)

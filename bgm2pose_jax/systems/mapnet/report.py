@@ -15,9 +15,11 @@ from bgm2pose_jax.report import (
   clips,
   curves,
   html_table,
+  moments,
   packed_poses,
   player,
   run_words,
+  timeline,
 )
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.mapnet import result_table as table
@@ -62,7 +64,7 @@ def page(
       tiles=_tiles(results),
       panels=(
         Panel("Verdict", f"<p>{html.escape(FIGURES.verdict(results))}</p>"),
-        _player_panel(results, predictions),
+        *_player_panels(results, predictions),
         _score_panel(results),
         _joint_panel(results),
         *_group_panels(results),
@@ -86,9 +88,9 @@ def _tiles(results: Mapping[str, Any]) -> list[Tile]:
   return out
 
 
-def _player_panel(
+def _player_panels(
   results: Mapping[str, Any], predictions: Mapping[str, np.ndarray]
-) -> Panel:
+) -> list[Panel]:
   # Windows that stand end to end, of one variant of each take.
   index = np.asarray(predictions["window_index"])
   every = WINDOW_FRAMES // HOP_FRAMES
@@ -97,7 +99,7 @@ def _player_panel(
   named = zip(
     *(np.asarray(predictions[k])[rows] for k in ("take", "player", "technique"))
   )
-  data = clips.pack(
+  packed = clips.pack(
     CM_PER_M * predictions["pred"][rows],
     CM_PER_M * predictions["target"][rows],
     recording=np.asarray(predictions["recording"])[rows],
@@ -106,23 +108,20 @@ def _player_panel(
       f"take {take}, player {player}, {technique}"
       for take, player, technique in named
     ],
-    error=_mpjpe,
     window_s=WINDOW_FRAMES / FRAMES_PER_S,
     body=BODY,
     simulated=results["simulated"],
     limit=_MAX_WINDOWS,
   )
-  shown = sum(clip["windows"] for clip in data["clips"])
-  return player.panel(
-    data,
-    caption=f"{shown} of {results['windows']} test windows are in this page; "
-    "predictions.npz has all.",
+  caption = (
+    f"{len(packed.rows)} of {results['windows']} test windows are in this page; "
+    "predictions.npz has all."
   )
-
-
-def _mpjpe(predicted: np.ndarray, target: np.ndarray) -> str:
-  off = predicted.astype(np.float64) - target
-  return f"MPJPE {np.linalg.norm(off, axis=-1).mean():.1f} cm"
+  return [
+    player.panel(packed.data, caption=caption),
+    timeline.panel(has_truth=True),
+    *moments.panels(packed.data, packed.worst),
+  ]
 
 
 def _score_panel(results: Mapping[str, Any]) -> Panel:

@@ -15,9 +15,11 @@ from bgm2pose_jax.report import (
   clips,
   curves,
   html_table,
+  moments,
   packed_poses,
   player,
   run_words,
+  timeline,
 )
 from bgm2pose_jax.report.page import SIMULATED, Page, Panel, Tile, render
 from bgm2pose_jax.systems.posekernel import plan_view
@@ -67,7 +69,7 @@ def page(
       tiles=_tiles(results),
       panels=(
         Panel("Verdict", f"<p>{html.escape(FIGURES.verdict(results))}</p>"),
-        _player_panel(results, predictions),
+        *_player_panels(results, predictions),
         _plan_panel(results, predictions),
         _score_panel(results),
         _joint_panel(results),
@@ -110,35 +112,33 @@ def upright_cm(pose_m: np.ndarray, target_m: np.ndarray) -> np.ndarray:
   return CM_PER_M * (pose_m - origin) * np.array([1.0, -1.0, -1.0])
 
 
-def _player_panel(
+def _player_panels(
   results: Mapping[str, Any], predictions: Mapping[str, np.ndarray]
-) -> Panel:
+) -> list[Panel]:
   target = np.asarray(predictions["target"], np.float64)
   pred = np.asarray(predictions["pred"], np.float64)
   named = zip(predictions["environment"], predictions["person"])
-  data = clips.pack(
+  packed = clips.pack(
     upright_cm(pred, target)[:, None],
     upright_cm(target, target)[:, None],
     recording=np.asarray(predictions["recording"]),
     window_index=np.asarray(predictions["window_index"]),
     names=[f"{environment}, {person}" for environment, person in named],
-    error=_mpjpe,
     window_s=_SAMPLE_S,
     body=BODY,
     simulated=results["simulated"],
     limit=_MAX_SAMPLES,
+    counted="sample",
   )
-  shown = sum(clip["windows"] for clip in data["clips"])
-  return player.panel(
-    data,
-    caption=f"{shown} of {results['windows']} test samples are in this page, "
-    "two a second; predictions.npz has all. Samples are single poses.",
+  caption = (
+    f"{len(packed.rows)} of {results['windows']} test samples are in this page, "
+    "two a second; predictions.npz has all. Samples are single poses."
   )
-
-
-def _mpjpe(predicted: np.ndarray, target: np.ndarray) -> str:
-  off = predicted.astype(np.float64) - target
-  return f"MPJPE {np.linalg.norm(off, axis=-1).mean():.1f} cm"
+  return [
+    player.panel(packed.data, caption=caption),
+    timeline.panel(has_truth=True),
+    *moments.panels(packed.data, packed.worst),
+  ]
 
 
 def _plan_panel(

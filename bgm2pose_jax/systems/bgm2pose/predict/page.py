@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from bgm2pose_jax.files import whole_file
-from bgm2pose_jax.report import document, html_table, packed_poses, player
+from bgm2pose_jax.report import (
+  document,
+  html_table,
+  moments,
+  packed_poses,
+  player,
+  timeline,
+)
 from bgm2pose_jax.report.page import Page, Panel, render
 from bgm2pose_jax.systems.bgm2pose.predict import tracks
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ, PoseTrack
@@ -89,23 +95,22 @@ def _render(
     simulated=track.simulated,
     body=BODY,
   )
-  data["tracks"] = tracks.pack(track, frames, spectrogram, attention)
-  shown = (*data["tracks"]["images"], *data["tracks"]["lines"])
-  names = ", ".join(each["title"] for each in shown)
-  fields = {
-    "spoken": html.escape(f"Against time: {names}."),
-    "cap": html.escape(_left_out(track, frames, data["tracks"]["per_column"])),
-  }
-  time = Panel(
-    "In time",
-    document.fill(document.asset("time.html", _PACKAGE), fields),
-    name="time",
-    styles=(document.asset("page.css", _PACKAGE),),
-    scripts=(document.asset("page.js", _PACKAGE),),
+  time = timeline.panel(
+    tracks.pictures(track, frames, spectrogram, attention),
+    tracks.lines(track, frames),
+    per_column=tracks.per_column(frames),
+    has_truth=track.target is not None,
+    caption=_left_out(track, frames, tracks.per_column(frames)),
   )
+  worst = []
+  if track.target is not None:
+    off = track.pose[:frames] - track.target[:frames]
+    distance = np.linalg.norm(off, axis=-1)
+    worst = moments.worst(distance, [frames], RATE_HZ)
   return render(
     Page(
       title=title,
+      styles=(document.asset("page.css", _PACKAGE),),
       banners=[
         (
           f"TRAINED ON {'SIMULATED' if track.simulated else 'RECORDED'} DATA",
@@ -117,7 +122,8 @@ def _render(
       facts=_short_facts(track),
       summary=summary,
       panels=(
-        (player.panel(data, starts=False), time),
+        (player.panel(data, in_focus=True), time),
+        *moments.panels(data, worst),
         Panel("Facts", html_table.facts((*facts, *_flat(track.facts)))),
       ),
     )

@@ -69,7 +69,7 @@ def write_page(
   """
   frames = min(len(take), max_frames)
   data = _packed(take, frames)
-  data["sound"] = _sound_uri(sound, stretch.first_row, frames)
+  data["clips"][0]["sound"] = _sound_uri(sound, stretch.first_row, frames)
   banner = f"TRAINED ON {'SIMULATED' if take.simulated else 'RECORDED'} DATA"
   notes = [*verdict, *take.notes]
   if frames < len(take):
