@@ -53,7 +53,7 @@ def render(
         ("datasets", ", ".join(_datasets(tables)) or "none yet"),
       ),
       panels=(
-        _runs_panel(sweep, tables),
+        *_runs_panels(sweep, tables),
         *(_table_panel(sweep, t, differences[t.name]) for t in tables),
       ),
       styles=(document.asset("comparison.css", _PACKAGE),),
@@ -70,7 +70,7 @@ def _datasets_label(tables: Sequence[Table]) -> str:
   return ", ".join(labels)
 
 
-def _runs_panel(sweep: Sweep, tables: Sequence[Table]) -> Panel:
+def _runs_panels(sweep: Sweep, tables: Sequence[Table]) -> list[Panel]:
   rows = []
   for table in tables:
     counts: dict[str, int] = dict.fromkeys(_STATES, 0)
@@ -78,7 +78,9 @@ def _runs_panel(sweep: Sweep, tables: Sequence[Table]) -> Panel:
       absent = sweep.absent.get(name)
       counts[absent.kind if absent else "finished"] += 1
     rows.append(("", (table.name, *map(str, counts.values()))))
-  out = _scrolling(html_table.table([("", *_STATES)], rows))
+  out = ""
+  if rows:
+    out = html_table.table([("", *_STATES)], rows, caption="Runs of each table")
   told = [
     (name, absent.kind, absent.reason)
     for name, absent in sorted(sweep.absent.items())
@@ -98,7 +100,7 @@ def _runs_panel(sweep: Sweep, tables: Sequence[Table]) -> Panel:
       f"<details><summary>{len(waiting)} runs of {SWEEP} are not there yet"
       f'</summary><p class="note">{listed}</p></details>'
     )
-  return Panel("Runs", out)
+  return [Panel("Runs", out)] if out else []
 
 
 def _table_panel(
@@ -150,11 +152,7 @@ def _grid_html(grid: Grid, reference: str | None) -> str:
     label = Cell(html=html.escape(line.label), hint=line.label)
     rows.append((kind, (label, *grouped(map(_cell_html, line.cells)))))
   heads = (("", *groups), ("", *grouped(names)))
-  return _scrolling(html_table.table(heads, rows))
-
-
-def _scrolling(table: str) -> str:
-  return f'<div class="scroll">{table}</div>'
+  return html_table.table(heads, rows, caption="Figures of the models")
 
 
 def _cell_html(cell: CellText) -> str:
@@ -178,7 +176,6 @@ def _difference_html(table: Table, differences: Sequence[Difference]) -> str:
     else:
       cells = notes.difference_cells(table, d)
     rows.append(("", (f"{d.row}, {d.column}", *cells)))
-  return (
-    f"<h3>Difference to {html.escape(table.reference or '')}, 95 % interval"
-    f"</h3>{_scrolling(html_table.table([('', *titles)], rows))}"
-  )
+  title = f"Difference to {table.reference or ''}, 95 % interval"
+  drawn = html_table.table([("", *titles)], rows, caption=title)
+  return f"<h3>{html.escape(title)}</h3>{drawn}"

@@ -33,23 +33,35 @@ def table(
   rows: Iterable[tuple[str, Row]],
   *,
   kind: str = "",
+  caption: str = "",
 ) -> str:
-  """A table.
+  """A table that scrolls sideways where it is wider than the page.
+
+  The first cell of a row is the row's head.
 
   Args:
     heads: rows of the head, top to bottom.
     rows: (class, cells) of each row of the body.
     kind: class of the table.
+    caption: plain text for those who hear the page.
   """
-  head = "".join(f"<tr>{_cells('th', row)}</tr>" for row in heads)
+  head = "".join(
+    f"<tr>{_cells(['th'] * len(row), row, 'col')}</tr>" for row in heads
+  )
   body = "".join(
-    f"<tr{_attribute('class', name)}>{_cells('td', row)}</tr>"
+    f"<tr{_attribute('class', name)}>"
+    f"{_cells(['th', *['td'] * (len(row) - 1)], row, 'row')}</tr>"
     for name, row in rows
   )
   if head:
     head = f"<thead>{head}</thead>"
+  said = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+  label = html.escape(caption or "Table")
+  # A region in focus scrolls by the arrow keys.
   return (
-    f"<table{_attribute('class', kind)}>{head}<tbody>{body}</tbody></table>"
+    f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
+    f"<table{_attribute('class', kind)}>{said}{head}<tbody>{body}</tbody>"
+    "</table></div>"
   )
 
 
@@ -59,14 +71,15 @@ def facts(pairs: Iterable[tuple[str, Any]]) -> str:
   return table((), rows, kind="facts-table")
 
 
-def _cells(tag: str, row: Row) -> str:
+def _cells(tags: Sequence[str], row: Row, scope: str) -> str:
   out = []
-  for cell in row:
+  for tag, cell in zip(tags, row):
     if isinstance(cell, str):
       cell = Cell(html=html.escape(cell))
     span = "" if cell.columns == 1 else str(cell.columns)
     attributes = (
-      _attribute("class", cell.kind)
+      (f' scope="{scope}"' if tag == "th" else "")
+      + _attribute("class", cell.kind)
       + _attribute("colspan", span)
       + _attribute("title", cell.hint)
     )

@@ -182,13 +182,16 @@ def _score_panels(results: Mapping[str, Any]) -> list[Panel]:
     panels.append(
       Panel(
         "Results in centimetres",
-        html_table.table([("", *table.CM_HEAD)], cells)
+        html_table.table(
+          [("", *table.CM_HEAD)], cells, caption="Results in centimetres"
+        )
         + f'<p class="note">{note}</p>',
       )
     )
   cells = [(k, (n, *table.figures(r), *table.gains(r))) for k, n, r in rows]
-  paper = html_table.table([("", *table.PAPER_HEAD)], cells)
-  panels.append(Panel("Results in the paper's unit, hip-spine lengths", paper))
+  title = "Results in the paper's unit, hip-spine lengths"
+  paper = html_table.table([("", *table.PAPER_HEAD)], cells, caption=title)
+  panels.append(Panel(title, paper))
   return [*panels, _part_panel(rows)]
 
 
@@ -208,7 +211,8 @@ def _part_panel(rows: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Panel:
     )
     cells.append((kind, (name, *found)))
   heads = [("", *groups), ("", *names * len(groups))]
-  return Panel("By body part", html_table.table(heads, cells))
+  title = "By body part"
+  return Panel(title, html_table.table(heads, cells, caption=title))
 
 
 def _joint_panels(results: Mapping[str, Any]) -> list[Panel]:
@@ -285,7 +289,7 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
       )
       for name, row in sorted(groups.items())
     ]
-    out.append(Panel(title, html_table.table([head], rows)))
+    out.append(Panel(title, html_table.table([head], rows, caption=title)))
   return out
 
 

@@ -130,7 +130,7 @@ def _score_panel(results: Mapping[str, Any]) -> Panel:
     for key, name, row in table.model_rows(results)
   ]
   head = ("", *table.TITLES.values())
-  return Panel("Results", html_table.table([head], rows))
+  return Panel("Results", html_table.table([head], rows, caption="Results"))
 
 
 def _joint_panel(results: Mapping[str, Any]) -> Panel:
@@ -167,7 +167,7 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
       )
       for name, row in results[key].items()
     ]
-    out.append(Panel(title, html_table.table([head], rows)))
+    out.append(Panel(title, html_table.table([head], rows, caption=title)))
   return out
 
 

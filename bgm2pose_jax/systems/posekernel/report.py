@@ -167,7 +167,9 @@ def _score_panel(results: Mapping[str, Any]) -> Panel:
   ]
   head = ("", *table.TITLES.values())
   note = f'<p class="note">{html.escape(table.read_out(results))}.</p>'
-  return Panel("Results", html_table.table([head], rows) + note)
+  return Panel(
+    "Results", html_table.table([head], rows, caption="Results") + note
+  )
 
 
 def _joint_panel(results: Mapping[str, Any]) -> Panel:
@@ -196,7 +198,9 @@ def _group_panels(results: Mapping[str, Any]) -> list[Panel]:
   for key, title in table.GROUPS.items():
     rows = [("", row) for row in table.group_rows(results, key)]
     head = ("", *table.GROUP_HEAD)
-    out.append(Panel(f"By {title}", html_table.table([head], rows)))
+    out.append(
+      Panel(f"By {title}", html_table.table([head], rows, caption=title))
+    )
   return out
 
 
