@@ -33,22 +33,26 @@ def test_clips_are_runs_of_consecutive_windows_of_one_recording(limit):
 
 def test_frames_joints_and_rate_are_those_of_the_arrays():
   pred = np.random.default_rng(0).normal(size=(40, 5, 3, 3))
-  data = clips.pack(
+  packed = clips.pack(
     pred,
     pred + 1,
     recording=np.full(40, "a"),
     window_index=np.arange(40),
     names=[f"window {k}" for k in range(40)],
-    error=lambda p, t: f"off by {np.abs(t - p).mean():.1f}",
     window_s=0.5,
     body=packed_poses.body(THREE),
     simulated=False,
   )
-  # Clips of 15 s.
+  data = packed.data
+  # Clips of 15 s; every joint is off by 1 along each axis.
   assert [clip["label"] for clip in data["clips"]] == [
-    "1: window 0, windows 0 to 29, off by 1.0",
-    "2: window 30, windows 30 to 39, off by 1.0",
+    "1: window 0, 0.0 to 15.0 s, error 1.73 m",
+    "2: window 30, 15.0 to 20.0 s, error 1.73 m",
   ]
+  assert [clip["first_s"] for clip in data["clips"]] == [0.0, 15.0]
+  for clip in data["clips"]:
+    assert clip["error"] == pytest.approx(3**0.5, abs=1e-5)
+  np.testing.assert_array_equal(packed.rows, np.arange(40))
   assert (data["frames"], data["rate_hz"]) == (5, 10.0)
   assert (data["joints"], data["head"]) == (["a", "b", "c"], None)
   assert (data["bones"], data["lengths"]) == ([[0, 1], [1, 2]], "m")

@@ -142,6 +142,6 @@ def test_what_the_frames_lack_is_not_offered(tab):
   opened = _open(tab)
   hidden = [
     opened.evaluate(f"document.getElementById('{name}-label').hidden")
-    for name in ("overlay", "clip", "window", "colour")
+    for name in ("overlay", "order", "sound", "colour")
   ]
   assert hidden == [True, True, True, False]

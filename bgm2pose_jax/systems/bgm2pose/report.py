@@ -33,6 +33,7 @@ from bgm2pose_jax.systems.bgm2pose.verdict import PART_NAMES
 
 _SIGN = "A + means better than the mean pose, a - worse."
 BODY = packed_poses.body(BODY21, "Head")
+BODY_CM = {**BODY, "girth": 9.0, "lengths": "cm"}
 
 
 def page(
@@ -130,13 +131,15 @@ def _player_panels(
     subject = np.asarray(predictions["subject"]).tolist()
     names = [f"subject {who}, {what}" for who, what in zip(subject, names)]
   packed = clips.pack(
-    predictions["pred"],
-    predictions.get("target"),
+    *(
+      None if array is None else np.asarray(array) * BODY21.unit_cm
+      for array in (predictions["pred"], predictions.get("target"))
+    ),
     recording=np.asarray(predictions.get("recording", track)),
     window_index=np.asarray(predictions["window_index"]),
     names=names,
     window_s=WINDOW_S,
-    body=BODY,
+    body=BODY_CM,
     simulated=results["simulated"],
     limit=max_windows,
   )

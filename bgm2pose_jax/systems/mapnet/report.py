@@ -114,7 +114,8 @@ def _player_panels(
     limit=_MAX_WINDOWS,
   )
   caption = (
-    f"{len(packed.rows)} of {results['windows']} test windows are in this page; "
+    f"{len(packed.rows)} of {results['windows']} test windows are in this "
+    "page; "
     "predictions.npz has all."
   )
   return [

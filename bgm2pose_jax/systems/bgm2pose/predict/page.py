@@ -22,7 +22,7 @@ from bgm2pose_jax.report import (
 from bgm2pose_jax.report.page import Page, Panel, render
 from bgm2pose_jax.systems.bgm2pose.predict import tracks
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ, PoseTrack
-from bgm2pose_jax.systems.bgm2pose.report import BODY
+from bgm2pose_jax.systems.bgm2pose.report import BODY_CM
 
 _PACKAGE = "bgm2pose_jax.systems.bgm2pose.predict"
 _SIMULATED = (
@@ -78,9 +78,10 @@ def _render(
 ) -> str:
   frames = min(len(track), max_frames)
   data = packed_poses.pack(
-    track.pose[:frames],
-    None if track.target is None else track.target[:frames],
-    None if track.spread is None else track.spread[:frames],
+    *(
+      None if array is None else array[:frames] * track.unit_cm
+      for array in (track.pose, track.target, track.spread)
+    ),
     clips=[
       {
         "first": 0,
@@ -93,7 +94,7 @@ def _render(
     clip_frames=1,
     rate_hz=RATE_HZ,
     simulated=track.simulated,
-    body=BODY,
+    body=BODY_CM,
   )
   time = timeline.panel(
     tracks.pictures(track, frames, spectrogram, attention),
@@ -104,7 +105,7 @@ def _render(
   )
   worst = []
   if track.target is not None:
-    off = track.pose[:frames] - track.target[:frames]
+    off = (track.pose[:frames] - track.target[:frames]) * track.unit_cm
     distance = np.linalg.norm(off, axis=-1)
     worst = moments.worst(distance, [frames], RATE_HZ)
   return render(
