@@ -35,6 +35,9 @@ _PLAYER = flags.DEFINE_bool(
 )
 _WIDTH = flags.DEFINE_integer("window_width", 1100, "pixels", 200)
 _DARK = flags.DEFINE_bool("dark", False, "as for a reader who wants it dark")
+_FORCED = flags.DEFINE_bool(
+  "forced_colours", False, "as for a reader whose system sets the colours"
+)
 
 
 def check(
@@ -44,6 +47,7 @@ def check(
   width: int,
   player: bool = True,
   dark: bool = False,
+  forced: bool = False,
 ) -> tuple[list[str], dict[str, Any]]:
   """Opens a page and looks at it.
 
@@ -54,6 +58,7 @@ def check(
     width: of the window, pixels.
     player: the page has one.
     dark: the reader wants it dark.
+    forced: the reader's system sets the colours.
 
   Returns:
     What is wrong, and what was counted.
@@ -68,6 +73,7 @@ def check(
     width,
     reduced_motion="reduce",
     color_scheme="dark" if dark else "light",
+    forced_colors="active" if forced else "none",
   ) as page:
     complaints = chromium.complaints(page, address)
     try:
@@ -95,7 +101,7 @@ def main(argv: Sequence[str]) -> None:
     browser = chromium.find(_BROWSER.value)
     wrong, seen = check(
       browser, path, _SCREENSHOT.value, _WIDTH.value, _PLAYER.value,
-      _DARK.value,
+      _DARK.value, _FORCED.value,
     )  # fmt: skip
   counts = ", ".join(f"{name} {count}" for name, count in seen.items())
   print(f"{path}: {'not in order' if wrong else 'in order'}")

@@ -85,6 +85,17 @@ def test_a_prediction_of_several_models_passes_in_the_dark(tmp_path):
 
 @pytest.mark.slow
 @needs_browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_works_in_forced_colours(tmp_path, width):
+  _write(tmp_path / "page.html")
+  done = _check(
+    "--forced_colours", f"--window_width={width}", tmp_path / "page.html"
+  )
+  assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@needs_browser
 def test_controls_that_do_nothing_are_each_named(tmp_path):
   path = tmp_path / "page.html"
   _write_prediction(path)
@@ -94,9 +105,10 @@ def test_controls_that_do_nothing_are_each_named(tmp_path):
     ("shiftKey ? second : 1", "shiftKey ? 1 : 2"),
     ("held.size === 1", "held.size === 9"),
     ("zoom(apart() / was)", "zoom(1)"),
-    ("if (several) setOverlay(!overlay)", "if (several) draw()"),
+    ('if (several) flip("overlay", player.setOverlay);', ""),
     ("main {", "main { min-width: 1200px;"),
   ):
+    assert old in text
     text = text.replace(old, new)
   path.write_text(text)
   done = _check(path)
@@ -124,7 +136,7 @@ def test_a_page_without_ground_truth_passes(tmp_path):
   ("old", "new", "said"),
   [
     ("const decode =", "const decode ==", "exception: SyntaxError"),
-    ("  chooseClip(0);", "  chooseClip(9);", "Error"),
+    ("  show(0, 0);", "  show(9, 0);", "Error"),
     ("<h1>", '<img src="http://localhost:9/x.png"><h1>', "console error"),
     ("position + seconds", "position + 0", "pixels changed"),
     ('truth, "truth")', 'truth, "floor")', "truth is not drawn"),

@@ -131,8 +131,8 @@ def _player_panels(
     counted="sample",
   )
   caption = (
-    f"{len(packed.rows)} of {results['windows']} test samples are in this page, "
-    "two a second; predictions.npz has all. Samples are single poses."
+    f"{len(packed.rows)} of {results['windows']} test samples are in this "
+    "page, two a second; predictions.npz has all. Samples are single poses."
   )
   return [
     player.panel(packed.data, caption=caption),
