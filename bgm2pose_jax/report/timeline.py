@@ -19,15 +19,17 @@ _START = """if (player) makeTimeline(document.getElementById("time"), player);
 """
 
 
-def panel(
+def panels(
   pictures: Sequence[Mapping[str, Any]] = (),
   lines: Sequence[Mapping[str, Any]] = (),
   *,
   per_column: int = 1,
   has_truth: bool = False,
   caption: str = "",
-) -> Panel:
-  """The timeline; it stands behind the panel of a player that starts.
+) -> list[Panel]:
+  """The timeline's panel; none where there is nothing to draw.
+
+  It stands behind the panel of a player that starts.
 
   Args:
     pictures: images from `image`.
@@ -39,6 +41,8 @@ def panel(
   names = [str(each["title"]) for each in (*pictures, *lines)]
   if has_truth:
     names.insert(0, "error of each joint")
+  if not names:
+    return []
   fields = {
     "spoken": html.escape(f"Against time: {', '.join(names)}."),
     "cap": html.escape(caption),
@@ -49,7 +53,7 @@ def panel(
     "per_column": per_column,
     "ramp": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in images.ramp(12).tolist()],
   }
-  return Panel(
+  made = Panel(
     "In time",
     document.fill(document.asset("timeline.html"), fields),
     name="time",
@@ -61,6 +65,7 @@ def panel(
     ),
     data={"timeline": data},
   )
+  return [made]
 
 
 def image(

@@ -155,7 +155,7 @@ def _player_panels(
     pictures.append(heard_image(level_db.reshape(-1, level_db.shape[-1])))
   return [
     player.panel(packed.data, caption=f"{caption}."),
-    timeline.panel(pictures, has_truth="target" in predictions),
+    *timeline.panels(pictures, has_truth="target" in predictions),
     *moments.panels(packed.data, packed.worst),
   ]
 

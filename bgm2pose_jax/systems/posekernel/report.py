@@ -136,7 +136,7 @@ def _player_panels(
   )
   return [
     player.panel(packed.data, caption=caption),
-    timeline.panel(has_truth=True),
+    *timeline.panels(has_truth=True),
     *moments.panels(packed.data, packed.worst),
   ]
 

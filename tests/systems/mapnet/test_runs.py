@@ -137,7 +137,14 @@ def test_the_page_and_the_table_say_what_was_found(alone):
     assert f"{results[key]['mpjpe_mm']:.1f}" in text
   page = (folder / "report.html").read_text()
   heads = re.findall("<h2>(.*?)</h2>", page)
-  assert heads[:4] == ["Verdict", "Watch", "Results", "MPJPE of each joint, mm"]
+  assert heads[:6] == [
+    "Verdict",
+    "Watch",
+    "In time",
+    "Worst moments",
+    "Results",
+    "MPJPE of each joint, mm",
+  ]
   assert f"<td>{results['mpjpe_mm']:.1f}</td>" in page
 
 

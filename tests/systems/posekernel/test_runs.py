@@ -140,9 +140,11 @@ def test_the_page_and_the_table_say_what_was_found(alone):
   assert "By walls" in text
   assert "By environment" not in text  # there is one
   page = (folder / "report.html").read_text()
-  assert re.findall("<h2>(.*?)</h2>", page)[:4] == [
+  assert re.findall("<h2>(.*?)</h2>", page)[:6] == [
     "Verdict",
     "Watch",
+    "In time",
+    "Worst moments",
     "From above",
     "Results",
   ]

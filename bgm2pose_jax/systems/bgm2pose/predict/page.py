@@ -96,7 +96,7 @@ def _render(
     simulated=track.simulated,
     body=BODY_CM,
   )
-  time = timeline.panel(
+  times = timeline.panels(
     tracks.pictures(track, frames, spectrogram, attention),
     tracks.lines(track, frames),
     per_column=tracks.per_column(frames),
@@ -123,7 +123,7 @@ def _render(
       facts=_short_facts(track),
       summary=summary,
       panels=(
-        (player.panel(data, in_focus=True), time),
+        (player.panel(data, in_focus=True), *times),
         *moments.panels(data, worst),
         Panel("Facts", html_table.facts((*facts, *_flat(track.facts)))),
       ),

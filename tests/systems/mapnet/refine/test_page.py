@@ -88,7 +88,7 @@ def test_figures_stand_on_one_floor_in_centimetres(tmp_path):
 
 
 def test_the_sound_is_that_of_the_poses(tmp_path):
-  uri = _data(_write(tmp_path / "a.html"))["sound"]
+  uri = _data(_write(tmp_path / "a.html"))["clips"][0]["sound"]
   kind, _, text = uri.partition(",")
   assert kind == "data:audio/flac;base64"
   samples, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(text)))
@@ -109,7 +109,7 @@ def test_words_and_figures_of_the_page(tmp_path):
   assert "TRAINED ON SIMULATED DATA" in text
   # sqrt(3) cm from the truth.
   assert "A joint is 1.7 cm from its true place on average" in text
-  assert "<td>RMWR</td><td>3</td><td>0.12</td>" in text
+  assert '<th scope="row">RMWR</th><td>3</td><td>0.12</td>' in text
   assert "This page holds" not in text
   assert "truth" not in _write(tmp_path / "b.html", _take(False)).split(
     "<main>")[1].split('<script')[0].lower()  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_long_take_is_cut_and_said(tmp_path):
   assert "This page holds the first 1 s of 4 s; poses.npz has all." in text
   data = _data(text)
   assert len(_figure(data, "pred")) == len(_figure(data, "other")) == 50
-  body = base64.b64decode(data["sound"].partition(",")[2])
+  body = base64.b64decode(data["clips"][0]["sound"].partition(",")[2])
   assert soundfile.info(io.BytesIO(body)).frames == 22_050
 
 
