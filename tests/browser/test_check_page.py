@@ -85,7 +85,9 @@ def test_a_prediction_of_several_models_passes_in_the_dark(tmp_path):
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+  "width", [390, pytest.param(1280, marks=pytest.mark.long)]
+)
 def test_a_page_works_in_forced_colours(tmp_path, width):
   _write(tmp_path / "page.html")
   done = _check(
