@@ -29,6 +29,7 @@ from bgm2pose_jax.systems.bgm2pose.heard import (
   heard,
   heard_image,
 )
+from bgm2pose_jax.systems.bgm2pose.metrics import METRICS
 from bgm2pose_jax.systems.bgm2pose.verdict import PART_NAMES
 
 _SIGN = "A + means better than the mean pose, a - worse."
