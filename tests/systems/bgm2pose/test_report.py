@@ -111,7 +111,7 @@ def test_embedded_poses_decode_to_the_predictions(tmp_path):
   data = json.loads(read(write(tmp_path)).scripts[0])
   largest = np.abs(predictions["target"]).max()
   for name in ("pred", "target"):
-    got = decode(data[name], data["unit"])
+    got = decode(data[name], data["unit"]) / BODY21.unit_cm
     np.testing.assert_allclose(got, predictions[name], atol=largest / 32767)
   assert [c["windows"] for c in data["clips"]] == [25, 5]
   assert [c["start"] for c in data["clips"]] == [0, 25]

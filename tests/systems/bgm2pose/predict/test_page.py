@@ -74,10 +74,13 @@ def test_embedded_poses_and_spread_decode_to_the_track(tmp_path):
   for name, wanted in (("pred", track.pose), ("target", track.target)):
     whole = np.frombuffer(base64.b64decode(data[name]), "<i2")
     got = whole.reshape(-1, 21, 3) * data["unit"]
-    np.testing.assert_allclose(got, wanted, atol=data["unit"])
+    wanted_cm = wanted * track.unit_cm
+    np.testing.assert_allclose(got, wanted_cm, atol=data["unit"])
   whole = np.frombuffer(base64.b64decode(data["spread"]), "u1")
   np.testing.assert_allclose(
-    whole.reshape(-1, 21) * data["spread_unit"], track.spread, atol=0.01
+    whole.reshape(-1, 21) * data["spread_unit"],
+    track.spread * track.unit_cm,
+    atol=0.1,
   )
   assert data["clips"][0]["first_s"] == track.first_s
   assert data["rate_hz"] == 20
