@@ -113,7 +113,7 @@ class Run:
     ('recording', 'music')
     >>> heard = b2p.simulate("haze", seconds=1)
     >>> run.predict(heard.recording, heard.music, offset_ms=0)
-    <20 poses of 21 joints, 1.0 s, 0 warnings>
+    <20 poses of 21 joints, 1.0 s, 1 warnings>
     """
     how = self._from_files()
     given = _by_name(how, inputs, options)
