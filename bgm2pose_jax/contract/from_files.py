@@ -133,7 +133,7 @@ def _with_rate(value: Any, what: str) -> tuple[np.ndarray, float]:
   if array.dtype.kind not in "iuf" or not np.isscalar(value[1]):
     raise _kind("the input", value, wanted)
   try:
-    rate_hz = float(value[1])
+    rate_hz = float(np.asarray(value[1]))
   except (TypeError, ValueError):
     raise _kind("the input", value, wanted) from None
   if not 0 < rate_hz < 1e9:

@@ -90,7 +90,7 @@ class WeightsAndBiases:
 
   def __init__(self, about: About):
     """Begins the run, or takes up the one of an earlier attempt."""
-    import wandb
+    import wandb  # pyright: ignore[reportMissingImports]
 
     self.id = about.known or uuid.uuid4().hex[:12]
     for path in (about.folder / "wandb").glob(f"offline-run-*-{self.id}"):
@@ -124,7 +124,7 @@ class WeightsAndBiases:
       page: of a finished run.
     """
     if page is not None:
-      import wandb
+      import wandb  # pyright: ignore[reportMissingImports]
 
       artifact = wandb.Artifact(f"page-{self.id}", type="report")
       artifact.add_file(str(page))

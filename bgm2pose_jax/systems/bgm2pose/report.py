@@ -131,11 +131,10 @@ def _player_panels(
   if "subject" in predictions:
     subject = np.asarray(predictions["subject"]).tolist()
     names = [f"subject {who}, {what}" for who, what in zip(subject, names)]
+  target = predictions.get("target")
   packed = clips.pack(
-    *(
-      None if array is None else np.asarray(array) * BODY21.unit_cm
-      for array in (predictions["pred"], predictions.get("target"))
-    ),
+    np.asarray(predictions["pred"]) * BODY21.unit_cm,
+    None if target is None else np.asarray(target) * BODY21.unit_cm,
     recording=np.asarray(predictions.get("recording", track)),
     window_index=np.asarray(predictions["window_index"]),
     names=names,

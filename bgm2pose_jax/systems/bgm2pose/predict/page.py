@@ -77,11 +77,14 @@ def _render(
   max_frames: int,
 ) -> str:
   frames = min(len(track), max_frames)
+  target, spread = (
+    None if array is None else array[:frames] * track.unit_cm
+    for array in (track.target, track.spread)
+  )
   data = packed_poses.pack(
-    *(
-      None if array is None else array[:frames] * track.unit_cm
-      for array in (track.pose, track.target, track.spread)
-    ),
+    track.pose[:frames] * track.unit_cm,
+    target,
+    spread,
     clips=[
       {
         "first": 0,
