@@ -1,4 +1,11 @@
-"""The command line: `python -m bgm2pose_jax.main`."""
+"""Trains a network, evaluates it and writes a report.
+
+    bgm2pose train --setting=single
+    bgm2pose train --setting=single --seeds=0,1,2 --set batch.size=32
+
+A flag that is not given keeps the value of the preset. `--set` reaches every
+field of the configuration. The same command goes on where it was stopped.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +15,7 @@ from collections.abc import Sequence
 from absl import logging
 
 from bgm2pose_jax.base import command, local_path, log_lines, surroundings
+from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.config import command_flags, schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import (
@@ -28,6 +36,24 @@ def flag_names() -> tuple[str, ...]:
   """Every flag of this command."""
   options = command_flags.names([Options])
   return (*config_flags.names(), *options, command_flags.SET)
+
+
+def make_help() -> Help:
+  """Returns what `--help` says; each system's own flags are a group."""
+  groups = {
+    "What to train": ("model", "preset", "ablation", command_flags.SET),
+    "Which runs": ("seed", "fold", "seeds", "folds", "init_from"),
+    "Where and how": (
+      *("workdir", "data_dir", "mode", "replicas", "parallel"),
+      "deterministic",
+    ),
+    "One run over several processes": (
+      *("hosts", "coordinator", "processes", "process", "processes_token"),
+    ),
+  }
+  return Help(
+    "bgm2pose train", __doc__ or "", {**groups, **config_flags.groups()}
+  )
 
 
 def configs_from_flags(options: Options) -> list[Config]:
@@ -53,6 +79,7 @@ def main(argv: Sequence[str]) -> None:
   Input errors end in one line and code 2, a signal to stop in one line and
   code 75: the same command then goes on. Of several processes all end so.
   """
+  log_lines.show_from(logging.INFO)
   with command.ending():
     command.no_arguments(argv)
     options = Options(**command_flags.given(Options))
@@ -69,7 +96,7 @@ def main(argv: Sequence[str]) -> None:
     )
     if mine is not None and mine.index:
       # One log is enough; a progress bar is one too.
-      logging.set_verbosity(logging.WARNING)
+      log_lines.show_from(logging.WARNING)
     compilation.set_deterministic(options.deterministic)
     host_memory.keep_freed()
     try:
@@ -85,9 +112,9 @@ def main(argv: Sequence[str]) -> None:
 
 
 def run() -> None:
-  """Entry point of the installed command."""
+  """Entry point of `python -m bgm2pose_jax.main`."""
   log_lines.show_own()
-  command.start(main)
+  command.start(main, make_help())
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def test_only_a_system_imports_its_builder():
 
 def test_the_package_root_is_small():
   files = sorted(p.name for p in (ROOT / "bgm2pose_jax").glob("*.py"))
-  assert files == ["__init__.py", "main.py"]
+  assert files == ["__init__.py", "__main__.py", "main.py"]
 
 
 def test_data_workers_do_not_load_jax():

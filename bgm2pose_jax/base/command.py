@@ -12,7 +12,6 @@ import contextlib
 import errno
 import os
 import platform
-import shutil
 import sys
 import tempfile
 import traceback
@@ -22,12 +21,16 @@ from typing import Any, NoReturn
 from absl import app, flags
 
 from bgm2pose_jax.base import (
+  common_flags,
+  flag_errors,
+  help_text,
   log_lines,
   streams,
   surroundings,
   system_errors,
 )
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import Help
 
 UNUSABLE = 2
 UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
@@ -39,8 +42,6 @@ TRACEBACK = "BGM2POSE_TRACEBACK"
 # Commands import this module before JAX, which reads it.
 log_lines.quiet_libraries()
 
-# What --help can be laid out in.
-_NARROWEST = 20
 _MEMORY = (
   "memory",
   "there is too little",
@@ -48,23 +49,23 @@ _MEMORY = (
 )
 
 
-def start(main: Callable[[Sequence[str]], Any]) -> None:
+def start(
+  main: Callable[[Sequence[str]], Any], told: Help | None = None
+) -> None:
   """Reads the flags, then runs a command; a wrong flag ends in one line.
 
   Args:
     main: takes what is no flag, the command's name first.
+    told: what `--help` says; None takes the docstring of the main module.
   """
   streams.prepare()
   log_lines.beside_bars()
-  if shutil.get_terminal_size().columns < _NARROWEST:
-    os.environ["COLUMNS"] = str(_NARROWEST)
-  # --help would leave out the flags that other modules of ours define.
-  for module, found in flags.FLAGS.flags_by_module_dict().items():
-    if module.startswith(__name__.partition(".")[0]):
-      for flag in found:
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+  def parse(argv: Sequence[str]) -> list[str]:
+    return _parse(argv, told)
+
   with streams.watched():
-    app.run(main, flags_parser=_parse)
+    app.run(main, flags_parser=parse)
 
 
 def no_arguments(argv: Sequence[str]) -> None:
@@ -77,7 +78,9 @@ def no_arguments(argv: Sequence[str]) -> None:
     InputError: there is something.
   """
   if len(argv) > 1:
-    raise InputError(argv[1], "is no flag", "see --help")
+    raise InputError(
+      argv[1], "is no flag", "write flags as --name=value; see --help"
+    )
 
 
 def require(values: flags.FlagValues, *names: str) -> None:
@@ -113,7 +116,8 @@ def ending() -> Iterator[None]:
   except Exception as error:
     if isinstance(error, BrokenPipeError) and streams.reader_is_gone():
       sys.exit(READER_GONE)
-    if os.environ.get(TRACEBACK, "0") not in ("", "0"):
+    asked = os.environ.get(TRACEBACK, "0") not in ("", "0")
+    if asked or common_flags.is_verbose():
       traceback.print_exc()
     known = _known(error)
     if known is None:
@@ -129,14 +133,25 @@ def _end(line: str, status: int) -> NoReturn:
   sys.exit(status)
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
-  """Reads the flags as absl does."""
+def _parse(argv: Sequence[str], told: Help | None) -> list[str]:
+  """Reads the flags as absl does; answers --help and --version."""
+  values = flags.FLAGS
+  if asked := common_flags.help_asked(argv):
+    told = told or help_text.of_main_module()
+    everything = asked == "helpfull"
+    print(help_text.render(told, values, everything=everything), end="")
+    sys.exit(0)
   try:
-    return flags.FLAGS(list(argv))
+    left = values(list(argv))
   except flags.Error as error:
-    print(f"error: {InputError('flags', str(error), 'see --help')}",
-          file=sys.stderr)  # fmt: skip
+    print(f"error: {flag_errors.explained(error, values)}", file=sys.stderr)
     sys.exit(UNUSABLE)
+  if common_flags.version_asked():
+    print(common_flags.version())
+    sys.exit(0)
+  if common_flags.is_quiet():
+    common_flags.apply_quiet()
+  return left
 
 
 def _known(error: Exception) -> InputError | None:

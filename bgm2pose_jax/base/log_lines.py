@@ -9,7 +9,7 @@ import sys
 
 from absl import logging
 
-from bgm2pose_jax.base import progress
+from bgm2pose_jax.base import common_flags, progress
 
 # XLA and the plugins of accelerators: errors alone.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR"}
@@ -61,6 +61,23 @@ def beside_bars() -> None:
 
 
 def show_own() -> None:
-  """Shows this package's lines from INFO on, others' from WARNING on."""
+  """Hides other packages' lines below WARNING; call before flags are read."""
   logging.set_verbosity(logging.INFO)
-  logging.get_absl_handler().addFilter(_OwnLines())
+  logging.get_absl_handler().addFilter(_OWN)
+
+
+def show_from(level: int) -> None:
+  """Shows log lines from a level on, unless --quiet or --verbose differ.
+
+  Args:
+    level: one of absl's, such as `logging.INFO`.
+  """
+  if common_flags.is_verbose():
+    level = logging.DEBUG
+    logging.get_absl_handler().removeFilter(_OWN)
+  elif common_flags.is_quiet():
+    level = logging.WARNING
+  logging.set_verbosity(level)
+
+
+_OWN = _OwnLines()

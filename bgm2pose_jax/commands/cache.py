@@ -1,7 +1,7 @@
-"""What the caches hold, and a limit for it: `python -m bgm2pose_jax.cache`.
+"""What the caches hold, and a limit for it.
 
-    python -m bgm2pose_jax.cache
-    python -m bgm2pose_jax.cache --limit_gb=5
+    bgm2pose cache
+    bgm2pose cache --limit_gb=5
 
 The first lists prepared data, simulated recordings and compiled programs, the
 longest unused first. The second removes from the top of that list until the
@@ -18,9 +18,22 @@ from absl import flags
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.data import kept, prepared
 
 _GB = 1e9
+
+
+HELP = Help(
+  "bgm2pose cache",
+  __doc__ or "",
+  {
+    "Flags": (
+      "data_dir",
+      "limit_gb",
+    ),
+  },
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -124,4 +137,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

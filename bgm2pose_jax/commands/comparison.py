@@ -1,6 +1,6 @@
-"""Tables and figures of many runs: `python -m bgm2pose_jax.comparison`.
+"""Tables and figures of many runs.
 
-    python -m bgm2pose_jax.comparison --sweep=SWEEP
+    bgm2pose compare --sweep=SWEEP
 
 reads what a sweep's runs left so far and writes SWEEP/tables: for each table
 Markdown, CSV and LaTeX, and one page, report.html, for all of them.
@@ -15,8 +15,17 @@ from absl import flags
 
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.comparison import write_comparison
 from bgm2pose_jax.systems import registry
+
+HELP = Help(
+  "bgm2pose compare",
+  __doc__ or "",
+  {
+    REQUIRED: ("sweep",),
+  },
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -24,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "sweep",
     None,
-    "folder of a sweep: sweep.json, runs/, failed/ (required)",
+    "folder of a sweep: sweep.json, runs/, failed/",
     flag_values=values,
   )
 
@@ -42,4 +51,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

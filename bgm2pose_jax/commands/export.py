@@ -1,7 +1,7 @@
-"""Command line: takes a trained network away, and brings one back.
+"""Takes a trained network away, and brings one back.
 
-    python -m bgm2pose_jax.export --checkpoint=RUN --out=DIR
-    python -m bgm2pose_jax.export --from_export=DIR --out=RUN
+    bgm2pose export --checkpoint=RUN --out=DIR
+    bgm2pose export --from_export=DIR --out=RUN
 
 The first writes DIR: weights (safetensors), the network as StableHLO for CPUs,
 NVIDIA GPUs and TPUs, and a model card. The second makes a folder to predict
@@ -16,10 +16,24 @@ from collections.abc import Sequence
 import jax
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.inference import export, trained_model
 from bgm2pose_jax.systems import registry
+
+HELP = Help(
+  "bgm2pose export",
+  __doc__ or "",
+  {
+    REQUIRED: ("out",),
+    "Export": (
+      "checkpoint",
+      "check",
+    ),
+    "Restore": ("from_export",),
+  },
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -29,7 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "checkpoint", None, "a run's folder, or FOLDER/checkpoints/STEP, to export"
   )
   text("from_export", None, "folder of an export, to make a run's folder of")
-  text("out", None, "folder to make (required)")
+  text("out", None, "folder to make")
   flags.DEFINE_bool(
     "check",
     True,
@@ -42,7 +56,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str]) -> None:
   """Exports or restores; one line and exit status 2 on unusable input."""
   # Orbax tells of every step it takes.
-  logging.set_verbosity(logging.WARNING)
+  log_lines.show_from(logging.WARNING)
   # Lowering for other platforms needs none of them, and both sides of the
   # check compute on the same one.
   jax.config.update("jax_platforms", "cpu")
@@ -81,4 +95,4 @@ def _run(argv: Sequence[str], values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

@@ -1,4 +1,10 @@
-"""Whether checkpoints are what was saved: `python -m bgm2pose_jax.audit`.
+"""Whether checkpoints are what was saved.
+
+    bgm2pose audit --checkpoint=RUN
+    bgm2pose audit --checkpoint=RUN --arrays=FILE.npz
+
+Compares checkpoints with the sums in their seals. Exit code 0: all are as they
+were saved; 1: some are not; 2: there is nothing to check.
 
 The sums of files are checked with the standard library alone, those of arrays
 in a file of NumPy's with NumPy: neither the library that wrote the
@@ -7,15 +13,17 @@ checkpoints nor the one that computed them vouches for itself.
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bgm2pose_jax.base import streams
+from absl import flags
+
+from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.state import seal
 
 
@@ -110,52 +118,72 @@ def _arrays(file: str) -> dict[str, Any]:
     ) from error
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-  """Prints a table; returns 0 when all is as saved, 1 when not, 2 for input.
+HELP = Help(
+  "bgm2pose audit",
+  __doc__ or "",
+  {REQUIRED: ("checkpoint",), "Arrays": ("arrays",)},
+)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
+  flags.DEFINE_string(
+    "checkpoint",
+    None,
+    "work folder of a run, its checkpoints, or one step: all its steps",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "arrays",
+    None,
+    "a .npz of arrays under the checkpoint's names (params/...), to be "
+    "compared with the newest step's, or the one given",
+    flag_values=values,
+  )
+
+
+def run(values: flags.FlagValues) -> tuple[list[str], int]:
+  """Does what the flags say.
 
   Args:
-    argv: arguments; None takes the command's.
+    values: the flags.
+
+  Returns:
+    The lines of a table, and the exit status: 0 when all is as saved, else 1.
+
+  Raises:
+    InputError: there is nothing to check, or a file cannot be used.
   """
-  parser = argparse.ArgumentParser(
-    prog="python -m bgm2pose_jax.audit",
-    description="Checks checkpoints against the sums in their seals. Exit "
-    "code 0: all are as they were saved; 1: some are not; 2: nothing to check.",
-  )
-  parser.add_argument(
-    "--checkpoint",
-    required=True,
-    help="work folder of a run, its checkpoints, or one step: all its steps",
-  )
-  parser.add_argument(
-    "--arrays",
-    help="a .npz of arrays under the checkpoint's names (params/...), to be "
-    "compared with the newest step's, or the one given",
-  )
-  given = parser.parse_args(argv)
-  try:
-    steps = audit(given.checkpoint)
-    arrays = []
-    if given.arrays is not None:
-      newest = pathlib.Path(steps[-1][0])
-      arrays = audit_arrays(newest, given.arrays)
-  except InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    return 2
+  command.require(values, "checkpoint")
+  steps = audit(values.checkpoint)
   rows = [("step", "files", "verdict")]
   rows += [
     (pathlib.Path(folder).name, str(files), wrong or "as saved")
     for folder, files, wrong in steps
   ]
-  if arrays:
+  arrays = []
+  if values.arrays is not None:
+    newest = pathlib.Path(steps[-1][0])
+    arrays = audit_arrays(newest, values.arrays)
     rows.append((f"array of step {newest.name}", "", "verdict"))
     rows += [(name, "", wrong or "as saved") for name, wrong in arrays]
   widths = [max(len(row[i]) for row in rows) for i in range(2)]
-  for name, files, verdict in rows:
-    print(f"{name:<{widths[0]}}  {files:>{widths[1]}}  {verdict}")
-  return int(any(wrong for *_, wrong in steps + arrays))
+  lines = [
+    f"{name:<{widths[0]}}  {files:>{widths[1]}}  {verdict}"
+    for name, files, verdict in rows
+  ]
+  return lines, int(any(wrong for *_, wrong in steps + arrays))
+
+
+def main(argv: Sequence[str]) -> None:
+  """Prints a table; one line and exit status 2 on unusable input."""
+  with command.ending():
+    command.no_arguments(argv)
+    lines, status = run(flags.FLAGS)
+    print("\n".join(lines))
+  sys.exit(status)
 
 
 if __name__ == "__main__":
-  streams.prepare()
-  with streams.watched():
-    sys.exit(main())
+  define_flags(flags.FLAGS)
+  command.start(main, HELP)

@@ -39,6 +39,23 @@ def names() -> tuple[str, ...]:
   return (*_OWN, *command_flags.names(_CLASSES))
 
 
+def groups() -> dict[str, tuple[str, ...]]:
+  """Returns {title: flags} of the flags that belong to some systems alone."""
+  shared = command_flags.names([Config])
+  found: dict[str, tuple[str, ...]] = {}
+  for name in command_flags.names(_CLASSES):
+    if name in shared:
+      continue
+    having = [
+      system.name
+      for system in registry.SYSTEMS
+      if name in command_flags.names([system.config])
+    ]
+    title = f"For {' and '.join(having)}"
+    found[title] = (*found.get(title, ()), name)
+  return found
+
+
 def config() -> Config:
   """Returns the preset with every given flag laid over it.
 

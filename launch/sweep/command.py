@@ -1,11 +1,11 @@
-"""The command line of sweeps.
+"""Trains many runs and fills the tables of a paper.
 
-    python -m launch.sweep --table=main --out=sweeps/main --workers=2
-    python -m launch.sweep --grid network.width=0.125,0.25 --out=sweeps/width
-    python -m launch.sweep --out=sweeps/main --status
+    bgm2pose sweep --table=main --out=sweeps/main --workers=2
+    bgm2pose sweep --grid network.width=0.125,0.25 --out=sweeps/width
+    bgm2pose sweep --out=sweeps/main --status
 
-Any flag of `python -m bgm2pose_jax.main` that the sweep does not set itself is
-handed on to every run. The same command goes on where the last one stopped.
+Any flag of `bgm2pose train` that the sweep does not set itself is handed on to
+every run. The same command goes on where the last one stopped.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from collections.abc import Mapping, Sequence
 from absl import flags, logging
 
 from bgm2pose_jax import main as main_command
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.comparison.entries import GRID
 from bgm2pose_jax.contract.system import System
 from bgm2pose_jax.systems import registry
@@ -35,7 +36,7 @@ _TABLE = flags.DEFINE_enum(
   list(dict.fromkeys(t for s in registry.SYSTEMS for t in s.sweep.tables)),
   "the table to fill, of the paper of the models",
 )
-_OUT = flags.DEFINE_string("out", None, "folder of the sweep (required)")
+_OUT = flags.DEFINE_string("out", None, "folder of the sweep")
 _GRID = flags.DEFINE_multi_string(
   "grid",
   [],
@@ -44,7 +45,9 @@ _GRID = flags.DEFINE_multi_string(
 )
 # What `contract.sweep.Sweep` calls axes and places, of all systems.
 _LISTS = {
-  name: flags.DEFINE_list(f"{name}s", None, "of what there is, these alone")
+  name: flags.DEFINE_list(
+    f"{name}s", None, f"only the runs with one of these values of --{name}"
+  )
   for name in dict.fromkeys(
     name
     for system in registry.SYSTEMS
@@ -63,6 +66,24 @@ _DRY_RUN = flags.DEFINE_bool(
 )
 _STATUS = flags.DEFINE_bool(
   "status", False, "say where the sweep in --out stands, start nothing"
+)
+
+
+HELP = Help(
+  "bgm2pose sweep",
+  __doc__ or "",
+  {
+    REQUIRED: ("out",),
+    "Which runs": (
+      *("table", "grid", "seeds", "folds"),
+      *(f"{name}s" for name in _LISTS),
+      "group",
+    ),
+    "Look before you start": ("dry_run", "status"),
+    **engines.FLAG_GROUPS,
+  },
+  # The rest is the main command's, and is handed on.
+  only=True,
 )
 
 
@@ -250,5 +271,5 @@ def main(argv: Sequence[str]) -> None:
 
 def run() -> None:
   """Entry point of `python -m launch.sweep`."""
-  logging.set_verbosity(logging.INFO)
-  command.start(main)
+  log_lines.show_from(logging.INFO)
+  command.start(main, HELP)

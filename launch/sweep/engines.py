@@ -72,6 +72,16 @@ _SUBMIT = flags.DEFINE_bool(
   "hand what is written to the engine's command (default: slurm where there is "
   "sbatch; kubernetes and skypilot say the command instead)",
 )
+# {title: flags}, for --help.
+FLAG_GROUPS = {
+  "Where jobs run": (
+    *("engine", "workers", "cpus", "gpus", "accelerators"),
+    *("submit", "engine_option"),
+  ),
+  "Slurm": ("time", "partition", "gres"),
+  "Ray": ("ray_address",),
+  "Kubernetes and SkyPilot": ("image", "mount", "volume_claim", "bucket"),
+}
 # What hands a file to its engine; said, and what `--submit` runs.
 _COMMANDS = {
   "kubernetes": (["kubectl", "create", "-f"], ["kubectl", "create", "-f"]),

@@ -16,8 +16,7 @@ def recording(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "recording",
     None,
-    "4 channels at 48 kHz, W X Y Z or in the order of --channel_order "
-    "(required)",
+    "4 channels at 48 kHz, W X Y Z or in the order of --channel_order ",
     flag_values=values,
   )
 
@@ -60,7 +59,7 @@ def music(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "music",
     None,
-    "stereo or mono file that is played, any rate (required)",
+    "stereo or mono file that is played, any rate",
     flag_values=values,
   )
 

@@ -1,7 +1,7 @@
 """Published PyTorch weights to a run's folder, and back.
 
-    python -m bgm2pose_jax.convert --from_torch=FILE --model=bgm2pose --out=DIR
-    python -m bgm2pose_jax.convert --to_torch=FILE --checkpoint=DIR
+    bgm2pose convert --from_torch=FILE --model=bgm2pose --out=DIR
+    bgm2pose convert --to_torch=FILE --checkpoint=DIR
 
 The folder holds what a run's does: config.json and a checkpoint. The main
 command starts from it with `--init_from=DIR`. Its normalisation is AMPL's
@@ -21,8 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags, logging
 
-from bgm2pose_jax.base import command
+from bgm2pose_jax.base import command, log_lines
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.config import run_folder as workdir_lib
 from bgm2pose_jax.config import schema as config_lib
 from bgm2pose_jax.config import tree
@@ -171,6 +172,26 @@ def _facts(config: Config) -> dict[str, Any]:
   return music_model.facts_of(config, published=True, simulated=False)
 
 
+HELP = Help(
+  "bgm2pose convert",
+  __doc__ or "",
+  {
+    "From PyTorch": (
+      "from_torch",
+      "model",
+      "out",
+      "preset",
+      "set",
+    ),
+    "To PyTorch": (
+      "to_torch",
+      "checkpoint",
+      "fill_unused",
+    ),
+  },
+)
+
+
 def define_flags(values: flags.FlagValues) -> None:
   """Adds the command line's flags to `values`."""
   text = functools.partial(flags.DEFINE_string, flag_values=values)
@@ -208,7 +229,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str]) -> None:
   """Converts; one line and exit status 2 on unusable input."""
   # Orbax tells of every step it takes.
-  logging.set_verbosity(logging.WARNING)
+  log_lines.show_from(logging.WARNING)
   values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
@@ -242,4 +263,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

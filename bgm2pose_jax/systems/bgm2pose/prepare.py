@@ -1,9 +1,9 @@
 """Recordings, real or simulated -> prepared tracks on disk.
 
-python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl
-python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl --report_only
-python -m bgm2pose_jax.data.prepare --tracks=haze,swing --minutes=2
-python -m bgm2pose_jax.data.prepare --ampl_dir=/data/ampl \
+bgm2pose prepare --ampl_dir=/data/ampl
+bgm2pose prepare --ampl_dir=/data/ampl --report_only
+bgm2pose prepare --tracks=haze,swing --minutes=2
+bgm2pose prepare --ampl_dir=/data/ampl \
       --beam_options=direct_num_workers=8,direct_running_mode=multi_processing
 """
 
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from absl import flags, logging
 
 from bgm2pose_jax.audio import ambisonics
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.config import command_flags as config_flags
 from bgm2pose_jax.data import manifest as manifest_lib
 from bgm2pose_jax.data import prepared
@@ -276,17 +277,49 @@ def _source(data: DataConfig) -> MusicSource:
   )
 
 
-def run() -> None:
-  """The command line; prints one line and exits with 2 on unusable input."""
+HELP = Help(
+  "bgm2pose prepare",
+  __doc__ or "",
+  {
+    "Which recordings": (
+      *("dataset", "ampl_dir", "mocap_dir", "joint_map", "music_dir"),
+      *("tracks", "channel_order"),
+    ),
+    "Which features": ("features", "static_response", "noise_snr_db"),
+    "Simulated recordings": ("subjects", "minutes", "seed", "snr_db"),
+    "How": ("report_only", "data_dir", "beam_options"),
+  },
+)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
   defaults = SimulateConfig()
-  config_flags.define([DataConfig], only=_RECORDINGS)
-  flags.DEFINE_bool("report_only", False, "say what is there, prepare nothing")
-  flags.DEFINE_list("tracks", None, "tracks to prepare; default: all")
-  flags.DEFINE_string("data_dir", None, "where; default: the user's cache")
-  flags.DEFINE_integer("subjects", defaults.subjects, "simulated people")
-  flags.DEFINE_float("minutes", defaults.minutes, "length of a recording")
-  flags.DEFINE_integer("seed", defaults.seed, "of the simulation")
-  flags.DEFINE_float("snr_db", defaults.snr_db, "noise below the recording")
+  config_flags.define([DataConfig], values, only=_RECORDINGS)
+  flags.DEFINE_bool(
+    "report_only",
+    False,
+    "say what is there, prepare nothing",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "tracks", None, "tracks to prepare; default: all", flag_values=values
+  )
+  flags.DEFINE_string(
+    "data_dir", None, "where; default: the user's cache", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "subjects", defaults.subjects, "simulated people", flag_values=values
+  )
+  flags.DEFINE_float(
+    "minutes", defaults.minutes, "length of a recording", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "seed", defaults.seed, "of the simulation", flag_values=values
+  )
+  flags.DEFINE_float(
+    "snr_db", defaults.snr_db, "noise below the recording", flag_values=values
+  )
   flags.DEFINE_list(
     "beam_options",
     None,
@@ -294,13 +327,19 @@ def run() -> None:
     "pipeline, e.g. direct_num_workers=2,direct_running_mode=multi_processing "
     "on this machine or runner=DataflowRunner,project=... on a cluster that "
     "shares the folders",
+    flag_values=values,
   )
-  command.start(_main)
+
+
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  define_flags(flags.FLAGS)
+  command.start(_main, HELP)
 
 
 def _main(argv: Sequence[str]) -> None:
   values = flags.FLAGS
-  logging.set_verbosity(logging.INFO)
+  log_lines.show_from(logging.INFO)
   with command.ending():
     command.no_arguments(argv)
     local_path.check("data_dir", values.data_dir)

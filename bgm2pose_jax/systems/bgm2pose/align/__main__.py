@@ -1,7 +1,7 @@
-r"""Command line: puts recording, music and poses on one clock.
+r"""Puts recording, music and poses on one clock.
 
-    python -m bgm2pose_jax.align --recording=R.wav --music=M.flac
-    python -m bgm2pose_jax.align --recording=R.wav --music=M.flac --out=DIR \
+    bgm2pose align --recording=R.wav --music=M.flac
+    bgm2pose align --recording=R.wav --music=M.flac --out=DIR \
       --poses=POSITIONS.csv
 
 Writes DIR/music.wav (the music on the recording's clock, cut to its length),
@@ -23,6 +23,7 @@ from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.audio.warp import warp
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.files import whole_file
 from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.align import page, poses, sounds
@@ -31,6 +32,24 @@ from bgm2pose_jax.systems.bgm2pose.align.result import Alignment
 from bgm2pose_jax.systems.bgm2pose.ampl import recording_index
 
 _PIECE = 1 << 20
+
+
+HELP = Help(
+  "bgm2pose align",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "recording",
+      "music",
+    ),
+    "Output": ("out",),
+    "Channels of the recording": (
+      "left",
+      "channel_order",
+    ),
+    "Poses": ("poses",),
+  },
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -130,4 +149,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

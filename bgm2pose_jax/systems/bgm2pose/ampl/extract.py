@@ -1,7 +1,7 @@
 """AMPL's archives -> the folder that --ampl_dir takes.
 
-    python -m bgm2pose_jax.data.extract --archive=AMPL.zip --out=AMPL
-    python -m bgm2pose_jax.data.extract --archive=A.zip --archive=B.tar.gz \
+    bgm2pose extract --archive=AMPL.zip --out=AMPL
+    bgm2pose extract --archive=A.zip --archive=B.tar.gz \
       --out=AMPL
 
 Only files of AMPL's layouts are unpacked, and only when the whole archive is
@@ -17,25 +17,48 @@ from collections.abc import Sequence
 from absl import flags
 
 from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.files.archive_members import Limits
 from bgm2pose_jax.systems.bgm2pose.ampl import archive, find
 
 _SHOWN = 3
 
 
-def run() -> None:
-  """The command line; prints one line and exits with 2 on unusable input."""
+HELP = Help(
+  "bgm2pose extract",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "archive",
+      "out",
+    ),
+    "Limits": ("max_gb",),
+  },
+)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
   flags.DEFINE_multi_string(
-    "archive", [], "zip, tar or tar.gz file; may be given several times"
+    "archive",
+    [],
+    "zip, tar or tar.gz file; may be given several times",
+    flag_values=values,
   )
-  flags.DEFINE_string("out", None, "folder to make")
+  flags.DEFINE_string("out", None, "folder to make", flag_values=values)
   flags.DEFINE_float(
     "max_gb",
     Limits().total_bytes / 2**30,
     "GiB that may come out of the archives",
     lower_bound=0.0,
+    flag_values=values,
   )
-  command.start(_main)
+
+
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  define_flags(flags.FLAGS)
+  command.start(_main, HELP)
 
 
 def _main(argv: Sequence[str]) -> None:

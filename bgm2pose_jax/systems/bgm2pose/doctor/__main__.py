@@ -1,7 +1,7 @@
-"""Command line: is a folder of recordings, or of motion, fit to learn from?
+"""Is a folder of recordings, or of motion, fit to learn from?
 
-    python -m bgm2pose_jax.doctor FOLDER
-    python -m bgm2pose_jax.doctor --dir=FOLDER --align=all --json=FILE
+    bgm2pose doctor FOLDER
+    bgm2pose doctor --dir=FOLDER --align=all --json=FILE
 
 Names everything that is missing or wrong in it, raw or released layout, with
 the fix. Of a folder of motion captures, as `--mocap_dir` takes it, it says
@@ -21,10 +21,31 @@ from absl import flags
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.files.whole_file import write_text
 from bgm2pose_jax.systems.bgm2pose import command_flags
 from bgm2pose_jax.systems.bgm2pose.doctor import clock_checks, screen
 from bgm2pose_jax.systems.bgm2pose.doctor.examine import examine
+
+HELP = Help(
+  "bgm2pose doctor",
+  __doc__ or "",
+  {
+    "What to check": (
+      "dir",
+      "align",
+    ),
+    "Channels of the recordings": (
+      "left",
+      "channel_order",
+      "ambisonic_format",
+    ),
+    "Output": (
+      "json",
+      "lines",
+    ),
+  },
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -103,4 +124,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

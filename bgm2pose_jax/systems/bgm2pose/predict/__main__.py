@@ -1,6 +1,6 @@
-r"""Command line: two sound files and a trained model to a moving skeleton.
+r"""Two sound files and a trained model to a moving skeleton.
 
-    python -m bgm2pose_jax.predict --checkpoint=RUN --recording=R.wav \
+    bgm2pose predict --checkpoint=RUN --recording=R.wav \
       --music=M.flac --out=DIR
 
 Finds the music in the recording, predicts a pose for every 50 ms in which there
@@ -17,7 +17,8 @@ from typing import Any
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, progress
+from bgm2pose_jax.base import command, local_path, log_lines, progress
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.bgm2pose import trained
@@ -25,6 +26,45 @@ from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import from_files, page, truth, write
 from bgm2pose_jax.systems.bgm2pose.predict.from_files import define_flags
 from bgm2pose_jax.systems.bgm2pose.predict.pose_track import RATE_HZ
+
+HELP = Help(
+  "bgm2pose predict",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "checkpoint",
+      "recording",
+      "music",
+    ),
+    "Output": (
+      "out",
+      "formats",
+      "hip_spine_m",
+    ),
+    "Where the music begins": (
+      "offset_ms",
+      "drift_ppm",
+      "flight_ms",
+    ),
+    "Channels of the recording": (
+      "left",
+      "channel_order",
+      "ambisonic_format",
+      "convert_format",
+    ),
+    "How poses are predicted": (
+      "hop_ms",
+      "blend",
+      "statistics",
+      "track",
+      "static_response",
+    ),
+    "Comparison with true poses": (
+      "poses",
+      "poses_lag_s",
+    ),
+  },
+)
 
 
 def run(
@@ -105,7 +145,7 @@ def _bar(blocks: Iterator[Any], count: int) -> Iterator[Any]:
 
 def main(argv: Sequence[str]) -> None:
   """Predicts; one line and exit status 2 on unusable input."""
-  logging.set_verbosity(logging.WARNING)
+  log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
     platforms.check()
@@ -115,4 +155,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

@@ -72,7 +72,7 @@ def define_flags(values: flags.FlagValues) -> None:
   def number(name: str, default: float, about: str) -> None:
     flags.DEFINE_float(name, default, about, flag_values=values)
 
-  text("checkpoint", "work folder of a run, or several: A,B,C (required)")
+  text("checkpoint", "work folder of a run, or several: A,B,C")
   command_flags.recording(values)
   command_flags.music(values)
   text("out", "folder to write (default: <recording>_poses beside it)")

@@ -1,7 +1,7 @@
-r"""Command line of the simulator: any motion, any music -> an AMPL folder.
+r"""Records any motion with any music in a simulated room.
 
-    python -m bgm2pose_jax.simulate --out=/data/simulated
-    python -m bgm2pose_jax.simulate --out=/data/simulated --minutes=2 \
+    bgm2pose simulate --out=/data/simulated
+    bgm2pose simulate --out=/data/simulated --minutes=2 \
       --mocap_dir=/data/mocap --music_dir=/data/music --tracks=ambient_1
 
 Running the same command again goes on where the last one stopped.
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.config import command_flags as config_flags
 from bgm2pose_jax.poses import subject_evidence
 from bgm2pose_jax.runtime import platforms
@@ -23,13 +24,35 @@ from bgm2pose_jax.simulate.scene import Scene
 from bgm2pose_jax.systems.bgm2pose.config import DataConfig
 from bgm2pose_jax.systems.bgm2pose.simulated import casting, raw_folder
 
+HELP = Help(
+  "bgm2pose simulate",
+  __doc__ or "",
+  {
+    REQUIRED: ("out",),
+    "Motion and music": (
+      "mocap_dir",
+      "joint_map",
+      "music_dir",
+    ),
+    "What to record": (
+      "subjects",
+      "tracks",
+      "minutes",
+      "seed",
+      "yaw",
+    ),
+    "The room": (
+      "scene",
+      "snr_db",
+    ),
+  },
+)
+
 
 def define_flags(values: flags.FlagValues) -> None:
   """Adds the command line's flags to `values`."""
   plan = raw_folder.RawPlan()
-  flags.DEFINE_string(
-    "out", None, "folder to write (required)", flag_values=values
-  )
+  flags.DEFINE_string("out", None, "folder to write", flag_values=values)
   config_flags.define(
     [DataConfig],
     values,
@@ -123,7 +146,7 @@ def _read_snr(values: flags.FlagValues, scene: Scene) -> float | None:
 
 def main(argv: Sequence[str]) -> None:
   """Makes the folder; one line and exit status 2 on unusable input."""
-  logging.set_verbosity(logging.INFO)
+  log_lines.show_from(logging.INFO)
   values = flags.FLAGS
   with command.ending():
     command.no_arguments(argv)
@@ -153,4 +176,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

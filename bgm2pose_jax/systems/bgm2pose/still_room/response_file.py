@@ -1,6 +1,6 @@
-"""Static responses as files.
+"""Measures the response of a still room, for the music kernel.
 
-    python -m bgm2pose_jax.data.response_file --recording=EMPTY_ROOM.wav \
+    bgm2pose response --recording=EMPTY_ROOM.wav \
       --music=TRACK.flac --out=room.npz
 
 A file holds float32 `response` [4, 2, taps] and `sample_rate_hz`. Of an empty
@@ -24,6 +24,7 @@ from absl import flags
 from bgm2pose_jax.audio import audio_files
 from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.files import array_file
 from bgm2pose_jax.systems.bgm2pose.window import WINDOW_S, WINDOW_SAMPLES
 
@@ -34,6 +35,20 @@ _SHAPE = (4, 2)
 _MOST_S = 4.0
 _MOST_BYTES = 64 << 20
 _MAKE = "make it with python -m bgm2pose_jax.data.response_file"
+
+
+HELP = Help(
+  "bgm2pose response",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "recording",
+      "music",
+      "out",
+    ),
+    "Channels of the recording": ("channel_order",),
+  },
+)
 
 
 def write(path: Path, response: np.ndarray) -> None:
@@ -87,8 +102,8 @@ def read(path: Path) -> np.ndarray:
   return response
 
 
-def run() -> None:
-  """The command line; prints one line and exits with 2 on unusable input."""
+def define_flags(values: flags.FlagValues) -> None:
+  """Adds the command line's flags to `values`."""
   # Training reads these files too, and needs nothing of alignment.
   from bgm2pose_jax.systems.bgm2pose import command_flags
 
@@ -97,13 +112,22 @@ def run() -> None:
     None,
     "four channels at 48 kHz, W X Y Z or in the order of --channel_order; "
     "several with commas",
+    flag_values=values,
   )
-  command_flags.channel_order(flags.FLAGS)
+  command_flags.channel_order(values)
   flags.DEFINE_list(
-    "music", None, "what was played from its first sample, one for each"
+    "music",
+    None,
+    "what was played from its first sample, one for each recording",
+    flag_values=values,
   )
-  flags.DEFINE_string("out", None, "file to write, .npz")
-  command.start(_main)
+  flags.DEFINE_string("out", None, "file to write, .npz", flag_values=values)
+
+
+def run() -> None:
+  """The command line; prints one line and exits with 2 on unusable input."""
+  define_flags(flags.FLAGS)
+  command.start(_main, HELP)
 
 
 def _main(argv: Sequence[str]) -> None:

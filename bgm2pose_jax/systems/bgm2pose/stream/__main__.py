@@ -1,14 +1,14 @@
-r"""Command line: poses live from four channels of sound.
+r"""Poses live from four channels of sound.
 
-    python -m bgm2pose_jax.stream --checkpoint=RUN --music=M.flac --input=device
-    arecord ... | python -m bgm2pose_jax.stream --checkpoint=RUN \
+    bgm2pose stream --checkpoint=RUN --music=M.flac --input=device
+    arecord ... | bgm2pose stream --checkpoint=RUN \
       --music=M.flac --input=- --pcm=s16le
-    python -m bgm2pose_jax.stream --checkpoint=RUN --music=M.flac \
+    bgm2pose stream --checkpoint=RUN --music=M.flac \
       --input=R.wav --offset_ms=0 --serve
 
 Writes a line of JSON for every 50 ms to standard output, after a first line
 that says what they are; all else goes to standard error. Poses are those of
-`bgm2pose_jax.predict` with the same options. Ends with the sound, the music or
+`bgm2pose predict` with the same options. Ends with the sound, the music or
 Ctrl-C.
 """
 
@@ -25,8 +25,9 @@ import numpy as np
 from absl import flags, logging
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.base import command
+from bgm2pose_jax.base import command, log_lines
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.bgm2pose import trained
 from bgm2pose_jax.systems.bgm2pose.align import heard_channels, sounds
@@ -52,6 +53,48 @@ from bgm2pose_jax.systems.bgm2pose.stream.sound_input import (
 )
 
 _SCREEN = listening.Screen()
+
+HELP = Help(
+  "bgm2pose stream",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "checkpoint",
+      "music",
+      "input",
+    ),
+    "The sound": (
+      "pcm",
+      "speed",
+      "play",
+    ),
+    "Where the music begins": (
+      "offset_ms",
+      "drift_ppm",
+      "align_s",
+      "realign",
+    ),
+    "Channels of the recording": (
+      "left",
+      "channel_order",
+      "ambisonic_format",
+      "convert_format",
+    ),
+    "How poses are predicted": (
+      "hop_ms",
+      "blend",
+      "statistics",
+      "track",
+      "static_response",
+      "max_lag_ms",
+    ),
+    "What is written and shown": (
+      "state_lines",
+      "serve",
+      "host",
+    ),
+  },
+)
 
 
 def tell(line: str) -> None:
@@ -248,7 +291,7 @@ def _run(
 
 def main(argv: Sequence[str]) -> None:
   """Streams; one line and exit status 2 on unusable input."""
-  logging.set_verbosity(logging.WARNING)
+  log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
     sys.exit(run(flags.FLAGS))
@@ -256,4 +299,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

@@ -41,14 +41,14 @@ def define_flags(values: flags.FlagValues) -> None:
   def number(name: str, default: float, about: str) -> None:
     flags.DEFINE_float(name, default, about, flag_values=values)
 
-  text("checkpoint", None, "work folder of a run (required)")
+  text("checkpoint", None, "work folder of a run")
   command_flags.music(values)
   text(
     "input",
     None,
     "4 channels at 48 kHz, W X Y Z or in the order of --channel_order: device "
     "or device:NAME (sound card), - "
-    "(standard input: raw samples, or WAV), or a file, in real time (required)",
+    "(standard input: raw samples, or WAV), or a file, in real time",
   )
   flags.DEFINE_enum(
     "pcm",

@@ -1,6 +1,6 @@
-r"""Command line: poor poses and the sound that was played to precise poses.
+r"""Poor poses and the sound that was played to precise poses.
 
-    python -m bgm2pose_jax.refine --checkpoint=RUN --poses=P.json \
+    bgm2pose refine --checkpoint=RUN --poses=P.json \
       --audio=A.wav --out=DIR
 
 Reads poses of 13 joints (CSV, BVH, NPZ, MediaPipe's world landmarks) at any
@@ -17,7 +17,8 @@ from typing import Any
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, progress
+from bgm2pose_jax.base import command, local_path, log_lines, progress
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.poses.body13 import FRAMES_PER_S
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.mapnet.refine import (
@@ -29,6 +30,29 @@ from bgm2pose_jax.systems.mapnet.refine import (
 )
 from bgm2pose_jax.systems.mapnet.refine.from_files import Features, define_flags
 from bgm2pose_jax.systems.mapnet.refine.refiner import Refiner
+
+HELP = Help(
+  "bgm2pose refine",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "checkpoint",
+      "poses",
+      "audio",
+    ),
+    "Output": ("out",),
+    "The poses": (
+      "fps",
+      "min_visibility",
+    ),
+    "The sound": ("audio_offset_ms",),
+    "How poses are refined": (
+      "align",
+      "overlap",
+    ),
+    "Comparison with true poses": ("truth",),
+  },
+)
 
 
 def run(
@@ -86,7 +110,7 @@ def _bar(batches: Iterator[Any], count: int) -> Iterator[Any]:
 
 def main(argv: Sequence[str]) -> None:
   """Refines; one line and exit status 2 on unusable input."""
-  logging.set_verbosity(logging.WARNING)
+  log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
     platforms.check()
@@ -96,4 +120,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

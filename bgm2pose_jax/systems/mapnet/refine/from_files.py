@@ -65,13 +65,13 @@ def define_flags(values: flags.FlagValues) -> None:
   def text(name: str, about: str) -> None:
     flags.DEFINE_string(name, None, about, flag_values=values)
 
-  text("checkpoint", "work folder of a run (required)")
+  text("checkpoint", "work folder of a run")
   text(
     "poses",
     "CSV with columns <joint>_x,_y,_z, BVH, NPZ, or MediaPipe's world landmarks"
-    " as JSON or CSV (required)",
+    " as JSON or CSV",
   )
-  text("audio", "what was played, any rate (required)")
+  text("audio", "what was played, any rate")
   text("out", "folder to write (default: <poses>_refined beside it)")
   text("truth", "true poses on the same clock, any of these formats")
   flags.DEFINE_float(

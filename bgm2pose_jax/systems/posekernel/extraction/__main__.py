@@ -1,9 +1,9 @@
-r"""Command line: makes the sweep, and kernels from recordings of it.
+r"""Makes the sweep, and kernels from recordings of it.
 
-    python -m bgm2pose_jax.kernel sweep --out=sweep.wav
-    python -m bgm2pose_jax.kernel extract --recordings=DIR --empty=DIR \
+    bgm2pose kernel sweep --out=sweep.wav
+    bgm2pose kernel extract --recordings=DIR --empty=DIR \
       --sweep=sweep.wav --out=OUT
-    python -m bgm2pose_jax.kernel simulate --out=DIR
+    bgm2pose kernel simulate --out=DIR
 
 `sweep` writes what the loudspeakers are to play. `extract` reads a folder of
 recordings with a person and one of the empty room, one WAV or FLAC file for
@@ -23,6 +23,7 @@ from absl import flags
 
 from bgm2pose_jax.base import command, local_path
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.systems.posekernel.extraction import (
   plan,
   recordings,
@@ -38,6 +39,39 @@ from bgm2pose_jax.systems.posekernel.simulated import (
 
 # Half of what readers of arrays take; writing needs them twice.
 _MOST_BYTES = 1 << 29
+
+
+HELP = Help(
+  "bgm2pose kernel sweep|extract|simulate",
+  __doc__ or "",
+  {
+    "Every action": ("out",),
+    "sweep": (
+      "rate_hz",
+      "duration_s",
+      "low_hz",
+      "high_hz",
+      "peak",
+      "kind",
+      "gains_db",
+    ),
+    "extract": (
+      "recordings",
+      "empty",
+      "sweep",
+      "loopback",
+      "latency_ms",
+      "spacing_m",
+      "kernel",
+      "taps",
+    ),
+    "simulate": (
+      "environment",
+      "samples",
+      "seed",
+    ),
+  },
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -179,4 +213,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

@@ -1,6 +1,6 @@
-r"""Command line: keypoints of pictures and kernels to metric poses.
+r"""Keypoints of pictures and kernels to metric poses.
 
-    python -m bgm2pose_jax.lift --checkpoint=RUN --keypoints=FILE \
+    bgm2pose lift --checkpoint=RUN --keypoints=FILE \
       --kernels=kernels.npz --rig=rig.json --out=DIR
 
 Reads the joints of one person (OpenPose's BODY_25, COCO's 17 keypoints,
@@ -17,7 +17,8 @@ from typing import Any
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, progress
+from bgm2pose_jax.base import command, local_path, log_lines, progress
+from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.posekernel import rig_file
 from bgm2pose_jax.systems.posekernel.lift import from_files, page, truth, write
@@ -27,6 +28,25 @@ from bgm2pose_jax.systems.posekernel.lift.lifter import Lifter
 # absl shows it for --help.
 __doc__ = f"{__doc__}\n{rig_file.FORMAT}"
 
+
+HELP = Help(
+  "bgm2pose lift",
+  __doc__ or "",
+  {
+    REQUIRED: (
+      "checkpoint",
+      "keypoints",
+      "kernels",
+      "rig",
+    ),
+    "Output": (
+      "out",
+      "fps",
+    ),
+    "The keypoints": ("person",),
+    "Comparison with true poses": ("truth",),
+  },
+)
 
 def run(
   values: flags.FlagValues, load: Callable[[str], Lifter] | None = None
@@ -88,7 +108,7 @@ def _bar(batches: Iterator[Any], count: int) -> Iterator[Any]:
 
 def main(argv: Sequence[str]) -> None:
   """Lifts; one line and exit status 2 on unusable input."""
-  logging.set_verbosity(logging.WARNING)
+  log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
     platforms.check()
@@ -98,4 +118,4 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   define_flags(flags.FLAGS)
-  command.start(main)
+  command.start(main, HELP)

@@ -44,15 +44,15 @@ def define_flags(values: flags.FlagValues) -> None:
   def text(name: str, about: str) -> None:
     flags.DEFINE_string(name, None, about, flag_values=values)
 
-  text("checkpoint", "work folder of a run (required)")
+  text("checkpoint", "work folder of a run")
   text(
     "keypoints",
     "joints of one person in pixels, a frame for each kernel: OpenPose's folder"
     " or file of JSON (BODY_25), COCO results (17 keypoints), MediaPipe's image"
-    " landmarks as JSON or CSV, or a CSV or NPZ table (required)",
+    " landmarks as JSON or CSV, or a CSV or NPZ table",
   )
-  text("kernels", "kernels.npz, as the command kernel writes it (required)")
-  text("rig", "rig.json: where camera and pairs are (required)")
+  text("kernels", "kernels.npz, as the command kernel writes it")
+  text("rig", "rig.json: where camera and pairs are")
   text("out", "folder to write (default: <kernels>_lifted beside it)")
   text("truth", "true poses, CSV or NPZ: metres, camera frame")
   flags.DEFINE_integer(
