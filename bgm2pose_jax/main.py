@@ -52,7 +52,11 @@ def make_help() -> Help:
     ),
   }
   return Help(
-    "bgm2pose train", __doc__ or "", {**groups, **config_flags.groups()}
+    "bgm2pose train",
+    __doc__ or "",
+    {**groups, **config_flags.groups()},
+    # A sweep has these flags too, and its own.
+    only=True,
   )
 
 

@@ -80,6 +80,13 @@ def test_help_of_every_command(name):
   assert max(map(len, narrow.splitlines())) <= 80
 
 
+def test_every_flag_of_a_run_is_in_a_group():
+  from bgm2pose_jax import main
+
+  grouped = [n for names in main.make_help().groups.values() for n in names]
+  assert sorted(grouped) == sorted(main.flag_names())
+
+
 def test_a_group_cannot_name_a_flag_that_is_gone():
   values = flags.FlagValues()
   flags.DEFINE_string("there", None, "a text", flag_values=values)

@@ -321,7 +321,7 @@ WRONG = [
   (("--ampl_dir=.", "--joint_map=nowhere"), "drop one"),
   (("--model=wavenet",), "unknown model"),
   (("--set=network.width=0",), "network.width"),
-  (("--init_from=nowhere",), "no finished checkpoint"),
+  (("--init_from=nowhere",), "no such folder"),
   (("--mode=evaluate",), "train first"),
   (("--seed=4294967296",), "seed"),
   (("--model=ridge",), "network.width: no such field"),

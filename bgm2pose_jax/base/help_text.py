@@ -92,7 +92,7 @@ def render(
   columns = width or shutil.get_terminal_size().columns
   columns = min(max(columns, NARROWEST), WIDEST)
   own, foreign = _sorted_out(values)
-  parts = [_usage(told, values), textwrap.dedent(told.about).strip()]
+  parts = [_usage(told, values, columns), textwrap.dedent(told.about).strip()]
   left = dict(own)
   for title, names in told.groups.items():
     parts.append(_group(title, [values[name] for name in names], columns))
@@ -138,9 +138,11 @@ def _sorted_out(
   return own, foreign
 
 
-def _usage(told: Help, values: flags.FlagValues) -> str:
+def _usage(told: Help, values: flags.FlagValues, columns: int) -> str:
   required = [_shown(values[n]) for n in told.groups.get(REQUIRED, ())]
-  return " ".join(["Usage:", told.name, *required, "[flags]"])
+  line = " ".join(["Usage:", told.name, *required, "[flags]"])
+  indent = {"initial_indent": "", "subsequent_indent": "       "}
+  return textwrap.fill(line, columns, **indent, break_on_hyphens=False)
 
 
 def _group(title: str, found: Sequence[Any], columns: int) -> str:

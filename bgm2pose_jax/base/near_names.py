@@ -19,9 +19,9 @@ def near(word: str, known: Iterable[str]) -> list[str]:
   Returns:
     At most three names; none when nothing is alike.
   """
-  return difflib.get_close_matches(
-    word.lower(), list(dict.fromkeys(known)), _MOST, _LEAST
-  )
+  names = {name.lower(): name for name in known}
+  found = difflib.get_close_matches(word.lower(), names, _MOST, _LEAST)
+  return [names[name] for name in found]
 
 
 def did_you_mean(

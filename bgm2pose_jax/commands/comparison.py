@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bgm2pose_jax.base import command
+from bgm2pose_jax.base import command, given_paths
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import REQUIRED, Help
-from bgm2pose_jax.comparison import write_comparison
+from bgm2pose_jax.comparison import entries, write_comparison
 from bgm2pose_jax.systems import registry
 
 HELP = Help(
@@ -42,9 +42,17 @@ def main(argv: Sequence[str]) -> None:
   """Runs what the flags say; input errors end in one line and code 2."""
   with command.ending():
     command.no_arguments(argv)
-    if not flags.FLAGS.sweep:
+    values = flags.FLAGS
+    if not values.sweep:
       raise InputError("--sweep", "is missing", "give the folder of a sweep")
-    root = pathlib.Path(flags.FLAGS.sweep)
+    given_paths.folders(values, "sweep")
+    root = pathlib.Path(values.sweep)
+    if not (root / entries.SWEEP).is_file():
+      raise InputError(
+        f"--sweep={root}",
+        f"holds no {entries.SWEEP}",
+        "give the --out folder of `bgm2pose sweep`",
+      )
     for path in write_comparison(root, registry.of_model):
       print(f"wrote {path}")
 

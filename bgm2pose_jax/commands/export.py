@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import jax
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, log_lines
+from bgm2pose_jax.base import command, given_paths, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.inference import export, trained_model
@@ -73,6 +73,7 @@ def _run(argv: Sequence[str], values: flags.FlagValues) -> None:
     raise InputError(
       "--checkpoint and --from_export", "give one of them", "see --help"
     )
+  given_paths.folders(values, "checkpoint", "from_export")
   out = local_path.check("out", values.out)
   assert out is not None
   if values.checkpoint is None:

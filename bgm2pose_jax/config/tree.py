@@ -13,6 +13,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bgm2pose_jax.base import near_names
 from bgm2pose_jax.base.errors import InputError
 
 
@@ -59,14 +60,7 @@ def overlaid(tree: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
   known = flatten(tree)
   for key, value in settings.items():
     if key not in known:
-      near = [k for k in known if k.split(".")[-1] == key.split(".")[-1]]
-      raise InputError(
-        f"--set {key}",
-        "no such field",
-        f"did you mean {', '.join(near)}?"
-        if near
-        else f"fields are {', '.join(sorted(known))}",
-      )
+      raise InputError(f"--set {key}", "no such field", _near_field(key, known))
     node: Any = values
     owner: Any = tree
     *parents, leaf = key.split(".")
@@ -77,6 +71,27 @@ def overlaid(tree: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
       value = parse(value, type(node[leaf]), key)
     node[leaf] = value
   return values
+
+
+def _near_field(key: str, known: Iterable[str]) -> str:
+  """What may have been meant by an unknown dotted key."""
+  known = list(known)
+  leaf = key.rpartition(".")[2]
+  same_leaf = [name for name in known if name.rpartition(".")[2] == leaf]
+  if same_leaf:
+    return f"did you mean {' or '.join(same_leaf)}?"
+  section = key.rpartition(".")[0]
+  within = [name for name in known if name.rpartition(".")[0] == section]
+  # A misspelt leaf of a section that there is, before one of another section.
+  by_leaf = {name.rpartition(".")[2]: name for name in within}
+  found = [by_leaf[name] for name in near_names.near(leaf, by_leaf)]
+  found = found if section and found else near_names.near(key, known)
+  if found:
+    return f"did you mean {' or '.join(found)}?"
+  if section and within:
+    return f"fields of {section} are {', '.join(sorted(by_leaf))}"
+  sections = {name.rpartition(".")[0] for name in known} - {""}
+  return f"write SECTION.FIELD; sections are {', '.join(sorted(sections))}"
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:

@@ -63,7 +63,7 @@ def find(folder: str) -> list[pathlib.Path]:
   if not steps:
     raise InputError(
       f"--checkpoint={folder}",
-      "holds no checkpoint",
+      "holds no checkpoint" if path.exists() else "no such folder",
       "give the work folder of a run that saved at least one epoch",
     )
   return steps

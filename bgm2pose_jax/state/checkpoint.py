@@ -259,6 +259,8 @@ def find_step(folder: str, flag: str = "init_from") -> tuple[pathlib.Path, int]:
     return path.parent, int(path.name)
   steps = seal.numbered(path)
   found = "holds no finished checkpoint"
+  if not path.exists():
+    found = "no such folder"
   for step in reversed(steps):
     try:
       seal.check(path / str(step))

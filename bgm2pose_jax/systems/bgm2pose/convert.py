@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, log_lines
+from bgm2pose_jax.base import command, given_paths, log_lines
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.config import run_folder as workdir_lib
@@ -239,6 +239,7 @@ def main(argv: Sequence[str]) -> None:
       )
     if values.from_torch is not None:
       command.require(values, "model", "out")
+      given_paths.files(values, "from_torch")
       config = make_config(
         values.preset, values.model, tree.parse_assignments(values.set)
       )

@@ -1,4 +1,4 @@
-"""Recordings, real or simulated -> prepared tracks on disk.
+r"""Recordings, real or simulated -> prepared tracks on disk.
 
 bgm2pose prepare --ampl_dir=/data/ampl
 bgm2pose prepare --ampl_dir=/data/ampl --report_only
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags, logging
 
 from bgm2pose_jax.audio import ambisonics
-from bgm2pose_jax.base import command, local_path, log_lines
+from bgm2pose_jax.base import command, given_paths, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.config import command_flags as config_flags
@@ -342,6 +342,8 @@ def _main(argv: Sequence[str]) -> None:
   log_lines.show_from(logging.INFO)
   with command.ending():
     command.no_arguments(argv)
+    given_paths.folders(values, "ampl_dir", "mocap_dir", "music_dir")
+    given_paths.files(values, "joint_map")
     local_path.check("data_dir", values.data_dir)
     given = config_flags.given(DataConfig)
     inner = "simulate."

@@ -302,7 +302,7 @@ def test_one_line_and_code_2(made, tmp_path):
   cases = [
     ([new], "give one of them"),
     ([f"--checkpoint={model.folder}"], "--out: is missing"),
-    (["--checkpoint=nowhere", new], "holds no finished checkpoint"),
+    (["--checkpoint=nowhere", new], "no such folder"),
     ([f"--checkpoint={untrained}", new], "weights that were never trained"),
     ([f"--checkpoint={model.folder}", f"--out={out}"], "exists already"),
     ([f"--from_export={touched}", new], "from_audio.stablehlo was changed"),

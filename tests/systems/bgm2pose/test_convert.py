@@ -246,7 +246,7 @@ def test_official_fields_and_no_critic():
     ),
     (
       ["--to_torch=w.pth", "--checkpoint=nowhere"],
-      "error: --checkpoint=nowhere: holds no finished checkpoint;",
+      "error: --checkpoint=nowhere: no such folder;",
     ),
   ],
 )

@@ -21,7 +21,7 @@ from absl import flags
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
 from bgm2pose_jax.audio.warp import warp
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, given_paths, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.files import whole_file
@@ -99,6 +99,7 @@ def run(values: flags.FlagValues) -> list[str]:
     InputError: input that cannot be used.
   """
   command.require(values, "recording", "music")
+  given_paths.files(values, "recording", "music", "poses")
   recording_path, music_path = Path(values.recording), Path(values.music)
   out = values.out or str(
     recording_path.with_name(recording_path.stem + "_aligned")

@@ -1,4 +1,4 @@
-"""AMPL's archives -> the folder that --ampl_dir takes.
+r"""AMPL's archives -> the folder that --ampl_dir takes.
 
     bgm2pose extract --archive=AMPL.zip --out=AMPL
     bgm2pose extract --archive=A.zip --archive=B.tar.gz \
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, given_paths, local_path
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.files.archive_members import Limits
 from bgm2pose_jax.systems.bgm2pose.ampl import archive, find
@@ -66,6 +66,7 @@ def _main(argv: Sequence[str]) -> None:
   with command.ending():
     command.no_arguments(argv)
     command.require(values, "archive", "out")
+    given_paths.files(values, "archive")
     local_path.check("out", values.out)
     limits = dataclasses.replace(
       Limits(), total_bytes=round(values.max_gb * 2**30)

@@ -46,12 +46,17 @@ def find_dataset(
     )
   if found:
     return wanted or found[0]
+  if not folder.is_dir():
+    raise InputError(
+      f"--ampl_dir={ampl_dir}",
+      "is a file" if folder.exists() else "no such folder",
+      "give the folder that contains data/sound_cut or dataset_spec_2400",
+    )
   raise InputError(
     f"--ampl_dir={ampl_dir}",
-    "holds neither data/sound_cut nor dataset_spec_2400"
-    if folder.is_dir()
-    else "no such folder",
-    "give the folder that contains one of them",
+    "holds neither data/sound_cut nor dataset_spec_2400",
+    "give the folder that contains one of them; `bgm2pose doctor FOLDER` says "
+    "what a folder holds",
   )
 
 

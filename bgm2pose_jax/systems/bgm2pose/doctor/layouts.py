@@ -114,7 +114,7 @@ def explain_none(folder: Path, found: Findings) -> None:
       "layout",
       folder,
       f"{what}; {len(entries)} other entries lie in it",
-      "give the folder that contains one of them",
+      f"give the folder that contains {_LOOKED_FOR}",
     )
 
 

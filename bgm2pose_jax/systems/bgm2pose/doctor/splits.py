@@ -73,9 +73,15 @@ def check_settings(
       "settings",
       found.root,
       "no setting can be trained with the recordings that are in order",
-      "repair what stands above, or add recordings of other subjects",
+      _fix_all(index, found),
     )
   return rows
+
+
+def _fix_all(index: RecordingIndex[Any], found: Findings) -> str:
+  """What lets a setting be trained: mended recordings, or more of them."""
+  more = "add recordings of two or more people with the same track"
+  return f"correct the errors above, or {more}" if found.errors else more
 
 
 def _row(

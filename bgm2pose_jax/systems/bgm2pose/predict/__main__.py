@@ -17,7 +17,13 @@ from typing import Any
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, log_lines, progress
+from bgm2pose_jax.base import (
+  command,
+  given_paths,
+  local_path,
+  log_lines,
+  progress,
+)
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.config import run_folder
 from bgm2pose_jax.runtime import compilation, platforms
@@ -67,6 +73,19 @@ HELP = Help(
 )
 
 
+def check_input(values: flags.FlagValues) -> None:
+  """Checks which flags are given, and whether their files are there.
+
+  Args:
+    values: the flags.
+
+  Raises:
+    InputError: a flag or a file is missing.
+  """
+  command.require(values, "checkpoint", "recording", "music")
+  given_paths.files(values, "recording", "music", "poses")
+
+
 def run(
   values: flags.FlagValues,
   load: Callable[[str], MusicModel] = trained.load,
@@ -83,7 +102,7 @@ def run(
   Raises:
     InputError: input that cannot be used.
   """
-  command.require(values, "checkpoint", "recording", "music")
+  check_input(values)
   recording_path = Path(values.recording)
   out = values.out or str(
     recording_path.with_name(recording_path.stem + "_poses")
@@ -148,6 +167,7 @@ def main(argv: Sequence[str]) -> None:
   log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
+    check_input(flags.FLAGS)
     platforms.check()
     compilation.keep_programs(compilation.own_folder())
     run(flags.FLAGS, say=functools.partial(print, flush=True))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, log_lines
+from bgm2pose_jax.base import command, given_paths, local_path, log_lines
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.config import command_flags as config_flags
@@ -152,6 +152,8 @@ def main(argv: Sequence[str]) -> None:
     command.no_arguments(argv)
     command.require(values, "out")
     local_path.check("out", values.out)
+    given_paths.folders(values, "mocap_dir", "music_dir")
+    given_paths.files(values, "joint_map", "scene")
     platforms.check()
     plan = read_plan(values)
     found = casting.cast(plan)

@@ -1,4 +1,4 @@
-"""Measures the response of a still room, for the music kernel.
+r"""Measures the response of a still room, for the music kernel.
 
     bgm2pose response --recording=EMPTY_ROOM.wav \
       --music=TRACK.flac --out=room.npz
@@ -22,7 +22,7 @@ import numpy as np
 from absl import flags
 
 from bgm2pose_jax.audio import audio_files
-from bgm2pose_jax.base import command
+from bgm2pose_jax.base import command, given_paths
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.files import array_file
@@ -138,6 +138,7 @@ def _main(argv: Sequence[str]) -> None:
   with command.ending():
     command.no_arguments(argv)
     command.require(values, "recording", "music", "out")
+    given_paths.files(values, "recording", "music")
     if len(values.recording) != len(values.music):
       raise InputError(
         "--music",

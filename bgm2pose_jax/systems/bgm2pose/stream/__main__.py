@@ -25,7 +25,7 @@ import numpy as np
 from absl import flags, logging
 
 from bgm2pose_jax.audio.audio_files import SAMPLE_RATE_HZ
-from bgm2pose_jax.base import command, log_lines
+from bgm2pose_jax.base import command, given_paths, log_lines
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.runtime import compilation, platforms
@@ -35,7 +35,12 @@ from bgm2pose_jax.systems.bgm2pose.align.spectra import Clocks
 from bgm2pose_jax.systems.bgm2pose.ampl import recording_index
 from bgm2pose_jax.systems.bgm2pose.music_model import MusicModel
 from bgm2pose_jax.systems.bgm2pose.predict import conventions, predictor
-from bgm2pose_jax.systems.bgm2pose.stream import flow, listening, server
+from bgm2pose_jax.systems.bgm2pose.stream import (
+  flow,
+  listening,
+  server,
+  sound_card,
+)
 from bgm2pose_jax.systems.bgm2pose.stream import settings as settings_lib
 from bgm2pose_jax.systems.bgm2pose.stream.command_flags import define_flags
 from bgm2pose_jax.systems.bgm2pose.stream.lines import Lines, live_page
@@ -118,6 +123,11 @@ def left_of(values: flags.FlagValues) -> str:
   return recording_index.left_of(Path(values.input), None)
 
 
+def _is_live(name: str) -> bool:
+  """Whether --input names a sound card or standard input, not a file."""
+  return name == "-" or name.partition(":")[0] == "device"
+
+
 def open_input(values: flags.FlagValues) -> SoundInput:
   """The source of the sound; nothing is read yet.
 
@@ -180,6 +190,14 @@ def run(values: flags.FlagValues) -> int:
     InputError: input that cannot be used.
   """
   command.require(values, "checkpoint", "music", "input")
+  given_paths.files(values, "music")
+  if not _is_live(values.input):
+    given_paths.files(values, "input")
+  # What a package lacks is found before the network is loaded.
+  if values.serve is not None:
+    server.load_websockets()
+  if values.play:
+    sound_card.load_sounddevice()
   platforms.check()
   compilation.keep_programs(compilation.own_folder())
   source, line = open_input(values), read_line(values)

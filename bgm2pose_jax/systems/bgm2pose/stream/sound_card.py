@@ -30,9 +30,10 @@ def load_sounddevice() -> Any:
     import sounddevice  # pyright: ignore[reportMissingImports]
   except ImportError:
     raise InputError(
-      "sound card",
+      "--input=device or --play",
       "needs the package sounddevice",
-      "pip install -e '.[live]', or give --input=FILE or --input=-",
+      "pip install -e '.[live]', or give --input=FILE or --input=- and no "
+      "--play",
     ) from None
   except OSError as error:
     raise InputError(

@@ -17,7 +17,13 @@ from typing import Any
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, log_lines, progress
+from bgm2pose_jax.base import (
+  command,
+  given_paths,
+  local_path,
+  log_lines,
+  progress,
+)
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.poses.body13 import FRAMES_PER_S
 from bgm2pose_jax.runtime import compilation, platforms
@@ -55,6 +61,20 @@ HELP = Help(
 )
 
 
+def check_input(values: flags.FlagValues) -> None:
+  """Checks which flags are given, and whether their files are there.
+
+  Args:
+    values: the flags.
+
+  Raises:
+    InputError: a flag or a file is missing.
+  """
+  command.require(values, "checkpoint", "poses", "audio")
+  given_paths.either(values, "poses", "truth")
+  given_paths.files(values, "audio")
+
+
 def run(
   values: flags.FlagValues,
   load: Callable[[str], Refiner] = binding.load,
@@ -70,7 +90,7 @@ def run(
   Raises:
     InputError: input that cannot be used.
   """
-  command.require(values, "checkpoint", "poses", "audio")
+  check_input(values)
   poses_path = Path(values.poses)
   out = values.out or str(
     poses_path.with_name(poses_path.name.partition(".")[0] + "_refined")
@@ -113,6 +133,7 @@ def main(argv: Sequence[str]) -> None:
   log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
+    check_input(flags.FLAGS)
     platforms.check()
     compilation.keep_programs(compilation.own_folder())
     print("\n".join(run(flags.FLAGS)))

@@ -21,7 +21,7 @@ from pathlib import Path
 import tqdm
 from absl import flags
 
-from bgm2pose_jax.base import command, local_path
+from bgm2pose_jax.base import command, given_paths, local_path
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.base.help_text import Help
 from bgm2pose_jax.systems.posekernel.extraction import (
@@ -139,6 +139,8 @@ def extract(values: flags.FlagValues) -> list[str]:
     InputError: input that cannot be used.
   """
   command.require(values, "recordings", "empty", "sweep", "out")
+  given_paths.folders(values, "recordings", "empty")
+  given_paths.files(values, "sweep")
   local_path.check("out", values.out)
   out = Path(values.out)
   write.check_new(out)

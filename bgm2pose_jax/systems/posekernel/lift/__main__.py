@@ -17,7 +17,13 @@ from typing import Any
 
 from absl import flags, logging
 
-from bgm2pose_jax.base import command, local_path, log_lines, progress
+from bgm2pose_jax.base import (
+  command,
+  given_paths,
+  local_path,
+  log_lines,
+  progress,
+)
 from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.runtime import compilation, platforms
 from bgm2pose_jax.systems.posekernel import rig_file
@@ -48,6 +54,21 @@ HELP = Help(
   },
 )
 
+
+def check_input(values: flags.FlagValues) -> None:
+  """Checks which flags are given, and whether their files are there.
+
+  Args:
+    values: the flags.
+
+  Raises:
+    InputError: a flag or a file is missing.
+  """
+  command.require(values, "checkpoint", "keypoints", "kernels", "rig")
+  given_paths.either(values, "keypoints")
+  given_paths.files(values, "kernels", "rig", "truth")
+
+
 def run(
   values: flags.FlagValues, load: Callable[[str], Lifter] | None = None
 ) -> list[str]:
@@ -60,7 +81,7 @@ def run(
   Raises:
     InputError: input that cannot be used.
   """
-  command.require(values, "checkpoint", "keypoints", "kernels", "rig")
+  check_input(values)
   kernels_path = Path(values.kernels)
   out = values.out or str(
     kernels_path.with_name(kernels_path.name.partition(".")[0] + "_lifted")
@@ -111,6 +132,7 @@ def main(argv: Sequence[str]) -> None:
   log_lines.show_from(logging.WARNING)
   with command.ending():
     command.no_arguments(argv)
+    check_input(flags.FLAGS)
     platforms.check()
     compilation.keep_programs(compilation.own_folder())
     print("\n".join(run(flags.FLAGS)))

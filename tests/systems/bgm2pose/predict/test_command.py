@@ -164,7 +164,7 @@ def test_page_of_a_network_with_attention(place):
 @pytest.mark.parametrize(
   ("more", "words"),
   [
-    (("--checkpoint=nowhere",), "holds no finished checkpoint"),
+    (("--checkpoint=nowhere",), "no such folder"),
     (("--hop_ms=70",), "no whole number of frames"),
     (("--statistics=whole",), "trained with per_band"),
     (("--track=techno",), "no statistics of its own"),
