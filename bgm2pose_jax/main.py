@@ -45,7 +45,7 @@ def make_help() -> Help:
     "Which runs": ("seed", "fold", "seeds", "folds", "init_from"),
     "Where and how": (
       *("workdir", "data_dir", "mode", "replicas", "parallel"),
-      "deterministic",
+      *("deterministic", "tracker"),
     ),
     "One run over several processes": (
       *("hosts", "coordinator", "processes", "process", "processes_token"),

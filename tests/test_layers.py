@@ -203,8 +203,9 @@ def said(source: str) -> list[str]:
     for field in ("id", "attr", "arg", "name", "asname"):
       if isinstance(value := getattr(node, field, None), str):
         found.append(value)
-  # The package has the name of a model, on disk and where it is installed from.
-  return [re.sub("bgm2pose[_-]jax", "", text.lower()) for text in found]
+  # Package and command have the name of a model.
+  own = r"bgm2pose([_-]jax| (train|audit|predict)\b)"
+  return [re.sub(own, "", text.lower()) for text in found]
 
 
 def named_models(source: str) -> list[str]:

@@ -34,8 +34,9 @@ SHARED = (
 )
 ENDINGS = (".py", ".js", ".css", ".html")
 
-# No shared room says these. The package is called bgm2pose_jax: its name and
-# its environment variables (BGM2POSE_) may stand anywhere.
+# No shared room says these. The package is called bgm2pose_jax and its command
+# bgm2pose: these names and its environment variables (BGM2POSE_) may stand
+# anywhere.
 SYSTEM_WORDS: tuple[str, ...] = (
   "ampl",
   "arnor",
@@ -46,7 +47,7 @@ SYSTEM_WORDS: tuple[str, ...] = (
   "mae",
   "pckh(?:50)?",
   "bgm",
-  "(?!(?-i:BGM2POSE_))bgm2pose(?![_-]jax)",
+  r"(?!(?-i:BGM2POSE_))bgm2pose(?![_-]jax| (?:train|audit|predict)\b)",
   "tracks?",
   r"0\.6[ -]?s",
   "21 joints",

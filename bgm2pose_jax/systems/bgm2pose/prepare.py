@@ -1,10 +1,12 @@
 r"""Recordings, real or simulated -> prepared tracks on disk.
 
-bgm2pose prepare --ampl_dir=/data/ampl
-bgm2pose prepare --ampl_dir=/data/ampl --report_only
-bgm2pose prepare --tracks=haze,swing --minutes=2
-bgm2pose prepare --ampl_dir=/data/ampl \
+    bgm2pose prepare --ampl_dir=/data/ampl
+    bgm2pose prepare --ampl_dir=/data/ampl --report_only
+    bgm2pose prepare --tracks=haze,swing --minutes=2
+    bgm2pose prepare --ampl_dir=/data/ampl \
       --beam_options=direct_num_workers=8,direct_running_mode=multi_processing
+
+The same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -285,8 +287,12 @@ HELP = Help(
       *("dataset", "ampl_dir", "mocap_dir", "joint_map", "music_dir"),
       *("tracks", "channel_order"),
     ),
-    "Which features": ("features", "static_response", "noise_snr_db"),
-    "Simulated recordings": ("subjects", "minutes", "seed", "snr_db"),
+    "Which windows": (
+      *("features", "static_response", "noise_snr_db", "heading"),
+    ),
+    "Simulated recordings": (
+      *("subjects", "performers", "minutes", "seed", "scene", "snr_db"),
+    ),
     "How": ("report_only", "data_dir", "beam_options"),
   },
 )

@@ -256,6 +256,8 @@ def test_one_line_and_code_2(arguments, said, tmp_path):
     f"sys.argv = ['convert', *{arguments!r}];"
     "runpy.run_module('bgm2pose_jax.convert', run_name='__main__')"
   )
+  if "--from_torch=w.pth" in arguments:
+    (tmp_path / "w.pth").write_bytes(b"weights")
   done = subprocess.run(
     [sys.executable, "-c", code],
     cwd=tmp_path,

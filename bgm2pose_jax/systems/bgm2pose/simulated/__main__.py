@@ -36,6 +36,7 @@ HELP = Help(
     ),
     "What to record": (
       "subjects",
+      "performers",
       "tracks",
       "minutes",
       "seed",
