@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from bgm2pose_jax import __main__ as one_command
 from tests.docs import pages
 from tests.docs.pages import ROOT, Line
 
@@ -31,6 +32,11 @@ def modules(line: Line) -> list[str] | None:
   """The module and its arguments; None where no module of ours is run."""
   words = list(line.words)
   program = words.pop(0).rpartition("/")[2]
+  if words[:2] == ["-m", "bgm2pose_jax"]:
+    program, words = one_command.PROGRAM, words[2:]
+  if program == one_command.PROGRAM:
+    named = one_command.COMMANDS.get(words[0]) if words else None
+    return [named.module, *words[1:]] if named else None
   if not re.fullmatch(r"python[\d.]*", program) or words[:1] != ["-m"]:
     return None
   if words[1].split(".")[0] in ("bgm2pose_jax", "launch", "tests"):
@@ -83,6 +89,8 @@ def _otherwise(words: Sequence[str], root: pathlib.Path) -> str | None:
   if program == "pip":
     return _installs(words, root)
   if re.fullmatch(r"python[\d.]*", program):
+    if tuple(words[1:]) == ("-m", "bgm2pose_jax"):
+      return None
     if words[1:3] == ("-m", "pytest"):
       paths = [w for w in words[3:] if "/" in w]
       missing = [p for p in paths if not (root / p.split("::")[0]).exists()]
@@ -95,6 +103,8 @@ def _otherwise(words: Sequence[str], root: pathlib.Path) -> str | None:
     return f"no file {words[1]}"
   if words[0] in FOREIGN or "=" in words[0]:
     return None
+  if program == one_command.PROGRAM:
+    return f"no command {words[1]}" if words[1:] else None
   return "an unknown program"
 
 
@@ -117,6 +127,8 @@ python -m bgm2pose_jax.main --set=batch.sise=32 && python -m launch.nothing
 NAME="--fold=x"
 for f in 1 2; do python -m bgm2pose_jax.main $NAME; done
 python -m bgm2pose_jax.main word | cat
+bgm2pose train --steting=single
+bgm2pose trian
 pip install -e ".[sound]"
 pythn -m bgm2pose_jax.main
 ```
@@ -177,10 +189,10 @@ def test_planted_mistakes_are_found(planted, said_of):
   found = wrong(planted, said_of)
   for piece in (
     "seting", "batch.sise", "launch.nothing", "--fold=x", "word",
-    "sound", "pythn", "such.py", "bath",
+    "sound", "pythn", "such.py", "bath", "steting", "trian",
   ):  # fmt: skip
     assert any(piece in line for line in found), piece
-  assert len(found) == 9
+  assert len(found) == 11
 
 
 def test_flags_are_found_in_prose():
