@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from bgm2pose_jax.base import command, common_flags, near_names, streams
 from bgm2pose_jax.base.errors import InputError
+from bgm2pose_jax.base.help_text import PROGRAM
 
-PROGRAM = "bgm2pose"
 _MAIN = "train"
 
 

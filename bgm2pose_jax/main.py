@@ -1,7 +1,7 @@
 """Trains a network, evaluates it and writes a report.
 
-    bgm2pose train --setting=single
-    bgm2pose train --setting=single --seeds=0,1,2 --set batch.size=32
+    python -m bgm2pose_jax train --setting=single
+    python -m bgm2pose_jax train --seeds=0,1,2 --set batch.size=32
 
 A flag that is not given keeps the value of the preset. `--set` reaches every
 field of the configuration. The same command goes on where it was stopped.
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from absl import logging
 
 from bgm2pose_jax.base import command, local_path, log_lines, surroundings
-from bgm2pose_jax.base.help_text import Help
+from bgm2pose_jax.base.help_text import PROGRAM, Help
 from bgm2pose_jax.config import command_flags, schema
 from bgm2pose_jax.config.schema import Config
 from bgm2pose_jax.runtime import (
@@ -52,7 +52,7 @@ def make_help() -> Help:
     ),
   }
   return Help(
-    "bgm2pose train",
+    f"{PROGRAM} train",
     __doc__ or "",
     {**groups, **config_flags.groups()},
     # A sweep has these flags too, and its own.

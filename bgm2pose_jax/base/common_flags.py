@@ -15,6 +15,7 @@ PACKAGE = "bgm2pose-jax"
 _HELP = ("help", "helpshort", "h", "?")
 _HELP_FULL = "helpfull"
 
+_VALUES = flags.FLAGS
 _VERSION = flags.DEFINE_bool("version", False, "show the version and end")
 _QUIET = flags.DEFINE_bool(
   "quiet", False, "show results, warnings and errors; no progress"
@@ -46,17 +47,17 @@ def help_asked(argv: Sequence[str]) -> str | None:
 
 def version_asked() -> bool:
   """Whether --version is given."""
-  return flags.FLAGS[_VERSION.name].value
+  return _VALUES[_VERSION.name].value
 
 
 def is_quiet() -> bool:
   """Whether --quiet is given."""
-  return flags.FLAGS[_QUIET.name].value
+  return _VALUES[_QUIET.name].value
 
 
 def is_verbose() -> bool:
   """Whether --verbose is given."""
-  return flags.FLAGS[_VERBOSE.name].value
+  return _VALUES[_VERBOSE.name].value
 
 
 def version() -> str:

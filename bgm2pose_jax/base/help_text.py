@@ -20,6 +20,8 @@ from absl import flags
 
 WIDEST = 98
 NARROWEST = 60
+# The installed command.
+PROGRAM = __name__.partition("_")[0]
 # Where the texts of flags begin.
 _COLUMN = 28
 # An enumeration longer than this is listed in the text, not behind the flag.
@@ -47,7 +49,7 @@ class Help:
   """What a command says of itself.
 
   Attributes:
-    name: the command as typed, such as `bgm2pose predict`.
+    name: the command as typed, `PROGRAM` first.
     about: what it does and examples; its lines stay as they are.
     groups: {title: names of flags}; the flags of `REQUIRED` are named in the
       usage line.

@@ -1,11 +1,5 @@
 """Whether checkpoints are what was saved.
 
-    bgm2pose audit --checkpoint=RUN
-    bgm2pose audit --checkpoint=RUN --arrays=FILE.npz
-
-Compares checkpoints with the sums in their seals. Exit code 0: all are as they
-were saved; 1: some are not; 2: there is nothing to check.
-
 The sums of files are checked with the standard library alone, those of arrays
 in a file of NumPy's with NumPy: neither the library that wrote the
 checkpoints nor the one that computed them vouches for itself.
@@ -14,16 +8,11 @@ checkpoints nor the one that computed them vouches for itself.
 from __future__ import annotations
 
 import pathlib
-import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from absl import flags
-
-from bgm2pose_jax.base import command
 from bgm2pose_jax.base.errors import InputError
-from bgm2pose_jax.base.help_text import REQUIRED, Help
 from bgm2pose_jax.state import seal
 
 
@@ -118,35 +107,12 @@ def _arrays(file: str) -> dict[str, Any]:
     ) from error
 
 
-HELP = Help(
-  "bgm2pose audit",
-  __doc__ or "",
-  {REQUIRED: ("checkpoint",), "Arrays": ("arrays",)},
-)
-
-
-def define_flags(values: flags.FlagValues) -> None:
-  """Adds the command line's flags to `values`."""
-  flags.DEFINE_string(
-    "checkpoint",
-    None,
-    "work folder of a run, its checkpoints, or one step: all its steps",
-    flag_values=values,
-  )
-  flags.DEFINE_string(
-    "arrays",
-    None,
-    "a .npz of arrays under the checkpoint's names (params/...), to be "
-    "compared with the newest step's, or the one given",
-    flag_values=values,
-  )
-
-
-def run(values: flags.FlagValues) -> tuple[list[str], int]:
-  """Does what the flags say.
+def run(checkpoint: str, arrays_file: str | None) -> tuple[list[str], int]:
+  """Checks a run, and perhaps arrays against it.
 
   Args:
-    values: the flags.
+    checkpoint: see `audit`.
+    arrays_file: see `audit_arrays`, for the newest step; None for none.
 
   Returns:
     The lines of a table, and the exit status: 0 when all is as saved, else 1.
@@ -154,17 +120,16 @@ def run(values: flags.FlagValues) -> tuple[list[str], int]:
   Raises:
     InputError: there is nothing to check, or a file cannot be used.
   """
-  command.require(values, "checkpoint")
-  steps = audit(values.checkpoint)
+  steps = audit(checkpoint)
   rows = [("step", "files", "verdict")]
   rows += [
     (pathlib.Path(folder).name, str(files), wrong or "as saved")
     for folder, files, wrong in steps
   ]
   arrays = []
-  if values.arrays is not None:
+  if arrays_file is not None:
     newest = pathlib.Path(steps[-1][0])
-    arrays = audit_arrays(newest, values.arrays)
+    arrays = audit_arrays(newest, arrays_file)
     rows.append((f"array of step {newest.name}", "", "verdict"))
     rows += [(name, "", wrong or "as saved") for name, wrong in arrays]
   widths = [max(len(row[i]) for row in rows) for i in range(2)]
@@ -173,17 +138,3 @@ def run(values: flags.FlagValues) -> tuple[list[str], int]:
     for name, files, verdict in rows
   ]
   return lines, int(any(wrong for *_, wrong in steps + arrays))
-
-
-def main(argv: Sequence[str]) -> None:
-  """Prints a table; one line and exit status 2 on unusable input."""
-  with command.ending():
-    command.no_arguments(argv)
-    lines, status = run(flags.FLAGS)
-    print("\n".join(lines))
-  sys.exit(status)
-
-
-if __name__ == "__main__":
-  define_flags(flags.FLAGS)
-  command.start(main, HELP)

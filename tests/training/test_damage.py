@@ -251,65 +251,60 @@ def test_a_full_disk_leaves_the_step_before(
   gc.collect()
 
 
-def _audit(*arguments: object) -> tuple[int, str, str]:
+def _audit(folder: object, arrays: object = None) -> tuple[int, str]:
   code = (
     "import sys\n"
     "for name in ('jax', 'jaxlib', 'orbax', 'flax', 'absl', 'numpy'):\n"
     "  if name != 'numpy' or sys.argv[1] == 'bare': sys.modules[name] = None\n"
     "from bgm2pose_jax.state import audit\n"
-    "sys.exit(audit.main(sys.argv[2:]))\n"
+    "lines, status = audit.run(sys.argv[2], sys.argv[3] or None)\n"
+    "print('\\n'.join(lines))\n"
+    "sys.exit(status)\n"
   )
-  kind = "numpy" if any("--arrays" in str(a) for a in arguments) else "bare"
+  kind = "numpy" if arrays else "bare"
   done = subprocess.run(
-    [sys.executable, "-c", code, kind, *map(str, arguments)],
+    [sys.executable, "-c", code, kind, str(folder), str(arrays or "")],
     capture_output=True,
     text=True,
     check=False,
   )
-  return done.returncode, done.stdout, done.stderr
+  return done.returncode, done.stdout
 
 
 def test_audit_needs_neither_jax_nor_what_wrote(whole, tmp_path):
   folder = tmp_path / "run" / "checkpoints"
   shutil.copytree(whole, folder)
-  code, said, _ = _audit(f"--checkpoint={tmp_path / 'run'}")
+  code, said = _audit(tmp_path / "run")
   assert code == 0
   assert said.count("as saved") == len(seal.numbered(folder))
 
   arrays = checkpoint.read_whole(folder, 40)
   np.savez(tmp_path / "a.npz", **arrays)  # pyright: ignore[reportArgumentType]
-  flags = f"--checkpoint={folder}", f"--arrays={tmp_path / 'a.npz'}"
-  code, said, _ = _audit(*flags)
+  code, said = _audit(folder, tmp_path / "a.npz")
   assert code == 0
   assert said.count("as saved") == len(seal.numbered(folder)) + len(arrays)
   arrays["params/layer/kernel"] = arrays["params/layer/kernel"] + 1
   np.savez(tmp_path / "a.npz", **arrays)  # pyright: ignore[reportArgumentType]
-  assert audit.main(flags) == 1
+  assert audit.run(str(folder), str(tmp_path / "a.npz"))[1] == 1
 
   _flip(folder / "30" / "state" / "_METADATA")
-  code, said, _ = _audit(f"--checkpoint={folder}")
+  code, said = _audit(folder)
   assert code == 1
   assert "state/_METADATA is not as it was saved" in said
 
 
-def test_audit_refuses_what_it_cannot_use(whole, tmp_path, capsys):
+def test_audit_refuses_what_it_cannot_use(whole, tmp_path):
   (tmp_path / "no.npz").write_bytes(b"PK\x03\x04")
   np.savez(tmp_path / "other.npz", x=np.ones(2))
-  for flags, words in (
-    ((f"--checkpoint={tmp_path}",), "holds no checkpoint"),
-    ((f"--checkpoint={tmp_path / 'x'}",), "holds no checkpoint"),
-    ((f"--checkpoint={whole}", "--arrays=no"), "cannot be read"),
-    (
-      (f"--checkpoint={whole}", f"--arrays={tmp_path / 'no.npz'}"),
-      "cannot be read",
-    ),
-    (
-      (f"--checkpoint={whole}", f"--arrays={tmp_path / 'other.npz'}"),
-      "holds none of the",
-    ),
+  for folder, arrays, words in (
+    (tmp_path, None, "holds no checkpoint"),
+    (tmp_path / "x", None, "no such folder"),
+    (whole, "no", "cannot be read"),
+    (whole, str(tmp_path / "no.npz"), "cannot be read"),
+    (whole, str(tmp_path / "other.npz"), "holds none of the"),
   ):
-    assert audit.main(flags) == 2
-    assert words in capsys.readouterr().err
+    with pytest.raises(InputError, match=words):
+      audit.run(str(folder), arrays)
 
 
 def test_seals_are_read_strictly(whole, tmp_path):

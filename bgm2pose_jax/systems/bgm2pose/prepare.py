@@ -1,4 +1,4 @@
-r"""Recordings, real or simulated -> prepared tracks on disk.
+r"""Builds windows of recordings, real or simulated, before a training does.
 
     bgm2pose prepare --ampl_dir=/data/ampl
     bgm2pose prepare --ampl_dir=/data/ampl --report_only
@@ -6,7 +6,8 @@ r"""Recordings, real or simulated -> prepared tracks on disk.
     bgm2pose prepare --ampl_dir=/data/ampl \
       --beam_options=direct_num_workers=8,direct_running_mode=multi_processing
 
-The same command goes on where it was stopped.
+A training builds what is missing by itself. Several of these commands may run
+at once: each window is built once.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from bgm2pose_jax import main  # noqa: F401  (defines the flags of a run)
 from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.comparison.entries import GRID
 from bgm2pose_jax.systems import registry

@@ -245,7 +245,7 @@ def test_official_fields_and_no_critic():
       "error: PyTorch: is not installed; pip install 'bgm2pose-jax[torch]'",
     ),
     (
-      ["--to_torch=w.pth", "--checkpoint=nowhere"],
+      ["--to_torch=new.pth", "--checkpoint=nowhere"],
       "error: --checkpoint=nowhere: no such folder;",
     ),
   ],

@@ -10,7 +10,7 @@ from bgm2pose_jax.base.errors import InputError
 from bgm2pose_jax.systems.bgm2pose import splits as settings
 from bgm2pose_jax.systems.bgm2pose.ampl.recording_index import RecordingIndex
 from bgm2pose_jax.systems.bgm2pose.config import SETTINGS
-from bgm2pose_jax.systems.bgm2pose.doctor.findings import Findings
+from bgm2pose_jax.systems.bgm2pose.doctor.findings import ERROR, Findings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ def check_settings(
 def _fix_all(index: RecordingIndex[Any], found: Findings) -> str:
   """What lets a setting be trained: mended recordings, or more of them."""
   more = "add recordings of two or more people with the same track"
-  return f"correct the errors above, or {more}" if found.errors else more
+  return f"correct the errors above, or {more}" if found.number(ERROR) else more
 
 
 def _row(

@@ -310,4 +310,4 @@ def test_command_prints_one_line_for_unusable_input(tmp_path):
   assert result.returncode == 2
   assert result.stderr.count("\n") == 1
   assert result.stderr.startswith("error: ")
-  assert "none: is no folder; give the folder that holds" in result.stderr
+  assert "none: no such folder; check the path" in result.stderr

@@ -172,7 +172,7 @@ def test_page_of_a_network_with_attention(place):
     (("--ambisonic_format=fuma",), "trained on ambix"),
     (("--offset_ms=2900",), "s together with its music"),
     (("--formats=obj",), "format 'obj'"),
-    (("--recording=gone.wav",), "no such file"),
+    (("--recording=gone.wav",), "--recording=gone.wav: no such file"),
     (("--poses=gone.csv",), "gone.csv"),
   ],
 )

@@ -417,7 +417,7 @@ def test_silence_and_a_stall_are_no_errors(runs, monkeypatch):
     ({"drift_ppm": 5000}, "at most 1000 ppm"),
     ({"offset_ms": 4800}, "give a longer recording"),
     ({"static_response": "causal"}, "does not fit a model"),
-    ({"input": "nothing.wav"}, "nothing.wav: is missing"),
+    ({"input": "nothing.wav"}, "--input=nothing.wav: no such file"),
   ],
 )
 def test_what_cannot_be_is_refused(command, given, said):

@@ -190,8 +190,8 @@ def test_bad_files_are_named_and_the_others_used(place):
   ("more", "said"),
   [
     (["--recordings="], "--recordings: is missing"),
-    (["--recordings=none"], "none: is no folder"),
-    (["--sweep=none.wav"], "none.wav: is missing"),
+    (["--recordings=none"], "--recordings=none: no such folder"),
+    (["--sweep=none.wav"], "--sweep=none.wav: no such file"),
     (["--loopback=9"], "--loopback=9: .* has 4 channels"),
     (["--taps=100"], "taps: 100"),
     (["--taps=99999999"], "3 recordings make kernels of 3.6 GB"),
