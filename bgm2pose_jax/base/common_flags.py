@@ -47,17 +47,17 @@ def help_asked(argv: Sequence[str]) -> str | None:
 
 def version_asked() -> bool:
   """Whether --version is given."""
-  return _VALUES[_VERSION.name].value
+  return bool(_VALUES[_VERSION.name].value)
 
 
 def is_quiet() -> bool:
   """Whether --quiet is given."""
-  return _VALUES[_QUIET.name].value
+  return bool(_VALUES[_QUIET.name].value)
 
 
 def is_verbose() -> bool:
   """Whether --verbose is given."""
-  return _VALUES[_VERBOSE.name].value
+  return bool(_VALUES[_VERBOSE.name].value)
 
 
 def version() -> str:

@@ -143,8 +143,9 @@ def _sorted_out(
 def _usage(told: Help, values: flags.FlagValues, columns: int) -> str:
   required = [_shown(values[n]) for n in told.groups.get(REQUIRED, ())]
   line = " ".join(["Usage:", told.name, *required, "[flags]"])
-  indent = {"initial_indent": "", "subsequent_indent": "       "}
-  return textwrap.fill(line, columns, **indent, break_on_hyphens=False)
+  return textwrap.fill(
+    line, columns, subsequent_indent=" " * 7, break_on_hyphens=False
+  )
 
 
 def _group(title: str, found: Sequence[Any], columns: int) -> str:

@@ -259,7 +259,7 @@ def test_command_ends_in_one_line(tmp_path):
     check=False,
   )
   assert ran.returncode == 2
-  assert ran.stderr.startswith(f"error: {tmp_path / 'sweep.json'}: no such")
+  assert ran.stderr.startswith(f"error: --sweep={tmp_path}: holds no sweep")
   assert ran.stderr.count("\n") == 1
 
 

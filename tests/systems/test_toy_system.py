@@ -134,7 +134,7 @@ def test_two_seeds_train_in_one_program(home, alone, capsys):
   assert first["gap"] == pytest.approx(results["gap"], rel=1e-3)
   assert second["gap"] != first["gap"]
   last = capsys.readouterr().out.splitlines()[-1]
-  assert last.startswith(f"fold 0, seed 1: Gap (m) {second['gap']:.4f}, Hits ")
+  assert last.startswith(f"fold 0, seed 1: Gap (m) {second['gap']:.3f}, Hits ")
 
 
 def test_results_hold_its_figures_and_groups(alone):

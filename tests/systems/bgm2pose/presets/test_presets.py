@@ -54,6 +54,7 @@ FIELDS = {
   "data.simulate.seed": (0, 0),
   "data.simulate.snr_db": (40.0, 40.0),
   "data.simulate.performers": (0, 0),
+  "data.simulate.scene": ("plain", "plain"),
   "batch.size": (64, 64),  # specification 5
   "batch.grouping": ("segment", "segment"),  # specification 5.1
   "batch.dedup": (True, False),  # specification 5.1: the code repeats samples
